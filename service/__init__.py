@@ -1,0 +1,1 @@
+"""The key account management service; each folder is a floor, each file a part."""

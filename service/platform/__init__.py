@@ -1,0 +1,1 @@
+"""The ground: settings, database, types, errors. It knows nothing of accounts."""

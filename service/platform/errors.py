@@ -1,0 +1,329 @@
+"""The one error tree: what can go wrong, as codes that REST, GraphQL and the command line share.
+
+    KamError
+    +-- RequestRefused            the request itself cannot be understood or is not allowed in this form
+    |   +-- MalformedRequest          400 malformed_request
+    |   +-- CursorInvalid             400 cursor_invalid
+    |   +-- GraphqlSyntax             400 graphql_syntax
+    |   +-- GraphqlInvalid            400 graphql_invalid
+    |   +-- QueryTooComplex           400 query_too_complex
+    |   +-- MethodNotAllowed          405 method_not_allowed
+    |   +-- NotAcceptable             406 not_acceptable
+    |   +-- BodyTooLarge              413 body_too_large
+    |   +-- UnsupportedMediaType      415 unsupported_media_type
+    |   +-- Invalid                   422 invalid_request
+    |   +-- HeadersTooLarge           431 headers_too_large
+    +-- AccessRefused             who asks, what they may do, how often
+    |   +-- Unauthenticated           401 unauthenticated
+    |   +-- Forbidden                 403 insufficient_scope
+    |   +-- RateLimited               429 rate_limited
+    +-- NotFound                      404 not_found
+    +-- Conflict                      409 conflict
+    |   +-- ReferenceTaken            409 reference_taken
+    |   +-- StageTransitionNotAllowed 409 stage_transition_not_allowed
+    |   +-- StateTransitionNotAllowed 409 state_transition_not_allowed
+    |   +-- IdempotencyKeyInProgress  409 idempotency_key_in_progress
+    +-- IdempotencyKeyReused          422 idempotency_key_reused
+    +-- StaleVersion                  412 stale_version
+    +-- ServiceFailed             our fault, not the caller's
+        +-- InternalError             500 internal_error
+        +-- Unavailable               503 unavailable
+
+Operations raise these and know nothing of HTTP; REST makes problem+json of them, GraphQL `extensions`. An error never
+carries what the caller sent: values may be secret, or not printable at all. Only names of members are repeated.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One member at fault: a JSON `pointer` into the body, or the name of a query, path or header `parameter`."""
+
+    code: str
+    message: str
+    pointer: str | None = None
+    parameter: str | None = None
+
+    def members(self) -> dict[str, str]:
+        """Return the JSON form; exactly one of `pointer` and `parameter` is present."""
+        where = {"parameter": self.parameter} if self.parameter is not None else {"pointer": self.pointer or ""}
+        return {**where, "code": self.code, "message": self.message}
+
+
+class KamError(Exception):
+    """The root of everything that a caller may be told.
+
+    `detail` is one sentence for a person; `errors` name the members at fault; `headers` go onto an HTTP answer;
+    `members` are extra JSON members that help a program to go on (for example `allowed`).
+    """
+
+    code: ClassVar[str] = ""
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = ""
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+        members: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.headers: dict[str, str] = dict(headers or {})
+        self.members: dict[str, Any] = dict(members or {})
+
+    def extensions(self) -> dict[str, Any]:
+        """Return what GraphQL shows under `extensions`: code, status, extra members, and errors if there are any."""
+        told: dict[str, Any] = {"code": self.code, "status": self.status, **self.members}
+        if self.errors:
+            told["errors"] = [error.members() for error in self.errors]
+        return told
+
+
+class RequestRefused(KamError):
+    """The request cannot be understood, or is not allowed in this form."""
+
+
+class MalformedRequest(RequestRefused):
+    """The request is broken below its members: bad JSON, a URL that is not UTF-8, a duplicate parameter."""
+
+    code, status, title = "malformed_request", 400, "Malformed request"
+
+
+class CursorInvalid(RequestRefused):
+    """A page cursor was not made by this list with this sort and these filters, or was changed on the way."""
+
+    code, status, title = "cursor_invalid", 400, "Invalid cursor"
+
+    def __init__(self, parameter: str = "after") -> None:
+        message = "This cursor was not issued for this list; start again without it"
+        super().__init__(message, errors=[FieldError(code=self.code, message=message, parameter=parameter)])
+
+
+class GraphqlSyntax(RequestRefused):
+    """A GraphQL document does not parse."""
+
+    code, status, title = "graphql_syntax", 400, "GraphQL syntax error"
+
+
+class GraphqlInvalid(RequestRefused):
+    """A GraphQL document does not fit the schema."""
+
+    code, status, title = "graphql_invalid", 400, "Invalid GraphQL document"
+
+
+class QueryTooComplex(RequestRefused):
+    """A GraphQL document goes beyond a limit: depth, aliases, tokens or cost."""
+
+    code, status, title = "query_too_complex", 400, "Query too complex"
+
+
+class MethodNotAllowed(RequestRefused):
+    """The path exists, but not with this method; `Allow` lists those it has."""
+
+    code, status, title = "method_not_allowed", 405, "Method not allowed"
+
+    def __init__(self, allowed: Iterable[str]) -> None:
+        super().__init__("This path does not take this method", headers={"Allow": ", ".join(allowed)})
+
+
+class NotAcceptable(RequestRefused):
+    """The `Accept` header leaves no media type that this path can answer with."""
+
+    code, status, title = "not_acceptable", 406, "Not acceptable"
+
+
+class BodyTooLarge(RequestRefused):
+    """The body has more bytes than this path takes."""
+
+    code, status, title = "body_too_large", 413, "Body too large"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The body may have at most {limit} bytes", members={"limit": limit})
+
+
+class UnsupportedMediaType(RequestRefused):
+    """The body's media type or charset is none that this path reads."""
+
+    code, status, title = "unsupported_media_type", 415, "Unsupported media type"
+
+
+class Invalid(RequestRefused):
+    """The request is understood, but members of it break a rule; `errors` names each of them."""
+
+    code, status, title = "invalid_request", 422, "Invalid request"
+
+    def __init__(self, errors: Sequence[FieldError] = (), detail: str | None = None) -> None:
+        super().__init__(detail, errors=errors)
+
+    @classmethod
+    def at(cls, pointer: str, code: str, message: str) -> "Invalid":
+        """Return the error for one member of the body, as in `Invalid.at("/period_end", "before_start", "...")`."""
+        return cls([FieldError(pointer=pointer, code=code, message=message)])
+
+    @classmethod
+    def parameter(cls, parameter: str, code: str, message: str) -> "Invalid":
+        """Return the error for one query, path or header parameter."""
+        return cls([FieldError(parameter=parameter, code=code, message=message)])
+
+
+class HeadersTooLarge(RequestRefused):
+    """The request has too many headers, or too many bytes of them."""
+
+    code, status, title = "headers_too_large", 431, "Request headers too large"
+
+
+class AccessRefused(KamError):
+    """Who asks, what they may do, how often."""
+
+
+class Unauthenticated(AccessRefused):
+    """No key was sent, or the key is unknown, expired or revoked."""
+
+    code, status, title = "unauthenticated", 401, "Authentication required"
+
+    def __init__(self, detail: str | None = None) -> None:
+        detail = detail or "Send a valid API key as 'Authorization: Bearer kam_...'"
+        super().__init__(detail, headers={"WWW-Authenticate": 'Bearer realm="kam"'})
+
+
+class Forbidden(AccessRefused):
+    """The key is valid but lacks the scope that this operation asks for; `required_scope` names it."""
+
+    code, status, title = "insufficient_scope", 403, "Insufficient scope"
+
+    def __init__(self, scope: str | None = None, detail: str | None = None) -> None:
+        detail = detail or (f"This key lacks the scope {scope}" if scope else "This key may not do that")
+        super().__init__(detail, members={"required_scope": scope} if scope else None)
+
+
+class RateLimited(AccessRefused):
+    """The key has spent its requests for now; `Retry-After` says in how many seconds there is one again."""
+
+    code, status, title = "rate_limited", 429, "Too many requests"
+
+    def __init__(self, retry_after: int = 1) -> None:
+        detail = f"Too many requests with this key; try again in {retry_after} s"
+        super().__init__(detail, headers={"Retry-After": str(retry_after)})
+
+
+class NotFound(KamError):
+    """There is no such resource, or the caller may not know that there is one."""
+
+    code, status, title = "not_found", 404, "Not found"
+
+    def __init__(self, what: str = "resource") -> None:
+        super().__init__(f"There is no such {what}")
+
+
+class Conflict(KamError):
+    """The change contradicts the present state of the data."""
+
+    code, status, title = "conflict", 409, "Conflict"
+
+
+class ReferenceTaken(Conflict):
+    """Another live row already has this external reference (unique per system among live rows)."""
+
+    code, status, title = "reference_taken", 409, "Reference taken"
+
+    def __init__(self, pointer: str = "/refs", holder_id: str | None = None) -> None:
+        message = "Another live record has this reference"
+        error = FieldError(pointer=pointer, code=self.code, message=message)
+        super().__init__(message, errors=[error], members={"holder_id": holder_id} if holder_id else None)
+
+
+class StageTransitionNotAllowed(Conflict):
+    """The method forbids this movement between relationship stages; `allowed` lists the stages open from here."""
+
+    code, status, title = "stage_transition_not_allowed", 409, "Stage transition not allowed"
+
+    def __init__(self, allowed: Iterable[str], detail: str | None = None, *, pointer: str = "/to") -> None:
+        message = detail or "The account cannot move to this stage from where it stands"
+        error = FieldError(pointer=pointer, code=self.code, message=message)
+        super().__init__(message, errors=[error], members={"allowed": list(allowed)})
+
+
+class StateTransitionNotAllowed(Conflict):
+    """A plan, objective or action cannot go to this state; `allowed` lists the states open from here."""
+
+    code, status, title = "state_transition_not_allowed", 409, "State transition not allowed"
+
+    def __init__(self, allowed: Iterable[str], detail: str | None = None, *, pointer: str = "/to") -> None:
+        message = detail or "This state cannot be reached from the present one"
+        error = FieldError(pointer=pointer, code=self.code, message=message)
+        super().__init__(message, errors=[error], members={"allowed": list(allowed)})
+
+
+class IdempotencyKeyInProgress(Conflict):
+    """The first request with this Idempotency-Key is still running."""
+
+    code, status, title = "idempotency_key_in_progress", 409, "Request still in progress"
+
+    def __init__(self) -> None:
+        super().__init__("The first request with this Idempotency-Key is still running", headers={"Retry-After": "1"})
+
+
+class IdempotencyKeyReused(KamError):
+    """The Idempotency-Key was used within 24 hours for a different request."""
+
+    code, status, title = "idempotency_key_reused", 422, "Idempotency-Key reused"
+
+    def __init__(self) -> None:
+        message = "This Idempotency-Key belongs to a different request"
+        super().__init__(message, errors=[FieldError(code=self.code, message=message, parameter="Idempotency-Key")])
+
+
+class StaleVersion(KamError):
+    """`If-Match` (or the version given in GraphQL) is not the current one: somebody changed the resource in between."""
+
+    code, status, title = "stale_version", 412, "Stale version"
+
+    def __init__(self, current: int | None = None) -> None:
+        members = None if current is None else {"current_version": current}
+        headers = None if current is None else {"ETag": f'"{current}"'}
+        super().__init__("The resource has changed since it was read", headers=headers, members=members)
+
+
+class ServiceFailed(KamError):
+    """Our fault, not the caller's."""
+
+
+class InternalError(ServiceFailed):
+    """Something broke in the service; the request id finds it in the log."""
+
+    code, status, title = "internal_error", 500, "Internal error"
+
+
+class Unavailable(ServiceFailed):
+    """The service or its database cannot answer now; the same request may be sent again."""
+
+    code, status, title = "unavailable", 503, "Service unavailable"
+
+    def __init__(self, detail: str | None = None, retry_after: int = 1) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after)})
+
+
+def catalogue() -> list[dict[str, Any]]:
+    """Return every code with status, title and description, sorted by status and code (served at /v1/errors)."""
+    return sorted(
+        (
+            {"code": kind.code, "status": kind.status, "title": kind.title, "description": (kind.__doc__ or "").strip()}
+            for kind in _family(KamError)
+            if kind.code
+        ),
+        key=lambda entry: (entry["status"], entry["code"]),
+    )
+
+
+def _family(kind: type[KamError]) -> Iterator[type[KamError]]:
+    """Yield the subclasses of `kind`, at any depth."""
+    for child in kind.__subclasses__():
+        yield child
+        yield from _family(child)

@@ -1,0 +1,328 @@
+"""Strict scalars for what clients send, so that nothing the database cannot hold, and nothing ambiguous, gets in.
+
+One type serves JSON bodies (`validate_json`), query strings (`validate_python` with the context `QUERY`) and Python
+values (GraphQL, imports): JSON Schema decides what a JSON value is, so `748.0` is an integer while `"5"` and `true` are
+not. In `Annotated`, `Field` stands before the validators, or its bounds are missing from the OpenAPI document.
+Not for SQL: see columns.py.
+"""
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Annotated, Any, Union, get_type_hints
+
+from pydantic import (
+    MISSING,
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    WithJsonSchema,
+    create_model,
+)
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
+
+from service.platform.errors import FieldError
+
+BIGGEST = 2**53 - 1
+"""The largest integer that every JSON reader holds exactly."""
+
+QUERY = "query"
+"""The validation context that says: these values are texts from a query string, so digits are a number."""
+
+_DIGITS = re.compile(r"-?[0-9]{1,16}")
+_NUMBER = re.compile(r"-?[0-9]{1,16}(\.[0-9]{1,16})?")
+_MONEY = re.compile(r"-?[0-9]{1,13}(\.[0-9]{1,2})?")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+class Shape(BaseModel):
+    """The base of every request body, query and answer: unknown members are refused, by name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_enum_values=True)
+
+    def given(self) -> dict[str, Any]:
+        """Return only the members that were sent, as Python values: what a merge patch asks to change."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+def _whole(value: Any, info: ValidationInfo) -> Any:
+    """Refuse what JSON Schema does not call an integer; digits are one in a query string."""
+    if info.context == QUERY:
+        if isinstance(value, str) and _DIGITS.fullmatch(value):
+            return value
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    raise PydanticCustomError("int_type", "Must be an integer")
+
+
+def _number(value: Any, info: ValidationInfo) -> Any:
+    """Refuse what JSON Schema does not call a number; a plain decimal is one in a query string."""
+    if info.context == QUERY:
+        if isinstance(value, str) and _NUMBER.fullmatch(value):
+            return value
+    elif isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        return value
+    raise PydanticCustomError("number_type", "Must be a number")
+
+
+def _four_places(value: Decimal) -> Decimal:
+    """Round to the four decimals that the database keeps, half to even."""
+    return value.quantize(Decimal("0.0001"), ROUND_HALF_EVEN).normalize() + 0
+
+
+def _flag(value: Any, info: ValidationInfo) -> Any:
+    """Refuse anything but true and false."""
+    if isinstance(value, bool) or (info.context == QUERY and value in ("true", "false")):
+        return value
+    raise PydanticCustomError("bool_type", "Must be true or false")
+
+
+def _money(value: Any) -> Any:
+    """Refuse numbers: money travels as a decimal string, so that no reader rounds it."""
+    if isinstance(value, Decimal) or (isinstance(value, str) and _MONEY.fullmatch(value)):
+        return value
+    raise PydanticCustomError("money_format", "Must be a decimal string with at most 13 digits and 2 decimals")
+
+
+def _day(value: Any) -> Any:
+    """Refuse numbers and other spellings of a date."""
+    if (type(value) is date) or (isinstance(value, str) and _DAY.fullmatch(value)):
+        return value
+    raise PydanticCustomError("date_format", "Must be a date as YYYY-MM-DD")
+
+
+def _instant(value: Any) -> Any:
+    """Refuse numbers, naive times and other spellings of an instant."""
+    if isinstance(value, datetime):
+        if value.tzinfo is not None:
+            return value
+    elif isinstance(value, str) and _INSTANT.fullmatch(value):
+        return value.upper()
+    raise PydanticCustomError("instant_format", "Must be an RFC 3339 instant with an offset, like 2026-11-21T21:35:00Z")
+
+
+def _utc(value: datetime) -> datetime:
+    """Return the instant in UTC."""
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise PydanticCustomError("instant_range", "Must lie between the years 1 and 9999 in UTC") from None
+
+
+def _uuid(value: Any) -> str:
+    """Return the UUID as lower-case text with hyphens, the only spelling used inside."""
+    if isinstance(value, str) and _UUID.fullmatch(lower := value.lower()):
+        return lower
+    raise PydanticCustomError("uuid_format", "Must be a UUID")
+
+
+NO_NUL = r"^[^\u0000]*$"
+"""Pattern of any text that PostgreSQL can hold; pydantic refuses lone surrogates by itself."""
+
+Name = Annotated[
+    str, StringConstraints(strict=True, min_length=1, max_length=200, pattern=r"^[^\u0000]*[^\s\u0000][^\u0000]*$")
+]
+"""1 to 200 characters, not all blank."""
+
+Text = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=2000, pattern=NO_NUL)]
+"""1 to 2,000 characters."""
+
+LongText = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=20000, pattern=NO_NUL)]
+"""1 to 20,000 characters."""
+
+Slug = Annotated[
+    str, StringConstraints(strict=True, min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+]
+"""A key that programs use: 1 to 100 of letters, digits, `_`, `.`, `-`."""
+
+Search = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200, pattern=NO_NUL)]
+"""Words to look for."""
+
+Currency = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Z]{3}$")]
+"""ISO 4217 code."""
+
+CountryCode = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Z]{2}$")]
+"""ISO 3166-1 alpha-2 code."""
+
+Email = Annotated[
+    str,
+    StringConstraints(
+        strict=True, max_length=254, pattern=r'^[^@\s\u0000<>,;"]{1,64}@[^@\s\u0000<>,;".]+(\.[^@\s\u0000<>,;".]+)+$'
+    ),
+]
+"""One address without a display name."""
+
+WebUrl = Annotated[
+    str, StringConstraints(strict=True, max_length=2000, pattern=r"^https?://[^\s\u0000/?#@]+([/?#][^\s\u0000]*)?$")
+]
+"""Absolute http or https URL without user name."""
+
+Flag = Annotated[bool, BeforeValidator(_flag)]
+
+Count = Annotated[int, Field(ge=0, le=2**31 - 1, json_schema_extra={"format": "int32"}), BeforeValidator(_whole)]
+"""0 to 2,147,483,647."""
+
+Whole = Annotated[int, Field(ge=-(2**31), le=2**31 - 1, json_schema_extra={"format": "int32"}), BeforeValidator(_whole)]
+"""Any 32-bit integer."""
+
+BigCount = Annotated[int, Field(ge=0, le=BIGGEST, json_schema_extra={"format": "int64"}), BeforeValidator(_whole)]
+"""0 to 2^53 - 1."""
+
+Version = Annotated[int, Field(ge=1, le=2**31 - 1, json_schema_extra={"format": "int32"}), BeforeValidator(_whole)]
+"""Grows by one with every change; also the ETag."""
+
+Limit = Annotated[int, Field(ge=1, le=200, json_schema_extra={"format": "int32"}), BeforeValidator(_whole)]
+"""Items per page, 1 to 200."""
+
+Score = Annotated[
+    Decimal,
+    Field(ge=0, le=10, allow_inf_nan=False),
+    BeforeValidator(_number),
+    AfterValidator(_four_places),
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 10}),
+]
+"""0 to 10 as a JSON number, kept to 4 decimals (half to even)."""
+
+Weight = Annotated[
+    Decimal,
+    Field(ge=0, le=1000, allow_inf_nan=False),
+    BeforeValidator(_number),
+    AfterValidator(_four_places),
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1000}),
+]
+"""0 to 1,000 as a JSON number, kept to 4 decimals; weights of one model are compared with each other only."""
+
+Measure = Annotated[
+    Decimal,
+    Field(ge=-(10**12), le=10**12, allow_inf_nan=False),
+    BeforeValidator(_number),
+    AfterValidator(_four_places),
+    WithJsonSchema({"type": "number", "minimum": -(10**12), "maximum": 10**12}),
+]
+"""A measured value (metric, baseline, target) of up to a million million either way, kept to 4 decimals."""
+
+Money = Annotated[
+    Decimal,
+    Field(ge=0),
+    BeforeValidator(_money),
+    WithJsonSchema(
+        {"type": "string", "pattern": r"^[0-9]{1,13}(\.[0-9]{1,2})?$", "maxLength": 16, "examples": ["1250000.00"]}
+    ),
+]
+"""Zero or more: a decimal string, at most 13 digits before and 2 after the point; the currency stands beside it."""
+
+SignedMoney = Annotated[
+    Decimal,
+    BeforeValidator(_money),
+    WithJsonSchema(
+        {"type": "string", "pattern": r"^-?[0-9]{1,13}(\.[0-9]{1,2})?$", "maxLength": 17, "examples": ["-250.00"]}
+    ),
+]
+"""As Money, and may be negative."""
+
+DayText = Annotated[date, BeforeValidator(_day)]
+"""A calendar day as YYYY-MM-DD; a `date` inside."""
+
+InstantText = Annotated[datetime, BeforeValidator(_instant), AfterValidator(_utc)]
+"""An RFC 3339 instant with an offset; an aware UTC `datetime` inside."""
+
+Id = Annotated[str, BeforeValidator(_uuid), WithJsonSchema({"type": "string", "format": "uuid"})]
+"""A UUID; lower-case text with hyphens inside."""
+
+_AttributeKey = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=NO_NUL)]
+_AttributeText = Annotated[str, StringConstraints(strict=True, max_length=2000, pattern=NO_NUL)]
+_AttributeNumber = Annotated[
+    float,
+    Field(ge=-BIGGEST, le=BIGGEST, allow_inf_nan=False, strict=True),
+    WithJsonSchema({"type": "number", "minimum": -BIGGEST, "maximum": BIGGEST}),
+]
+_AttributeInt = Annotated[
+    int,
+    Field(ge=-BIGGEST, le=BIGGEST, strict=True),
+    WithJsonSchema({"type": "integer", "minimum": -BIGGEST, "maximum": BIGGEST}),
+]
+Attributes = Annotated[
+    dict[_AttributeKey, _AttributeText | bool | _AttributeInt | _AttributeNumber | None], Field(max_length=100)
+]
+"""Free members of the caller's own: up to 100 names with a text, number, boolean or null each."""
+
+
+def patch_of(model: type[Shape], name: str, exclude: Iterable[str] = ()) -> type[Shape]:
+    """Return the RFC 7396 merge-patch model `name` of a create model.
+
+    Every member may be absent (`MISSING`). Null is taken only where the create model takes null; a member with another
+    default refuses it, because there is no such state to go back to.
+    """
+    left_out = set(exclude)
+    hints = get_type_hints(model, include_extras=True)
+    fields: dict[str, Any] = {
+        field: (Union[hints[field], MISSING], _optional(info))  # noqa: UP007 - built at run time
+        for field, info in model.model_fields.items()
+        if field not in left_out
+    }
+    made = create_model(name, __base__=Shape, __module__=model.__module__, **fields)
+    made.__doc__ = f"What to change of {_subject(model)}: members left out stay as they are, null clears."
+    return made
+
+
+def _optional(info: FieldInfo) -> Any:
+    """Return the same field with MISSING as its default, keeping what the document says of it."""
+    return Field(
+        default=MISSING, description=info.description, examples=info.examples, json_schema_extra=info.json_schema_extra
+    )
+
+
+def _subject(model: type[Shape]) -> str:
+    """Return words for what the model creates: `AccountCreate` gives "an account"."""
+    words = re.sub(r"(?<!^)(?=[A-Z])", " ", model.__name__.removesuffix("Create")).lower()
+    return f"{'an' if words[:1] in 'aeiou' else 'a'} {words}"
+
+
+def field_errors(errors: Iterable[Any], body: Any = None, *, parameter: bool = False) -> list[FieldError]:
+    """Return pydantic's error details as ours, at most 50, with JSON pointers or parameter names, never values.
+
+    `body` is the parsed JSON: parts of a location that are not in it are names of union members and are cut.
+    """
+    told: list[FieldError] = []
+    for error in errors:
+        place = tuple(str(part) for part in _location(error, body))
+        message = str(error["msg"])
+        if parameter:
+            told.append(FieldError(code=error["type"], message=message, parameter=(place[0] if place else "")[:200]))
+        else:
+            told.append(FieldError(code=error["type"], message=message, pointer=pointer(place)))
+        if len(told) == 50:
+            break
+    return told
+
+
+def pointer(parts: Iterable[str | int]) -> str:
+    """Return the RFC 6901 JSON pointer to a member, cut after 500 characters; the whole document is the empty text."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)[:500]
+
+
+def _location(error: Any, body: Any) -> tuple[str | int, ...]:
+    """Return the location without the names of union members, as far as the body tells them apart."""
+    parts: tuple[str | int, ...] = error["loc"]
+    if body is None:
+        return parts
+    kept: list[str | int] = []
+    here = body
+    for part in parts:
+        if isinstance(here, list) and isinstance(part, int):
+            kept.append(part)
+            here = here[part] if part < len(here) else None
+        elif isinstance(here, dict) and (part in here or (part == parts[-1] and error["type"] == "missing")):
+            kept.append(part)
+            here = here.get(part)
+    return tuple(kept)

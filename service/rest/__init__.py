@@ -1,0 +1,1 @@
+"""HTTP in, HTTP out: one router per part; no rules, no SQL."""
