@@ -170,9 +170,13 @@ def _reachable(binaries: Path, home: Path, account: pwd.struct_passwd) -> Path:
         return binaries
     except (PermissionError, subprocess.CalledProcessError):
         pass
-    copy = home / "install"
+    package = binaries.parent.parent
+    copy = home / "install" / package.name / binaries.parent.name
     shutil.copytree(binaries.parent, copy, symlinks=True)
-    subprocess.run(["chmod", "-R", "a+rX", str(copy)], check=True)
+    libraries = package.with_name(f"{package.name}.libs")  # where a repaired wheel keeps them, found by relative path
+    if libraries.is_dir():
+        shutil.copytree(libraries, home / "install" / libraries.name)
+    subprocess.run(["chmod", "-R", "a+rX", str(home / "install")], check=True)
     return copy / "bin"
 
 
