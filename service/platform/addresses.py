@@ -1,0 +1,170 @@
+"""Which addresses and URLs the service may be sent to by what a user typed: the guard against server-side request
+forgery, as pure rules.
+
+The table is the IANA special-purpose address registries written out (`ipaddress.is_global` disagrees with them for
+many addresses) plus what this service has no business with. The URL is parsed by the parser that later connects, so
+that both read the same host. Used twice: when a URL is registered (operations) and at every attempt, on the addresses
+the name then resolves to (delivery/egress.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+from yarl import URL
+
+Network = IPv4Network | IPv6Network
+
+LONGEST_URL = 2048
+"""Characters a URL may have."""
+
+BLOCKED: tuple[tuple[Network, str], ...] = tuple(
+    (ip_network(network), name)
+    for network, name in (
+        # IANA IPv4 Special-Purpose Address Registry
+        ("0.0.0.0/8", "this network"),
+        ("10.0.0.0/8", "private"),
+        ("100.64.0.0/10", "shared address space"),
+        ("127.0.0.0/8", "loopback"),
+        ("169.254.0.0/16", "link-local and cloud metadata"),
+        ("172.16.0.0/12", "private"),
+        ("192.0.0.0/24", "protocol assignments"),
+        ("192.0.2.0/24", "documentation"),
+        ("192.31.196.0/24", "AS112"),
+        ("192.52.193.0/24", "AMT"),
+        ("192.88.99.0/24", "6to4 relay"),
+        ("192.168.0.0/16", "private"),
+        ("192.175.48.0/24", "AS112"),
+        ("198.18.0.0/15", "benchmarking"),
+        ("198.51.100.0/24", "documentation"),
+        ("203.0.113.0/24", "documentation"),
+        ("224.0.0.0/4", "multicast"),
+        ("240.0.0.0/4", "reserved and broadcast"),
+        # a public address that Azure's hosts answer on from inside
+        ("168.63.129.16/32", "cloud platform"),
+        # IANA IPv6 Special-Purpose Address Registry
+        ("::1/128", "loopback"),
+        ("::/128", "unspecified"),
+        ("::ffff:0:0/96", "IPv4-mapped"),
+        ("::/96", "IPv4-compatible"),
+        ("64:ff9b::/96", "NAT64"),
+        ("64:ff9b:1::/48", "local NAT64"),
+        ("100::/64", "discard-only"),
+        ("100:0:0:1::/64", "dummy prefix"),
+        ("2001::/23", "protocol assignments (Teredo, ORCHID, benchmarking)"),
+        ("2001:db8::/32", "documentation"),
+        ("2002::/16", "6to4"),
+        ("2620:4f:8000::/48", "AS112"),
+        ("3fff::/20", "documentation"),
+        ("5f00::/16", "segment routing"),
+        ("fc00::/7", "unique local"),
+        ("fe80::/10", "link-local"),
+        ("fec0::/10", "site-local"),
+        ("ff00::/8", "multicast"),
+        # the rest of IPv6 outside 2000::/3, which alone is given out as global unicast
+        ("::/3", "not global unicast"),
+        ("4000::/2", "not global unicast"),
+        ("8000::/1", "not global unicast"),
+    )
+)
+
+_DOTTED = re.compile(r"(?:0|[1-9][0-9]{0,2})(?:\.(?:0|[1-9][0-9]{0,2})){3}")
+_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+_NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_NOT_IN_A_URL = re.compile(r"[\x00-\x20\x7f-\xa0\\]")
+
+
+class Blocked(Exception):
+    """A URL or an address that may not be called; the text says why and repeats nothing but the address's kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddressPolicy:
+    """What may be called: the public internet over https, and the networks in `allowed`, over http too. `own_hosts`
+    are refused by name.
+    """
+
+    allowed: tuple[Network, ...] = ()
+    own_hosts: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, networks: Iterable[str] = (), own_hosts: Iterable[str] = ()) -> AddressPolicy:
+        """From settings: CIDRs as text, host names in any case. Raises ValueError for what is no network."""
+        return cls(tuple(ip_network(network) for network in networks), frozenset(host.lower() for host in own_hosts))
+
+    def is_allowed(self, address: IPv4Address | IPv6Address) -> bool:
+        """Whether the address lies in a network that the settings open."""
+        return any(address in network for network in self.allowed if network.version == address.version)
+
+    def check_address(self, text: str, *, secure: bool = True) -> None:
+        """Raise `Blocked` unless the address may be connected to; without TLS (`secure` false) only allowed networks
+        may.
+        """
+        try:
+            address = ip_address(text)
+        except ValueError:
+            raise Blocked("the host is not a valid address") from None
+        if self.is_allowed(address):
+            return
+        if isinstance(address, IPv6Address) and address.scope_id is not None:
+            raise Blocked("an address with a zone may not be called")
+        for network, name in BLOCKED:
+            if address.version == network.version and address in network:
+                raise Blocked(f"the address is not public ({name})")
+        if not secure:
+            raise Blocked("http:// is allowed inside the allowed networks only")
+
+    def check_url(self, text: str) -> URL:
+        """The URL as it will be called; raises `Blocked` for a scheme, host, port, spelling or literal address that
+        is not allowed.
+
+        Syntax only: what a host name resolves to is checked at every attempt. `http` passes here for a name when any
+        network is allowed.
+        """
+        url = _parsed(text)
+        secure = url.scheme == "https"
+        if not secure and (url.scheme != "http" or not self.allowed):
+            raise Blocked("the URL must begin with https://")
+        port = url.port or 0
+        if not (port in (443, 8443) or port >= 1024 or (port == 80 and not secure)):
+            raise Blocked("the port must be 443, 8443 or from 1024 up")
+        host = url.raw_host or ""
+        if ":" in host or _DOTTED.fullmatch(host):
+            self.check_address(host, secure=secure)
+        else:
+            _check_name(host)
+            if host.rstrip(".") in self.own_hosts:
+                raise Blocked("the URL points back at this service")
+        return url
+
+
+def _parsed(text: str) -> URL:
+    if len(text) > LONGEST_URL:
+        raise Blocked(f"the URL is longer than {LONGEST_URL} characters")
+    if _NOT_IN_A_URL.search(text):
+        raise Blocked("the URL holds a space, a control character or a backslash")
+    try:
+        url = URL(text)
+        if not url.raw_host or url.port is None:
+            raise Blocked("the URL has no host")
+        if "@" in text.partition("://")[2].partition("/")[0]:
+            raise Blocked("the URL must not hold a user name or a password")
+        if "[" in url.raw_authority and ":" not in url.raw_host:
+            raise Blocked("the host is not a valid address")
+    except ValueError:
+        raise Blocked("the URL cannot be read") from None
+    return url
+
+
+def _check_name(host: str) -> None:
+    """A host name of ordinary labels whose last one is not a number: `127.1`, `2130706433` and `0x7f.1` are
+    addresses in disguise.
+    """
+    labels = host.removesuffix(".").split(".")
+    if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
+        raise Blocked("the host is not a valid name")
+    if _NUMERIC.fullmatch(labels[-1]):
+        raise Blocked("the host is a number, not a name")
