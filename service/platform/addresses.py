@@ -150,9 +150,10 @@ def _parsed(text: str) -> URL:
         url = URL(text)
         if not url.raw_host or url.port is None:
             raise Blocked("the URL has no host")
-        if "@" in text.partition("://")[2].partition("/")[0]:
+        authority = re.split(r"[/?#]", text.partition("://")[2], maxsplit=1)[0]
+        if "@" in authority:
             raise Blocked("the URL must not hold a user name or a password")
-        if "[" in url.raw_authority and ":" not in url.raw_host:
+        if "[" in authority and ":" not in url.raw_host:
             raise Blocked("the host is not a valid address")
     except ValueError:
         raise Blocked("the URL cannot be read") from None
