@@ -1,0 +1,148 @@
+"""The habits that no linter checks: where imports stand, what files are called, what the repository must not hold."""
+
+import ast
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = {"service", "migrations", "openapi", "tests"}
+VAGUE = {"utils", "util", "helpers", "helper", "common", "manager", "misc", "base_service"}
+FILE_LINES = 400
+FUNCTION_LINES = 60
+REGISTRIES = re.compile("|".join(re.escape(".".join(host)) for host in [
+    ("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org"), ("npmjs", "com"), ("yarnpkg", "com"),
+    ("deb", "debian", "org"), ("proxy", "golang", "org"),
+]))  # fmt: skip
+MACHINE_PATHS = re.compile(r"/(?:root|work)/\w|/(?:home|Users)/\w")
+
+SOURCES = sorted((ROOT / "service").rglob("*.py"))
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def tracked() -> tuple[Path, ...]:
+    """What git knows of. Without git (an unpacked archive) there is nothing to check."""
+    if shutil.which("git") is None or not (ROOT / ".git").exists():
+        pytest.skip("no git repository here")
+    names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return tuple(Path(name) for name in names.split("\0") if name and (ROOT / name).is_file())
+
+
+def place(path: Path, node: ast.AST) -> str:
+    return f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 1)}"
+
+
+def own_imports(node: ast.AST) -> Iterator[ast.AST]:
+    for child in ast.walk(node):
+        if isinstance(child, ast.ImportFrom) and (child.level or (child.module or "").split(".")[0] == "service"):
+            yield child
+        if isinstance(child, ast.Import) and any(name.name.split(".")[0] == "service" for name in child.names):
+            yield child
+
+
+def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return (node for node in ast.walk(tree(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def test_own_modules_are_imported_at_the_top():
+    hidden = {place(path, found) for path in SOURCES for node in functions(path) for found in own_imports(node)}
+    assert not hidden, f"an import inside a function hides a circle: {sorted(hidden)}"
+
+
+def test_there_are_no_type_checking_blocks():
+    names = {
+        place(path, node)
+        for path in SOURCES
+        for node in ast.walk(tree(path))
+        if getattr(node, "id", getattr(node, "attr", None)) == "TYPE_CHECKING"
+    }
+    assert not names, f"TYPE_CHECKING hides a circle: {sorted(names)}"
+
+
+def test_every_file_says_at_its_head_what_it_holds():
+    silent = [
+        str(path.relative_to(ROOT)) for path in SOURCES if path.stat().st_size and not ast.get_docstring(tree(path))
+    ]
+    assert not silent
+
+
+def test_every_operation_and_rule_says_what_it_does():
+    silent = [
+        f"{place(path, node)} {node.name}"
+        for path in SOURCES
+        if path.parent.name in {"operations", "rules"}
+        for node in tree(path).body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if not node.name.startswith("_") and not ast.get_docstring(node)
+    ]
+    assert not silent
+
+
+def test_names_say_something():
+    vague = [str(path.relative_to(ROOT)) for path in SOURCES if {path.stem, path.parent.name} & VAGUE]
+    assert not vague
+
+
+def test_files_and_functions_stay_readable():
+    long = [
+        f"{path.relative_to(ROOT)} has {count} lines"
+        for path in SOURCES
+        if (count := len(path.read_text(encoding="utf-8").splitlines())) > FILE_LINES
+    ]
+    long += [
+        f"{place(path, node)} {node.name} has {count} lines"
+        for path in SOURCES
+        for node in functions(path)
+        if (count := (node.end_lineno or 0) - node.lineno + 1) > FUNCTION_LINES
+    ]
+    assert not long
+
+
+def test_the_top_level_holds_only_the_agreed_folders():
+    folders = {path.parts[0] for path in tracked() if len(path.parts) > 1}
+    assert {name for name in folders if not name.startswith(".")} <= FOLDERS
+
+
+def test_nothing_tracked_names_a_registry_or_a_place_on_a_machine():
+    found = []
+    for path in tracked():
+        try:
+            text = (ROOT / path).read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        found += [f"{path}: {match.group()}" for what in (REGISTRIES, MACHINE_PATHS) for match in what.finditer(text)]
+    assert not found
+
+
+def test_the_wrapper_is_executable():
+    listed = subprocess.run(
+        ["git", "ls-files", "--stage", "kam"], cwd=ROOT, capture_output=True, text=True, check=bool(tracked())
+    )
+    assert listed.stdout.startswith("100755")
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
+def test_a_lock_pins_by_hash_and_names_no_place(name: str):
+    lines = (ROOT / name).read_text().splitlines()
+    pins = [line for line in lines if not line.startswith(" ")]
+    assert pins
+    assert all(re.match(r"[a-z0-9][\w.\-]*(\[[\w,\-]+\])?==\S+( ;.*)? \\$", line) for line in pins)
+    assert all(re.match(r"    --hash=sha256:[0-9a-f]{64}( \\)?$", line) for line in lines if line.startswith(" "))
+
+
+def test_the_development_lock_repeats_the_pins_of_the_other():
+    pins, more = (
+        set(re.findall(r"^(\S+==\S+)", (ROOT / name).read_text(), re.MULTILINE))
+        for name in ("requirements.lock", "requirements-dev.lock")
+    )
+    assert pins <= more

@@ -1,0 +1,67 @@
+"""The import contracts of pyproject.toml: the service keeps them, and they catch what they are there to catch."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def lint(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run import-linter with the project's contracts on the package `service` that stands in `folder`."""
+    command = [Path(sys.executable).with_name("lint-imports"), "--config", ROOT / "pyproject.toml", "--no-cache"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+
+
+@pytest.fixture
+def house(tmp_path: Path):
+    """A function that builds a small `service` package out of {module path: source}."""
+
+    def build(**sources: str) -> Path:
+        for dotted, source in sources.items():
+            path = tmp_path.joinpath("service", *dotted.split("__")).with_suffix(".py")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(source)
+        for folder in [tmp_path / "service", *(tmp_path / "service").rglob("*/")]:
+            (folder / "__init__.py").touch()
+        return tmp_path
+
+    return build
+
+
+def test_the_service_keeps_its_contracts():
+    result = lint(ROOT)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_imports_downwards_are_kept(house):
+    result = lint(
+        house(
+            rest__accounts="from service.operations import accounts\n",
+            operations__accounts="from service.operations import context\nfrom service.models import accounts\n",
+            operations__context="",
+            models__accounts="from service.platform import ids\n",
+            platform__ids="",
+        )
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("modules", "named"),
+    [
+        ({"models__accounts": "from service.operations import x\n", "operations__x": ""}, "service.operations"),
+        ({"rest__a": "import service.graphql.b\n", "graphql__b": ""}, "service.graphql"),
+        ({"operations__a": "from service.operations import b\n", "operations__b": ""}, "service.operations.b"),
+        ({"models__a": "from service.models.b import x\n", "models__b": "x = 1\n"}, "service.models.b"),
+        ({"rest__a": "import service.rest.b\n", "rest__b": ""}, "service.rest.b"),
+        ({"leftovers__x": ""}, "leftovers"),
+    ],
+    ids=["upwards", "neighbours", "operations", "models", "rest-parts", "undeclared"],
+)
+def test_a_forbidden_import_is_named(house, modules, named):
+    result = lint(house(**modules))
+    assert result.returncode != 0, result.stdout
+    assert named in result.stdout
