@@ -1,0 +1,141 @@
+"""The Cranfield four boxes: where an account lies, how near to a border, and when it may leave its quadrant.
+
+Vertical: account attractiveness A, 0-10. Horizontal: our strength with this customer, relative to the best competitor
+(R = our total / the best competitor's), or our own total 0-10 when the customer is known to have no other supplier.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+
+from service.rules.verdicts import Verdict, is_score
+from service.rules.vocabulary import Quadrant
+
+ABSOLUTE_STRENGTH_CUT = Decimal(5)
+BORDERLINE_SCORE = Decimal("0.3")
+BORDERLINE_RATIO = Decimal("0.05")
+WIDEST_DEAD_BAND = Decimal(5)
+HIGHEST_RATIO_CUT = Decimal(10)
+
+
+@dataclass(frozen=True, slots=True)
+class Cuts:
+    """The cut lines: attractiveness high from `attractiveness` (0-10), strength from `relative_strength` (a ratio)."""
+
+    attractiveness: Decimal = Decimal(5)
+    relative_strength: Decimal = Decimal(1)
+
+
+class Axis(StrEnum):
+    """What a border is measured on."""
+
+    ATTRACTIVENESS = "attractiveness"
+    RELATIVE_STRENGTH = "relative_strength"
+    ABSOLUTE_STRENGTH = "absolute_strength"
+
+
+@dataclass(frozen=True, slots=True)
+class Border:
+    """One axis of an account's position, exact.
+
+    `distance` = value - cut in the axis's own unit (score points, or a ratio for relative strength); at 0 and above the
+    account is on the high side. `points` is the same distance in score points 0-10, which is what a dead band is
+    measured in: for relative strength it is our total - cut x the best competitor's total.
+    """
+
+    axis: Axis
+    value: Fraction
+    cut: Fraction
+    distance: Fraction
+    points: Fraction
+    borderline: bool
+
+    @property
+    def high(self) -> bool:
+        """Tell whether the account is on the high side; the cut itself is high."""
+        return self.distance >= 0
+
+
+_BOXES = {
+    (True, True): Quadrant.STRATEGIC,
+    (True, False): Quadrant.STAR,
+    (False, True): Quadrant.STATUS,
+    (False, False): Quadrant.STREAMLINE,
+}
+_SIDES = {quadrant: sides for sides, quadrant in _BOXES.items()}
+
+
+def validate_cuts(cuts: Cuts, pointer: str = "/cuts") -> list[Verdict]:
+    """Refuse an attractiveness cut outside 0 to 10 and a relative-strength cut that is not above 0 and at most 10."""
+    verdicts = []
+    if not is_score(cuts.attractiveness):
+        verdicts.append(
+            Verdict(f"{pointer}/attractiveness", "cut_out_of_range", "The attractiveness cut lies between 0 and 10.")
+        )
+    ratio = cuts.relative_strength
+    if not (ratio.is_finite() and 0 < ratio <= HIGHEST_RATIO_CUT):
+        verdicts.append(
+            Verdict(
+                f"{pointer}/relative_strength",
+                "cut_out_of_range",
+                "The relative-strength cut is a ratio above 0 and at most 10.",
+            )
+        )
+    return verdicts
+
+
+def validate_dead_band(dead_band: Decimal, pointer: str = "/dead_band") -> list[Verdict]:
+    """Refuse a dead band outside 0 to 5 score points."""
+    if dead_band.is_finite() and 0 <= dead_band <= WIDEST_DEAD_BAND:
+        return []
+    return [Verdict(pointer, "dead_band_out_of_range", "The dead band lies between 0 and 5 score points.")]
+
+
+def attractiveness_border(attractiveness: Fraction | Decimal, cuts: Cuts) -> Border:
+    """Measure attractiveness (0-10) against its cut; borderline when nearer than 0.3."""
+    value, cut = Fraction(attractiveness), Fraction(cuts.attractiveness)
+    distance = value - cut
+    return Border(Axis.ATTRACTIVENESS, value, cut, distance, distance, abs(distance) < Fraction(BORDERLINE_SCORE))
+
+
+def relative_strength_border(ours: Fraction | Decimal, best: Fraction | Decimal, cuts: Cuts) -> Border:
+    """Measure our total against the best competitor's (0-10, above 0); borderline when R is nearer than 0.05."""
+    value, cut = Fraction(ours) / Fraction(best), Fraction(cuts.relative_strength)
+    distance = value - cut
+    near = abs(distance) < Fraction(BORDERLINE_RATIO)
+    return Border(Axis.RELATIVE_STRENGTH, value, cut, distance, distance * Fraction(best), near)
+
+
+def absolute_strength_border(ours: Fraction | Decimal) -> Border:
+    """Measure our own total (0-10) against 5, the rule when no competitor is known; borderline when nearer than 0.3."""
+    value, cut = Fraction(ours), Fraction(ABSOLUTE_STRENGTH_CUT)
+    distance = value - cut
+    return Border(Axis.ABSOLUTE_STRENGTH, value, cut, distance, distance, abs(distance) < Fraction(BORDERLINE_SCORE))
+
+
+def four_box(attractiveness: Fraction | Decimal, strength: Fraction | Decimal, cuts: Cuts) -> Quadrant:
+    """Place an account by attractiveness (0-10) and relative strength (a ratio); a value on the cut counts as high."""
+    attractive = Fraction(attractiveness) >= Fraction(cuts.attractiveness)
+    return _BOXES[attractive, Fraction(strength) >= Fraction(cuts.relative_strength)]
+
+
+def raw_quadrant(attractiveness: Border, strength: Border) -> Quadrant:
+    """Place an account by its two borders, without regard to where it was."""
+    return _BOXES[attractiveness.high, strength.high]
+
+
+def settle(previous: Quadrant | None, attractiveness: Border, strength: Border, dead_band: Decimal) -> Quadrant:
+    """Place an account so that it does not flap.
+
+    An axis changes side only when it passed the cut by more than the dead band, which is in score points 0-10 on both
+    axes; each axis is settled by itself. A band of 0 is off; an account without a previous quadrant takes its raw one.
+    """
+    if previous is None or dead_band == 0:
+        return raw_quadrant(attractiveness, strength)
+    was_attractive, was_strong = _SIDES[previous]
+    return _BOXES[_side(was_attractive, attractiveness, dead_band), _side(was_strong, strength, dead_band)]
+
+
+def _side(was_high: bool, border: Border, dead_band: Decimal) -> bool:
+    return border.high if abs(border.points) > Fraction(dead_band) else was_high

@@ -1,0 +1,62 @@
+"""A scoring model as a plain document and back: the form in which it is sent and stored; numbers stay exact."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from service.rules.fiocca import FioccaLimits
+from service.rules.quadrants import Cuts
+from service.rules.scoring import Factor, ScoreBand, ScoringModel
+from service.rules.verdicts import exact
+from service.rules.vocabulary import Direction
+
+
+def model_to_dict(model: ScoringModel) -> dict[str, Any]:
+    """Write a model with the names of the API; an unbounded band end is null, numbers are Decimal."""
+    return {
+        "name": model.name,
+        "factors": [
+            {
+                "key": factor.key,
+                "name": factor.name,
+                "weight": factor.weight,
+                "direction": factor.direction.value,
+                "required": factor.required,
+                "bands": [{"from": band.lower, "to": band.upper, "score": band.score} for band in factor.bands],
+            }
+            for factor in model.factors
+        ],
+        "cuts": {"attractiveness": model.cuts.attractiveness, "relative_strength": model.cuts.relative_strength},
+        "fiocca": {"low": model.fiocca.low, "high": model.fiocca.high},
+        "dead_band": model.dead_band,
+    }
+
+
+def model_from_dict(document: Mapping[str, Any]) -> ScoringModel:
+    """Read a well-formed document; what it leaves out takes its default. Its sense is judged by validate_model."""
+    cuts, limits = document.get("cuts") or {}, document.get("fiocca") or {}
+    return ScoringModel(
+        name=document["name"],
+        factors=tuple(_factor(factor) for factor in document["factors"]),
+        cuts=Cuts(**{name: exact(value) for name, value in cuts.items()}),
+        fiocca=FioccaLimits(**{name: exact(value) for name, value in limits.items()}),
+        dead_band=exact(document.get("dead_band") or 0),
+    )
+
+
+def _factor(document: Mapping[str, Any]) -> Factor:
+    return Factor(
+        key=document["key"],
+        name=document["name"],
+        weight=exact(document["weight"]),
+        direction=Direction(document.get("direction", Direction.HIGHER_IS_BETTER)),
+        required=document.get("required", True),
+        bands=tuple(
+            ScoreBand(_end(band.get("from")), _end(band.get("to")), exact(band["score"]))
+            for band in document.get("bands") or ()
+        ),
+    )
+
+
+def _end(value: Decimal | int | float | str | None) -> Decimal | None:
+    return None if value is None else exact(value)
