@@ -1,0 +1,67 @@
+"""The seam between the engine and a kind of receiver: deliveries go in, one outcome for each comes out, nothing is
+raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+OutcomeKind = Literal["ok", "http", "timeout", "connect", "dns", "tls", "blocked", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One claimed delivery, with all that a destination needs: no destination reads the database."""
+
+    id: str
+    attempt_id: str
+    number: int
+    """Which attempt this is, from 1."""
+    event_id: str
+    event_type: str
+    endpoint_id: str
+    order_key: str
+    url: str
+    sealed_secrets: str
+    body: bytes
+    """The event as stored: these bytes are signed and sent, never serialised again."""
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one attempt: its kind, and what the receiver answered, if it did."""
+
+    kind: OutcomeKind
+    status: int | None = None
+    duration_ms: int = 0
+    headers: dict[str, str] | None = None
+    body: str | None = None
+    """At most 16 kB of the answer, as text the database can hold."""
+    retry_after: str | None = None
+    """The `Retry-After` header, unread."""
+
+    @property
+    def gone(self) -> bool:
+        """Whether the receiver asks for no more deliveries at all (410)."""
+        return self.status == 410
+
+
+class Destination(Protocol):
+    """A kind of receiver."""
+
+    @property
+    def batch_size(self) -> int:
+        """How many deliveries of one endpoint a single call takes."""
+        ...
+
+    async def send(self, batch: Sequence[Delivery]) -> Sequence[Outcome]:
+        """Send deliveries of one endpoint; one outcome each, in their order. May be cancelled, raises nothing else."""
+        ...
+
+    async def close(self) -> None:
+        """Let connections go."""
+        ...
