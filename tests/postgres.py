@@ -206,7 +206,7 @@ def _initdb(binaries: Path, data: Path, account: pwd.struct_passwd | None) -> No
 def _serve(binaries: Path, data: Path, account: pwd.struct_passwd | None) -> tuple[subprocess.Popen[bytes], int]:
     log = data.parent / "log"
     for _ in range(3):  # the free port may be taken between the look and the start
-        port = _free_port()
+        port = free_port()
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [binaries / "postgres", "-D", data, "-p", str(port)],
@@ -263,7 +263,8 @@ def _as(account: pwd.struct_passwd | None) -> dict[str, Any]:
     return settings
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A loopback port that was free a moment ago."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
