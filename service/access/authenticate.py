@@ -1,0 +1,93 @@
+"""From an Authorization header to a caller: one look-up per key and some seconds, kept in the process.
+
+A revoked key stops at once in the process that revoked it and after at most `KEEP_SECONDS` in others. Last use is
+collected in memory and written
+by the worker, to the minute, so that reading costs no write.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from service.access.principal import Principal
+from service.models.api_keys import api_keys
+from service.platform.clock import Clock
+from service.platform.columns import Instant
+from service.platform.database import Database
+from service.platform.errors import Unauthenticated
+from service.platform.statements import Statement
+
+KEEP_SECONDS = 5.0
+_KEPT = 10_000
+
+_BY_HASH = Statement(
+    sa.select(api_keys.c.id, api_keys.c.name, api_keys.c.scopes, api_keys.c.expires_at).where(
+        api_keys.c.hash == sa.bindparam("hash", type_=sa.Text),
+        api_keys.c.revoked_at.is_(None),
+        api_keys.c.deleted_at.is_(None),
+    )
+)
+_USED = Statement(
+    sa.update(api_keys)
+    .where(api_keys.c.id == sa.bindparam("key_id", type_=api_keys.c.id.type))
+    .values(last_used_at=sa.bindparam("at", type_=Instant()))
+)
+
+
+class Authenticator:
+    """Knows the callers of one process."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._known: OrderedDict[bytes, tuple[float, Principal]] = OrderedDict()
+        self._used: dict[str, datetime] = {}
+
+    def known(self, authorization: bytes | None, now: float) -> Principal | None:
+        """The caller of a header that was looked up less than KEEP_SECONDS ago (`now` is monotonic seconds); no
+        database, no waiting.
+        """
+        if authorization is None or not authorization.startswith(b"Bearer "):
+            return None
+        kept = self._known.get(hashlib.sha256(authorization[7:]).digest())
+        if kept is None or now - kept[0] > KEEP_SECONDS or self._expired(kept[1]):
+            return None
+        return kept[1]
+
+    async def look_up(self, authorization: bytes | None, now: float) -> Principal:
+        """The caller of a header, from the database; raises Unauthenticated."""
+        if authorization is None or authorization[:7].lower() != b"bearer ":
+            raise Unauthenticated
+        digest = hashlib.sha256(authorization[7:])
+        async with self._database.reading() as reader:
+            row = await reader.one(_BY_HASH, hash=digest.hexdigest())
+        if row is None:
+            raise Unauthenticated
+        principal = Principal.of(row["id"], row["name"], row["scopes"], row["expires_at"])
+        if self._expired(principal):
+            raise Unauthenticated
+        self._known[digest.digest()] = (now, principal)
+        self._used[principal.id] = self._clock.now()
+        while len(self._known) > _KEPT:
+            self._known.popitem(last=False)
+        return principal
+
+    def forget(self) -> None:
+        """Look every key up again at its next use: called when a key was revoked or changed."""
+        self._known.clear()
+
+    async def write_last_use(self) -> None:
+        """Write when each key was last looked up."""
+        used, self._used = self._used, {}
+        if used:
+            async with self._database.transaction() as writer:
+                await writer.many(
+                    _USED, [{"key_id": key, "at": at.replace(second=0, microsecond=0)} for key, at in used.items()]
+                )
+
+    def _expired(self, principal: Principal) -> bool:
+        return principal.expires_at is not None and principal.expires_at <= self._clock.now()

@@ -1,0 +1,70 @@
+"""What each permission needs: one map that reads like a policy. Operations name a permission; keys carry scopes;
+nothing else decides.
+
+A scope is `resource:verb` with the verbs read and write; `resource:*` is both and `*` is everything. Writing a
+resource includes reading it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+RESOURCES = (
+    "accounts",
+    "classification",
+    "stages",
+    "stakeholders",
+    "people",
+    "plans",
+    "portfolio",
+    "events",
+    "webhooks",
+    "api_keys",
+)
+
+
+class Permission(StrEnum):
+    """What an operation may ask of a caller; the value is the scope that grants it."""
+
+    ACCOUNT_READ = "accounts:read"
+    ACCOUNT_WRITE = "accounts:write"
+    CLASSIFICATION_READ = "classification:read"
+    CLASSIFICATION_WRITE = "classification:write"
+    STAGE_READ = "stages:read"
+    STAGE_WRITE = "stages:write"
+    STAKEHOLDER_READ = "stakeholders:read"
+    STAKEHOLDER_WRITE = "stakeholders:write"
+    PERSON_READ = "people:read"
+    PERSON_WRITE = "people:write"
+    PLAN_READ = "plans:read"
+    PLAN_WRITE = "plans:write"
+    PORTFOLIO_READ = "portfolio:read"
+    EVENT_READ = "events:read"
+    WEBHOOK_READ = "webhooks:read"
+    WEBHOOK_WRITE = "webhooks:write"
+    API_KEY_READ = "api_keys:read"
+    API_KEY_WRITE = "api_keys:write"
+
+
+def granted(scopes: Iterable[str]) -> frozenset[str]:
+    """The permissions that a set of scopes grants, as their values; unknown scopes grant nothing."""
+    out: set[str] = set()
+    for scope in scopes:
+        resource, _, verb = scope.partition(":")
+        for permission in Permission:
+            part, _, needed = permission.value.partition(":")
+            if scope == "*" or (part == resource and verb in ("*", "write", needed)):
+                out.add(permission.value)
+    return frozenset(out)
+
+
+def beyond(wanted: Iterable[str], held: frozenset[str]) -> list[str]:
+    """The wanted scopes that grant more than `held` does, in order: what a key may not hand on."""
+    return [scope for scope in wanted if not granted([scope]) <= held]
+
+
+def known_scope(scope: str) -> bool:
+    """Whether a scope is `*`, or names a resource and a verb."""
+    resource, _, verb = scope.partition(":")
+    return scope == "*" or (resource in RESOURCES and verb in ("read", "write", "*"))

@@ -1,0 +1,33 @@
+"""Who asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from service.access.policy import Permission, granted
+from service.platform.errors import Forbidden
+
+
+@dataclass(frozen=True)
+class Principal:
+    """A caller: an API key, or the service itself (`system`, for the command line and jobs)."""
+
+    id: str
+    name: str
+    scopes: tuple[str, ...]
+    expires_at: datetime | None = None
+    permissions: frozenset[str] = field(default=frozenset())
+
+    @classmethod
+    def of(cls, identifier: str, name: str, scopes: list[str], expires_at: datetime | None = None) -> Principal:
+        """A caller with the permissions that its scopes grant."""
+        return cls(identifier, name, tuple(scopes), expires_at, granted(scopes))
+
+    def require(self, permission: Permission) -> None:
+        """Raise Forbidden, naming the scope, unless the caller has the permission."""
+        if permission.value not in self.permissions:
+            raise Forbidden(permission.value)
+
+
+SYSTEM = Principal.of("00000000-0000-7000-8000-000000000000", "system", ["*"])

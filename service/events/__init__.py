@@ -1,0 +1,1 @@
+"""What the service tells others: the catalogue of events and the outbox."""

@@ -1,0 +1,60 @@
+"""What every table and every answer shares: the columns of a living row, references, the page around a list."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import sqlalchemy as sa
+from pydantic import Field as Member
+from sqlmodel import Field, SQLModel
+
+from service.platform.columns import Instant, Uuid
+from service.platform.types import Id, InstantText, Name, Shape, Slug, Version
+
+
+class Fields(SQLModel):
+    """The base of a part's own fields: refuses unknown members, keeps enum values as text."""
+
+    model_config = {"extra": "forbid", "use_enum_values": True}  # type: ignore[assignment]
+
+
+class Living(SQLModel):
+    """Columns of every main table: UUIDv7, a version that grows with each change, and a mark instead of a deletion."""
+
+    id: str = Field(primary_key=True, sa_type=Uuid)
+    version: int = Field(default=1, sa_type=sa.BigInteger)
+    created_at: datetime = Field(sa_type=Instant)
+    updated_at: datetime = Field(sa_type=Instant)
+    deleted_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class ReadBase(Shape):
+    """Members of every single resource as it is read."""
+
+    id: Id = Member(description="UUIDv7 of this record")
+    version: Version = Member(description="Grows by one with every change; the ETag is made of it")
+    created_at: InstantText = Member(description="When it was created, RFC 3339 in UTC")
+    updated_at: InstantText = Member(description="When it last changed, RFC 3339 in UTC")
+
+
+class Reference(Shape):
+    """The id of a record in another system; unique per system among live records."""
+
+    system: Slug = Member(description="The other system, for example salesforce, hubspot or erp", examples=["erp"])
+    external_id: Name = Member(description="The record's id there", examples=["ALFKI"])
+
+
+References = Annotated[list[Reference], Member(max_length=20)]
+
+
+def references_field() -> References:
+    """The member `refs` of a create or patch model."""
+    return Member(default_factory=list, description="Ids of the same record in other systems")  # type: ignore[return-value]
+
+
+def check_in(column: str, values: type, *, nullable: bool = False) -> sa.CheckConstraint:
+    """A CHECK that keeps a text column inside a vocabulary (PostgreSQL enum types break migrations)."""
+    listed = ", ".join(f"'{value}'" for value in values)  # type: ignore[attr-defined]
+    condition = f"{column} IN ({listed})"
+    return sa.CheckConstraint(f"{column} IS NULL OR {condition}" if nullable else condition, name=f"known_{column}")

@@ -1,0 +1,78 @@
+"""Relationship stages: the history of movements, and the target."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated
+
+import sqlalchemy as sa
+from pydantic import Field as Member
+from pydantic import StringConstraints
+from sqlmodel import Field, SQLModel
+
+from service.models.shapes import check_in
+from service.platform.columns import Day, Instant, Uuid
+from service.platform.types import DayText, Flag, Id, InstantText, LongText, Shape, Text
+from service.rules.vocabulary import Stage
+
+StageName = Annotated[str, StringConstraints(max_length=30)]
+
+
+class StageTransitionCreate(Shape):
+    """A movement to another relationship stage."""
+
+    to: Stage = Member(description="The stage to move to")
+    reason: Text = Member(description="Why the account moves")
+    evidence: LongText | None = Member(
+        default=None, description="What shows it, for example a contract or observed contacts"
+    )
+    effective_on: DayText | None = Member(
+        default=None, description="Since when it holds; today when left out, never in the future"
+    )
+    skip: Flag = Member(default=False, description="True to move up by more than one stage at once")
+
+
+class TargetStagePut(Shape):
+    """The stage aimed at."""
+
+    target_stage: Stage | None = Member(
+        description="The stage to reach; may equal the present one; null takes the target away"
+    )
+    target_stage_on: DayText | None = Member(default=None, description="By when")
+    reason: Text | None = Member(default=None, description="Why this target")
+
+
+class StageEntry(SQLModel, table=True):
+    """One entry of an account's stage history; the first is pre_kam, from the account's creation."""
+
+    __tablename__ = "stage_entries"
+    __table_args__ = (check_in("stage", Stage), check_in("previous", Stage, nullable=True))
+
+    id: str = Field(primary_key=True, sa_type=Uuid)
+    account_id: str = Field(sa_type=Uuid, foreign_key="accounts.id")
+    previous: str | None = Field(default=None, sa_type=sa.Text)
+    stage: str = Field(sa_type=sa.Text)
+    reason: str | None = Field(default=None, sa_type=sa.Text)
+    evidence: str | None = Field(default=None, sa_type=sa.Text)
+    effective_on: date = Field(sa_type=Day)
+    recorded_at: datetime = Field(sa_type=Instant)
+    recorded_by: str | None = Field(default=None, sa_type=sa.Text)
+
+
+stage_entries: sa.Table = StageEntry.__table__  # type: ignore[attr-defined]
+sa.Index("ix_stage_entries_account", stage_entries.c.account_id, stage_entries.c.id)
+
+
+class StageEntryRead(Shape):
+    """One movement in an account's stage history."""
+
+    id: Id = Member(description="UUIDv7 of this entry")
+    account_id: Id = Member(description="The account")
+    previous: Stage | None = Member(description="The stage before; null for the first entry")
+    stage: Stage = Member(description="The stage moved to (Millman & Wilson)")
+    stage_cranfield: StageName = Member(description="The Cranfield name of the stage")
+    reason: Text | None = Member(description="Why the account moved")
+    evidence: LongText | None = Member(description="What shows it")
+    effective_on: DayText = Member(description="Since when it holds")
+    recorded_at: InstantText = Member(description="When it was recorded")
+    recorded_by: Text | None = Member(description="The key that recorded it")

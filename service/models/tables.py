@@ -1,0 +1,53 @@
+"""Every table at once: what migrations compare with and what names a constraint."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlmodel import SQLModel
+
+from service.models import (
+    accounts,
+    actions,
+    api_keys,
+    classification,
+    events,
+    objectives,
+    people,
+    plans,
+    refs,
+    stages,
+    stakeholders,
+    webhooks,
+)
+
+metadata: sa.MetaData = SQLModel.metadata
+MODULES = (
+    accounts,
+    actions,
+    api_keys,
+    classification,
+    events,
+    objectives,
+    people,
+    plans,
+    refs,
+    stages,
+    stakeholders,
+    webhooks,
+)
+
+
+def constraint_name(columns: str) -> str | None:
+    """The name of the unique constraint over `table.column, table.column`, which is all that SQLite tells of a
+    violation.
+    """
+    listed = [part.strip().split(".") for part in columns.split(",")]
+    if any(len(part) != 2 for part in listed) or listed[0][0] not in metadata.tables:
+        return columns
+    table, wanted = metadata.tables[listed[0][0]], {part[1] for part in listed}
+    uniques = [index for index in table.indexes if index.unique]
+    constraints = [constraint for constraint in table.constraints if isinstance(constraint, sa.UniqueConstraint)]
+    for item in (*uniques, *constraints):
+        if {column.name for column in item.columns} == wanted:
+            return str(item.name)
+    return columns

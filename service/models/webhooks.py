@@ -1,0 +1,197 @@
+"""Webhook endpoints, the deliveries of events to them, and every attempt."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import sqlalchemy as sa
+from pydantic import Field as Member
+from pydantic import StringConstraints
+from sqlmodel import Field, SQLModel
+
+from service.models.shapes import Living, ReadBase
+from service.platform.columns import Instant, Json, Uuid
+from service.platform.types import BigCount, Count, Flag, Id, InstantText, Shape, Text, WebUrl, Whole, patch_of
+
+EventPattern = Annotated[
+    str, StringConstraints(strict=True, max_length=100, pattern=r"^(\*|[a-z_]+(\.[a-z_]+)*(\.\*)?)$")
+]
+
+
+class WebhookEndpointCreate(Shape):
+    """Where events are to be sent."""
+
+    url: WebUrl = Member(
+        description="https:// (http:// only inside the allowed networks); no user name, no redirect is followed",
+        examples=["https://example.com/hooks/kam"],
+    )
+    event_types: Annotated[list[EventPattern], Member(min_length=1, max_length=50)] = Member(
+        description="Event types; `plan.*` for all of a kind, `*` for all",
+        examples=[["account.quadrant_changed", "plan.*"]],
+    )
+    description: Text | None = Member(default=None, description="What this endpoint is for")
+    enabled: Flag = Member(
+        default=True, description="Whether deliveries are sent; those that come up meanwhile are held"
+    )
+
+
+WebhookEndpointPatch = patch_of(WebhookEndpointCreate, "WebhookEndpointPatch")
+
+
+class WebhookEndpoint(Living, SQLModel, table=True):
+    """The table."""
+
+    __tablename__ = "webhook_endpoints"
+
+    url: str = Field(sa_type=sa.Text)
+    event_types: Any = Field(sa_type=Json)
+    description: str | None = Field(default=None, sa_type=sa.Text)
+    enabled: bool = Field(default=True, sa_type=sa.Boolean)
+    disabled_reason: str | None = Field(default=None, sa_type=sa.Text)
+    secret_encrypted: str = Field(sa_type=sa.Text)
+    created_by: str | None = Field(default=None, sa_type=sa.Text)
+
+
+webhook_endpoints: sa.Table = WebhookEndpoint.__table__  # type: ignore[attr-defined]
+
+
+class WebhookEndpointRead(ReadBase):
+    """A webhook endpoint; its secret is shown once, when it is created or rotated."""
+
+    url: WebUrl = Member(description="Where events are sent")
+    event_types: Annotated[list[EventPattern], Member(max_length=50)] = Member(description="Event types it gets")
+    description: Text | None = Member(description="What this endpoint is for")
+    enabled: Flag = Member(description="Whether deliveries are sent")
+    disabled_reason: Text | None = Member(description="Why the service turned it off, if it did")
+
+
+class WebhookEndpointCreated(WebhookEndpointRead):
+    """A new webhook endpoint with its secret."""
+
+    secret: Annotated[str, StringConstraints(pattern=r"^whsec_[A-Za-z0-9+/=]+$", max_length=200)] = Member(
+        description="The signing secret (Standard Webhooks, HMAC-SHA256), shown this once"
+    )
+
+
+DELIVERY_STATES = ("pending", "leased", "succeeded", "dead", "held", "superseded", "canceled")
+
+
+class Delivery(SQLModel, table=True):
+    """One event on its way to one endpoint."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        sa.UniqueConstraint("event_id", "endpoint_id", "replay_no", name="uq_deliveries_once"),
+        sa.CheckConstraint(
+            "state IN ('pending', 'leased', 'succeeded', 'dead', 'held', 'superseded', 'canceled')", name="known_state"
+        ),
+        sa.Index(
+            "ix_deliveries_due",
+            "next_at",
+            "event_position",
+            postgresql_where=sa.text("state IN ('pending', 'leased')"),
+            sqlite_where=sa.text("state IN ('pending', 'leased')"),
+        ),
+        sa.Index(
+            "ix_deliveries_key",
+            "endpoint_id",
+            "order_key",
+            "event_position",
+            postgresql_where=sa.text("state IN ('pending', 'leased')"),
+            sqlite_where=sa.text("state IN ('pending', 'leased')"),
+        ),
+        sa.Index("ix_deliveries_endpoint", "endpoint_id", "id"),
+    )
+
+    id: str = Field(primary_key=True, sa_type=Uuid)
+    event_id: str = Field(sa_type=Uuid, foreign_key="events.id")
+    event_position: int = Field(sa_type=sa.BigInteger)
+    endpoint_id: str = Field(sa_type=Uuid, foreign_key="webhook_endpoints.id")
+    order_key: str = Field(sa_type=sa.Text)
+    state: str = Field(default="pending", sa_type=sa.Text)
+    attempts: int = Field(default=0, sa_type=sa.BigInteger)
+    next_at: datetime = Field(sa_type=Instant)
+    lease_until: datetime | None = Field(default=None, sa_type=Instant)
+    lease_token: str | None = Field(default=None, sa_type=Uuid)
+    lane: str = Field(default="first", sa_type=sa.Text)
+    last_error_class: str | None = Field(default=None, sa_type=sa.Text)
+    replay_no: int = Field(default=0, sa_type=sa.BigInteger)
+    created_at: datetime = Field(sa_type=Instant)
+    finished_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+deliveries: sa.Table = Delivery.__table__  # type: ignore[attr-defined]
+
+
+class Attempt(SQLModel, table=True):
+    """One call of an endpoint; written before the call, so that a crash shows as unknown and not as nothing."""
+
+    __tablename__ = "attempts"
+    __table_args__ = (
+        sa.CheckConstraint(
+            "outcome IN ('open', 'ok', 'http', 'timeout', 'connect', 'dns', 'tls', 'blocked', 'unknown')",
+            name="known_outcome",
+        ),
+        sa.Index("ix_attempts_delivery", "delivery_id", "n"),
+    )
+
+    id: str = Field(primary_key=True, sa_type=Uuid)
+    delivery_id: str = Field(sa_type=Uuid, foreign_key="deliveries.id")
+    n: int = Field(sa_type=sa.BigInteger)
+    trigger: str = Field(default="scheduled", sa_type=sa.Text)
+    started_at: datetime = Field(sa_type=Instant)
+    finished_at: datetime | None = Field(default=None, sa_type=Instant)
+    outcome: str = Field(default="open", sa_type=sa.Text)
+    status: int | None = Field(default=None, sa_type=sa.BigInteger)
+    duration_ms: int | None = Field(default=None, sa_type=sa.BigInteger)
+    response_headers: Any = Field(default=None, sa_type=Json, nullable=True)
+    response_body: str | None = Field(default=None, sa_type=sa.Text)
+
+
+attempts: sa.Table = Attempt.__table__  # type: ignore[attr-defined]
+
+DeliveryState = Annotated[str, StringConstraints(pattern=f"^({'|'.join(DELIVERY_STATES)})$")]
+
+
+class DeliveryRead(Shape):
+    """The delivery of one event to one endpoint."""
+
+    id: Id = Member(description="UUIDv7 of the delivery")
+    event_id: Id = Member(description="The event; its id is also the header webhook-id")
+    event_type: EventPattern = Member(description="The event's type")
+    event_position: BigCount = Member(description="The event's place in the feed")
+    endpoint_id: Id = Member(description="The endpoint")
+    order_key: Text = Member(
+        description="Deliveries of one endpoint with the same key go out in order: the account's id"
+    )
+    state: DeliveryState = Member(
+        description="pending, leased (being sent), succeeded, dead, held, superseded or canceled"
+    )
+    attempts: Count = Member(description="How many calls were begun")
+    next_at: InstantText = Member(description="When it is tried next, while pending")
+    last_error_class: Text | None = Member(
+        description="What went wrong last: http, timeout, connect, dns, tls, blocked, unknown"
+    )
+    created_at: InstantText = Member(description="When it came up")
+    finished_at: InstantText | None = Member(description="When it ended")
+
+
+class AttemptRead(Shape):
+    """One call of an endpoint."""
+
+    id: Id = Member(description="UUIDv7 of the attempt")
+    delivery_id: Id = Member(description="The delivery")
+    n: Count = Member(description="1 for the first call")
+    trigger: Text = Member(description="scheduled, manual or test")
+    started_at: InstantText = Member(description="When the call began")
+    finished_at: InstantText | None = Member(description="When it ended; null while it is open")
+    outcome: Text = Member(
+        description="open, ok, http (answered, not 2xx), timeout, connect, dns, tls, blocked, unknown"
+    )
+    status: Whole | None = Member(description="HTTP status of the answer")
+    duration_ms: Count | None = Member(description="How long the call took, in milliseconds")
+    response_headers: dict[str, str] | None = Member(description="Headers of the answer")
+    response_body: Annotated[str, StringConstraints(max_length=16384)] | None = Member(
+        description="The answer's first 16 kB"
+    )

@@ -1,0 +1,242 @@
+"""The doors every operation goes through: who asks, what they may do, one transaction, its events, its stored answer.
+
+    @operation
+    async def create_account(ctx: Context, data: AccountCreate) -> Resource:
+        async with ctx.transaction(Permission.ACCOUNT_WRITE) as tx:
+            ...
+            tx.emit(AccountCreated.of(account))
+            return tx.answer(resource)
+
+The permission is checked before any SQL. Events are inserted just before the commit, and the answer is stored with
+its Idempotency-Key in the same
+transaction: a retry gets the stored answer, and nothing happens twice.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any, ParamSpec, TypeVar
+
+import sqlalchemy as sa
+
+from service.access.authenticate import Authenticator
+from service.access.policy import Permission
+from service.access.principal import SYSTEM, Principal
+from service.events import outbox
+from service.events.catalogue import Event
+from service.models.api_keys import idempotency_keys
+from service.platform.clock import Clock
+from service.platform.columns import Instant
+from service.platform.database import Database, Reader, Resource, Row, Writer
+from service.platform.errors import FieldError, IdempotencyKeyInProgress, IdempotencyKeyReused, Invalid
+from service.platform.idempotency import Idempotency
+from service.platform.pagination import Cursors
+from service.platform.secrets import Secrets
+from service.platform.settings import Settings
+from service.platform.statements import Statement
+
+IDEMPOTENCY_HOURS = 24
+
+_TRY_KEY = Statement(
+    sa.select(sa.func.pg_try_advisory_xact_lock(sa.func.hashtextextended(sa.bindparam("name", type_=sa.Text), 0)))
+)
+_k = idempotency_keys.c
+_STORED = Statement(
+    sa.select(_k.fingerprint, _k.version, _k.outcome, _k.body, _k.created_at).where(
+        _k.owner == sa.bindparam("owner", type_=sa.Text), _k.key == sa.bindparam("key", type_=sa.Text)
+    )
+)
+_FORGET = Statement(
+    sa.delete(idempotency_keys).where(
+        _k.owner == sa.bindparam("owner", type_=sa.Text), _k.key == sa.bindparam("key", type_=sa.Text)
+    )
+)
+_STORE = Statement(
+    sa.insert(idempotency_keys).values(
+        {column.name: sa.bindparam(column.name, type_=column.type) for column in idempotency_keys.c}
+    )
+)
+FORGET_OLD = Statement(sa.delete(idempotency_keys).where(_k.created_at < sa.bindparam("before", type_=Instant())))
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+@dataclass
+class Services:
+    """What one process shares between requests."""
+
+    settings: Settings
+    database: Database
+    clock: Clock
+    cursors: Cursors
+    secrets: Secrets
+    authenticator: Authenticator
+    running_keys: set[tuple[str, str]] = field(default_factory=set)
+
+
+class Replayed(Exception):
+    """The Idempotency-Key was answered before: carries the stored answer. Caught by `operation`, never seen outside."""
+
+    def __init__(self, answer: Resource) -> None:
+        super().__init__("replayed")
+        self.answer = answer
+
+
+@dataclass
+class Context:
+    """One caller's request: what operations need to know of it."""
+
+    services: Services
+    principal: Principal
+    idempotency: Idempotency | None = None
+    request_id: str | None = None
+    cause: dict[str, Any] = field(default_factory=lambda: {"kind": "user", "origin": None})
+
+    @property
+    def cursors(self) -> Cursors:
+        """The cursor maker of this service."""
+        return self.services.cursors
+
+    def require(self, permission: Permission) -> None:
+        """Raise Forbidden unless the caller has the permission."""
+        self.principal.require(permission)
+
+    @asynccontextmanager
+    async def reading(self, permission: Permission) -> AsyncIterator[Reader]:
+        """A door for reads."""
+        self.principal.require(permission)
+        async with self.services.database.reading() as reader:
+            yield reader
+
+    @asynccontextmanager
+    async def transaction(self, permission: Permission) -> AsyncIterator[Transaction]:
+        """A door for writes: commits at the end of the block, rolls back when it raises."""
+        self.principal.require(permission)
+        key = self.idempotency
+        if key is None:
+            async with self.services.database.transaction() as writer:
+                tx = Transaction(self, writer)
+                yield tx
+                await tx.finish()
+            return
+        running = (self.principal.id, key.key)
+        if running in self.services.running_keys:
+            raise IdempotencyKeyInProgress
+        self.services.running_keys.add(running)
+        try:
+            async with self.services.database.transaction() as writer:
+                tx = Transaction(self, writer)
+                await tx.begin_idempotent(key)
+                yield tx
+                await tx.finish()
+                await tx.store_answer(key)
+        finally:
+            self.services.running_keys.discard(running)
+
+
+class Transaction:
+    """An open transaction: statements, events, the answer. `now` is one instant for all of it."""
+
+    def __init__(self, ctx: Context, writer: Writer) -> None:
+        self._ctx = ctx
+        self._writer = writer
+        self._events: list[Row] = []
+        self._answer: Resource | None = None
+        self._answered = False
+        self.now: datetime = ctx.services.clock.now()
+        self.one = writer.one
+        self.all = writer.all
+        self.value = writer.value
+        self.column = writer.column
+        self.execute = writer.execute
+        self.many = writer.many
+
+    @property
+    def today(self) -> date:
+        """The transaction's day, in UTC."""
+        return self.now.date()
+
+    @property
+    def reader(self) -> Reader:
+        """This transaction as a reader, for queries that take one."""
+        return self._writer
+
+    def emit(self, event: Event) -> None:
+        """Tell of a fact: the event becomes a row of this transaction."""
+        cause = {**self._ctx.cause, "key_id": self._ctx.principal.id, "request_id": self._ctx.request_id}
+        self._events.append(outbox.event_row(event, self.now, cause))
+
+    def answer(self, resource: Resource, outcome: str | None = None) -> Resource:
+        """State what the operation answers; stored with the Idempotency-Key, if there is one."""
+        if outcome is not None:
+            resource.outcome = outcome
+        self._answer, self._answered = resource, True
+        return resource
+
+    async def finish(self) -> None:
+        """Write the events: the last thing before the commit."""
+        if self._events:
+            await outbox.append(self._writer, self._events)
+
+    async def begin_idempotent(self, key: Idempotency) -> None:
+        """Raise Replayed, IdempotencyKeyReused or IdempotencyKeyInProgress, or return when the key is new."""
+        owner = self._ctx.principal.id
+        if self._ctx.services.database.kind == "postgresql" and not await self.value(
+            _TRY_KEY, name=f"{owner}/{key.key}"
+        ):
+            raise IdempotencyKeyInProgress
+        stored = await self.one(_STORED, owner=owner, key=key.key)
+        if stored is None:
+            return
+        if stored["created_at"] < self.now - timedelta(hours=IDEMPOTENCY_HOURS):
+            await self.execute(_FORGET, owner=owner, key=key.key)
+            return
+        if stored["fingerprint"] != key.fingerprint:
+            raise IdempotencyKeyReused
+        raise Replayed(Resource(stored["version"], stored["body"].encode(), stored["outcome"], replayed=True))
+
+    async def store_answer(self, key: Idempotency) -> None:
+        """Keep the answer beside the write it belongs to."""
+        if not self._answered or self._answer is None:
+            raise RuntimeError("an operation ended its transaction without tx.answer()")
+        answer = self._answer
+        await self.execute(
+            _STORE,
+            owner=self._ctx.principal.id,
+            key=key.key,
+            fingerprint=key.fingerprint,
+            version=answer.version,
+            outcome=answer.outcome,
+            body=answer.body.decode(),
+            created_at=self.now,
+        )
+
+
+def operation(function: Callable[Arguments, Awaitable[Resource]]) -> Callable[Arguments, Awaitable[Resource]]:
+    """A write: one function, one transaction, one permission. A retry with the same Idempotency-Key returns the
+    stored answer.
+    """
+
+    @functools.wraps(function)
+    async def run(*arguments: Arguments.args, **named: Arguments.kwargs) -> Resource:
+        try:
+            return await function(*arguments, **named)
+        except Replayed as replayed:
+            return replayed.answer
+
+    return run
+
+
+def system_context(services: Services, kind: str = "system") -> Context:
+    """The service acting by itself: the command line, jobs, the demo."""
+    return Context(services, SYSTEM, cause={"kind": kind, "origin": None})
+
+
+def refuse(pointer: str, code: str, message: str) -> Invalid:
+    """The error for one member of a request that breaks a rule."""
+    return Invalid([FieldError(pointer=pointer, code=code, message=message)])

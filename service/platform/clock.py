@@ -1,0 +1,39 @@
+"""UTC time from one place, so that tests and the demo can set it; nothing else in the house asks the machine for the
+time.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+
+class Clock:
+    """The machine's clock, in UTC."""
+
+    def now(self) -> datetime:
+        """The present instant, aware, UTC, microsecond precision."""
+        return datetime.now(UTC)
+
+
+class SetClock(Clock):
+    """A clock that stands where it was put: for tests and for making a history in the past."""
+
+    def __init__(self, at: datetime) -> None:
+        self._at = at.astimezone(UTC)
+
+    def now(self) -> datetime:
+        """The instant that was set."""
+        return self._at
+
+    def set(self, at: datetime) -> None:
+        """Move the clock to an instant, forwards or back."""
+        self._at = at.astimezone(UTC)
+
+    def advance(self, by: timedelta) -> None:
+        """Move the clock on by a duration."""
+        self._at += by
+
+
+def instant_text(at: datetime) -> str:
+    """An instant as every answer shows it: RFC 3339 in UTC with six decimals and `Z`."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

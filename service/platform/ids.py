@@ -1,0 +1,26 @@
+"""Identifiers: UUIDv7, so that ids sort by the time they were made and new rows land at the end of an index."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+import uuid_utils
+
+
+def new_id(at: datetime | None = None) -> str:
+    """A fresh UUIDv7 in canonical text; `at` sets the embedded time (milliseconds), by default the machine's."""
+    if at is None:
+        return str(uuid_utils.uuid7())
+    seconds, fraction = divmod(at.timestamp(), 1)
+    return str(uuid_utils.uuid7(int(seconds), int(fraction * 1_000_000_000)))
+
+
+def canonical_id(text: str) -> str | None:
+    """The canonical text of a UUID, or None where the text is none."""
+    if len(text) != 36:
+        return None
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        return None

@@ -1,0 +1,112 @@
+"""Every setting, its default and what it means; read once by `app.create_app` and passed down, never read at import
+time.
+"""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Settings from the environment (prefix `KAM_`) or a `.env` file in the working folder."""
+
+    model_config = SettingsConfigDict(env_prefix="KAM_", env_file=".env", extra="ignore")
+
+    database_url: str = Field(
+        default="sqlite:///./kam.db", description="sqlite:///path or postgresql://user:password@host/name"
+    )
+    database_replica_url: str | None = Field(default=None, description="A PostgreSQL replica for readings")
+    database_pool_size: int = Field(default=10, ge=1, le=200, description="Connections to PostgreSQL, per process")
+    sqlite_synchronous: Literal["off", "normal", "full"] = Field(
+        default="full", description="How durable a commit of the embedded database is"
+    )
+    bootstrap_key: str | None = Field(default=None, description="The first admin key's value, for scripted set-ups")
+    secret_key: str | None = Field(
+        default=None, description="Seals stored secrets; required outside the embedded default"
+    )
+    cors_origins: Annotated[list[str], NoDecode] = Field(
+        default_factory=list, description="Origins that browsers may call from, comma-separated"
+    )
+    webhook_allowed_networks: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="CIDRs that webhooks may reach besides the public internet, comma-separated; http:// is allowed inside them",
+    )
+    public_url: str | None = Field(
+        default=None, description="Where clients reach this service"
+    )
+    rate_limit: int = Field(
+        default=1000, ge=0, description="Requests per second and key, sustained; 0 turns the limit off"
+    )
+    rate_burst: int = Field(default=2000, ge=1, description="Requests a key may send at once")
+    max_body_bytes: int = Field(
+        default=1_000_000, ge=1_000, description="Largest request body, in bytes; batches may be ten times as large"
+    )
+    access_log: bool = Field(default=True, description="One JSON line per request on standard error")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Lowest level that is logged"
+    )
+    delivery_concurrency: int = Field(
+        default=64, ge=1, le=1000, description="Webhook calls in flight at once, per worker"
+    )
+    delivery_poll_seconds: float = Field(
+        default=1.0, gt=0, le=60, description="How often the worker looks for work nobody woke it for"
+    )
+
+    @field_validator("cors_origins", "webhook_allowed_networks", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("webhook_allowed_networks")
+    @classmethod
+    def _networks(cls, value: list[str]) -> list[str]:
+        for network in value:
+            ipaddress.ip_network(network)
+        return value
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the embedded database is used."""
+        return self.database_url.startswith("sqlite")
+
+    @property
+    def sqlite_path(self) -> str:
+        """The file of the embedded database."""
+        return self.database_url.split(":///", 1)[1].split("?")[0] or "kam.db"
+
+    @property
+    def postgres_url(self) -> str:
+        """The URL as asyncpg takes it: without SQLAlchemy's driver suffix."""
+        return plain_postgres_url(self.database_url)
+
+    def resolved_secret_key(self) -> str:
+        """The key that seals secrets: the setting, or for the embedded database a key file beside it, made on first
+        use.
+        """
+        if self.secret_key:
+            return self.secret_key
+        if not self.embedded:
+            raise ValueError("KAM_SECRET_KEY is required when the database is not the embedded one")
+        path = Path(self.sqlite_path + ".key")
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(_random_key())
+        return path.read_text().strip()
+
+
+def plain_postgres_url(url: str) -> str:
+    """`postgresql+asyncpg://...` and its like as `postgresql://...`."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme.split('+')[0]}://{rest}"
+
+
+def _random_key() -> str:
+
+    return base64.urlsafe_b64encode(os.urandom(32)).decode()

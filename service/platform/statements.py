@@ -1,0 +1,90 @@
+"""SQLModel defines, SQLAlchemy compiles once, the driver executes: a statement in its compiled form, for either driver.
+
+A `Statement` wraps one SQLAlchemy Core expression. For each database it is compiled once to SQL text, the order of
+its parameters with their
+converters, and the converters of its result columns; executing it costs the driver's work only (a SQLAlchemy session
+costs twenty times as much).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+
+from service.platform.columns import Json
+
+_POSTGRESQL = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
+_SQLITE = SQLiteDialect_pysqlite()  # type: ignore[no-untyped-call]
+DIALECTS = {"postgresql": _POSTGRESQL, "sqlite": _SQLITE}
+
+_UNSET = object()
+
+
+class Compiled:
+    """One statement for one database: text, parameters in order, result converters."""
+
+    __slots__ = ("_binds", "keys", "out", "sql")
+
+    def __init__(self, clause: Any, kind: str) -> None:
+        dialect = DIALECTS[kind]
+        compiled = clause.compile(dialect=dialect)
+        self.sql: str = compiled.string
+        processors: dict[str, Callable[[Any], Any]] = compiled._bind_processors
+        order = compiled.positiontup if compiled.positiontup is not None else list(compiled.params)
+        values = compiled.construct_params(_check=False)
+        self._binds = [
+            (name, processors.get(name), _UNSET if compiled.binds[name].required else values[name]) for name in order
+        ]
+        columns = list(getattr(clause, "selected_columns", None) or getattr(clause, "exported_columns", None) or ())
+        self.keys = tuple(str(column.key) for column in columns)
+        converters = [_converter(column.type, kind) for column in columns]
+        self.out = tuple((key, convert) for key, convert in zip(self.keys, converters, strict=True) if convert)
+
+    def arguments(self, values: dict[str, Any]) -> list[Any]:
+        """The driver's arguments for named values; a name without a value and without a default is a programming
+        error.
+        """
+        out = []
+        for name, convert, default in self._binds:
+            value = values.get(name, default)
+            if value is _UNSET:
+                raise TypeError(f"no value bound for {name!r} in: {self.sql}")
+            out.append(convert(value) if convert is not None else value)
+        return out
+
+    def row(self, values: Any) -> dict[str, Any]:
+        """A driver's row as a dict of Python values."""
+        row = dict(zip(self.keys, values, strict=True))
+        for key, convert in self.out:
+            row[key] = convert(row[key])
+        return row
+
+
+def _converter(kind: Any, database: str) -> Callable[[Any], Any] | None:
+    dialect = DIALECTS[database]
+    if database == "postgresql" and isinstance(kind, sa.Numeric | sa.Float):
+        return None
+    if isinstance(kind, Json):
+        return kind.result_processor(dialect, None)  # type: ignore[no-any-return]
+    return kind.dialect_impl(dialect).result_processor(dialect, None)  # type: ignore[no-any-return]
+
+
+class Statement:
+    """A SQLAlchemy Core expression that is compiled at most once per database."""
+
+    __slots__ = ("_compiled", "clause")
+
+    def __init__(self, clause: Any) -> None:
+        self.clause = clause
+        self._compiled: dict[str, Compiled] = {}
+
+    def on(self, kind: str) -> Compiled:
+        """The compiled form for `postgresql` or `sqlite`."""
+        compiled = self._compiled.get(kind)
+        if compiled is None:
+            compiled = self._compiled[kind] = Compiled(self.clause, kind)
+        return compiled
