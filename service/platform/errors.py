@@ -287,8 +287,7 @@ class StaleVersion(KamError):
 
     def __init__(self, current: int | None = None) -> None:
         members = None if current is None else {"current_version": current}
-        headers = None if current is None else {"ETag": f'"{current}"'}
-        super().__init__("The resource has changed since it was read", headers=headers, members=members)
+        super().__init__("The resource has changed since it was read", members=members)
 
 
 class ServiceFailed(KamError):

@@ -14,11 +14,13 @@ class Idempotency:
 
 @dataclass(slots=True)
 class Replay(Exception):
-    """Raised by a transaction that finds its key answered already: the stored answer, to be sent again as it was.
+    """Raised by a transaction that finds its key answered already: what was stored, to be sent again as it was.
 
-    Not an error. `headers` holds the stored answer's own (ETag, Location); the edge adds `Idempotent-Replayed: true`.
+    Not an error. `status` None means the status that the route answers with; `version` makes the ETag; `headers` are
+    the answer's own (such as Upsert-Result). The edge adds Location and `Idempotent-Replayed: true`.
     """
 
-    status: int
     body: bytes
+    version: int | None = None
+    status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)

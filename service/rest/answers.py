@@ -1,0 +1,86 @@
+"""What an endpoint returns: bytes that are already the API's format, with version, status and headers around them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import orjson
+from pydantic import BaseModel
+
+
+class Versioned(Protocol):
+    """One resource as the database made it: its version and its JSON text."""
+
+    @property
+    def version(self) -> int:
+        """The version that makes the ETag."""
+
+    @property
+    def body(self) -> bytes:
+        """The JSON text."""
+
+
+class Paged(Protocol):
+    """One page of a list as JSON text `{items, next_cursor, has_more}`."""
+
+    @property
+    def body(self) -> bytes:
+        """The JSON text."""
+
+    @property
+    def next_cursor(self) -> str | None:
+        """The cursor of the page after this one."""
+
+
+@dataclass(slots=True)
+class Answer:
+    """An answer on its way out. `version` makes the ETag, `next_cursor` the Link, a 201 the Location of its route."""
+
+    body: bytes = b""
+    status: int = 200
+    version: int | None = None
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    media: bytes = b"application/json"
+    next_cursor: str | None = None
+    cache: bytes | None = None
+
+
+def found(resource: Versioned, headers: Mapping[str, str] | None = None) -> Answer:
+    """Return 200 with a resource and its ETag."""
+    return Answer(resource.body, 200, resource.version, header_pairs(headers))
+
+
+def created(resource: Versioned, headers: Mapping[str, str] | None = None) -> Answer:
+    """Return 201 with the new resource, its ETag, and the Location that the route declares."""
+    return Answer(resource.body, 201, resource.version, header_pairs(headers))
+
+
+def page(shown: Paged) -> Answer:
+    """Return 200 with one page of a list; the edge adds `Link: <...>; rel="next"` while there is more."""
+    return Answer(shown.body, next_cursor=shown.next_cursor)
+
+
+def plain(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
+    """Return JSON text (bytes as they are), a model, or plain values, without an ETag."""
+    return Answer(to_json(value), status, None, header_pairs(headers))
+
+
+def no_content() -> Answer:
+    """Return 204."""
+    return Answer(b"", 204)
+
+
+def to_json(value: Any) -> bytes:
+    """Return a value as JSON text."""
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, BaseModel):
+        return value.__pydantic_serializer__.to_json(value)
+    return orjson.dumps(value)
+
+
+def header_pairs(headers: Mapping[str, str] | None) -> tuple[tuple[bytes, bytes], ...]:
+    """Return headers as ASGI has them."""
+    if not headers:
+        return ()
+    return tuple((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items())

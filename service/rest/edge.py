@@ -1,0 +1,354 @@
+"""The outermost application: what every request goes through once, in plain ASGI.
+
+It finds the route, knows the caller, keeps to limits, reads the body, runs the endpoint and sends the answer, with
+request id, ETag, metrics and access log. Routes that are not ours to run (documents, GraphQL) are forwarded to the
+framework inside the same frame. No rules, no SQL.
+"""
+
+import inspect
+import logging
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import chain
+from typing import Any, Protocol
+from urllib.parse import quote
+
+import orjson
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+from starlette.types import Message, Receive, Scope, Send
+
+from service.platform.errors import (
+    BodyTooLarge,
+    HeadersTooLarge,
+    InternalError,
+    KamError,
+    MalformedRequest,
+    MethodNotAllowed,
+    NotAcceptable,
+    NotFound,
+    RateLimited,
+)
+from service.platform.idempotency import Replay
+from service.platform.rate_limits import RateLimiter
+from service.platform.telemetry import AccessLog, Metrics, RequestIds
+from service.rest.answers import Answer, header_pairs
+from service.rest.binding import Lean
+from service.rest.conditional import etag, is_unmodified
+from service.rest.dispatch import Dispatch, allowed_methods, path_segments
+from service.rest.intake import (
+    MAX_HEADER_BYTES,
+    ClientGone,
+    accepts,
+    check_headers,
+    check_length,
+    check_media,
+    idempotency_of,
+    joined_headers,
+    raw_path,
+    read_body,
+)
+from service.rest.problems import MEDIA, problem_body, problem_headers
+from service.rest.router import Asked, LeanRoute
+
+_log = logging.getLogger(__name__)
+
+BODY_METHODS = frozenset(("POST", "PUT", "PATCH", "DELETE"))
+
+_KNOWN_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+_ASKABLE = b"Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, X-Request-Id, traceparent"
+_SHOWN = (
+    b"ETag, Location, Link, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id, Upsert-Result, Idempotent-Replayed"
+)
+_PRIVATE = (b"cache-control", b"private, no-cache")
+_NO_STORE = (b"cache-control", b"no-store")
+_NOSNIFF = (b"x-content-type-options", b"nosniff")
+_REPLAYED = (b"idempotent-replayed", b"true")
+
+
+class Principal(Protocol):
+    """Who asks, as far as the edge needs to know."""
+
+    @property
+    def key_id(self) -> str:
+        """The id of the key: what is counted and logged, never the key itself."""
+
+
+Authenticate = Callable[[Mapping[bytes, bytes]], Any]
+"""Headers -> principal, or an awaitable of one; raises Unauthenticated."""
+
+MakeContext = Callable[[Any, Asked], Any]
+"""Principal and request -> the context that operations take."""
+
+
+class Edge:
+    """The ASGI application that is served; `app` is the framework's, which declares the routes."""
+
+    def __init__(
+        self,
+        app: FastAPI,
+        *,
+        authenticate: Authenticate,
+        make_context: MakeContext,
+        metrics: Metrics | None = None,
+        access_log: AccessLog | None = None,
+        max_body: int = 1_000_000,
+        rate: int = 1000,
+        burst: int = 2000,
+        cors_origins: Collection[str] = (),
+    ) -> None:
+        self.app = app
+        self.metrics = metrics or Metrics()
+        self.access_log = access_log or AccessLog(enabled=False)
+        self.limiter = RateLimiter(rate, burst)
+        self._authenticate = authenticate
+        self._make_context = make_context
+        self._max_body = max_body
+        self._origins = frozenset(origin.encode() for origin in cors_origins)
+        self._ids = RequestIds()
+        self._routes: Dispatch[Lean | str] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection event: HTTP here, lifespan and WebSocket by the framework."""
+        if scope["type"] != "http":
+            try:
+                await self.app(scope, receive, send)
+            finally:
+                self.access_log.flush()
+            return
+        started = time.perf_counter()
+        listed = scope["headers"]
+        headers = dict(listed)
+        asked = Asked(
+            scope["method"],
+            raw_path(scope),
+            scope["query_string"],
+            headers,
+            self._ids.choose(headers.get(b"x-request-id")),
+        )
+        try:
+            if len(headers) != len(listed) or len(listed) > 16:
+                check_headers(listed)
+                asked.headers = headers = joined_headers(listed)
+            elif sum(map(len, chain.from_iterable(listed))) > MAX_HEADER_BYTES:
+                raise HeadersTooLarge
+            if b"host" not in headers and scope.get("http_version") == "1.1":
+                raise MalformedRequest("HTTP/1.1 needs a Host header")
+            segments = path_segments(asked.raw_path)
+            methods = self._find(segments)
+            target = methods.get(asked.method if asked.method != "HEAD" else "GET")
+            if type(target) is Lean:
+                asked.template = target.template
+                answer = await self._run(target, asked, segments, receive)
+            elif target is not None:
+                asked.template = str(target)
+                await self._forward(scope, receive, send, asked, started)
+                return
+            elif asked.method == "OPTIONS":
+                answer = self._options(methods, headers)
+            else:
+                raise MethodNotAllowed(allowed_methods(methods))
+        except KamError as error:
+            answer = refusal(error, asked)
+        except ClientGone:
+            self._record(asked, 499, started)
+            return
+        except Exception:
+            answer = self._crash(asked)
+        await send(self._start(asked, answer))
+        await send({"type": "http.response.body", "body": b"" if asked.method == "HEAD" else answer.body})
+        self._record(asked, answer.status, started)
+
+    def routes(self) -> Dispatch[Lean | str]:
+        """Return the table of routes, built on first use from what the framework was told."""
+        if self._routes is None:
+            table: Dispatch[Lean | str] = Dispatch()
+            for context in iter_route_contexts(self.app.router.routes):
+                path, methods = context.path_format or context.path, context.methods
+                if path is None or not methods:
+                    continue
+                route = context.original_route
+                wanted = set(methods) - {"HEAD"}
+                table.add(path, wanted, Lean(route, path) if isinstance(route, LeanRoute) else path)
+            self._routes = table
+        return self._routes
+
+    async def admit(self, asked: Asked) -> Any:
+        """Return the principal of an authenticated caller within its limit; raises Unauthenticated or RateLimited."""
+        principal = self._authenticate(asked.headers)
+        if inspect.isawaitable(principal):
+            principal = await principal
+        asked.key_id = key_id = principal.key_id
+        asked.quota, wait = self.limiter.take(key_id, time.monotonic())
+        if wait:
+            raise RateLimited(wait)
+        return principal
+
+    def _find(self, segments: Sequence[str]) -> Mapping[str, Lean | str]:
+        """Return the methods of the path; raises NotFound when there is no such path."""
+        methods = (self._routes or self.routes()).find(segments)
+        if methods is None:
+            raise NotFound("path")
+        return methods
+
+    async def _run(self, lean: Lean, asked: Asked, segments: Sequence[str], receive: Receive) -> Answer:
+        """Run one of our endpoints: caller, media types, arguments, body, endpoint, conditions."""
+        principal = None if lean.public else await self.admit(asked)
+        declared = lean.declared
+        headers = asked.headers
+        accept = headers.get(b"accept")
+        if accept is not None and accept != b"*/*" and declared.produces and not accepts(accept, declared.produces):
+            raise NotAcceptable(f"This path answers with {' or '.join(declared.produces)}")
+        arguments = lean.arguments(segments, asked.query)
+        if asked.method in BODY_METHODS:
+            body = b""
+            if lean.body is not None:
+                check_media(headers.get(b"content-type"), declared.takes, asked.method, required=lean.body.required)
+                body = await read_body(headers, receive, declared.max_body or self._max_body)
+                arguments[lean.body.name] = lean.body.read(body)
+            if (key := headers.get(b"idempotency-key")) is not None:
+                asked.idempotency = idempotency_of(key, asked, body)
+        if lean.asked is not None:
+            arguments[lean.asked] = asked
+        if lean.context is not None:
+            arguments[lean.context] = self._make_context(principal, asked)
+        try:
+            answer: Answer = await lean.endpoint(**arguments)
+        except Replay as replay:
+            status = lean.status if replay.status is None else replay.status
+            answer = Answer(replay.body, status, replay.version, (*header_pairs(replay.headers), _REPLAYED))
+        if answer.status == 201 and declared.location is not None:
+            answer.headers = (*answer.headers, (b"location", _location(declared.location, answer.body, arguments)))
+        return answer
+
+    def _start(self, asked: Asked, answer: Answer) -> Message:
+        """Return the first message of an answer: status and headers, with its conditions decided."""
+        headers = [(b"x-request-id", asked.request_id.encode()), _NOSNIFF]
+        reading = asked.method in ("GET", "HEAD")
+        if answer.version is not None:
+            tag = etag(answer.version)
+            headers.append((b"etag", tag))
+            condition = asked.headers.get(b"if-none-match") if reading and answer.status == 200 else None
+            if condition is not None and is_unmodified(condition, answer.version):
+                answer.status, answer.body = 304, b""
+        if answer.cache is not None:
+            headers.append((b"cache-control", answer.cache))
+        else:
+            headers.append(_PRIVATE if reading and answer.version is not None else _NO_STORE)
+        if answer.status not in (204, 304):
+            headers.append((b"content-type", answer.media))
+            headers.append((b"content-length", b"%d" % len(answer.body)))
+        if answer.next_cursor is not None and reading:
+            headers.append((b"link", _next_link(asked, answer.next_cursor)))
+        self._add_common(asked, headers)
+        headers.extend(answer.headers)
+        return {"type": "http.response.start", "status": answer.status, "headers": headers}
+
+    def _add_common(self, asked: Asked, headers: list[tuple[bytes, bytes]]) -> None:
+        """Add what the caller may still ask, and what browsers of allowed origins may read."""
+        if asked.quota is not None:
+            headers.append((b"ratelimit", asked.quota))
+            headers.append((b"ratelimit-policy", self.limiter.policy or b""))
+        if self._origins:
+            headers.append((b"vary", b"Origin"))
+            origin = asked.headers.get(b"origin")
+            if origin in self._origins or (origin is not None and b"*" in self._origins):
+                headers.append((b"access-control-allow-origin", origin or b""))
+                headers.append((b"access-control-expose-headers", _SHOWN))
+
+    def _options(self, methods: Mapping[str, object], headers: Mapping[bytes, bytes]) -> Answer:
+        """Return the methods of a path, and a browser's permission when it asks for one."""
+        allowed = ", ".join(allowed_methods(methods)).encode()
+        answer = Answer(b"", 204, headers=((b"allow", allowed),))
+        if b"access-control-request-method" in headers and self._origins:
+            answer.headers += (
+                (b"access-control-allow-methods", allowed),
+                (b"access-control-allow-headers", _ASKABLE),
+                (b"access-control-max-age", b"600"),
+            )
+        return answer
+
+    async def _forward(self, scope: Scope, receive: Receive, send: Send, asked: Asked, started: float) -> None:
+        """Let the framework answer; add ids and limits, count it, and turn a crash into a problem."""
+        status = 0
+        limit = self._max_body
+        head = asked.method == "HEAD"
+
+        async def admit() -> Any:
+            principal = await self.admit(asked)
+            return self._make_context(principal, asked)
+
+        async def limited() -> Message:
+            nonlocal limit
+            message = await receive()
+            limit -= len(message.get("body", b""))
+            if limit < 0:
+                raise BodyTooLarge(self._max_body)
+            return message
+
+        async def framed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = [*message.get("headers", ()), (b"x-request-id", asked.request_id.encode()), _NOSNIFF]
+                self._add_common(asked, headers)
+                message = {**message, "headers": headers}
+            elif head:
+                message = {**message, "body": b""}
+            await send(message)
+
+        inner = {**scope, "request_id": asked.request_id, "asked": asked, "admit": admit}
+        if head:
+            inner["method"] = "GET"
+        try:
+            check_length(asked.headers, limit)
+            await self.app(inner, limited, framed)
+        except Exception as error:
+            answer = refusal(error, asked) if isinstance(error, KamError) else self._crash(asked)
+            if not status:
+                await send(self._start(asked, answer))
+                await send({"type": "http.response.body", "body": b"" if head else answer.body})
+                status = answer.status
+        self._record(asked, status, started)
+
+    def _crash(self, asked: Asked) -> Answer:
+        """Log the exception at hand with the request's id, and tell the caller nothing but that id."""
+        fields = {"request_id": asked.request_id, "method": asked.method, "route": asked.template}
+        _log.exception("request failed", extra={"fields": fields})
+        return refusal(InternalError("The service failed; tell the request id to its operator"), asked)
+
+    def _record(self, asked: Asked, status: int, started: float) -> None:
+        """Count the request and write its line."""
+        seconds = time.perf_counter() - started
+        method = asked.method if asked.method in _KNOWN_METHODS else "OTHER"
+        self.metrics.request(method, asked.template, status, seconds)
+        if self.access_log.enabled:
+            self.access_log.write(
+                {
+                    "time": time.time(),
+                    "request_id": asked.request_id,
+                    "method": method,
+                    "route": asked.template,
+                    "status": status,
+                    "duration_ms": round(seconds * 1000, 3),
+                    "key_id": asked.key_id,
+                }
+            )
+
+
+def refusal(error: KamError, asked: Asked) -> Answer:
+    """Return the problem document of an error."""
+    headers = tuple(problem_headers(error))
+    return Answer(problem_body(error, asked.request_id), error.status, None, headers, MEDIA)
+
+
+def _location(template: str, body: bytes, arguments: Mapping[str, Any]) -> bytes:
+    """Return the Location of a new resource from its own members and the path parameters."""
+    return template.format_map({**arguments, **orjson.loads(body)}).encode("ascii", "ignore")
+
+
+def _next_link(asked: Asked, cursor: str) -> bytes:
+    """Return the Link to the next page: this request with another `after`."""
+    kept = [pair for pair in asked.query.split(b"&") if pair and not pair.startswith(b"after=")]
+    query = b"&".join([*kept, b"after=" + quote(cursor, safe="").encode()])
+    return b'<%s?%s>; rel="next"' % (asked.raw_path, query.replace(b">", b"%3E"))
