@@ -91,7 +91,7 @@ class AccountCreate(AccountFields):
     refs: References = references_field()
 
 
-AccountPatch = patch_of(AccountCreate, "AccountPatch")  # type: ignore[type-var]
+AccountPatch = patch_of(AccountCreate, "AccountPatch")
 
 
 class Account(Living, AccountFields, table=True):
@@ -103,9 +103,9 @@ class Account(Living, AccountFields, table=True):
     quadrant: str | None = Field(default=None, sa_type=sa.Text)
     quadrant_source: str | None = Field(default=None, sa_type=sa.Text)
     raw_quadrant: str | None = Field(default=None, sa_type=sa.Text)
-    attractiveness: Decimal | None = Field(default=None, sa_type=Exact(12, 6))  # type: ignore[call-overload]
-    business_strength: Decimal | None = Field(default=None, sa_type=Exact(12, 6))  # type: ignore[call-overload]
-    relative_strength: Decimal | None = Field(default=None, sa_type=Exact(14, 6))  # type: ignore[call-overload]
+    attractiveness: Decimal | None = Field(default=None, sa_type=Exact(12, 6))
+    business_strength: Decimal | None = Field(default=None, sa_type=Exact(12, 6))
+    relative_strength: Decimal | None = Field(default=None, sa_type=Exact(14, 6))
     fiocca_attractiveness: str | None = Field(default=None, sa_type=sa.Text)
     fiocca_position: str | None = Field(default=None, sa_type=sa.Text)
     classification_status: str = Field(default="incomplete", sa_type=sa.Text)
@@ -176,7 +176,8 @@ class AccountRead(ReadBase):
         description="Ids of the same record in other systems"
     )
     quadrant: Quadrant | None = Member(
-        description="The box of the four-box matrix, null while incomplete; a star has high attractiveness, LOW strength"
+        description="The box of the four-box matrix, null while incomplete; "
+        "a star has high attractiveness, LOW strength"
     )
     quadrant_source: Annotated[str, StringConstraints(pattern="^(computed|override)$")] | None = Member(
         description="Whether the quadrant was computed or set by hand"

@@ -34,7 +34,7 @@ class ActionChange(ActionFields):
     state: ActionState = Field(default=ActionState.OPEN, description="open, in_progress, completed or cancelled")
 
 
-ActionPatch = patch_of(ActionChange, "ActionPatch")  # type: ignore[type-var]
+ActionPatch = patch_of(ActionChange, "ActionPatch")
 
 
 class Action(Living, ActionFields, table=True):

@@ -174,8 +174,8 @@ class AttractivenessScore(SQLModel, table=True):
     account_id: str = Field(primary_key=True, sa_type=Uuid, foreign_key="accounts.id")
     factor: str = Field(primary_key=True, sa_type=sa.Text)
     rater_id: str | None = Field(default=None, sa_type=Uuid, foreign_key="people.id")
-    score: Decimal = Field(sa_type=Exact(8, 4))  # type: ignore[call-overload]
-    metric: Decimal | None = Field(default=None, sa_type=Exact(20, 4))  # type: ignore[call-overload]
+    score: Decimal = Field(sa_type=Exact(8, 4))
+    metric: Decimal | None = Field(default=None, sa_type=Exact(20, 4))
     evidence: str | None = Field(default=None, sa_type=sa.Text)
     scored_at: datetime = Field(sa_type=Instant)
 

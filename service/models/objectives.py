@@ -22,8 +22,8 @@ class ObjectiveFields(Fields):
     unit: Name | None = Field(
         default=None, sa_type=sa.Text, description="Unit of the metric, for example percent or EUR"
     )
-    baseline: Measure | None = Field(default=None, sa_type=Exact(20, 4), description="The metric's value at the start")  # type: ignore[call-overload]
-    target: Measure = Field(sa_type=Exact(20, 4), description="The metric's value to reach")  # type: ignore[call-overload]
+    baseline: Measure | None = Field(default=None, sa_type=Exact(20, 4), description="The metric's value at the start")
+    target: Measure = Field(sa_type=Exact(20, 4), description="The metric's value to reach")
     due_on: DayText = Field(sa_type=Day, description="By when")
     notes: LongText | None = Field(default=None, sa_type=sa.Text, description="Background")
 
@@ -38,7 +38,7 @@ class ObjectiveChange(ObjectiveFields):
     state: ObjectiveState = Field(default=ObjectiveState.OPEN, description="open, achieved, missed or dropped")
 
 
-ObjectivePatch = patch_of(ObjectiveChange, "ObjectivePatch")  # type: ignore[type-var]
+ObjectivePatch = patch_of(ObjectiveChange, "ObjectivePatch")
 
 
 class Objective(Living, ObjectiveFields, table=True):

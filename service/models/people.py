@@ -30,7 +30,7 @@ class PersonCreate(PersonFields):
     refs: References = references_field()
 
 
-PersonPatch = patch_of(PersonCreate, "PersonPatch")  # type: ignore[type-var]
+PersonPatch = patch_of(PersonCreate, "PersonPatch")
 
 
 class Person(Living, PersonFields, table=True):

@@ -32,7 +32,7 @@ class PlanCreate(PlanFields):
     """A plan to write for an account."""
 
 
-PlanPatch = patch_of(PlanCreate, "PlanPatch")  # type: ignore[type-var]
+PlanPatch = patch_of(PlanCreate, "PlanPatch")
 
 
 class Plan(Living, PlanFields, table=True):

@@ -16,7 +16,7 @@ from service.platform.types import Id, InstantText, Name, Shape, Slug, Version
 class Fields(SQLModel):
     """The base of a part's own fields: refuses unknown members, keeps enum values as text."""
 
-    model_config = {"extra": "forbid", "use_enum_values": True}  # type: ignore[assignment]
+    model_config = {"extra": "forbid", "use_enum_values": True}
 
 
 class Living(SQLModel):
@@ -50,7 +50,7 @@ References = Annotated[list[Reference], Member(max_length=20)]
 
 def references_field() -> References:
     """The member `refs` of a create or patch model."""
-    return Member(default_factory=list, description="Ids of the same record in other systems")  # type: ignore[return-value]
+    return Member(default_factory=list, description="Ids of the same record in other systems")
 
 
 def check_in(column: str, values: type, *, nullable: bool = False) -> sa.CheckConstraint:

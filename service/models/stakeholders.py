@@ -32,7 +32,7 @@ class StakeholderFields(Fields):
     roles: Roles = Field(
         default_factory=list, sa_type=Json, description="Roles in the buying centre and in the large account"
     )
-    influence: Score | None = Field(default=None, sa_type=Exact(8, 4), description="Influence on decisions, 0 to 10")  # type: ignore[call-overload]
+    influence: Score | None = Field(default=None, sa_type=Exact(8, 4), description="Influence on decisions, 0 to 10")
     stance: Stance | None = Field(
         default=None,
         sa_type=sa.BigInteger,
@@ -52,7 +52,7 @@ class StakeholderCreate(StakeholderFields):
     refs: References = references_field()
 
 
-StakeholderPatch = patch_of(StakeholderCreate, "StakeholderPatch")  # type: ignore[type-var]
+StakeholderPatch = patch_of(StakeholderCreate, "StakeholderPatch")
 
 
 class Stakeholder(Living, StakeholderFields, table=True):

@@ -45,9 +45,9 @@ def constraint_name(columns: str) -> str | None:
     if any(len(part) != 2 for part in listed) or listed[0][0] not in metadata.tables:
         return columns
     table, wanted = metadata.tables[listed[0][0]], {part[1] for part in listed}
-    uniques = [index for index in table.indexes if index.unique]
-    constraints = [constraint for constraint in table.constraints if isinstance(constraint, sa.UniqueConstraint)]
-    for item in (*uniques, *constraints):
+    uniques: list[sa.Index | sa.UniqueConstraint] = [index for index in table.indexes if index.unique]
+    uniques += [constraint for constraint in table.constraints if isinstance(constraint, sa.UniqueConstraint)]
+    for item in uniques:
         if {column.name for column in item.columns} == wanted:
             return str(item.name)
     return columns

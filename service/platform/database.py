@@ -72,7 +72,7 @@ class Page:
     @property
     def body(self) -> bytes:
         """The page as JSON: `{items, next_cursor, has_more[, count]}`."""
-        tail = {"next_cursor": self.next_cursor, "has_more": self.has_more}
+        tail: dict[str, str | bool | int | None] = {"next_cursor": self.next_cursor, "has_more": self.has_more}
         if self.count is not None:
             tail["count"] = self.count
         return b'{"items":[' + ",".join(self.items).encode() + b"]," + orjson.dumps(tail)[1:]

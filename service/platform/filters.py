@@ -78,7 +78,7 @@ def filter_model(name: str, fields: Mapping[str, Filterable]) -> type[Shape]:
         for operator in _operators(item):
             if operator == "in":
                 operators["in_"] = (
-                    Annotated[list[kind], Field(max_length=200)] | None,
+                    Annotated[list[kind], Field(max_length=200)] | None,  # type: ignore[valid-type]
                     Field(None, alias="in", description="One of these values"),
                 )
             elif operator == "is_null":
@@ -99,15 +99,15 @@ def filter_model(name: str, fields: Mapping[str, Filterable]) -> type[Shape]:
         members[key] = (condition | None, Field(None, description=f"Conditions on {key}"))
     own: dict[str, Any] = {
         "and_": (
-            Annotated[list[name], Field(max_length=MAX_CONDITIONS)] | None,
+            Annotated[list[name], Field(max_length=MAX_CONDITIONS)] | None,  # type: ignore[valid-type]
             Field(None, alias="and", description="All of these hold"),
-        ),  # type: ignore[valid-type]
+        ),
         "or_": (
-            Annotated[list[name], Field(max_length=MAX_CONDITIONS)] | None,
+            Annotated[list[name], Field(max_length=MAX_CONDITIONS)] | None,  # type: ignore[valid-type]
             Field(None, alias="or", description="At least one of these holds"),
-        ),  # type: ignore[valid-type]
+        ),
         "not_": (
-            name | None if not isinstance(name, str) else f"{name} | None",
+            f"{name} | None",
             Field(None, alias="not", description="This does not hold"),
         ),
     }

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import uuid_utils
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def new_id(at: datetime | None = None) -> str:
     """A fresh UUIDv7 in canonical text; `at` sets the embedded time (milliseconds), by default the machine's."""
     if at is None:
         return str(uuid_utils.uuid7())
-    seconds, fraction = divmod(at.timestamp(), 1)
-    return str(uuid_utils.uuid7(int(seconds), int(fraction * 1_000_000_000)))
+    return str(uuid_utils.uuid7(nanoseconds=(at - _EPOCH) // timedelta(microseconds=1) * 1000))
 
 
 def canonical_id(text: str) -> str | None:

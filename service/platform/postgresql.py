@@ -44,7 +44,7 @@ class PostgresDatabase(Database):
             await self._replica.close()
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[Reader]:  # type: ignore[override]
+    async def reading(self) -> AsyncIterator[Reader]:
         connection = await self._replica.take()
         try:
             yield _Session(self, connection)
@@ -52,7 +52,7 @@ class PostgresDatabase(Database):
             self._replica.give(connection)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Writer]:  # type: ignore[override]
+    async def transaction(self) -> AsyncIterator[Writer]:
         connection = await self._primary.take()
         try:
             self.statements += 1

@@ -36,11 +36,10 @@ class Settings(BaseSettings):
     )
     webhook_allowed_networks: Annotated[list[str], NoDecode] = Field(
         default_factory=list,
-        description="CIDRs that webhooks may reach besides the public internet, comma-separated; http:// is allowed inside them",
+        description="CIDRs that webhooks may reach besides the public internet, comma-separated; "
+        "http:// is allowed inside them",
     )
-    public_url: str | None = Field(
-        default=None, description="Where clients reach this service"
-    )
+    public_url: str | None = Field(default=None, description="Where clients reach this service")
     rate_limit: int = Field(
         default=1000, ge=0, description="Requests per second and key, sustained; 0 turns the limit off"
     )

@@ -68,7 +68,7 @@ class SqliteDatabase(Database):
             self._writer = None
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[Reader]:  # type: ignore[override]
+    async def reading(self) -> AsyncIterator[Reader]:
         connection = await self._readers.get()
         try:
             yield connection
@@ -76,7 +76,7 @@ class SqliteDatabase(Database):
             self._readers.put_nowait(connection)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Writer]:  # type: ignore[override]
+    async def transaction(self) -> AsyncIterator[Writer]:
         async with self._turn:
             writer = self._writer
             if writer is None:

@@ -18,7 +18,7 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from service.platform.columns import Json
 
 _POSTGRESQL = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
-_SQLITE = SQLiteDialect_pysqlite()  # type: ignore[no-untyped-call]
+_SQLITE = SQLiteDialect_pysqlite()
 DIALECTS = {"postgresql": _POSTGRESQL, "sqlite": _SQLITE}
 
 _UNSET = object()

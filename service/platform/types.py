@@ -257,7 +257,7 @@ Attributes = Annotated[
 """Free members of the caller's own: up to 100 names with a text, number, boolean or null each."""
 
 
-def patch_of(model: type[Shape], name: str, exclude: Iterable[str] = ()) -> type[Shape]:
+def patch_of(model: type[BaseModel], name: str, exclude: Iterable[str] = ()) -> type[Shape]:
     """Return the RFC 7396 merge-patch model `name` of a create model.
 
     Every member may be absent (`MISSING`). Null is taken only where the create model takes null; a member with another
@@ -282,7 +282,7 @@ def _optional(info: FieldInfo) -> Any:
     )
 
 
-def _subject(model: type[Shape]) -> str:
+def _subject(model: type[BaseModel]) -> str:
     """Return words for what the model creates: `AccountCreate` gives "an account"."""
     words = re.sub(r"(?<!^)(?=[A-Z])", " ", model.__name__.removesuffix("Create")).lower()
     return f"{'an' if words[:1] in 'aeiou' else 'a'} {words}"
