@@ -20,6 +20,7 @@ class Delivery:
     attempt_id: str
     number: int
     """Which attempt this is, from 1."""
+    trigger: Literal["scheduled", "manual", "test"]
     event_id: str
     event_type: str
     endpoint_id: str

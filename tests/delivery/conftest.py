@@ -1,0 +1,153 @@
+"""A store of endpoints, events and deliveries on either database, with a clock that stands still until it is moved."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+import sqlalchemy as sa
+
+from service.models.events import events
+from service.models.tables import metadata
+from service.models.webhooks import attempts, deliveries, webhook_endpoints
+from service.platform import standard_webhooks
+from service.platform.clock import SetClock
+from service.platform.database import Database, Row
+from service.platform.ids import new_id
+from service.platform.postgresql import PostgresDatabase
+from service.platform.secrets import Secrets
+from service.platform.sqlite import SqliteDatabase
+from service.platform.statements import DIALECTS, Statement
+from tests.postgres import PostgresUnavailable, create_database, start
+
+NOW = datetime(2026, 11, 21, 21, 35, tzinfo=UTC)
+SEALING = Secrets("a key for tests")
+
+
+def _definitions(kind: str) -> list[str]:
+    statements: list[str] = []
+    for table in metadata.sorted_tables:
+        items = [sa.schema.CreateTable(table), *(sa.schema.CreateIndex(index) for index in table.indexes)]
+        statements += [str(item.compile(dialect=DIALECTS[kind])) for item in items]
+    return statements
+
+
+def _insert(table: sa.Table, row: Row) -> Statement:
+    return Statement(sa.insert(table).values({name: sa.bindparam(name) for name in row}))
+
+
+@dataclass
+class Store:
+    """A database with the means to fill it and to look."""
+
+    database: Database
+    clock: SetClock = field(default_factory=lambda: SetClock(NOW))
+    secret: str = field(default_factory=standard_webhooks.new_secret)
+    position: int = 0
+
+    async def insert(self, table: sa.Table, **row: Any) -> None:
+        """Insert one row."""
+        async with self.database.transaction() as tx:
+            await tx.execute(_insert(table, row), **row)
+
+    async def endpoint(self, url: str = "https://receiver.example/hook", **more: Any) -> str:
+        """A new endpoint's id."""
+        row = {
+            "id": new_id(), "url": url, "event_types": ["*"], "enabled": True, "version": 1,
+            "secret_encrypted": SEALING.seal(standard_webhooks.pack([self.secret])),
+            "created_at": self.clock.now(), "updated_at": self.clock.now(), **more,
+        }  # fmt: skip
+        await self.insert(webhook_endpoints, **row)
+        return str(row["id"])
+
+    async def event(self, key: str, *endpoints: str, **more: Any) -> list[str]:
+        """A new event with a pending delivery to each endpoint; the ids of the deliveries."""
+        self.position += 1
+        now, event_id = self.clock.now(), new_id()
+        row = {
+            "id": event_id, "position": self.position, "type": "account.updated", "schema_version": 1,
+            "subject_kind": "account", "subject_id": new_id(), "subject_version": 1, "occurred_at": now, "cause": {},
+            "body": f'{{"key":"{key}","position":{self.position}, "name":"Bäckerei"}}',
+        }  # fmt: skip
+        row |= {name: more.pop(name) for name in ("type", "body") if name in more}
+        await self.insert(events, **row)
+        made = []
+        for endpoint in endpoints:
+            made.append(new_id())
+            await self.insert(
+                deliveries,
+                **{
+                    "id": made[-1], "event_id": event_id, "event_position": self.position, "endpoint_id": endpoint,
+                    "order_key": key, "state": "pending", "attempts": 0, "next_at": now, "lane": "first",
+                    "replay_no": 0, "created_at": now, **more,
+                },
+            )  # fmt: skip
+        return made
+
+    async def rows(self, table: sa.Table, **equal: Any) -> list[Row]:
+        """Rows of a table, oldest first, narrowed to given values."""
+        query = sa.select(table).where(*(table.c[name] == value for name, value in equal.items())).order_by(table.c.id)
+        async with self.database.reading() as reader:
+            return await reader.all(Statement(query))
+
+    async def delivery(self, delivery_id: str) -> Row:
+        """One delivery."""
+        return (await self.rows(deliveries, id=delivery_id))[0]
+
+    async def attempts(self, delivery_id: str) -> list[Row]:
+        """The attempts of a delivery in order."""
+        return sorted(await self.rows(attempts, delivery_id=delivery_id), key=lambda row: (row["n"], row["id"]))
+
+    def advance(self, **by: float) -> None:
+        """Move the clock on."""
+        self.clock.advance(timedelta(**by))
+
+
+@pytest.fixture(scope="session")
+def delivery_postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL database with the tables."""
+    try:
+        server = start()
+    except PostgresUnavailable as error:
+        pytest.skip(str(error))
+    url = create_database(server.url, "kam_delivery")
+
+    async def define() -> None:
+        connection = await asyncpg.connect(url)
+        for statement in _definitions("postgresql"):
+            await connection.execute(statement)
+        await connection.close()
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, define()).result()
+    yield url
+    server.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    """An empty store on each database in turn."""
+    database: Database
+    if request.param == "sqlite":
+        path = str(tmp_path / "kam.db")
+        with sqlite3.connect(path) as connection:
+            connection.executescript(";".join(_definitions("sqlite")))
+        connection.close()
+        database = SqliteDatabase(path, synchronous="off")
+    else:
+        url = request.getfixturevalue("delivery_postgres")
+        connection_ = await asyncpg.connect(url)
+        await connection_.execute("TRUNCATE attempts, deliveries, events, webhook_endpoints CASCADE")
+        await connection_.close()
+        database = PostgresDatabase(url)
+    await database.open()
+    yield Store(database)
+    await database.close()
