@@ -7,9 +7,11 @@ from typing import Any, Protocol
 import orjson
 from pydantic import BaseModel
 
+_REPLAYED = (b"idempotent-replayed", b"true")
+
 
 class Versioned(Protocol):
-    """One resource as the database made it: its version and its JSON text."""
+    """One resource as the database made it, and what an operation did to it."""
 
     @property
     def version(self) -> int:
@@ -18,6 +20,14 @@ class Versioned(Protocol):
     @property
     def body(self) -> bytes:
         """The JSON text."""
+
+    @property
+    def outcome(self) -> str:
+        """What a write did: created, updated, unchanged, deleted ..."""
+
+    @property
+    def replayed(self) -> bool:
+        """Whether this is the stored answer of an earlier request with the same Idempotency-Key."""
 
 
 class Paged(Protocol):
@@ -47,12 +57,18 @@ class Answer:
 
 def found(resource: Versioned, headers: Mapping[str, str] | None = None) -> Answer:
     """Return 200 with a resource and its ETag."""
-    return Answer(resource.body, 200, resource.version, header_pairs(headers))
+    return Answer(resource.body, 200, resource.version, _told(resource, headers))
 
 
 def created(resource: Versioned, headers: Mapping[str, str] | None = None) -> Answer:
     """Return 201 with the new resource, its ETag, and the Location that the route declares."""
-    return Answer(resource.body, 201, resource.version, header_pairs(headers))
+    return Answer(resource.body, 201, resource.version, _told(resource, headers))
+
+
+def upserted(resource: Versioned) -> Answer:
+    """Return 201 when the upsert created the resource, else 200; `Upsert-Result` says which of the three it was."""
+    status = 201 if resource.outcome == "created" else 200
+    return Answer(resource.body, status, resource.version, _told(resource, {"Upsert-Result": resource.outcome}))
 
 
 def page(shown: Paged) -> Answer:
@@ -65,9 +81,9 @@ def plain(value: Any, status: int = 200, headers: Mapping[str, str] | None = Non
     return Answer(to_json(value), status, None, header_pairs(headers))
 
 
-def no_content() -> Answer:
-    """Return 204."""
-    return Answer(b"", 204)
+def no_content(resource: Versioned | None = None) -> Answer:
+    """Return 204; the deleted resource tells whether this was a retry."""
+    return Answer(b"", 204, headers=() if resource is None else _told(resource, None))
 
 
 def to_json(value: Any) -> bytes:
@@ -84,3 +100,9 @@ def header_pairs(headers: Mapping[str, str] | None) -> tuple[tuple[bytes, bytes]
     if not headers:
         return ()
     return tuple((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items())
+
+
+def _told(resource: Versioned, headers: Mapping[str, str] | None) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the headers of an answer, with the mark of a replay."""
+    pairs = header_pairs(headers)
+    return (*pairs, _REPLAYED) if resource.replayed else pairs

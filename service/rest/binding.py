@@ -97,13 +97,12 @@ class BodyArgument:
 class Lean:
     """A route ready to run: its endpoint, its arguments and what it declares."""
 
-    __slots__ = ("asked", "body", "context", "declared", "endpoint", "path", "public", "query", "status", "template")
+    __slots__ = ("asked", "body", "context", "declared", "endpoint", "path", "public", "query", "template")
 
     def __init__(self, route: LeanRoute, template: str) -> None:
         self.endpoint: Callable[..., Any] = route.endpoint
         self.template = template
         self.declared: Declared = route.declared
-        self.status = route.status_code or 200
         self.context: str | None = None
         self.asked: str | None = None
         self.query: QueryArgument | None = None

@@ -29,10 +29,9 @@ from service.platform.errors import (
     NotFound,
     RateLimited,
 )
-from service.platform.idempotency import Replay
 from service.platform.rate_limits import RateLimiter
 from service.platform.telemetry import AccessLog, Metrics, RequestIds
-from service.rest.answers import Answer, header_pairs
+from service.rest.answers import Answer
 from service.rest.binding import Lean
 from service.rest.conditional import etag, is_unmodified
 from service.rest.dispatch import Dispatch, allowed_methods, path_segments
@@ -63,14 +62,13 @@ _SHOWN = (
 _PRIVATE = (b"cache-control", b"private, no-cache")
 _NO_STORE = (b"cache-control", b"no-store")
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
-_REPLAYED = (b"idempotent-replayed", b"true")
 
 
 class Principal(Protocol):
     """Who asks, as far as the edge needs to know."""
 
     @property
-    def key_id(self) -> str:
+    def id(self) -> str:
         """The id of the key: what is counted and logged, never the key itself."""
 
 
@@ -178,7 +176,7 @@ class Edge:
         principal = self._authenticate(asked.headers)
         if inspect.isawaitable(principal):
             principal = await principal
-        asked.key_id = key_id = principal.key_id
+        asked.key_id = key_id = principal.id
         asked.quota, wait = self.limiter.take(key_id, time.monotonic())
         if wait:
             raise RateLimited(wait)
@@ -212,11 +210,7 @@ class Edge:
             arguments[lean.asked] = asked
         if lean.context is not None:
             arguments[lean.context] = self._make_context(principal, asked)
-        try:
-            answer: Answer = await lean.endpoint(**arguments)
-        except Replay as replay:
-            status = lean.status if replay.status is None else replay.status
-            answer = Answer(replay.body, status, replay.version, (*header_pairs(replay.headers), _REPLAYED))
+        answer: Answer = await lean.endpoint(**arguments)
         if answer.status == 201 and declared.location is not None:
             answer.headers = (*answer.headers, (b"location", _location(declared.location, answer.body, arguments)))
         return answer
