@@ -130,6 +130,8 @@ class _Connection:
 
     def _fetch(self, compiled: Compiled, values: dict[str, Any]) -> list[Any]:
         try:
+            if compiled.first is not None:
+                self._open.execute(compiled.first.sql, compiled.first.arguments(values))
             return self._open.execute(compiled.sql, compiled.arguments(values)).fetchall()
         except sqlite3.IntegrityError as error:
             raise self._violation(error) from None

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
-from service.platform.columns import Json
+from service.platform.columns import Exact, Json
 
 _POSTGRESQL = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
 _SQLITE = SQLiteDialect_pysqlite()
@@ -27,9 +27,10 @@ _UNSET = object()
 class Compiled:
     """One statement for one database: text, parameters in order, result converters."""
 
-    __slots__ = ("_binds", "keys", "out", "sql")
+    __slots__ = ("_binds", "first", "keys", "out", "sql")
 
-    def __init__(self, clause: Any, kind: str) -> None:
+    def __init__(self, clause: Any, kind: str, first: Compiled | None = None) -> None:
+        self.first = first
         dialect = DIALECTS[kind]
         compiled = clause.compile(dialect=dialect)
         self.sql: str = compiled.string
@@ -66,7 +67,7 @@ class Compiled:
 
 def _converter(kind: Any, database: str) -> Callable[[Any], Any] | None:
     dialect = DIALECTS[database]
-    if database == "postgresql" and isinstance(kind, sa.Numeric | sa.Float):
+    if database == "postgresql" and isinstance(kind, sa.Numeric | sa.Float | Exact):
         return None
     if isinstance(kind, Json):
         return kind.result_processor(dialect, None)  # type: ignore[no-any-return]
@@ -87,4 +88,30 @@ class Statement:
         compiled = self._compiled.get(kind)
         if compiled is None:
             compiled = self._compiled[kind] = Compiled(self.clause, kind)
+        return compiled
+
+
+class WriteThenRead(Statement):
+    """Change one row of a table and read it as a document, in one go.
+
+    PostgreSQL does it in one statement (the change is a CTE that takes the table's name, so that the read sees the
+    new row); SQLite in two, because
+    its RETURNING computes some expressions wrongly (3.40: `IS NOT NULL` is true for a null).
+    """
+
+    __slots__ = ("_read", "_table", "_write")
+
+    def __init__(self, table: sa.Table, write: Any, read: Any) -> None:
+        super().__init__(read)
+        self._table, self._write, self._read = table, write, read
+
+    def on(self, kind: str) -> Compiled:
+        compiled = self._compiled.get(kind)
+        if compiled is None:
+            if kind == "postgresql":
+                changed = self._write.returning(*self._table.c).cte(self._table.name)
+                compiled = Compiled(self._read.add_cte(changed), kind)
+            else:
+                compiled = Compiled(self._read, kind, Compiled(self._write, kind))
+            self._compiled[kind] = compiled
         return compiled
