@@ -22,8 +22,8 @@ FROM ${BASE}
 LABEL org.opencontainers.image.title="kam-service" \
       org.opencontainers.image.description="A headless key account management service" \
       org.opencontainers.image.licenses="MIT"
-RUN groupadd --system --gid 10001 kam \
-    && useradd --system --no-log-init --uid 10001 --gid kam --home-dir /data --shell /usr/sbin/nologin kam \
+RUN groupadd --gid 10001 kam \
+    && useradd --no-log-init --no-create-home --uid 10001 --gid kam --home-dir /data --shell /usr/sbin/nologin kam \
     && install -d -o kam -g kam -m 0750 /data
 COPY --from=build /opt/kam /opt/kam
 COPY --from=build /app /app
