@@ -78,7 +78,7 @@ class Settings(BaseSettings):
     @property
     def sqlite_path(self) -> str:
         """The file of the embedded database."""
-        return self.database_url.split(":///", 1)[1].split("?")[0] or "kam.db"
+        return sqlite_path(self.database_url)
 
     @property
     def postgres_url(self) -> str:
@@ -98,6 +98,11 @@ class Settings(BaseSettings):
             path.touch(mode=0o600)
             path.write_text(_random_key())
         return path.read_text().strip()
+
+
+def sqlite_path(url: str) -> str:
+    """The file that `sqlite:///path` names, whatever the driver's suffix."""
+    return url.partition(":///")[2].partition("?")[0] or "kam.db"
 
 
 def plain_postgres_url(url: str) -> str:
