@@ -1,0 +1,124 @@
+"""The last step from the database's documents to the answer: what SQL can't say, and the same selections over documents
+that operations return.
+
+Most of an answer leaves the database in its final form. Left over are cursors (they are signed here), page infos, parts
+of nested documents and very long response keys; only the branches that hold one of these are walked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from service.graphql.paging import Asked
+from service.graphql.plan import Connection, ConnectionPart, Constant, Nested, Selection, Single
+
+CURSOR = "~"
+"""The member under which a row carries its sort values; no GraphQL name looks like it."""
+
+MakeCursor = Callable[[Asked, Mapping[str, Any]], str]
+Document = dict[str, Any]
+
+
+class Finisher:
+    """Finishes the documents of one run; `asked` are the arguments of its connections by slot."""
+
+    __slots__ = ("_asked", "_cursor")
+
+    def __init__(self, asked: Mapping[int, Asked], cursor: MakeCursor) -> None:
+        self._asked = asked
+        self._cursor = cursor
+
+    def row(self, selection: Selection, row: Document) -> Document:
+        """A row in its final form; the document is changed in place where that is enough."""
+        for item in selection.unfinished:
+            label = selection.label(item)
+            value = row[label]
+            if isinstance(item, Connection):
+                row[label] = self.connection(item, value)
+            elif value is not None:
+                shape = item.shape  # type: ignore[union-attr]
+                row[label] = self.row(shape, value) if isinstance(item, Single) else project(shape, value)
+        if selection.long_keys:
+            return {item.key: row[selection.label(item)] for item in selection.items}
+        return row
+
+    def connection(self, item: Connection, value: Document) -> Document:
+        """A connection in its final form."""
+        if item.plain:
+            return self._plain(item, value)
+        asked = self._asked[item.slot]
+        rows: list[Document] = value["rows"]
+        more = len(rows) > asked.size
+        del rows[asked.size :]
+        if asked.form.backward:
+            rows.reverse()
+        cursors = [self._cursor(asked, row.pop(CURSOR)) for row in rows] if item.wants_cursor else []
+        several = len(item.nodes) > 1
+        nodes = [
+            [self.row(node, row[str(index)] if several else row) for row in rows]
+            for index, node in enumerate(item.nodes)
+        ]
+        return {part.key: self._part(part, asked, nodes, cursors, more, value) for part in item.parts}
+
+    def _plain(self, item: Connection, value: Document) -> Document:
+        node, part = item.nodes[0], item.parts[0]
+        if not node.final:
+            rows = value[part.key]
+            if part.what == "nodes":
+                value[part.key] = [self.row(node, row) for row in rows]
+            else:
+                key = part.inner[0].key
+                value[part.key] = [{key: self.row(node, row[key])} for row in rows]
+        return value
+
+    def _part(
+        self,
+        part: ConnectionPart,
+        asked: Asked,
+        nodes: list[list[Document]],
+        cursors: list[str],
+        more: bool,
+        value: Document,
+    ) -> Any:
+        if part.what == "nodes":
+            return nodes[part.node]
+        if part.what == "edges":
+            count = min(len(value["rows"]), asked.size)
+            return [{inner.key: _edge(inner, index, nodes, cursors) for inner in part.inner} for index in range(count)]
+        if part.what == "pageInfo":
+            return {inner.key: _page_info(inner.what, asked, cursors, more) for inner in part.inner}
+        return value["total"] if part.what == "totalCount" else part.what.removeprefix("__typename")
+
+
+def _edge(part: ConnectionPart, index: int, nodes: list[list[Document]], cursors: list[str]) -> Any:
+    if part.what == "node":
+        return nodes[part.node][index]
+    return cursors[index] if part.what == "cursor" else part.what.removeprefix("__typename")
+
+
+def _page_info(what: str, asked: Asked, cursors: list[str], more: bool) -> Any:
+    if what == "hasNextPage":
+        return asked.form.before or (more and not asked.form.backward)
+    if what == "hasPreviousPage":
+        return asked.form.after or (more and asked.form.backward)
+    if what in ("startCursor", "endCursor"):
+        return cursors[0 if what == "startCursor" else -1] if cursors else None
+    return what.removeprefix("__typename")
+
+
+def project(selection: Selection, value: Any) -> Any:
+    """What a selection asks of a document (or a list of them) in REST's spelling; edges are not followed."""
+    if value is None:
+        return None
+    if isinstance(value, list):
+        return [project(selection, part) for part in value]
+    out: Document = {}
+    for item in selection.items:
+        if isinstance(item, Constant):
+            out[item.key] = item.value
+        elif isinstance(item, Nested):
+            out[item.key] = project(item.shape, value.get(item.member))
+        else:
+            out[item.key] = value.get(item.member)  # type: ignore[union-attr]
+    return out

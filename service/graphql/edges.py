@@ -1,0 +1,88 @@
+"""The vocabulary in which graph.py declares types and edges: data from which the schema, the SQL and the permissions of
+the graph are derived.
+
+A type says which rows it has and who may read them; an edge says how rows of one type lead to rows of another. Nothing
+here knows an account.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from service.graphql.calls import Call
+from service.graphql.names import camel, snake
+from service.queries.listing import Listing, Sort
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """An object type with an id of its own: its name in the schema, the read model and the listing it shares with REST,
+    and who may read it.
+    """
+
+    name: str
+    model: type[BaseModel]
+    listing: Listing
+    permission: Any
+    filter: type[BaseModel] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class One:
+    """An edge to one row or none: `column` of the source row names the target row by its id."""
+
+    source: str
+    field: str
+    target: str
+    column: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Many:
+    """An edge to a page of rows: `column` of the target rows names the source row. Without a source it is a root field
+    over all rows.
+    """
+
+    source: str
+    field: str
+    target: str
+    column: str = ""
+    description: str = ""
+    sort: tuple[Sort, ...] = ()
+    """The order when the caller names none; the listing's own if this is empty."""
+
+
+Edge = One | Many
+
+
+class Graph:
+    """Types and edges by name, and the names of their members in both spellings."""
+
+    def __init__(
+        self,
+        types: Iterable[Type],
+        edges: Iterable[Edge],
+        pages: Iterable[Many],
+        queries: Iterable[Call] = (),
+        mutations: Iterable[Call] = (),
+    ) -> None:
+        self.calls = {call.name: call for call in queries}
+        self.mutations = {call.name: call for call in mutations}
+        self.types = {kind.name: kind for kind in types}
+        self.edges = {(edge.source, edge.field): edge for edge in edges}
+        self.pages = {page.field: page for page in pages}
+        self.singles = {name[:1].lower() + name[1:]: name for name in self.types}
+        self._members = {camel(name): name for kind in self.types.values() for name in kind.model.model_fields}
+
+    def call(self, name: str, *, mutation: bool) -> Call | None:
+        """The operation behind a root field, if it is one."""
+        return (self.mutations if mutation else self.calls).get(name)
+
+    def member(self, field_name: str) -> str:
+        """The member of a read model behind a field."""
+        return self._members.get(field_name) or snake(field_name)

@@ -1,0 +1,67 @@
+"""Errors as GraphQL shows them: the same codes, status numbers and pointers as REST's problem+json, from the same
+objects.
+
+What the caller did wrong is told in full; what broke inside is logged with its traceback and shown as `internal_error`
+with the request id only.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from graphql import GraphQLError
+
+from service.platform.errors import GraphqlInvalid, GraphqlSyntax, InternalError, KamError
+
+log = logging.getLogger("service.graphql")
+
+Path = Sequence[str | int]
+
+
+class Refused(Exception):
+    """A document that is not run at all: `errors` are the entries of the answer, which has no `data`."""
+
+    def __init__(self, errors: list[dict[str, Any]], status: int = 400) -> None:
+        super().__init__(errors[0]["message"] if errors else "")
+        self.errors = errors
+        self.status = status
+
+
+def entry(error: Exception, path: Path | None = None, request_id: str | None = None) -> dict[str, Any]:
+    """One entry of `errors` for anything that was raised while a field ran."""
+    if isinstance(error, GraphQLError):
+        error = GraphqlInvalid(error.message)
+    elif not isinstance(error, KamError):
+        log.error("graphql_field_failed", exc_info=error, extra={"path": list(path or ())})
+        error = InternalError()
+    told: dict[str, Any] = {"message": error.detail or error.title}
+    if path is not None:
+        told["path"] = list(path)
+    extensions = error.extensions()
+    if request_id is not None:
+        extensions["request_id"] = request_id
+    return {**told, "extensions": extensions}
+
+
+def syntax(error: GraphQLError) -> Refused:
+    """A document that does not parse."""
+    return Refused([_located(error, GraphqlSyntax)])
+
+
+def invalid(errors: Sequence[GraphQLError]) -> Refused:
+    """A document that does not fit the schema, or variables that do not fit the document."""
+    return Refused([_located(error, GraphqlInvalid) for error in errors[:20]])
+
+
+def refused(error: KamError, request_id: str | None = None) -> Refused:
+    """A request that one of our own errors ends before any field ran."""
+    return Refused([entry(error, request_id=request_id)], error.status)
+
+
+def _located(error: GraphQLError, kind: type[KamError]) -> dict[str, Any]:
+    told: dict[str, Any] = {"message": error.message}
+    if error.locations:
+        told["locations"] = [{"line": place.line, "column": place.column} for place in error.locations]
+    return {**told, "extensions": {"code": kind.code, "status": kind.status}}

@@ -1,0 +1,314 @@
+"""Runs documents: a plan from the cache, one statement per root field, and the answer's bytes.
+
+No executor walks the answer. A query's root fields are read one after the other, each through its own reading (an
+operation among them opens its own, and nobody may wait for a connection while holding one); a field that fails becomes
+null and an error with its path, and the others stand. Mutations run one after the other, each in its own transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from graphql import GraphQLSchema, execute_sync, get_named_type, get_variable_values
+from graphql.execution.values import VariableValues
+
+from service.graphql import errors
+from service.graphql.answer import Finisher, project
+from service.graphql.calls import Call, read_id
+from service.graphql.edges import Graph
+from service.graphql.limits import Budget, Limits
+from service.graphql.paging import Asked, Paging
+from service.graphql.parsing import Document, Documents
+from service.graphql.plan import Compiler, Connection, Constant, Introspective, Leaf, Nested, Plan, Root, Selection
+from service.graphql.statements import Builder
+from service.operations.context import Context
+from service.platform.dialects import one_of
+from service.platform.errors import Invalid, MethodNotAllowed, NotFound, QueryTooComplex
+from service.platform.pagination import Cursors
+from service.platform.statements import Statement
+
+
+@dataclass(slots=True)
+class Request:
+    """One GraphQL request, as HTTP brought it. `read_only` (GET) refuses mutations."""
+
+    query: str
+    operation_name: str | None = None
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    read_only: bool = False
+
+
+class Engine:
+    """Runs documents against one schema and graph."""
+
+    def __init__(self, schema: GraphQLSchema, graph: Graph, cursors: Cursors, limits: Limits | None = None) -> None:
+        self.schema = schema
+        self.graph = graph
+        self.limits = limits or Limits()
+        self.paging = Paging(graph, cursors, self.limits)
+        self._documents = Documents(schema, self.limits)
+        self.whereabouts = Statement(_whereabouts(graph))
+
+    async def run(self, ctx: Context, request: Request) -> bytes:
+        """The body of the answer; raises Refused when nothing of the document was run."""
+        document = self._documents.document(request.query)
+        operation = document.operation(request.operation_name)
+        if request.read_only and operation.operation.value != "query":
+            raise errors.refused(MethodNotAllowed(["POST"]))
+        variables = self._variables(operation, request.variables)
+        plan = self._plan(document, operation, variables)
+        return await Run(self, ctx, plan, variables, request.variables).answer()
+
+    def _variables(self, operation: Any, given: Mapping[str, Any]) -> VariableValues:
+        definitions = operation.variable_definitions or ()
+        if not definitions:
+            return VariableValues({}, {})
+        found = get_variable_values(self.schema, definitions, dict(given), max_errors=20)
+        if isinstance(found, list):
+            raise errors.invalid(found)
+        return found
+
+    def _plan(self, document: Document, operation: Any, variables: VariableValues) -> Plan:
+        conditions = {name: bool(variables.coerced.get(name)) for name in document.conditions}
+        key = (operation.name.value if operation.name else "", *conditions.values())
+        return document.plans.get(key, lambda: self._compile(document, operation, conditions))
+
+    def _compile(self, document: Document, operation: Any, conditions: Mapping[str, bool]) -> Plan:
+        plan = Compiler(self.schema, self.graph, document.tree, conditions).plan(operation)
+        limit = self.limits.mutations if plan.is_mutation else self.limits.root_fields
+        if len(plan.roots) > limit:
+            message = f"This operation has more than {limit} root fields"
+            raise errors.refused(QueryTooComplex(message, members={"limit": limit}))
+        return plan
+
+
+class Run:
+    """One operation on its way."""
+
+    __slots__ = ("_budget", "_ctx", "_engine", "_errors", "_given", "_plan", "_variables")
+
+    def __init__(
+        self, engine: Engine, ctx: Context, plan: Plan, variables: VariableValues, given: Mapping[str, Any]
+    ) -> None:
+        self._engine = engine
+        self._ctx = ctx
+        self._plan = plan
+        self._variables = variables
+        self._given = given
+        self._budget = Budget(engine.limits.cost)
+        self._errors: list[dict[str, Any]] = []
+
+    async def answer(self) -> bytes:
+        """Run every root field and put the answer together."""
+        if self._ctx.idempotency is not None and self._plan.is_mutation:
+            self._one_mutation()
+        fields = [b'"%s":%s' % (root.key.encode(), await self._field(root)) for root in self._plan.roots]
+        body = b'{"data":{' + b",".join(fields) + b"}"
+        return body + (b',"errors":' + orjson.dumps(self._errors) if self._errors else b"") + b"}"
+
+    def _one_mutation(self) -> None:
+        if sum(isinstance(root, Root) for root in self._plan.roots) > 1:
+            message = "An Idempotency-Key covers one mutation; send one mutation per request with it"
+            raise errors.refused(Invalid.parameter("Idempotency-Key", "one_mutation", message))
+
+    async def _field(self, root: Root | Constant | Introspective) -> bytes:
+        if isinstance(root, Constant):
+            return b'"%s"' % root.value.encode()
+        if isinstance(root, Introspective):
+            return orjson.dumps(self._introspected()[root.key])
+        try:
+            return await self._reader(root)(root)
+        except Exception as error:
+            self._errors.append(errors.entry(error, [root.key], self._ctx.request_id))
+            return b"null"
+
+    def _reader(self, root: Root) -> Callable[[Root], Awaitable[bytes]]:
+        graph = self._engine.graph
+        if root.connection is not None:
+            return self._page
+        if graph.call(root.name, mutation=self._plan.is_mutation) is not None:
+            return self._call
+        if root.name in graph.singles:
+            return self._single
+        return self._node if root.name == "node" else self._nodes
+
+    # -- rows
+
+    async def _page(self, root: Root) -> bytes:
+        connection = root.connection
+        assert connection is not None  # noqa: S101 - chosen by it
+        self._allow({connection.many.target}.union(*(node.types for node in connection.nodes)))
+        asked = self._ask((connection,), 1)
+        statement = self._statement((root.key,), asked, lambda builder: builder.page(connection))
+        async with self._ctx.services.database.reading() as reader:
+            text: str = await reader.value(statement, **_binds(asked))
+        if connection.plain and connection.nodes[0].final:
+            return text.encode()
+        return orjson.dumps(Finisher(asked, self._engine.paging.cursor).connection(connection, orjson.loads(text)))
+
+    async def _single(self, root: Root) -> bytes:
+        typename = self._engine.graph.singles[root.name]
+        found = await self._row(root.key, root.selection(typename), root.arguments.read(self._variables)["id"])
+        if found is None:
+            raise NotFound(_words(typename))
+        return found
+
+    async def _row(self, key: str, selection: Selection, identifier: Any) -> bytes | None:
+        """One row by its id, in its final form; None when there is none that may be seen."""
+        self._allow(selection.types)
+        asked = self._ask(selection.connections, 1)
+        statement = self._statement((key, selection.typename), asked, lambda builder: builder.by_id(selection))
+        async with self._ctx.services.database.reading() as reader:
+            text: str | None = await reader.value(statement, id=read_id(identifier), **_binds(asked))
+        if text is None or selection.final:
+            return None if text is None else text.encode()
+        return orjson.dumps(Finisher(asked, self._engine.paging.cursor).row(selection, orjson.loads(text)))
+
+    async def _node(self, root: Root) -> bytes:
+        identifier = root.arguments.read(self._variables)["id"]
+        for typename, found in (await self._whereabouts([identifier])).items():
+            return await self._row(root.key, root.selection(typename), found[0]) or b"null"
+        return b"null"
+
+    async def _nodes(self, root: Root) -> bytes:
+        identifiers: list[Any] = root.arguments.read(self._variables)["ids"]
+        if len(identifiers) > self._engine.limits.page:
+            raise Invalid.parameter("ids", "too_many", f"At most {self._engine.limits.page} ids at once")
+        found: dict[str, bytes] = {}
+        for typename, ids in (await self._whereabouts(identifiers)).items():
+            found.update(await self._rows(root.key, root.selection(typename), ids))
+        return b"[" + b",".join(found.get(str(each).lower(), b"null") for each in identifiers) + b"]"
+
+    async def _rows(self, key: str, selection: Selection, ids: Sequence[str]) -> dict[str, bytes]:
+        self._allow(selection.types)
+        self._budget.spend(len(ids))
+        asked = self._ask(selection.connections, len(ids))
+        statement = self._statement((key, selection.typename, ""), asked, lambda builder: builder.by_ids(selection))
+        async with self._ctx.services.database.reading() as reader:
+            rows = await reader.all(statement, ids=list(ids), **_binds(asked))
+        if selection.final:
+            return {row["id"]: row["document"].encode() for row in rows}
+        finisher = Finisher(asked, self._engine.paging.cursor)
+        return {row["id"]: orjson.dumps(finisher.row(selection, orjson.loads(row["document"]))) for row in rows}
+
+    async def _whereabouts(self, identifiers: Sequence[Any]) -> dict[str, list[str]]:
+        """The ids that exist, by type; text that is no id names nothing."""
+        ids = []
+        for identifier in identifiers:
+            try:
+                ids.append(read_id(identifier))
+            except NotFound:
+                continue
+        out: dict[str, list[str]] = {}
+        if ids:
+            async with self._ctx.services.database.reading() as reader:
+                for row in await reader.all(self._engine.whereabouts, ids=ids):
+                    out.setdefault(row["typename"], []).append(row["id"])
+        return out
+
+    # -- operations
+
+    async def _call(self, root: Root) -> bytes:
+        call = self._engine.graph.call(root.name, mutation=self._plan.is_mutation)
+        assert call is not None  # noqa: S101 - chosen by it
+        definition = root.arguments.definition
+        values = call.arguments(root.arguments.read(self._variables), definition)
+        result = await call.run(self._ctx, *values)
+        typename = get_named_type(definition.type).name
+        if self._plan.is_mutation:
+            return await self._payload(root.key, root.selection(typename), call, result)
+        value = call.gives[0].value(result)
+        if root.nodes[0].selection_set is None:
+            return orjson.dumps(value)
+        return await self._shaped(root.key, root.selection(typename), value)
+
+    async def _payload(self, key: str, selection: Selection, call: Call, result: Any) -> bytes:
+        gives = {each.name: each for each in call.gives}
+        parts = []
+        for item in selection.items:
+            if isinstance(item, Constant):
+                shown = orjson.dumps(item.value)
+            else:
+                assert isinstance(item, Leaf | Nested)  # noqa: S101 - payloads have no edges of their own
+                value = gives[item.field].value(result)
+                shown = (
+                    await self._shaped(f"{key}.{item.key}", item.shape, value)
+                    if isinstance(item, Nested)
+                    else orjson.dumps(value)
+                )
+            parts.append(b'"%s":%s' % (item.key.encode(), shown))
+        return b"{" + b",".join(parts) + b"}"
+
+    async def _shaped(self, key: str, selection: Selection, value: Any) -> bytes:
+        """What a selection asks of a document that an operation returned; edges are read from the database by its id.
+        """
+        if isinstance(value, dict) and selection.has_edges:
+            return await self._row(key, selection, value["id"]) or b"null"
+        return orjson.dumps(project(selection, value))
+
+    # -- what all of them need
+
+    def _allow(self, types: frozenset[str] | set[str]) -> None:
+        """Raise Forbidden unless the caller may read all these types."""
+        for typename in sorted(types):
+            kind = self._engine.graph.types.get(typename)
+            if kind is not None:
+                self._ctx.require(kind.permission)
+
+    def _ask(self, connections: Sequence[Connection], parents: int) -> dict[int, Asked]:
+        asked: dict[int, Asked] = {}
+        self._read(connections, parents, asked)
+        return asked
+
+    def _read(self, connections: Sequence[Connection], parents: int, asked: dict[int, Asked]) -> None:
+        """Read the arguments of connections and of those below them, and take their objects off the budget."""
+        for connection in connections:
+            arguments = connection.arguments.read(self._variables)
+            found = self._engine.paging.ask(connection, arguments, nested=bool(connection.many.source))
+            asked[connection.slot] = found
+            rows = parents * found.size
+            self._budget.spend(rows)
+            for node in connection.nodes:
+                self._read(node.connections, rows, asked)
+
+    def _statement(
+        self, key: tuple[str, ...], asked: Mapping[int, Asked], build: Callable[[Builder], Statement]
+    ) -> Statement:
+        forms = {slot: each.form for slot, each in asked.items()}
+        return self._plan.statements.get((*key, *forms.values()), lambda: build(Builder(self._engine.graph, forms)))
+
+    def _introspected(self) -> dict[str, Any]:
+        if self._plan.introspected is not None:
+            return self._plan.introspected
+        assert self._plan.introspection is not None  # noqa: S101 - there is an introspective field
+        result = execute_sync(self._engine.schema, self._plan.introspection, variable_values=dict(self._given))
+        data: dict[str, Any] = result.data or {}
+        if not self._plan.operation.variable_definitions:
+            self._plan.introspected = data
+        return data
+
+
+def _binds(asked: Mapping[int, Asked]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for each in asked.values():
+        values.update(each.binds)
+    return values
+
+
+def _whereabouts(graph: Graph) -> Any:
+    """One look-up over the tables of all types: which of the ids bound as `ids` exist, and as what."""
+    selects = [
+        sa.select(table.c.id, sa.literal_column(f"'{name}'", sa.Text()).label("typename")).where(
+            one_of(table.c.id, "ids")
+        )
+        for name, table in ((name, kind.listing.table) for name, kind in graph.types.items())
+    ]
+    return sa.union_all(*selects)
+
+
+def _words(typename: str) -> str:
+    return "".join(" " + letter.lower() if letter.isupper() else letter for letter in typename).strip()

@@ -1,0 +1,72 @@
+"""The graph on one page: which types there are, how rows of one lead to rows of another, and what may be done.
+
+Everything else follows from these declarations: the schema, one SQL statement per root field, permissions, limits.
+Fields of a type are the members of its read model, the same as in REST. To add an edge, add a line; every collection is
+a connection, paged by keyset, with the filters and sorts of its listing.
+"""
+
+from __future__ import annotations
+
+from service.access.policy import Permission
+from service.graphql.edges import Graph, Many, One, Type
+from service.graphql.mutations import accounts as account_mutations
+from service.models.accounts import AccountRead
+from service.models.actions import ActionRead
+from service.models.objectives import ObjectiveRead
+from service.models.people import PersonRead
+from service.models.plans import PlanRead
+from service.models.stakeholders import StakeholderRead
+from service.queries.accounts import ACCOUNTS, AccountFilter
+from service.queries.people import PEOPLE, PersonFilter
+from service.queries.plans import ACTIONS, OBJECTIVES, PLANS, ActionFilter, ObjectiveFilter, PlanFilter
+from service.queries.stakeholders import STAKEHOLDERS, StakeholderFilter
+
+TYPES = (
+    Type("Account", AccountRead, ACCOUNTS, Permission.ACCOUNT_READ, AccountFilter),
+    Type("Stakeholder", StakeholderRead, STAKEHOLDERS, Permission.STAKEHOLDER_READ, StakeholderFilter),
+    Type("Person", PersonRead, PEOPLE, Permission.PERSON_READ, PersonFilter),
+    Type("Plan", PlanRead, PLANS, Permission.PLAN_READ, PlanFilter),
+    Type("Objective", ObjectiveRead, OBJECTIVES, Permission.PLAN_READ, ObjectiveFilter),
+    Type("Action", ActionRead, ACTIONS, Permission.PLAN_READ, ActionFilter),
+)
+
+EDGES = (
+    One("Account", "parent", "Account", "parent_id", "The account this one belongs to"),
+    One("Account", "owner", "Person", "owner_id", "The key account manager"),
+    Many("Account", "children", "Account", "parent_id", "The accounts directly below"),
+    Many(
+        "Account", "stakeholders", "Stakeholder", "account_id", "The customer's people who take part in its decisions"
+    ),
+    Many("Account", "plans", "Plan", "account_id", "The account plans"),
+    Many("Account", "objectives", "Objective", "account_id", "The objectives of all its plans"),
+    Many("Account", "actions", "Action", "account_id", "The actions of all its objectives"),
+    One("Stakeholder", "account", "Account", "account_id", "The account"),
+    One("Stakeholder", "reportsTo", "Stakeholder", "reports_to_id", "The stakeholder this one reports to"),
+    Many("Stakeholder", "reports", "Stakeholder", "reports_to_id", "The stakeholders who report to this one"),
+    Many("Person", "accounts", "Account", "owner_id", "The accounts this person manages"),
+    Many("Person", "actions", "Action", "owner_id", "The actions this person is to do"),
+    One("Plan", "account", "Account", "account_id", "The account"),
+    One("Plan", "owner", "Person", "owner_id", "Who is responsible for the plan"),
+    Many("Plan", "objectives", "Objective", "plan_id", "What is to be reached"),
+    One("Objective", "account", "Account", "account_id", "The account"),
+    One("Objective", "plan", "Plan", "plan_id", "The plan"),
+    Many("Objective", "actions", "Action", "objective_id", "What is to be done for it"),
+    One("Action", "account", "Account", "account_id", "The account"),
+    One("Action", "objective", "Objective", "objective_id", "The objective it serves"),
+    One("Action", "owner", "Person", "owner_id", "Who is to do it"),
+)
+
+PAGES = (
+    Many("", "accounts", "Account", description="Accounts"),
+    Many("", "stakeholders", "Stakeholder", description="Stakeholders of all accounts"),
+    Many("", "people", "Person", description="Our own people"),
+    Many("", "plans", "Plan", description="Plans of all accounts"),
+    Many("", "objectives", "Objective", description="Objectives of all plans"),
+    Many("", "actions", "Action", description="Actions of all objectives"),
+)
+
+MUTATIONS = (*account_mutations.MUTATIONS,)
+
+QUERIES = ()
+
+GRAPH = Graph(TYPES, EDGES, PAGES, QUERIES, MUTATIONS)

@@ -1,0 +1,1 @@
+"""Mutations as data, one file per part; graph.py puts them together."""

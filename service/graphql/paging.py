@@ -1,0 +1,130 @@
+"""The arguments of connections: page sizes, cursors, filters and orders, read with the same grammar, bounds and error
+codes as REST's lists.
+
+What they mean for the text of a statement is its `Form` (hashable); the values are bound. A cursor of a list in REST is
+a cursor of the same list here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from pydantic import BaseModel, ValidationError
+
+from service.graphql.calls import members
+from service.graphql.edges import Graph
+from service.graphql.limits import Limits
+from service.graphql.plan import Connection
+from service.platform.errors import Invalid
+from service.platform.filters import Shaped, read_filter
+from service.platform.pagination import Cursors
+from service.platform.types import field_errors
+from service.queries.listing import Listing, Sort, _typed
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What the arguments of one connection mean for the text of the statement."""
+
+    sort: tuple[Sort, ...]
+    filter: Shaped = ()
+    after: bool = False
+    before: bool = False
+    backward: bool = False
+
+
+@dataclass(slots=True)
+class Asked:
+    """The arguments of one connection, read: the form, the page size, the values to bind (named for the connection's
+    slot).
+    """
+
+    form: Form
+    size: int
+    listing: str
+    binds: dict[str, Any] = field(default_factory=dict)
+
+
+class Paging:
+    """Reads the arguments of connections."""
+
+    def __init__(self, graph: Graph, cursors: Cursors, limits: Limits) -> None:
+        self._graph = graph
+        self._cursors = cursors
+        self._limits = limits
+
+    def ask(self, connection: Connection, arguments: Mapping[str, Any], *, nested: bool) -> Asked:
+        """The meaning of a connection's arguments; raises Invalid and CursorInvalid with the parameter at fault."""
+        target = self._graph.types[connection.many.target]
+        listing = target.listing
+        slot = connection.slot
+        size, backward = self._size(arguments, nested)
+        sort = self._sort(arguments.get("orderBy"), listing) or connection.many.sort or listing.default_sort
+        name = listing.cursor_name(sort)
+        binds: dict[str, Any] = {f"n{slot}": size if connection.plain else size + 1}
+        shape: Shaped = ()
+        if arguments.get("filter"):
+            condition = read_filter(
+                _tree(arguments["filter"], connection.arguments.definition.args["filter"].type, target.filter),
+                listing.filters,
+            )
+            shape = _renamed(condition.shape, slot)
+            binds.update((f"{key}_{slot}", value) for key, value in condition.binds.items())
+        after, before = arguments.get("after"), arguments.get("before")
+        for parameter, prefix, cursor in (("after", "a", after), ("before", "b", before)):
+            if cursor is not None:
+                values = self._cursors.decode(name, cursor, parameter)
+                for index, (value, (key, _)) in enumerate(zip(values, listing._keys(sort), strict=True)):
+                    binds[f"{prefix}{slot}_{index}"] = _typed(value, key.type)
+        form = Form(sort, shape, after is not None, before is not None, backward)
+        return Asked(form, size, name, binds)
+
+    def cursor(self, asked: Asked, values: Mapping[str, Any]) -> str:
+        """The cursor of a row, from its sort values as the database wrote them."""
+        plain = [str(value) if isinstance(value, float | int) else value for value in values.values()]
+        return self._cursors.encode(asked.listing, plain)
+
+    def _size(self, arguments: Mapping[str, Any], nested: bool) -> tuple[int, bool]:
+        first, last = arguments.get("first"), arguments.get("last")
+        if first is not None and last is not None:
+            raise Invalid.parameter("last", "first_and_last", "Give first or last, not both")
+        parameter, asked = ("last", last) if last is not None else ("first", first)
+        if asked is None:
+            return (self._limits.nested_page if nested else self._limits.default_page), False
+        if not 0 <= asked <= self._limits.page:
+            raise Invalid.parameter(parameter, "page_size", f"Must lie between 0 and {self._limits.page}")
+        return asked, last is not None
+
+    def _sort(self, order: Any, listing: Listing) -> tuple[Sort, ...]:
+        keys = tuple(Sort(str(key["field"]), key.get("direction") == "desc") for key in order or ())
+        if len({key.name for key in keys}) != len(keys):
+            raise Invalid.parameter("orderBy", "duplicate_sort", "Name each sort key once")
+        return keys
+
+
+def _tree(value: Mapping[str, Any], kind: Any, model: type[BaseModel] | None) -> dict[str, Any]:
+    """A filter argument as the tree that REST takes, validated by the same model."""
+    tree: dict[str, Any] = members(value, kind)
+    if model is not None:
+        try:
+            tree = model.__pydantic_validator__.validate_json(orjson.dumps(tree)).model_dump(
+                by_alias=True, exclude_none=True
+            )
+        except ValidationError as error:
+            raise Invalid(field_errors(error.errors(include_input=False, include_url=False), tree)) from None
+    return tree
+
+
+def _renamed(shape: Any, slot: int) -> Any:
+    """A filter's form with its bind names made unique to a connection."""
+    if not shape:
+        return shape
+    head = shape[0]
+    if head in ("and", "or"):
+        return (head, tuple(_renamed(part, slot) for part in shape[1]))
+    if head == "not":
+        return (head, _renamed(shape[1], slot))
+    return shape if shape[1] == "is_null" else (head, shape[1], f"{shape[2]}_{slot}")

@@ -1,0 +1,153 @@
+"""A root field as one SQL statement: edges become correlated subqueries, and the database builds the answer's JSON
+under the answer's own keys.
+
+So a request costs as many statements as it has root fields, whatever it asks for below them. Values never get into the
+text: the statement depends on the plan and on the *form* of the arguments (is there a cursor, which filter tree, which
+order), and is compiled once per form. Visibility, filters and sort keys are those of the listing that REST reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.util import ClauseAdapter
+
+from service.graphql.answer import CURSOR
+from service.graphql.edges import Graph
+from service.graphql.paging import Form
+from service.graphql.plan import Connection, Constant, Item, Leaf, Nested, Selection, Single
+from service.platform.dialects import JsonDocument, document, json_list, json_row, one_of
+from service.platform.filters import clause
+from service.platform.statements import Statement
+from service.queries.listing import Listing, _beyond
+
+Members = dict[str, ColumnElement[Any]]
+
+
+class Rows:
+    """One use of a listing in a statement: its expressions over an alias of its table."""
+
+    def __init__(self, listing: Listing, number: int) -> None:
+        self.listing = listing
+        self.table = listing.table.alias(f"t{number}")
+        self._adapter = ClauseAdapter(self.table)
+        self.source: Any = self.table if listing.source is None else self.over(listing.source)
+
+    def over(self, expression: Any) -> Any:
+        """An expression over the listing's table as the same expression over the alias."""
+        return self._adapter.traverse(expression)
+
+    def visible(self) -> list[ColumnElement[bool]]:
+        """What every read of this kind is restricted to."""
+        scope = self.listing._scope()
+        return [] if scope is None else [self.over(scope)]
+
+    def keys(self, form: Form) -> list[tuple[ColumnElement[Any], bool]]:
+        """The sort keys of a page and whether each descends; the id decides between equals."""
+        return [(self.over(key), descending) for key, descending in self.listing._keys(form.sort)]
+
+
+class Builder:
+    """Builds the statements of one plan for one set of forms (by slot)."""
+
+    def __init__(self, graph: Graph, forms: Mapping[int, Form]) -> None:
+        self._graph = graph
+        self._forms = forms
+        self._uses = 0
+
+    def by_ids(self, selection: Selection) -> Statement:
+        """`id` and `document` of the visible rows whose ids are bound as `ids`."""
+        rows = self._rows(selection.typename)
+        shown = document(json_row(self._members(selection, rows))).label("document")
+        found = sa.select(rows.table.c.id, shown).select_from(rows.source)
+        return Statement(found.where(one_of(rows.table.c.id, "ids"), *rows.visible()))
+
+    def by_id(self, selection: Selection) -> Statement:
+        """The document of the visible row whose id is bound as `id`."""
+        rows = self._rows(selection.typename)
+        chosen = rows.table.c.id == sa.bindparam("id", type_=rows.table.c.id.type)
+        shown = document(json_row(self._members(selection, rows)))
+        return Statement(sa.select(shown).select_from(rows.source).where(chosen, *rows.visible()))
+
+    def page(self, connection: Connection) -> Statement:
+        """The document of a root connection."""
+        return Statement(sa.select(document(self._connection(connection, None))))
+
+    def _rows(self, typename: str) -> Rows:
+        self._uses += 1
+        return Rows(self._graph.types[typename].listing, self._uses)
+
+    def _members(self, selection: Selection, rows: Rows) -> Members:
+        return {selection.label(item): self._member(item, rows) for item in selection.items}
+
+    def _member(self, item: Item, rows: Rows) -> ColumnElement[Any]:
+        if isinstance(item, Constant):
+            return sa.literal_column(f"'{item.value}'", sa.Text())
+        if isinstance(item, Single):
+            return self._single(item, rows)
+        if isinstance(item, Connection):
+            return self._connection(item, rows)
+        assert isinstance(item, Leaf | Nested)  # noqa: S101 - the only other kinds
+        return rows.over(rows.listing.members[item.member])  # type: ignore[no-any-return]
+
+    def _single(self, item: Single, source: Rows) -> ColumnElement[Any]:
+        rows = self._rows(item.edge.target)
+        chosen = rows.table.c.id == source.table.c[item.edge.column]
+        found = sa.select(json_row(self._members(item.shape, rows))).select_from(rows.source)
+        found = found.where(chosen, *rows.visible()).correlate(source.table)
+        return sa.type_coerce(found.scalar_subquery(), JsonDocument())
+
+    def _connection(self, item: Connection, source: Rows | None) -> ColumnElement[Any]:
+        """The connection as a document: final where the plan is plain, else `{"rows": [...], "total": n}` for
+        answer.py.
+        """
+        form = self._forms[item.slot]
+        rows = self._rows(item.many.target)
+        where = [*rows.visible(), *self._conditions(form, rows)]
+        if source is not None:
+            where.append(rows.table.c[item.many.column] == source.table.c.id)
+        keys = rows.keys(form)
+        order = [key.desc() if descending is not form.backward else key.asc() for key, descending in keys]
+        found = sa.select(self._shown(item, rows, keys)).select_from(rows.source).where(*where)
+        found = found.where(*self._slice(form, keys, item.slot)).order_by(*order)
+        found = found.limit(sa.bindparam(f"n{item.slot}", type_=sa.BigInteger()))
+        listed = json_list(_within(found, source))
+        if item.plain:
+            return json_row({item.parts[0].key: listed})
+        members: Members = {"rows": listed}
+        if item.wants_total:
+            counted = sa.select(sa.func.count()).select_from(rows.source).where(*where)
+            members["total"] = _within(counted, source).scalar_subquery()
+        return json_row(members)
+
+    def _shown(self, item: Connection, rows: Rows, keys: list[tuple[ColumnElement[Any], bool]]) -> ColumnElement[Any]:
+        """The document of one row of a page."""
+        if len(item.nodes) == 1:
+            members = self._members(item.nodes[0], rows)
+        else:
+            members = {str(index): json_row(self._members(node, rows)) for index, node in enumerate(item.nodes)}
+        if item.plain:
+            part = item.parts[0]
+            return json_row(members) if part.what == "nodes" else json_row({part.inner[0].key: json_row(members)})
+        if item.wants_cursor or not members:
+            members[CURSOR] = json_row({str(index): key for index, (key, _) in enumerate(keys)})
+        return json_row(members)
+
+    def _conditions(self, form: Form, rows: Rows) -> list[ColumnElement[bool]]:
+        condition = clause(form.filter, rows.listing.filters)
+        return [] if condition is None else [rows.over(condition)]
+
+    def _slice(self, form: Form, keys: list[tuple[ColumnElement[Any], bool]], slot: int) -> list[ColumnElement[bool]]:
+        out = []
+        if form.after:
+            out.append(_beyond(keys, f"a{slot}_", after=True))
+        if form.before:
+            out.append(_beyond(keys, f"b{slot}_", after=False))
+        return out
+
+
+def _within(query: sa.Select[Any], source: Rows | None) -> sa.Select[Any]:
+    return query if source is None else query.correlate(source.table)
