@@ -22,6 +22,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, ParamSpec, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from service.access.authenticate import Authenticator
 from service.access.policy import Permission
@@ -43,6 +44,10 @@ IDEMPOTENCY_HOURS = 24
 
 _TRY_KEY = Statement(
     sa.select(sa.func.pg_try_advisory_xact_lock(sa.func.hashtextextended(sa.bindparam("name", type_=sa.Text), 0)))
+)
+_NAMES = sa.func.unnest(sa.bindparam("names", type_=postgresql.ARRAY(sa.Text))).column_valued("name")
+_LOCK_NAMES = Statement(
+    sa.select(sa.func.count(sa.cast(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(_NAMES, 0)), sa.Text)))
 )
 _k = idempotency_keys.c
 _STORED = Statement(
@@ -166,6 +171,15 @@ class Transaction:
         """This transaction as a reader, for queries that take one."""
         return self._writer
 
+    async def serialize(self, names: list[str]) -> None:
+        """Wait for, and hold until the end, a lock per name: for work on what does not exist yet, so that no row can be
+        locked.
+
+        SQLite has one writer, so nothing needs to be held there.
+        """
+        if self._ctx.services.database.kind == "postgresql":
+            await self.value(_LOCK_NAMES, names=sorted(names))
+
     def emit(self, event: Event) -> None:
         """Tell of a fact: the event becomes a row of this transaction."""
         cause = {**self._ctx.cause, "key_id": self._ctx.principal.id, "request_id": self._ctx.request_id}
@@ -198,7 +212,10 @@ class Transaction:
             return
         if stored["fingerprint"] != key.fingerprint:
             raise IdempotencyKeyReused
-        raise Replayed(Resource(stored["version"], stored["body"].encode(), stored["outcome"], replayed=True))
+        body = stored["body"].encode()
+        if not body.startswith(b"{"):
+            body = self._ctx.services.secrets.open(stored["body"])
+        raise Replayed(Resource(stored["version"], body, stored["outcome"], replayed=True))
 
     async def store_answer(self, key: Idempotency) -> None:
         """Keep the answer beside the write it belongs to."""
@@ -212,7 +229,7 @@ class Transaction:
             fingerprint=key.fingerprint,
             version=answer.version,
             outcome=answer.outcome,
-            body=answer.body.decode(),
+            body=self._ctx.services.secrets.seal(answer.body) if answer.secret else answer.body.decode(),
             created_at=self.now,
         )
 

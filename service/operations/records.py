@@ -152,11 +152,16 @@ def _same(value: Any, shown: Any) -> bool:
 
 async def set_refs(tx: Transaction, kind: str, entity_id: str, wanted: Sequence[Mapping[str, Any]]) -> None:
     """Make these the references of a record, instead of those it had; raises ReferenceTaken."""
-    systems = [ref["system"] for ref in wanted]
-    if len(set(systems)) != len(systems):
-        raise refuse("/refs", "duplicate_system", "Name each system once")
+    check_systems(wanted, "/refs")
     await tx.execute(_CLEAR_REFS, entity_id=entity_id)
     await add_refs(tx, kind, [(entity_id, ref) for ref in wanted])
+
+
+def check_systems(wanted: Sequence[Mapping[str, Any]], pointer: str) -> None:
+    """A record has one reference per system; raises Invalid."""
+    systems = [ref["system"] for ref in wanted]
+    if len(set(systems)) != len(systems):
+        raise refuse(pointer, "duplicate_system", "Name each system once")
 
 
 async def add_refs(tx: Transaction, kind: str, pairs: Iterable[tuple[str, Mapping[str, Any]]]) -> None:

@@ -38,13 +38,14 @@ class Resource:
 
     `outcome` says what a write did (created, updated, unchanged, deleted ...); `replayed` that this is the stored
     answer of an earlier request with the
-    same Idempotency-Key.
+    same Idempotency-Key; `secret` that the document holds something shown once, which is stored sealed.
     """
 
     version: int
     body: bytes
     outcome: str = "read"
     replayed: bool = False
+    secret: bool = False
 
     @cached_property
     def data(self) -> dict[str, Any]:

@@ -92,15 +92,17 @@ class Listing:
         """One record by id, or None."""
         return as_resource(await reader.one(self.by_id(lock=lock, gone=gone), id=identifier))
 
-    def by_ids(self) -> Statement:
-        """SELECT id and document of many `:ids`."""
+    def by_ids(self, *, lock: bool = False) -> Statement:
+        """SELECT id, version and document of many `:ids`; with `lock` the rows are locked, in the order of their ids."""
 
         def build() -> sa.Select[Any]:
-            query = self._select(self.table.c.id, self.document()).where(one_of(self.table.c.id, "ids"))
+            query = self._select(self.table.c.id, self._version(), self.document())
+            query = query.where(one_of(self.table.c.id, "ids"))
             scope = self._scope()
-            return query if scope is None else query.where(scope)
+            query = query if scope is None else query.where(scope)
+            return query.order_by(self.table.c.id).with_for_update(of=self.table) if lock else query
 
-        return self._statement("by_ids", build)
+        return self._statement(("by_ids", lock), build)
 
     def document(self) -> ColumnElement[str]:
         """The JSON document of a row, as text."""

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 
 from service.models.refs import refs
-from service.platform.dialects import json_list, json_row
+from service.platform.dialects import json_list, json_row, one_of
 from service.platform.statements import Statement
 
 FIND = Statement(
@@ -16,6 +16,14 @@ FIND = Statement(
         refs.c.kind == sa.bindparam("kind", type_=sa.Text),
         refs.c.system == sa.bindparam("system", type_=sa.Text),
         refs.c.external_id == sa.bindparam("external_id", type_=sa.Text),
+        refs.c.live.is_(sa.true()),
+    )
+)
+
+FIND_MANY = Statement(
+    sa.select(refs.c.system, refs.c.external_id, refs.c.entity_id).where(
+        refs.c.kind == sa.bindparam("kind", type_=sa.Text),
+        one_of(refs.c.external_id, "external_ids"),
         refs.c.live.is_(sa.true()),
     )
 )

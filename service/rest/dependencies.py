@@ -1,0 +1,128 @@
+"""What the parts of the REST API take as arguments: the caller's context, and the query of a list made from its
+listing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from fastapi import Security
+from pydantic import BaseModel, Field, StringConstraints, create_model
+
+from service.operations.context import Context
+from service.platform.filters import flat_parameters, flat_tree, read_filter
+from service.platform.types import BigCount, Limit, Search, Shape
+from service.queries.listing import Listing, PageRequest, read_sort
+from service.rest.router import bearer
+
+Caller = Annotated[Context, Security(bearer)]
+"""The caller's context; the edge makes it from the key."""
+
+Cursor = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"^[A-Za-z0-9_-]+$")]
+System = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+ExternalId = Annotated[
+    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\u0000]*[^\s\u0000][^\u0000]*$")
+]
+
+
+_COUNT: Any = (
+    Literal["exact", "estimated"] | None,
+    Field(default=None, description="Also count: exactly, or up to 10,000 (estimated)"),
+)
+
+
+class PageQuery(Shape):
+    """Query of a list without filters."""
+
+    limit: Limit = Field(default=50, description="Items per page, 1 to 200")
+    after: Cursor | None = Field(default=None, description="The next_cursor of the page before; opaque")
+
+
+def list_query(name: str, listing: Listing) -> type[Shape]:
+    """The query shape of a list: page, sort, count, text search and a parameter for each filter of the listing."""
+    sorts = "|".join(f"-?{key}" for key in listing.sorts)
+    members: dict[str, Any] = {
+        "count": _COUNT,
+    }
+    if sorts:
+        members["sort"] = (
+            Annotated[str, StringConstraints(max_length=200, pattern=f"^(?:{sorts})(?:,(?:{sorts}))*$")] | None,
+            Field(
+                default=None, description="Sort keys, comma-separated; a leading - reverses; unknown values sort lowest"
+            ),
+        )
+    if "name" in listing.filters:
+        members["q"] = (
+            Search | None,
+            Field(default=None, description="Text that occurs in the name, whatever its case"),
+        )
+    shape = create_model(
+        name,
+        __base__=PageQuery,
+        __doc__=f"Query of the list of {listing.name}.",
+        **members,
+        **flat_parameters(listing.filters),
+    )
+    return shape
+
+
+def page_request(query: BaseModel, listing: Listing) -> PageRequest:
+    """A list's query as the listing takes it; raises Invalid."""
+    values: Mapping[str, Any] = {name: getattr(query, name) for name in query.model_fields_set}
+    tree = flat_tree(values, listing.filters)
+    if values.get("q") is not None:
+        tree["and"] = [{"name": {"contains": values["q"]}}]
+    return PageRequest(
+        limit=values.get("limit", 50),
+        after=values.get("after"),
+        sort=read_sort(values.get("sort"), listing),
+        condition=read_filter(tree, listing.filters),
+        count=values.get("count"),
+    )
+
+
+def search_shape(name: str, listing: Listing, filter_type: type[Shape]) -> type[Shape]:
+    """The body of a search: the nested filter grammar, and what a list's query has besides."""
+    return create_model(
+        name,
+        __base__=PageQuery,
+        __doc__=f"A search of {listing.name} with the nested filter grammar.",
+        **_search_members(listing, filter_type),
+    )
+
+
+def _search_members(listing: Listing, filter_type: type[Shape]) -> dict[str, Any]:
+    keys: Any = Literal[tuple(f"{sign}{key}" for key in listing.sorts for sign in ("", "-"))]
+    return {
+        "filter": (filter_type | None, Field(default=None, description="The filter")),
+        "sort": (
+            Annotated[list[keys], Field(max_length=5)],
+            Field(default_factory=list, description="Sort keys; a leading - reverses"),
+        ),
+        "count": _COUNT,
+    }
+
+
+def search_request(body: Any, listing: Listing) -> PageRequest:
+    """A search's body as the listing takes it; raises Invalid."""
+    tree = None if body.filter is None else body.filter.model_dump(by_alias=True, exclude_unset=True)
+    return PageRequest(
+        limit=body.limit,
+        after=body.after,
+        sort=read_sort(",".join(body.sort), listing),
+        condition=read_filter(tree, listing.filters),
+        count=body.count,
+    )
+
+
+def page_of(name: str, item: type[BaseModel]) -> type[Shape]:
+    """The documented shape of a page of items."""
+    listed: Any = Annotated[list[item], Field(max_length=200)]  # type: ignore[valid-type]
+    members: dict[str, Any] = {
+        "items": (listed, Field(description="The records of this page")),
+        "next_cursor": (Cursor | None, Field(description="Pass as `after` to go on; null on the last page")),
+        "has_more": (bool, Field(description="Whether there are more records")),
+        "count": (BigCount | None, Field(default=None, description="How many there are in all, when asked")),
+    }
+    return create_model(name, __base__=Shape, __doc__=f"One page of a list of {item.__name__}.", **members)
