@@ -51,7 +51,8 @@ def _schema(schema: Any) -> Any:
     """Return one schema in the older dialect."""
     if not isinstance(schema, dict):
         return schema
-    made = {name: value for name, value in schema.items() if name not in _UNKNOWN}
+    made = _without_null({name: value for name, value in schema.items() if name not in _UNKNOWN})
+    made = {name: value for name, value in made.items() if name not in _UNKNOWN}
     if "$ref" in made and len(made) > 1:
         made["allOf"] = [{"$ref": made.pop("$ref")}]
     if "examples" in made:
@@ -69,7 +70,6 @@ def _schema(schema: Any) -> Any:
     if "prefixItems" in made:
         made.pop("prefixItems")
         made.setdefault("items", {})
-    made = _without_null(made)
     for name in ("properties",):
         if isinstance(made.get(name), dict):
             made[name] = {member: _schema(inner) for member, inner in made[name].items()}
