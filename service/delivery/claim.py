@@ -85,14 +85,19 @@ def _picked_on_postgresql() -> sa.Select[Any]:
 
 
 def _picked_on_sqlite() -> sa.Select[Any]:
-    """The same without LATERAL, which SQLite lacks, and with one arm per limit, which must be constant there."""
+    """The same without LATERAL, which SQLite lacks: `json_each` over what a correlated subquery gathered keeps the
+    loop over the endpoints outermost (a join would be turned round and scan every delivery). One arm per limit,
+    which must be constant there.
+    """
     arms = []
     for limit, quick in (("wide", True), ("narrow", False)):
         _, chosen = _candidates(sa.bindparam(limit, type_=sa.BigInteger))
+        gathered = sa.select(sa.func.json_group_array(chosen.subquery().c.id)).correlate(webhook_endpoints)
+        due = sa.func.json_each(gathered.scalar_subquery()).table_valued("value", name="due")
         here = one_of(webhook_endpoints.c.id, "quick")
         arms.append(
-            sa.select(deliveries.c.id)
-            .select_from(webhook_endpoints.join(deliveries, deliveries.c.id.in_(chosen)))
+            sa.select(due.c.value.label("id"))
+            .select_from(webhook_endpoints, due)
             .where(_open_endpoints(), here if quick else sa.not_(here))
         )
     both = sa.union_all(*arms).subquery()
