@@ -8,7 +8,7 @@ with the request id only.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphql import GraphQLError
@@ -21,12 +21,24 @@ Path = Sequence[str | int]
 
 
 class Refused(Exception):
-    """A document that is not run at all: `errors` are the entries of the answer, which has no `data`."""
+    """A document that is not run at all: `errors` are the entries of the answer, which has no `data`.
 
-    def __init__(self, errors: list[dict[str, Any]], status: int = 400) -> None:
+    `well_formed` tells that HTTP was served well and only the document is at fault; older clients expect 200 then.
+    """
+
+    def __init__(
+        self,
+        errors: list[dict[str, Any]],
+        status: int = 400,
+        *,
+        well_formed: bool = False,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(errors[0]["message"] if errors else "")
         self.errors = errors
         self.status = status
+        self.well_formed = well_formed
+        self.headers = headers or {}
 
 
 def entry(error: Exception, path: Path | None = None, request_id: str | None = None) -> dict[str, Any]:
@@ -47,17 +59,17 @@ def entry(error: Exception, path: Path | None = None, request_id: str | None = N
 
 def syntax(error: GraphQLError) -> Refused:
     """A document that does not parse."""
-    return Refused([_located(error, GraphqlSyntax)])
+    return Refused([_located(error, GraphqlSyntax)], well_formed=True)
 
 
 def invalid(errors: Sequence[GraphQLError]) -> Refused:
     """A document that does not fit the schema, or variables that do not fit the document."""
-    return Refused([_located(error, GraphqlInvalid) for error in errors[:20]])
+    return Refused([_located(error, GraphqlInvalid) for error in errors[:20]], well_formed=True)
 
 
 def refused(error: KamError, request_id: str | None = None) -> Refused:
     """A request that one of our own errors ends before any field ran."""
-    return Refused([entry(error, request_id=request_id)], error.status)
+    return Refused([entry(error, request_id=request_id)], error.status, headers=error.headers)
 
 
 def _located(error: GraphQLError, kind: type[KamError]) -> dict[str, Any]:
