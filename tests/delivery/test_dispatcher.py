@@ -213,8 +213,9 @@ async def test_a_receiver_sees_the_events_of_one_account_in_order_in_spite_of_fa
         for _ in range(12):
             await store.event("acme", endpoint)
         async with dispatcher.running():
-            while (await states(store)).count("succeeded") < 12:
-                store.advance(seconds=60)
+            while (now := await states(store)).count("succeeded") < 12:
+                if "leased" not in now:  # a jump over a lease would hand it to another
+                    store.advance(seconds=5)
                 await asyncio.sleep(0.02)
     positions = [int(body.split(b'"position":')[1].split(b",")[0]) for body in arrived]
     assert positions == sorted(positions)
