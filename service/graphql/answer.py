@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from service.graphql.paging import Asked
-from service.graphql.plan import Connection, ConnectionPart, Constant, Nested, Selection, Single
+from service.graphql.selection import Connection, ConnectionPart, Constant, Nested, Selection, Single
 
 CURSOR = "~"
 """The member under which a row carries its sort values; no GraphQL name looks like it."""

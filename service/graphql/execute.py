@@ -23,7 +23,8 @@ from service.graphql.edges import Graph
 from service.graphql.limits import Budget, Limits
 from service.graphql.paging import Asked, Paging
 from service.graphql.parsing import Document, Documents
-from service.graphql.plan import Compiler, Connection, Constant, Introspective, Leaf, Nested, Plan, Root, Selection
+from service.graphql.plan import Compiler, Introspective, Plan, Root
+from service.graphql.selection import Connection, Constant, Leaf, Nested, Selection
 from service.graphql.statements import Builder
 from service.operations.context import Context
 from service.platform.dialects import one_of

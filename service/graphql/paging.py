@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from service.graphql.calls import members
 from service.graphql.edges import Graph
 from service.graphql.limits import Limits
-from service.graphql.plan import Connection
+from service.graphql.selection import Connection
 from service.platform.errors import Invalid
 from service.platform.filters import Shaped, read_filter
 from service.platform.pagination import Cursors

@@ -18,7 +18,7 @@ from sqlalchemy.sql.util import ClauseAdapter
 from service.graphql.answer import CURSOR
 from service.graphql.edges import Graph
 from service.graphql.paging import Form
-from service.graphql.plan import Connection, Constant, Item, Leaf, Nested, Selection, Single
+from service.graphql.selection import Connection, Constant, Item, Leaf, Nested, Selection, Single
 from service.platform.dialects import JsonDocument, document, json_list, json_row, one_of
 from service.platform.filters import clause
 from service.platform.statements import Statement
