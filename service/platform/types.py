@@ -251,8 +251,18 @@ _AttributeInt = Annotated[
     Field(ge=-BIGGEST, le=BIGGEST, strict=True),
     WithJsonSchema({"type": "integer", "minimum": -BIGGEST, "maximum": BIGGEST}),
 ]
+
+
+def _name_pattern(schema: dict[str, Any]) -> None:
+    """Say of free members what holds for all of them: `patternProperties` would let any other name pass."""
+    for pattern, values in schema.pop("patternProperties", {}).items():
+        schema["additionalProperties"] = values
+        schema.setdefault("propertyNames", {})["pattern"] = pattern
+
+
 Attributes = Annotated[
-    dict[_AttributeKey, _AttributeText | bool | _AttributeInt | _AttributeNumber | None], Field(max_length=100)
+    dict[_AttributeKey, _AttributeText | bool | _AttributeInt | _AttributeNumber | None],
+    Field(max_length=100, json_schema_extra=_name_pattern),
 ]
 """Free members of the caller's own: up to 100 names with a text, number, boolean or null each."""
 

@@ -200,8 +200,11 @@ def _mend_operation(operation: Document, method: str, route: APIRoute, lean: Lea
     if names:
         operation["parameters"] = [*operation.get("parameters", ()), *(_ref("parameters", name) for name in names)]
     for parameter in operation.get("parameters", ()):
-        if parameter.get("in") == "query" and "array" in _types(parameter["schema"]):
-            parameter.update(style="form", explode=False)
+        if parameter.get("in") == "query":
+            parameter["schema"] = _never_null(parameter["schema"])
+            if parameter["schema"].get("type") == "array":
+                parameter.update(style="form", explode=False)
+                parameter["schema"].setdefault("minItems", 1)
     _mend_body(operation, declared.takes)
     for status, answer in operation["responses"].items():
         if status.startswith("2"):
@@ -361,12 +364,16 @@ def _tidy(node: Any, key: str = "") -> None:
         node.pop("title", None)
 
 
-def _types(schema: Document) -> set[str]:
-    """Return the JSON types that a schema allows, one level deep."""
-    kinds = {schema["type"]} if isinstance(schema.get("type"), str) else set()
-    for inner in schema.get("anyOf", ()):
-        kinds |= _types(inner)
-    return kinds
+def _never_null(schema: Document) -> Document:
+    """Return the schema of a query parameter, which may be absent but has no way to be null."""
+    branches = schema.get("anyOf", [])
+    others = [branch for branch in branches if branch != {"type": "null"}]
+    if len(others) == len(branches):
+        return schema
+    kept = {
+        name: value for name, value in schema.items() if name != "anyOf" and not (name == "default" and value is None)
+    }
+    return {**others[0], **kept} if len(others) == 1 else {**kept, "anyOf": others}
 
 
 def _has(model: Any, member: str) -> bool:

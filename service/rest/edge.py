@@ -39,6 +39,7 @@ from service.rest.intake import (
     MAX_HEADER_BYTES,
     ClientGone,
     accepts,
+    check_conditions,
     check_headers,
     check_length,
     check_media,
@@ -197,6 +198,7 @@ class Edge:
         accept = headers.get(b"accept")
         if accept is not None and accept != b"*/*" and declared.produces and not accepts(accept, declared.produces):
             raise NotAcceptable(f"This path answers with {' or '.join(declared.produces)}")
+        check_conditions(headers)
         arguments = lean.arguments(segments, asked.query)
         if asked.method in BODY_METHODS:
             body = b""

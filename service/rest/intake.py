@@ -15,6 +15,7 @@ from service.rest.router import Asked
 
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 32_768
+MAX_CONDITION = 500
 
 _KEY = re.compile(rb"[\x21-\x7e]{1,255}")
 _ONCE = (b"authorization", b"content-type", b"content-length", b"host", b"idempotency-key", b"origin")
@@ -129,6 +130,14 @@ def accepts(accept: bytes, produces: tuple[str, ...]) -> bool:
                     return True
                 break
     return False
+
+
+def check_conditions(headers: Mapping[bytes, bytes]) -> None:
+    """Refuse If-Match and If-None-Match beyond what the document allows."""
+    for name, said in ((b"if-match", "If-Match"), (b"if-none-match", "If-None-Match")):
+        value = headers.get(name)
+        if value is not None and len(value) > MAX_CONDITION:
+            raise Invalid.parameter(said, "string_too_long", f"Must have at most {MAX_CONDITION} characters")
 
 
 def idempotency_of(key: bytes, asked: Asked, body: bytes) -> Idempotency:

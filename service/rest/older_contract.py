@@ -1,6 +1,7 @@
 """The OpenAPI document for tools that know 3.0 only: the same operations, in the older dialect of JSON Schema."""
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 _UNKNOWN = (
@@ -22,37 +23,39 @@ def openapi_30(document: dict[str, Any]) -> dict[str, Any]:
     for member in ("webhooks", "jsonSchemaDialect"):
         made.pop(member, None)
     made["info"].pop("summary", None)
-    made["info"].get("license", {}).pop("identifier", None)
+    license_info = made["info"].get("license", {})
+    if identifier := license_info.pop("identifier", None):
+        license_info["url"] = f"https://spdx.org/licenses/{identifier}.html"
     used = {tag for path in made["paths"].values() for each in path.values() for tag in each.get("tags", ())}
     made["tags"] = [tag for tag in made.get("tags", ()) if tag["name"] in used]
     schemas = made.get("components", {}).get("schemas", {})
+    kinds = {f"#/components/schemas/{name}": schema.get("type", "object") for name, schema in schemas.items()}
     for name, schema in schemas.items():
-        schemas[name] = _schema(schema)
-    _walk(made["paths"])
+        schemas[name] = _schema(schema, kinds)
+    _walk(made["paths"], kinds)
     for section in ("headers", "parameters"):
-        _walk(made.get("components", {}).get(section, {}))
+        _walk(made.get("components", {}).get(section, {}), kinds)
     return made
 
 
-def _walk(node: Any) -> None:
+def _walk(node: Any, kinds: Mapping[str, str]) -> None:
     """Convert every schema below a node, in place."""
     if isinstance(node, list):
         for inner in node:
-            _walk(inner)
+            _walk(inner, kinds)
     elif isinstance(node, dict):
         for name, inner in node.items():
             if name == "schema" and isinstance(inner, dict):
-                node[name] = _schema(inner)
+                node[name] = _schema(inner, kinds)
             else:
-                _walk(inner)
+                _walk(inner, kinds)
 
 
-def _schema(schema: Any) -> Any:
-    """Return one schema in the older dialect."""
+def _schema(schema: Any, kinds: Mapping[str, str]) -> Any:
+    """Return one schema in the older dialect; `kinds` are the types of the shared schemas by reference."""
     if not isinstance(schema, dict):
         return schema
-    made = _without_null({name: value for name, value in schema.items() if name not in _UNKNOWN})
-    made = {name: value for name, value in made.items() if name not in _UNKNOWN}
+    made = _without_null({name: value for name, value in schema.items() if name not in _UNKNOWN}, kinds)
     if "$ref" in made and len(made) > 1:
         made["allOf"] = [{"$ref": made.pop("$ref")}]
     if "examples" in made:
@@ -70,37 +73,37 @@ def _schema(schema: Any) -> Any:
     if "prefixItems" in made:
         made.pop("prefixItems")
         made.setdefault("items", {})
-    for name in ("properties",):
-        if isinstance(made.get(name), dict):
-            made[name] = {member: _schema(inner) for member, inner in made[name].items()}
+    if isinstance(made.get("properties"), dict):
+        made["properties"] = {member: _schema(inner, kinds) for member, inner in made["properties"].items()}
     for name in ("items", "additionalProperties", "not"):
-        if isinstance(made.get(name), dict):
-            made[name] = _schema(made[name])
+        made.update({name: _schema(made[name], kinds)} if name in made else {})
     for name in ("anyOf", "oneOf", "allOf"):
         if name in made:
-            made[name] = [_schema(inner) for inner in made[name]]
+            made[name] = [_schema(inner, kinds) for inner in made[name]]
     return made
 
 
-def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return a schema that says `nullable` instead of naming a null type."""
+def _without_null(schema: dict[str, Any], kinds: Mapping[str, str]) -> dict[str, Any]:
+    """Return a schema that says `nullable`, beside a type as it must be, instead of naming a null type."""
     if isinstance(schema.get("type"), list):
-        kinds = [kind for kind in schema["type"] if kind != "null"]
-        if len(kinds) < len(schema["type"]):
-            schema["nullable"] = True
-        schema["type"] = kinds[0] if kinds else "string"
-    elif schema.get("type") == "null":
-        schema.update(type="string", nullable=True, enum=[None])
+        named = [kind for kind in schema["type"] if kind != "null"]
+        nullable = {"nullable": True} if len(named) < len(schema["type"]) else {}
+        return {**schema, "type": named[0] if named else "string", **nullable}
+    if schema.get("type") == "null":
+        return {**schema, "type": "string", "nullable": True, "enum": [None]}
     for name in ("anyOf", "oneOf"):
-        branches = schema.get(name)
-        if branches and {"type": "null"} in branches:
-            others = [branch for branch in branches if branch != {"type": "null"}]
-            del schema[name]
-            if len(others) == 1 and "$ref" not in others[0]:
-                schema = {**others[0], **schema, "nullable": True}
-            elif len(others) == 1:
-                schema = {**schema, "allOf": others, "nullable": True}
-            else:
-                schema = {**schema, name: others, "nullable": True}
-            return _without_null(schema)
+        branches = schema.get(name, [])
+        others = [branch for branch in branches if branch != {"type": "null"}]
+        if len(others) == len(branches):
+            continue
+        rest = {member: value for member, value in schema.items() if member != name}
+        if len(others) > 1:
+            first = next((at for at, branch in enumerate(others) if "type" in branch), 0)
+            others[first] = {**others[first], "nullable": True}
+            return {**rest, name: others}
+        only = others[0]
+        if "$ref" in only:
+            return {**rest, "type": kinds.get(only["$ref"], "object"), "nullable": True, "allOf": [only]}
+        inner = {member: value for member, value in only.items() if member not in _UNKNOWN}
+        return _without_null({**inner, **rest, "nullable": True}, kinds)
     return schema

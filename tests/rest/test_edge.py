@@ -383,6 +383,11 @@ async def test_if_match(client: httpx.AsyncClient, sent: str, status: int) -> No
         assert response.headers["etag"] == '"v3"'
 
 
+async def test_conditions_have_an_end(client: httpx.AsyncClient) -> None:
+    response = await client.get(f"/v1/things/{ID}", headers={"If-None-Match": "x" * 501})
+    assert problem(response, 422, "invalid_request")["errors"][0]["parameter"] == "If-None-Match"
+
+
 async def test_a_merge_patch_tells_absent_from_null(client: httpx.AsyncClient) -> None:
     merge = {"Content-Type": "application/merge-patch+json"}
     response = await client.patch(f"/v1/things/{ID}", content=b'{"note":null}', headers=merge)
