@@ -51,6 +51,10 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Lowest level that is logged"
     )
+    worker: bool = Field(
+        default=True,
+        description="Whether the API's processes also deliver webhooks and run jobs (`kam serve --no-worker`)",
+    )
     delivery_concurrency: int = Field(
         default=64, ge=1, le=1000, description="Webhook calls in flight at once, per worker"
     )

@@ -1,0 +1,144 @@
+"""The only place where the parts are joined: settings in, one ASGI application out."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from fastapi import FastAPI
+from starlette.routing import Route
+
+from service import __version__
+from service.access.principal import Principal
+from service.events.catalogue import catalogue as event_catalogue
+from service.graphql.router import GraphQLApp
+from service.operations.context import Context, Services
+from service.operations.services import make_services
+from service.platform.database import opened
+from service.platform.settings import Settings
+from service.platform.statements import Statement
+from service.platform.telemetry import AccessLog, Metrics, configure_logging
+from service.rest import accounts, api_keys
+from service.rest.contract import Webhook, contract_part, openapi
+from service.rest.docs import docs_part, graphiql_page
+from service.rest.edge import Edge
+from service.rest.health import health_part
+from service.rest.router import Asked
+from service.worker import Worker
+
+_PING = Statement(sa.select(sa.literal_column("1").label("one")))
+TITLE = "Key account management"
+PARTS = (
+    accounts.part,
+    api_keys.part,
+)
+TAGS = {
+    "accounts": "The customers, found by our id and by theirs",
+    "classification": "Where each account stands, and why",
+    "stages": "How close the relationship is, and its movements",
+    "stakeholders": "The customer's people",
+    "people": "Our people",
+    "plans": "Account plans with objectives and actions",
+    "portfolio": "All accounts side by side",
+    "events": "What happened, in order",
+    "webhooks": "Where events are sent, and every attempt",
+    "access": "API keys and the caller",
+    "service": "Health, metrics and the contract",
+}
+DESCRIPTION = (
+    "A headless key account management service: accounts, stakeholders, plans, the four-box and nine-cell "
+    "classification, relationship stages, events and signed webhooks. The same operations are served as GraphQL."
+)
+
+
+def create_app(settings: Settings | None = None, *, services: Services | None = None) -> Edge:
+    """The application that uvicorn serves; `services` are made from the settings unless tests give them."""
+    settings = settings or Settings()
+    configure_logging(settings.log_level)
+    services = services or make_services(settings)
+    metrics = Metrics()
+    page = graphiql_page()
+    graph = GraphQLApp(services.cursors, page=(page.body, page.headers))
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(opened(services.database))
+            if settings.worker:
+                await stack.enter_async_context(Worker(services, metrics).running())
+            preparing = asyncio.create_task(graph.prepare())
+            gc.collect()
+            gc.freeze()  # what lives as long as the process is not looked at again: shorter pauses
+            gc.set_threshold(50_000, 20, 20)
+            yield
+            preparing.cancel()
+            await asyncio.gather(preparing, return_exceptions=True)
+
+    app = declared(lifespan)
+    app.include_router(health_part(lambda: _checks(services), metrics))
+    app.include_router(contract_part(lambda: document(app)))
+    app.include_router(docs_part(TITLE))
+    app.router.routes.append(Route("/graphql", graph, methods=["GET", "POST"], include_in_schema=False))
+    edge = Edge(
+        app,
+        authenticate=lambda headers: _authenticate(services, headers),
+        make_context=lambda principal, asked: _context(services, principal, asked),
+        metrics=metrics,
+        access_log=AccessLog(enabled=settings.access_log),
+        max_body=settings.max_body_bytes,
+        rate=settings.rate_limit,
+        burst=settings.rate_burst,
+        cors_origins=settings.cors_origins,
+    )
+    return edge
+
+
+def declared(lifespan: Any = None) -> FastAPI:
+    """FastAPI with every part declared: what the contract is made from."""
+    app = FastAPI(
+        title=TITLE,
+        version=__version__,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        separate_input_output_schemas=False,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    for part in PARTS:
+        app.include_router(part)
+    return app
+
+
+def document(app: FastAPI | None = None) -> dict[str, Any]:
+    """The OpenAPI document of the service."""
+    return openapi(app or declared(), tags=TAGS, webhooks=_webhooks())
+
+
+def _webhooks() -> list[Webhook]:
+    return [Webhook(name, (kind.__doc__ or "").strip(), {"type": "object"}) for name, kind in event_catalogue().items()]
+
+
+def _authenticate(services: Services, headers: Mapping[bytes, bytes]) -> Any:
+    authorization, now = headers.get(b"authorization"), time.monotonic()
+    return services.authenticator.known(authorization, now) or services.authenticator.look_up(authorization, now)
+
+
+def _context(services: Services, principal: Principal, asked: Asked) -> Context:
+    return Context(services, principal, asked.idempotency, asked.request_id)
+
+
+async def _checks(services: Services) -> dict[str, str]:
+    try:
+        async with asyncio.timeout(2), services.database.reading() as reader:
+            await reader.value(_PING)
+    except Exception as error:  # whatever it is, the service can't work
+        return {"database": type(error).__name__}
+    return {"database": "ok"}

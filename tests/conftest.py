@@ -1,0 +1,160 @@
+"""What every test shares: both databases, migrated once and copied per test, and clients that come in where users do.
+
+A test that takes `services` or `client` runs twice, on SQLite and on a real PostgreSQL. Where no PostgreSQL can be
+found or started, its half is
+skipped with the reason printed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from service.access.api_keys import new_key
+from service.app import create_app
+from service.models.api_keys import ApiKeyCreate
+from service.operations.api_keys import create_api_key
+from service.operations.context import Services, system_context
+from service.operations.services import make_services
+from service.platform.clock import SetClock
+from service.platform.migrate import ensure_migrated
+from service.platform.settings import Settings
+from tests import postgres
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+_SERVER = "KAM_TEST_POSTGRES_URL"
+_started = pytest.StashKey[postgres.Server]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start PostgreSQL once, in the controller; the workers of xdist inherit its address."""
+    if hasattr(config, "workerinput") or os.environ.get(_SERVER) or config.option.collectonly:
+        return
+    try:
+        server = postgres.start()
+    except postgres.PostgresUnavailable as error:
+        os.environ["KAM_TEST_POSTGRES_ABSENT"] = str(error)
+    else:
+        config.stash[_started] = server
+        os.environ[_SERVER] = server.url
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the PostgreSQL that was started."""
+    server = config.stash.get(_started, None)
+    if server is not None:
+        server.stop()
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """The service runs on asyncio."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy."""
+    path = tmp_path_factory.mktemp("template") / "kam.db"
+    asyncio.run(ensure_migrated(f"sqlite:///{path}"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_template() -> Iterator[str]:
+    """The name of a migrated PostgreSQL database to copy."""
+    server = os.environ.get(_SERVER)
+    if server is None:
+        pytest.skip(f"no PostgreSQL: {os.environ.get('KAM_TEST_POSTGRES_ABSENT', 'none was started')}")
+    name = f"template_{uuid.uuid4().hex}"
+    asyncio.run(ensure_migrated(postgres.create_database(server, name)))
+    yield name
+    postgres.drop_database(server, name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a migrated, empty database of either kind."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "kam.db")
+        yield f"sqlite:///{tmp_path / 'kam.db'}"
+        return
+    template = request.getfixturevalue("postgres_template")
+    server, name = os.environ[_SERVER], f"test_{uuid.uuid4().hex}"
+    yield postgres.create_database(server, name, template)
+    postgres.drop_database(server, name)
+
+
+@pytest.fixture
+def settings(database_url: str) -> Settings:
+    """Settings for tests: no worker (tests run it when they want it), no limits, loopback receivers allowed."""
+    return Settings(
+        _env_file=None,
+        database_url=database_url,
+        secret_key="a key for tests",
+        sqlite_synchronous="off",
+        worker=False,
+        access_log=False,
+        rate_limit=0,
+        webhook_allowed_networks=["127.0.0.0/8"],
+    )
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    """A clock that stands at NOW until the test moves it."""
+    return SetClock(NOW)
+
+
+@pytest.fixture
+async def services(settings: Settings, clock: SetClock) -> AsyncIterator[Services]:
+    """An open database."""
+    made = make_services(settings, clock)
+    await made.database.open()
+    yield made
+    await made.database.close()
+
+
+@asynccontextmanager
+async def serving(services: Services) -> AsyncIterator[Any]:
+    """The application over open services; nothing listens on a port."""
+    app = create_app(services.settings, services=services)
+    yield app
+
+
+@pytest.fixture
+async def make_client(services: Services) -> AsyncIterator[Callable[..., Any]]:
+    """Make a client: `await make_client("accounts:read", ...)` with a key of those scopes; without scopes, without a
+    key.
+    """
+    async with AsyncExitStack() as stack:
+        app = await stack.enter_async_context(serving(services))
+
+        async def make(*scopes: str) -> httpx.AsyncClient:
+            headers = {}
+            if scopes:
+                value = new_key()
+                await create_api_key(system_context(services), ApiKeyCreate(name="test", scopes=list(scopes)), value)
+                headers["Authorization"] = f"Bearer {value}"
+            transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+            client = httpx.AsyncClient(transport=transport, base_url="http://kam.test", headers=headers)
+            return await stack.enter_async_context(client)
+
+        yield make
+
+
+@pytest.fixture
+async def client(make_client: Callable[..., Any]) -> httpx.AsyncClient:
+    """A client that may do everything."""
+    made: httpx.AsyncClient = await make_client("*")
+    return made
