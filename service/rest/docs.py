@@ -21,7 +21,6 @@ _FILES = {
     "react-dom.production.min.js": _GRAPHIQL,
     "graphiql.min.js": _GRAPHIQL,
     "graphiql.min.css": _GRAPHIQL,
-    "graphql-ws.min.js": _GRAPHIQL,
 }
 _MEDIA = {".js": b"text/javascript; charset=utf-8", ".css": b"text/css; charset=utf-8"}
 _POLICY = (
@@ -51,7 +50,7 @@ _OPEN_GRAPHIQL = b"""window.addEventListener("load", function () {
   var url = location.pathname;
   var socket = (location.protocol === "https:" ? "wss://" : "ws://") + location.host + url;
   var welcome = [
-    "# Put your key under Headers: {\\"Authorization\\": \\"Bearer kam_...\\"}",
+    "# Put your key under Headers, then press the button on the right.",
     "query FirstAccounts {", "  accounts(first: 5) {", "    edges {", "      node {", "        id", "        name",
     "      }", "    }", "  }", "}", ""
   ].join("\\n");
@@ -60,6 +59,7 @@ _OPEN_GRAPHIQL = b"""window.addEventListener("load", function () {
     React.createElement(GraphiQL, {
       fetcher: fetcher,
       defaultQuery: welcome,
+      defaultHeaders: "{\\"Authorization\\": \\"Bearer kam_...\\"}",
       defaultEditorToolsVisibility: "headers",
       isHeadersEditorEnabled: true,
       shouldPersistHeaders: false
@@ -94,7 +94,7 @@ def docs_part(title: str) -> Part:
 
 def graphiql_page() -> Answer:
     """Return GraphiQL's page for browsers that open /graphql; its scripts come from /docs/assets."""
-    scripts = ["react.production.min.js", "react-dom.production.min.js", "graphql-ws.min.js", "graphiql.min.js"]
+    scripts = ["react.production.min.js", "react-dom.production.min.js", "graphiql.min.js"]
     body = _page("GraphiQL", ["graphiql.min.css"], [*scripts, "open-graphiql.js"])
     return Answer(body, media=b"text/html; charset=utf-8", headers=_PAGE_HEADERS)
 

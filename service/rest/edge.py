@@ -74,7 +74,7 @@ class Principal(Protocol):
 
 
 Authenticate = Callable[[Mapping[bytes, bytes]], Any]
-"""Headers -> principal, or an awaitable of one; raises Unauthenticated."""
+"""Headers -> principal, or a coroutine of one; raises Unauthenticated."""
 
 MakeContext = Callable[[Any, Asked], Any]
 """Principal and request -> the context that operations take."""
@@ -175,7 +175,7 @@ class Edge:
     async def admit(self, asked: Asked) -> Any:
         """Return the principal of an authenticated caller within its limit; raises Unauthenticated or RateLimited."""
         principal = self._authenticate(asked.headers)
-        if inspect.isawaitable(principal):
+        if inspect.iscoroutine(principal):
             principal = await principal
         asked.key_id = key_id = principal.id
         asked.quota, wait = self.limiter.take(key_id, time.monotonic())
