@@ -1,0 +1,152 @@
+"""`kam doctor`: every setting with its source, and whether what the service needs is there. It changes nothing."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+import typer
+from dotenv import dotenv_values
+from rich.console import Console
+from rich.table import Table
+
+from service.cli.console import FAILED, explain, read_settings, run, shown_database
+from service.models.events import events
+from service.models.webhooks import deliveries, webhook_endpoints
+from service.operations.services import make_database
+from service.platform.columns import Instant
+from service.platform.database import Reader, opened
+from service.platform.migrate import current_revision, revisions
+from service.platform.secrets import Secrets
+from service.platform.settings import Settings
+from service.platform.statements import Statement
+
+SECRET = {"bootstrap_key", "secret_key"}
+CLOCK_SECONDS = 5.0  # more than this between two machines makes keys expire and deliveries wait at the wrong time
+BEHIND = timedelta(minutes=2)  # a delivery that was due longer ago than this has no worker looking for it
+
+_NOW = Statement(sa.select(sa.func.clock_timestamp(type_=Instant()).label("now")))
+_SEALED = Statement(
+    sa.select(webhook_endpoints.c.secret_encrypted)
+    .where(webhook_endpoints.c.deleted_at.is_(None))
+    .order_by(webhook_endpoints.c.created_at.desc())
+    .limit(1)
+)
+_WAITING = Statement(sa.select(sa.func.min(events.c.occurred_at, type_=Instant()).label("since")).where(
+    events.c.position.is_(None)
+))  # fmt: skip
+_DUE = Statement(
+    sa.select(sa.func.min(deliveries.c.next_at, type_=Instant()).label("since")).where(
+        sa.text("state IN ('pending', 'leased')")
+    )
+)
+Found = tuple[bool, str, str]
+
+
+def doctor() -> None:
+    """Show the settings and check database, migrations, clock, secrets and worker."""
+    settings = read_settings()
+    console = Console(soft_wrap=True)
+    table = Table(box=None, pad_edge=False)
+    for heading in ("setting", "value", "from"):
+        table.add_column(heading, overflow="fold")
+    for row in shown(settings):
+        table.add_row(*row)
+    console.print(table)
+    console.print()
+    found = run(checks(settings))
+    for well, name, told in found:
+        console.print(f"[{'green' if well else 'red'}]{'ok  ' if well else 'BAD '}[/] {name}: {told}", highlight=False)
+    if not all(well for well, _, _ in found):
+        raise typer.Exit(FAILED)
+
+
+def shown(settings: Settings) -> list[tuple[str, str, str]]:
+    """Every setting as it is called in the environment, its value (secrets masked) and its source."""
+    environment = {name.upper() for name in os.environ}
+    file = {name.upper() for name in dotenv_values(".env")} if Path(".env").is_file() else set()
+    rows = []
+    for name in Settings.model_fields:
+        variable = f"KAM_{name.upper()}"
+        source = "environment" if variable in environment else ".env" if variable in file else "default"
+        rows.append((variable, _masked(name, getattr(settings, name)), source))
+    return rows
+
+
+def _masked(name: str, value: Any) -> str:
+    if value is None or value == []:
+        return "-"
+    if name in SECRET:
+        return f"set, {len(value)} characters"
+    if name.endswith("_url") and "@" in str(value):
+        scheme, _, rest = str(value).partition("://")
+        return f"{scheme}://***@{rest.rpartition('@')[2]}"
+    return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+async def checks(settings: Settings) -> list[Found]:
+    """What was looked at: whether it is well, its name, and what was found."""
+    found: list[Found] = []
+    try:
+        if settings.embedded and not _there(settings.sqlite_path):
+            return [(True, "database", f"{settings.sqlite_path} is not there yet; the first start makes it")]
+        began = time.perf_counter()
+        revision = await current_revision(settings.database_url)
+        took = (time.perf_counter() - began) * 1000
+        found.append((True, "database", f"{shown_database(settings)} answered in {took:.0f} ms"))
+        newest = revisions()[-1]
+        well = revision == newest
+        found.append((well, "migrations", f"at {revision}" if well else f"at {revision}, not {newest}: `kam migrate`"))
+        if revision is None:
+            return found
+        async with opened(make_database(settings)) as database, database.reading() as reader:
+            async for one in _inside(settings, reader):
+                found.append(one)
+    except Exception as error:
+        found.append((False, "database", explain(error) or f"{type(error).__name__}: {error}"))
+    return found
+
+
+def _there(path: str) -> bool:
+    return Path(path).exists()
+
+
+async def _inside(settings: Settings, reader: Reader) -> AsyncIterator[Found]:
+    """What needs a migrated database: clock, secrets, worker."""
+    if settings.embedded:
+        yield True, "clock", f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC, the database's own"
+    else:
+        apart = abs((await reader.value(_NOW) - datetime.now(UTC)).total_seconds())
+        yield apart < CLOCK_SECONDS, "clock", f"{apart:.1f} s between this machine and the database's"
+    sealed = await reader.value(_SEALED)
+    yield _secrets(settings, sealed)
+    for name, statement, told in (
+        ("events", _WAITING, "without a place in the feed"),
+        ("deliveries", _DUE, "due and not sent"),
+    ):
+        since: datetime | None = await reader.value(statement)
+        late = timedelta(0) if since is None else datetime.now(UTC) - since
+        well = late < BEHIND
+        words = "none waits too long" if well else f"the oldest is {told} for {late}: is a worker running?"
+        yield well, f"worker, {name}", words
+
+
+def _secrets(settings: Settings, sealed: str | None) -> Found:
+    """Whether stored secrets can be opened with the key that is set; makes no key file."""
+    file = Path(settings.sqlite_path + ".key") if settings.embedded else None
+    if settings.secret_key is None and (file is None or not file.exists()):
+        made = file is not None and sealed is None
+        return made, "secrets", "the key file is made on first use" if made else "KAM_SECRET_KEY is missing"
+    if sealed is None:
+        return True, "secrets", "a key is set; nothing is sealed with it yet"
+    opens: Callable[[str], bytes] = Secrets(settings.resolved_secret_key()).open
+    try:
+        opens(sealed)
+    except Exception:  # whatever the cipher calls it: the key is another one, or the row was altered
+        return False, "secrets", "the stored webhook secrets were sealed with another KAM_SECRET_KEY"
+    return True, "secrets", "the key opens the stored webhook secrets"

@@ -1,0 +1,125 @@
+"""`kam export`: every record of a kind, page by page, as NDJSON (what the API answers) or as a table in CSV."""
+
+from __future__ import annotations
+
+import csv
+import re
+import sys
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, TextIO
+
+import orjson
+import typer
+
+from service.access.policy import Permission
+from service.cli.console import MISUSED, Problem, note, read_settings, run
+from service.cli.session import session
+from service.operations.context import system_context
+from service.platform.settings import Settings
+from service.queries.accounts import ACCOUNTS
+from service.queries.listing import Listing, PageRequest
+from service.queries.people import PEOPLE
+from service.queries.plans import ACTIONS, OBJECTIVES, PLANS
+from service.queries.stakeholders import STAKEHOLDERS
+
+PAGE = 200
+KINDS: dict[str, tuple[Listing, Permission]] = {
+    "accounts": (ACCOUNTS, Permission.ACCOUNT_READ),
+    "stakeholders": (STAKEHOLDERS, Permission.STAKEHOLDER_READ),
+    "people": (PEOPLE, Permission.PERSON_READ),
+    "plans": (PLANS, Permission.PLAN_READ),
+    "objectives": (OBJECTIVES, Permission.PLAN_READ),
+    "actions": (ACTIONS, Permission.PLAN_READ),
+}
+_FORMULA = re.compile(r"[=+\-@\t\r]")
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
+
+
+class Format(StrEnum):
+    """How records are written."""
+
+    NDJSON = "ndjson"
+    CSV = "csv"
+
+
+def export(
+    kind: Annotated[str, typer.Argument(help=f"What to write: {', '.join(KINDS)}.")],
+    form: Annotated[Format, typer.Option("--format", help="One JSON object per line, or a table.")] = Format.NDJSON,
+    output: Annotated[Path | None, typer.Option(help="The file to write; standard output without it.")] = None,
+) -> None:
+    """Write every record of a kind."""
+    if kind not in KINDS:
+        raise Problem(f"there is no kind {kind}; choose one of {', '.join(KINDS)}", MISUSED)
+    with _destination(output) as target:
+        count = run(_export(read_settings(), kind, form, target))
+    note(f"{count} {kind}" + (f" in {output}" if output else ""))
+
+
+@contextmanager
+def _destination(output: Path | None) -> Iterator[TextIO]:
+    """The file, put in its place only when it is complete."""
+    if output is None:
+        yield sys.stdout
+        sys.stdout.flush()
+        return
+    unfinished = output.with_name(output.name + ".unfinished")
+    try:
+        with unfinished.open("w", encoding="utf-8", newline="") as file:
+            yield file
+        unfinished.replace(output)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+async def _export(settings: Settings, kind: str, form: Format, target: TextIO) -> int:
+    count = 0
+    listing = KINDS[kind][0]
+    table = csv.writer(target, lineterminator="\n") if form is Format.CSV else None
+    if table is not None:
+        table.writerow(listing.members)
+    async with aclosing(_records(settings, kind)) as records:
+        async for record in records:
+            if table is None:
+                target.write(record + "\n")
+            else:
+                row = orjson.loads(record)
+                table.writerow([cell(row[member]) for member in listing.members])
+            count += 1
+    return count
+
+
+async def _records(settings: Settings, kind: str) -> AsyncGenerator[str, None]:
+    """Each record as JSON, oldest first; every page is a reading of its own, so a long export holds nothing up."""
+    listing, permission = KINDS[kind]
+    async with session(settings) as services:
+        ctx = system_context(services)
+        after = None
+        while True:
+            async with ctx.reading(permission) as reader:
+                page = await listing.page(reader, PageRequest(limit=PAGE, after=after), services.cursors)
+            for record in page.items:
+                yield record
+            if page.next_cursor is None:
+                return
+            after = page.next_cursor
+
+
+def cell(value: Any) -> str:
+    """A value as a cell: references as `system:id; ...`, lists of texts as `a; b`, other structures as JSON.
+
+    A text that a spreadsheet would run as a formula gets a `'` in front; `kam import` takes it away again.
+    """
+    if value is None:
+        return ""
+    if isinstance(value, list) and all(isinstance(item, dict) and "external_id" in item for item in value):
+        value = "; ".join(f"{item['system']}:{item['external_id']}" for item in value)
+    elif isinstance(value, list) and all(isinstance(item, str) for item in value):
+        value = "; ".join(value)
+    elif isinstance(value, bool):
+        value = "true" if value else "false"
+    elif not isinstance(value, str):
+        value = orjson.dumps(value).decode()
+    return f"'{value}" if _FORMULA.match(value) and not _NUMBER.fullmatch(value) else value

@@ -1,0 +1,98 @@
+"""`kam keys`: API keys from the command line, which may do everything."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import orjson
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+
+from service.cli.console import MISUSED, Problem, read_settings, run, say
+from service.cli.session import session
+from service.models.api_keys import ApiKeyCreate
+from service.operations.api_keys import create_api_key, list_api_keys, revoke_api_key
+from service.operations.context import system_context
+from service.platform.clock import instant_text
+from service.platform.settings import Settings
+from service.queries.listing import PageRequest
+
+keys = typer.Typer(help="Create, list and revoke API keys.", no_args_is_help=True, add_completion=False)
+
+
+@keys.command()
+def create(
+    name: Annotated[str, typer.Argument(help="What the key is for.")],
+    scope: Annotated[
+        list[str],
+        typer.Option(help="What it may do: resource:read, resource:write, resource:* or * for all; may be repeated."),
+    ],
+    days: Annotated[int | None, typer.Option(min=1, max=36500, help="It stops working after so many days.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the key as JSON.")] = False,
+) -> None:
+    """Make a key and print its value, this once."""
+    expires = None if days is None else instant_text(datetime.now(UTC) + timedelta(days=days))
+    try:
+        data = ApiKeyCreate.model_validate_json(orjson.dumps({"name": name, "scopes": scope, "expires_at": expires}))
+    except ValidationError as error:
+        wrong = [f"{found['loc'][0]}: {found['msg']}" for found in error.errors(include_url=False)]
+        raise Problem("; ".join(wrong), MISUSED) from None
+    made = run(_create(read_settings(), data))
+    say(orjson.dumps(made).decode() if as_json else f"Key {made['id']}, shown this once: {made['key']}")
+
+
+@keys.command("list")
+def listed(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False) -> None:
+    """Show every key, without its value."""
+    found = run(_list(read_settings()))
+    if as_json:
+        for key in found:
+            say(orjson.dumps(key).decode())
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("id", "name", "begins with", "scopes", "expires", "last used", "state"):
+        table.add_column(heading, no_wrap=heading in ("id", "begins with"))
+    for key in found:
+        state = "revoked" if key["revoked"] else "works"
+        times = [(key[member] or "never")[:16].replace("T", " ") for member in ("expires_at", "last_used_at")]
+        table.add_row(key["id"], key["name"], key["prefix"], " ".join(key["scopes"]), *times, state)
+    Console(width=None if Console().is_terminal else 200).print(table)
+
+
+@keys.command()
+def revoke(
+    identifier: Annotated[str, typer.Argument(metavar="KEY", help="The key's id, or how its value begins.")],
+) -> None:
+    """Make a key stop working."""
+    key = run(_revoke(read_settings(), identifier))
+    say(f"Revoked {key['id']} ({key['name']})")
+
+
+async def _create(settings: Settings, data: ApiKeyCreate) -> dict[str, Any]:
+    async with session(settings) as services:
+        return (await create_api_key(system_context(services), data)).data
+
+
+async def _list(settings: Settings) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    async with session(settings) as services:
+        after = None
+        while True:
+            page = await list_api_keys(system_context(services), PageRequest(limit=200, after=after))
+            found += [orjson.loads(item) for item in page.items]
+            if page.next_cursor is None:
+                return found
+            after = page.next_cursor
+
+
+async def _revoke(settings: Settings, wanted: str) -> dict[str, Any]:
+    matching = [key for key in await _list(settings) if wanted in (key["id"], key["prefix"])]
+    if not matching:
+        raise Problem(f"there is no key {wanted}; `kam keys list` shows them")
+    if len(matching) > 1:
+        raise Problem(f"{len(matching)} keys begin with {wanted}; name one by its id")
+    async with session(settings) as services:
+        return (await revoke_api_key(system_context(services), matching[0]["id"])).data

@@ -1,0 +1,28 @@
+"""`kam migrate`: the tables of the database brought up to date, or a new migration written for a change of them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from service.cli.console import read_settings, run, say, shown_database
+from service.platform.migrate import ensure_migrated, new_migration, revisions
+
+
+def migrate(
+    new: Annotated[
+        str | None, typer.Option(help='Write a migration for what changed in models/, named by these "words".')
+    ] = None,
+) -> None:
+    """Bring the database to the newest migration."""
+    settings = read_settings()
+    done = run(ensure_migrated(settings.database_url))
+    say(f"{shown_database(settings)} {'is now' if done else 'is'} at revision {revisions()[-1]}")
+    if new is None:
+        return
+    path = new_migration(settings.database_url, new)
+    if path is None:
+        say("The tables and the migrations say the same: there is nothing to write")
+    else:
+        say(f"Wrote {path}. Read it before you commit it: a rename shows as a drop and an addition")

@@ -1,0 +1,115 @@
+"""`kam serve`: migrates, makes the first admin key, and runs the application until it is told to stop."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import socket
+import sys
+from typing import Annotated
+
+import typer
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from service.cli.console import FAILED, Problem, read_settings, run, say
+from service.cli.session import session
+from service.operations.api_keys import ensure_first_key
+from service.platform.settings import Settings
+
+APPLICATION = "service.app:create_app"
+GRACE_SECONDS = 10  # requests that are under way get this long to finish
+BACKLOG = 2048
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every one.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that answer requests.")] = 1,
+    worker: Annotated[
+        bool | None, typer.Option("--worker/--no-worker", help="Deliver webhooks and run jobs in these processes too.")
+    ] = None,
+) -> None:
+    """Serve REST, GraphQL and the docs."""
+    settings = read_settings(worker=worker)
+    if worker is not None:  # the application reads its own settings, in this process or in its children
+        os.environ["KAM_WORKER"] = str(worker).lower()
+    listening = listen(host, port)
+    run(prepare(settings))
+    config = uvicorn.Config(
+        APPLICATION,
+        factory=True,
+        loop="uvloop" if sys.platform != "win32" else "auto",
+        http="httptools",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        workers=workers,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    address = address_of(listening)
+    server = Server(config, address)
+    if workers > 1:
+        say(f"Serving {address} with {workers} processes; the reference is at {address}/docs")
+        Multiprocess(config, sockets=[listening]).run()
+        return
+    for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn sends them again when it has ended: that is no failure
+        signal.signal(number, lambda *_: None)
+    server.run(sockets=[listening])
+    if not server.started:
+        sys.exit(FAILED)
+
+
+class Server(uvicorn.Server):
+    """Says where it serves once it does."""
+
+    def __init__(self, config: uvicorn.Config, address: str) -> None:
+        super().__init__(config)
+        self.address = address
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and tell the person where."""
+        await super().startup(sockets)
+        if self.started and self.config.workers == 1:
+            say(f"Serving {self.address}; the reference is at {self.address}/docs")
+
+
+async def prepare(settings: Settings) -> None:
+    """What the first start does before anything is served: the tables, and one admin key, told once."""
+    async with session(settings) as services:
+        key = await ensure_first_key(services, settings.bootstrap_key)
+    if key is not None and settings.bootstrap_key is None:
+        say(f"The first admin key, shown this once: {key}")
+    elif key is not None:
+        say("The first admin key is the value of KAM_BOOTSTRAP_KEY")
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket bound to the address; raises Problem when it is taken or not ours."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except socket.gaierror:
+        raise Problem(f"there is no address {host} to listen on") from None
+    listening = socket.socket(family, kind, protocol)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind(address)
+    except OSError as error:
+        listening.close()
+        if error.errno == errno.EADDRINUSE:
+            raise Problem(f"port {port} is in use; choose another with --port, or --port 0 for a free one") from None
+        raise Problem(f"can't listen on {host} port {port}: {error.strerror}") from None
+    listening.set_inheritable(True)
+    return listening
+
+
+def address_of(listening: socket.socket) -> str:
+    """The address to open in a browser."""
+    host, port = listening.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    return f"http://{host}:{port}"

@@ -1,0 +1,29 @@
+"""`kam worker`: the delivery and job loop without the API, as many of them as there is work for."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+from service.cli.console import note, read_settings, run, shown_database
+from service.cli.session import session
+from service.platform.settings import Settings
+from service.platform.telemetry import configure_logging
+from service.worker import Worker
+
+
+def worker() -> None:
+    """Deliver webhooks and run jobs until told to stop."""
+    settings = read_settings()
+    configure_logging(settings.log_level)
+    run(_work(settings))
+
+
+async def _work(settings: Settings) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopping.set)
+    async with session(settings) as services, Worker(services).running():
+        note(f"worker on {shown_database(settings)}")
+        await stopping.wait()
