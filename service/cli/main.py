@@ -34,6 +34,7 @@ COMMANDS = {
     "keys": Entry("keys", "keys", "Create, list and revoke API keys."),
     "import": Entry("importing", "import_accounts", "Upsert accounts from a CSV or NDJSON file."),
     "export": Entry("exporting", "export", "Write accounts, stakeholders, plans ... as NDJSON or CSV."),
+    "listen": Entry("listening", "listen", "Receive webhooks on this machine, check and print them: to try them."),
     "contract": Entry("contracts", "contract", "Write the API's documents into openapi/, or compare them."),
     "backup": Entry("backup", "backup", "Copy the embedded database into a file while it is in use."),
     "doctor": Entry("doctor", "doctor", "Show every setting with its source, and check what the service needs."),
