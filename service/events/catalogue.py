@@ -115,22 +115,26 @@ class AccountTargetStageChanged(AccountEvent):
 
 
 class RecordEvent(Event):
-    """An event about a record that belongs to an account; `data.account` holds the account's id, `data.<kind>` the
-    record.
+    """An event about a record that may belong to an account: `data.account` sums the account up (its id alone when no
+    summary is given), `data.<kind>` is the record.
     """
 
     @classmethod
-    def of(cls, record: Mapping[str, Any], **data: Any) -> Event:
+    def of(cls, record: Mapping[str, Any], account: Mapping[str, Any] | None = None, **data: Any) -> Event:
         """The event about a record as it is now."""
         kind = cls.type.partition(".")[0]
         account_id = record.get("account_id")
         head: dict[str, Any] = {"account": {"id": account_id}} if account_id else {}
+        if account is not None:
+            head = {"account": account_summary(account)}
         return cls(record["id"], record["version"], {**head, kind: dict(record), **data}, account_id)
 
     @classmethod
-    def between(cls, before: Mapping[str, Any], after: Mapping[str, Any], **data: Any) -> Event:
+    def between(
+        cls, before: Mapping[str, Any], after: Mapping[str, Any], account: Mapping[str, Any] | None = None, **data: Any
+    ) -> Event:
         """The event about a record's change."""
-        return cls.of(after, **difference(before, after), **data)
+        return cls.of(after, account, **difference(before, after), **data)
 
 
 class ScoringModelActivated(RecordEvent):

@@ -9,17 +9,30 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 
+from service.models.accounts import accounts
+from service.models.people import people
 from service.models.refs import refs
 from service.operations.context import Transaction, refuse
 from service.platform.clock import instant_text
 from service.platform.database import ConstraintViolated, Reader, Resource
 from service.platform.dialects import one_of
-from service.platform.errors import Conflict, NotFound, ReferenceTaken, StaleVersion
+from service.platform.errors import (
+    Conflict,
+    FieldError,
+    NotFound,
+    ReferenceTaken,
+    StaleVersion,
+    StateTransitionNotAllowed,
+)
 from service.platform.ids import new_id
 from service.platform.statements import Statement, WriteThenRead
+from service.queries.accounts import SUMMARY, summary_of
 from service.queries.listing import Listing, as_resource
+from service.rules.plan_states import StateVerdict, frozen_members
+from service.rules.vocabulary import PlanState
 
 Expected = tuple[int, ...] | None
 """The versions a write may replace; None when any will do."""
@@ -42,12 +55,78 @@ _SET_REFS_LIVE = Statement(
 )
 
 
+_a = accounts.c
+_LOCK_ACCOUNT = Statement(
+    sa.select(_a.id).where(_a.id == sa.bindparam("id", type_=_a.id.type), _a.deleted_at.is_(None)).with_for_update()
+)
+_SHARE_PERSON = Statement(
+    sa.select(people.c.id)
+    .where(people.c.id == sa.bindparam("id", type_=people.c.id.type), people.c.deleted_at.is_(None))
+    .with_for_update(read=True)
+)
+
+
 async def require(reader: Reader, listing: Listing, identifier: str, what: str) -> Resource:
     """A live record by id; raises NotFound."""
     resource = await listing.find(reader, identifier)
     if resource is None:
         raise NotFound(what)
     return resource
+
+
+async def require_live(reader: Reader, listing: Listing, identifier: str, what: str) -> None:
+    """Raise NotFound unless there is such a live record, without reading it."""
+    table = listing.table
+    statement = _statement(
+        ("exists", listing.name),
+        lambda: Statement(
+            sa.select(table.c.id).where(
+                table.c.id == sa.bindparam("id", type_=table.c.id.type), table.c.deleted_at.is_(None)
+            )
+        ),
+    )
+    if await reader.value(statement, id=identifier) is None:
+        raise NotFound(what)
+
+
+async def lock_account(tx: Transaction, identifier: str) -> dict[str, Any]:
+    """Lock a live account until the end of the transaction; returns what events say of it. Raises NotFound.
+
+    Whoever writes a record of an account does this first: so an account's events are numbered in the order of its
+    changes. The summary is a statement of its own, because one that waited for a lock still shows the other tables
+    (here the references) as they were before it waited.
+    """
+    if await tx.value(_LOCK_ACCOUNT, id=identifier) is None:
+        raise NotFound("account")
+    return orjson.loads(await tx.value(SUMMARY, id=identifier))  # type: ignore[no-any-return]
+
+
+async def lock_owned(
+    tx: Transaction, listing: Listing, identifier: str, expected: Expected, what: str
+) -> tuple[Resource, dict[str, Any]]:
+    """A live record of an account, with what events say of that account, which is locked until the end of the
+    transaction and so guards all of its records. Raises NotFound or StaleVersion.
+    """
+    table = listing.table
+    lock_statement = _statement(("lock_owned", listing.name), lambda: _lock_account_of(table))
+    read_statement = _statement(
+        ("read_owned", listing.name),
+        lambda: Statement(listing.by_id().clause.add_columns(summary_of(table.c.account_id).label("account"))),
+    )
+    row = None
+    if await tx.value(lock_statement, id=identifier) is not None:
+        row = await tx.one(read_statement, id=identifier)
+    resource = as_resource(row)
+    if row is None or resource is None:
+        raise NotFound(what)
+    check_version(resource, expected)
+    return resource, orjson.loads(row["account"])
+
+
+def _lock_account_of(table: sa.Table) -> Statement:
+    owner = sa.select(table.c.account_id).where(table.c.id == sa.bindparam("id", type_=table.c.id.type))
+    query = sa.select(_a.id).where(_a.id == owner.scalar_subquery(), _a.deleted_at.is_(None))
+    return Statement(query.with_for_update(of=accounts))
 
 
 async def lock(tx: Transaction, listing: Listing, identifier: str, expected: Expected, what: str) -> Resource:
@@ -112,6 +191,34 @@ async def change(tx: Transaction, listing: Listing, identifier: str, values: Map
         raise RuntimeError("a locked record vanished")
     found.outcome = "updated"
     return found
+
+
+async def add(
+    tx: Transaction, listing: Listing, kind: str, values: Mapping[str, Any], wanted_refs: Sequence[Mapping[str, Any]]
+) -> Resource:
+    """Insert a record that has references; raises ReferenceTaken."""
+    identifier = new_id(tx.now)
+    check_systems(wanted_refs, "/refs")
+    await add_refs(tx, kind, [(identifier, ref) for ref in wanted_refs])
+    return await insert(tx, listing, {**values, "id": identifier})
+
+
+async def revise(
+    tx: Transaction,
+    listing: Listing,
+    kind: str,
+    before: Resource,
+    changes: Mapping[str, Any],
+    wanted_refs: Sequence[Mapping[str, Any]] | None = None,
+) -> Resource:
+    """Apply what differs to a locked record; without a difference nothing is written and the outcome is `unchanged`."""
+    new_refs = wanted_refs is not None and list(wanted_refs) != before.data["refs"]
+    if not changes and not new_refs:
+        before.outcome = "unchanged"
+        return before
+    if new_refs and wanted_refs is not None:
+        await set_refs(tx, kind, before.id, wanted_refs)
+    return await change(tx, listing, before.id, changes)
 
 
 async def _guarded(tx: Transaction, statement: Statement, binds: Mapping[str, Any]) -> Any:
@@ -204,3 +311,40 @@ def plain_refs(given: Iterable[Any]) -> list[dict[str, str]]:
     return sorted(
         ({"system": ref.system, "external_id": ref.external_id} for ref in given), key=lambda ref: ref["system"]
     )
+
+
+async def require_person(tx: Transaction, identifier: str | None, pointer: str) -> None:
+    """Raise Invalid at the pointer unless this is a live person, who then can't be deleted before the transaction
+    ends; None names nobody.
+    """
+    if identifier is not None and await tx.value(_SHARE_PERSON, id=identifier) is None:
+        raise refuse(pointer, "unknown_reference", "There is no such person")
+
+
+def merged_refs(
+    had: Iterable[Mapping[str, Any]], own: Mapping[str, Any], given: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """The references of a record after an upsert by the reference `own`: those it had, and those given, one per
+    system. Raises Invalid when the body contradicts the path or itself.
+    """
+    check_systems(given, "/refs")
+    if any(ref["system"] == own["system"] and ref != own for ref in given):
+        raise refuse("/refs", "contradicting_reference", f"The reference in {own['system']} is another one")
+    merged = {ref["system"]: ref for ref in (*had, *given, own)}
+    return [merged[system] for system in sorted(merged)]
+
+
+def allow(verdict: StateVerdict[Any], pointer: str) -> None:
+    """Raise StateTransitionNotAllowed, with what is allowed, unless the rules allow the change of state."""
+    if not verdict.allowed:
+        raise StateTransitionNotAllowed(
+            [state.value for state in verdict.allowed_states], verdict.reason, pointer=pointer
+        )
+
+
+def refuse_frozen(plan: PlanState, changed: Iterable[str]) -> None:
+    """Raise Conflict for members of an objective or action that a closed plan no longer lets change."""
+    frozen = frozen_members(plan, changed)
+    if frozen:
+        message = "The plan is closed: only the outcome can be recorded"
+        raise Conflict(message, errors=[FieldError("plan_closed", message, pointer=f"/{name}") for name in frozen])

@@ -20,7 +20,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from service.platform.columns import Uuid
 from service.platform.dialects import like_pattern, one_of
 from service.platform.errors import FieldError, Invalid
-from service.platform.types import Flag, Id, InstantText, Measure, Money, Search, Shape
+from service.platform.types import DayText, Flag, Id, InstantText, Measure, Money, Search, Shape
 
 MAX_CONDITIONS = 50
 MAX_DEPTH = 8
@@ -62,7 +62,7 @@ def _value_type(item: Filterable) -> Any:
         "id": Id,
         "number": Measure,
         "money": Money,
-        "day": str,
+        "day": DayText,
         "instant": InstantText,
     }
     return scalars[item.kind]

@@ -8,8 +8,10 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 
 from service.models.accounts import LOWEST, AccountRead, accounts
-from service.platform.dialects import JsonDocument, as_json, json_row
+from service.platform.columns import Uuid
+from service.platform.dialects import JsonDocument, as_json, document, json_row
 from service.platform.filters import Filterable, enum_field, filter_model
+from service.platform.statements import Statement
 from service.queries.listing import Listing
 from service.queries.refs import referenced, refs_of
 from service.rules.fiocca import VERBS
@@ -52,6 +54,15 @@ COMPUTED: dict[str, ColumnElement[Any]] = {
     "fiocca": _fiocca(),
     "stage_cranfield": stage_cranfield(a.stage),
 }
+
+
+def summary_of(account_id: ColumnElement[Any]) -> ColumnElement[str]:
+    """The account with this id as events sum it up: id, name, version, refs; as JSON text."""
+    summed = json_row({"id": a.id, "name": a.name, "version": a.version, "refs": refs_of(accounts)})
+    return document(sa.type_coerce(sa.select(summed).where(a.id == account_id).scalar_subquery(), JsonDocument()))
+
+
+SUMMARY = Statement(sa.select(summary_of(sa.bindparam("id", type_=Uuid())).label("summary")))
 
 
 def low(column: ColumnElement[Any]) -> ColumnElement[Any]:

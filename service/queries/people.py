@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import sqlalchemy as sa
+
+from service.models.accounts import accounts
+from service.models.actions import actions
 from service.models.people import PersonRead, people
+from service.models.plans import plans
 from service.platform.filters import Filterable, filter_model
+from service.platform.statements import Statement
 from service.queries.listing import Listing
 from service.queries.refs import referenced, refs_of
+from service.rules.vocabulary import ActionState, PlanState
 
 p = people.c
 
@@ -24,3 +33,23 @@ PEOPLE = Listing(
 )
 
 PersonFilter = filter_model("PersonFilter", PEOPLE.filters)
+
+
+def _owned(table: sa.Table, *conditions: Any) -> Any:
+    """How many live records of a table the person `:id` owns."""
+    mine = table.c.owner_id == sa.bindparam("id", type_=p.id.type)
+    return sa.select(sa.func.count()).select_from(table).where(mine, table.c.deleted_at.is_(None), *conditions)
+
+
+OWNED = Statement(
+    sa.select(
+        _owned(accounts).scalar_subquery().label("accounts"),
+        _owned(plans, plans.c.state != PlanState.CLOSED.value).scalar_subquery().label("plans"),
+        _owned(
+            actions, sa.or_(*[actions.c.state == state.value for state in (ActionState.OPEN, ActionState.IN_PROGRESS)])
+        )
+        .scalar_subquery()
+        .label("actions"),
+    )
+)
+"""What a person carries: live accounts, plans that are not closed, actions that are not done."""

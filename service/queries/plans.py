@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
+
 from service.models.actions import ActionRead, actions
 from service.models.objectives import ObjectiveRead, objectives
 from service.models.plans import PlanRead, plans
 from service.platform.filters import Filterable, enum_field, filter_model
+from service.platform.statements import Statement
 from service.queries.listing import Listing
 from service.rules.vocabulary import ActionState, ObjectiveState, PlanState
 
@@ -60,3 +63,22 @@ ACTIONS = Listing(
 PlanFilter = filter_model("PlanFilter", PLANS.filters)
 ObjectiveFilter = filter_model("ObjectiveFilter", OBJECTIVES.filters)
 ActionFilter = filter_model("ActionFilter", ACTIONS.filters)
+
+PLAN_STATE = Statement(sa.select(plans.c.state).where(plans.c.id == sa.bindparam("id", type_=plans.c.id.type)))
+"""The state of the plan `:id`."""
+
+PLAN_STATE_OF_OBJECTIVE = Statement(
+    sa.select(plans.c.state)
+    .join(objectives, objectives.c.plan_id == plans.c.id)
+    .where(objectives.c.id == sa.bindparam("id", type_=objectives.c.id.type))
+)
+"""The state of the plan that the objective `:id` belongs to."""
+
+ACTIVE_PLAN = Statement(
+    sa.select(plans.c.id).where(
+        plans.c.account_id == sa.bindparam("account_id", type_=plans.c.account_id.type),
+        plans.c.state == PlanState.ACTIVE.value,
+        plans.c.deleted_at.is_(None),
+    )
+)
+"""The id of the active plan of the account `:account_id`; an account has at most one."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
+
 from service.models.stakeholders import StakeholderRead, stakeholders
 from service.platform.filters import Filterable, filter_model
+from service.platform.statements import Statement
 from service.queries.listing import Listing
 from service.queries.refs import referenced, refs_of
 
@@ -27,3 +30,30 @@ STAKEHOLDERS = Listing(
 )
 
 StakeholderFilter = filter_model("StakeholderFilter", STAKEHOLDERS.filters)
+
+
+def _line_above() -> Statement:
+    higher = stakeholders.alias("higher")
+    first = sa.select(s.id, s.reports_to_id).where(
+        s.id == sa.bindparam("id", type_=s.id.type),
+        s.account_id == sa.bindparam("account_id", type_=s.account_id.type),
+        s.deleted_at.is_(None),
+    )
+    line = first.cte("line", recursive=True)
+    line = line.union(sa.select(higher.c.id, higher.c.reports_to_id).where(higher.c.id == line.c.reports_to_id))
+    return Statement(sa.select(line.c.id))
+
+
+LINE_ABOVE = _line_above()
+"""The ids of a live stakeholder `:id` of the account `:account_id` and of everybody above; none when there is none."""
+
+BELOW = Statement(
+    sa.select(s.id)
+    .where(
+        s.account_id == sa.bindparam("account_id", type_=s.account_id.type),
+        s.reports_to_id == sa.bindparam("id", type_=s.id.type),
+        s.deleted_at.is_(None),
+    )
+    .order_by(s.id)
+)
+"""The ids of the live stakeholders who report to `:id`."""

@@ -4,7 +4,7 @@ listing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal
 
 from fastapi import Security
@@ -39,8 +39,11 @@ class PageQuery(Shape):
     after: Cursor | None = Field(default=None, description="The next_cursor of the page before; opaque")
 
 
-def list_query(name: str, listing: Listing) -> type[Shape]:
-    """The query shape of a list: page, sort, count, text search and a parameter for each filter of the listing."""
+def list_query(name: str, listing: Listing, *, without: Collection[str] = ()) -> type[Shape]:
+    """The query shape of a list: page, sort, count, text search and a parameter for each filter of the listing,
+    `without`
+    those that the path already says.
+    """
     sorts = "|".join(f"-?{key}" for key in listing.sorts)
     members: dict[str, Any] = {
         "count": _COUNT,
@@ -62,7 +65,7 @@ def list_query(name: str, listing: Listing) -> type[Shape]:
         __base__=PageQuery,
         __doc__=f"Query of the list of {listing.name}.",
         **members,
-        **flat_parameters(listing.filters),
+        **flat_parameters({key: item for key, item in listing.filters.items() if key not in without}),
     )
     return shape
 

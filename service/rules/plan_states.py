@@ -4,7 +4,7 @@ A plan is written, submitted, approved by somebody, put to work and closed; it i
 objectives and actions can be reopened, because a wrong tick must be correctable without losing the history.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeVar
@@ -79,6 +79,19 @@ ACTION_TRANSITIONS: Mapping[ActionState, tuple[Transition[ActionState], ...]] = 
     _A.COMPLETED: (Transition("reopen", _A.OPEN, "The action turned out not to be done."),),
     _A.CANCELLED: (Transition("reopen", _A.OPEN, "The action is wanted after all."),),
 }
+
+
+OUTCOME_MEMBERS = frozenset({"state", "closed_on", "completed_on", "notes"})
+"""What may still be said of the objectives and actions of a closed plan: how they turned out."""
+
+
+def frozen_members(plan: PlanState, changed: Iterable[str]) -> list[str]:
+    """Name those of the changed members of an objective or action that its plan no longer lets change.
+
+    While the plan is open that is none. Once it is closed, what was planned stands as it was agreed: outcomes may be
+    recorded or corrected, targets, dates and owners not.
+    """
+    return [] if plan is not PlanState.CLOSED else [name for name in changed if name not in OUTCOME_MEMBERS]
 
 
 def judge_plan(current: PlanState, to: PlanState) -> StateVerdict[PlanState]:
