@@ -65,9 +65,9 @@ def summary_of(account_id: ColumnElement[Any]) -> ColumnElement[str]:
 SUMMARY = Statement(sa.select(summary_of(sa.bindparam("id", type_=Uuid())).label("summary")))
 
 
-def low(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    """A number as a sort key: an unknown one sorts below every value."""
-    return sa.type_coerce(sa.func.coalesce(column, sa.literal_column(str(LOWEST))), column.type)
+def low(column: ColumnElement[Any], lowest: int = LOWEST) -> ColumnElement[Any]:
+    """A number as a sort key: an unknown one sorts below every value. `lowest` must fit the column's precision."""
+    return sa.type_coerce(sa.func.coalesce(column, sa.literal_column(str(lowest))), column.type)
 
 
 ACCOUNTS = Listing(
@@ -98,8 +98,8 @@ ACCOUNTS = Listing(
     sorts={
         "name": a.name,
         "revenue": low(a.revenue),
-        "attractiveness": low(a.attractiveness),
-        "relative_strength": low(a.relative_strength),
+        "attractiveness": low(a.attractiveness, -1),
+        "relative_strength": low(a.relative_strength, -1),
         "created_at": a.created_at,
         "updated_at": a.updated_at,
     },
