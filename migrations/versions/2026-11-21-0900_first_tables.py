@@ -182,6 +182,7 @@ def upgrade() -> None:
         sa.Column("stage", sa.Text(), nullable=False),
         sa.Column("target_stage", sa.Text(), nullable=True),
         sa.Column("target_stage_on", columns.Day(), nullable=True),
+        sa.Column("target_stage_reason", sa.Text(), nullable=True),
         sa.CheckConstraint(
             "fiocca_attractiveness IS NULL OR fiocca_attractiveness IN ('high', 'medium', 'low')",
             name=op.f("ck_accounts_known_fiocca_attractiveness"),
@@ -305,8 +306,8 @@ def upgrade() -> None:
         sa.Column("account_id", columns.Uuid(), nullable=False),
         sa.Column("factor", sa.Text(), nullable=False),
         sa.Column("rater_id", columns.Uuid(), nullable=True),
-        sa.Column("score", columns.Exact(8, 4), nullable=False),
-        sa.Column("metric", columns.Exact(20, 4), nullable=True),
+        sa.Column("score", columns.Exact(19, 17), nullable=False),
+        sa.Column("metric", sa.Text(), nullable=True),
         sa.Column("evidence", sa.Text(), nullable=True),
         sa.Column("scored_at", columns.Instant(), nullable=False),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_attractiveness_scores_account_id")),
@@ -317,6 +318,7 @@ def upgrade() -> None:
         "classifications",
         sa.Column("id", columns.Uuid(), nullable=False),
         sa.Column("account_id", columns.Uuid(), nullable=False),
+        sa.Column("account_version", sa.BigInteger(), nullable=False),
         sa.Column("model_id", columns.Uuid(), nullable=False),
         sa.Column("classified_at", columns.Instant(), nullable=False),
         sa.Column("cause", sa.Text(), nullable=False),
@@ -335,7 +337,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["model_id"], ["scoring_models.id"], name=op.f("fk_classifications_model_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_classifications")),
     )
-    op.create_index("ix_classifications_account", "classifications", ["account_id", "id"], unique=False)
+    op.create_index(
+        "uq_classifications_account_version", "classifications", ["account_id", "account_version"], unique=True
+    )
     op.create_table(
         "plans",
         sa.Column("title", sa.Text(), nullable=False),
@@ -364,6 +368,7 @@ def upgrade() -> None:
         "stage_entries",
         sa.Column("id", columns.Uuid(), nullable=False),
         sa.Column("account_id", columns.Uuid(), nullable=False),
+        sa.Column("account_version", sa.BigInteger(), nullable=False),
         sa.Column("previous", sa.Text(), nullable=True),
         sa.Column("stage", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
@@ -382,7 +387,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_stage_entries_account_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_stage_entries")),
     )
-    op.create_index("ix_stage_entries_account", "stage_entries", ["account_id", "id"], unique=False)
+    op.create_index("uq_stage_entries_account_version", "stage_entries", ["account_id", "account_version"], unique=True)
     op.create_table(
         "stakeholders",
         sa.Column("name", sa.Text(), nullable=False),

@@ -112,6 +112,7 @@ class Account(Living, AccountFields, table=True):
     stage: str = Field(default="pre_kam", sa_type=sa.Text)
     target_stage: str | None = Field(default=None, sa_type=sa.Text)
     target_stage_on: Any = Field(default=None, sa_type=Day, nullable=True)
+    target_stage_reason: str | None = Field(default=None, sa_type=sa.Text)
 
 
 accounts: sa.Table = Account.__table__  # type: ignore[attr-defined]

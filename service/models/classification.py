@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Annotated, Any
 
 import sqlalchemy as sa
@@ -13,10 +14,32 @@ from sqlmodel import Field, SQLModel
 
 from service.models.shapes import Living, ReadBase, check_in
 from service.platform.columns import Exact, Instant, Json, Uuid
-from service.platform.types import Count, Flag, Id, InstantText, Measure, Name, Score, Shape, Text, Weight
+from service.platform.types import (
+    EXACT_DECIMALS,
+    BandWidth,
+    Count,
+    ExactMeasure,
+    ExactScore,
+    Flag,
+    Id,
+    InstantText,
+    Name,
+    Ratio,
+    Shape,
+    Text,
+    Weight,
+)
 from service.rules.vocabulary import Direction, Quadrant, QuadrantSource
 
 Key = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
+
+
+class ModelState(StrEnum):
+    """The life of a scoring model; one at a time is active."""
+
+    DRAFT = "draft"
+    ACTIVE = "active"
+    RETIRED = "retired"
 
 
 class Band(Shape):
@@ -24,11 +47,11 @@ class Band(Shape):
     unbounded.
     """
 
-    from_: Measure | None = Member(
+    from_: ExactMeasure | None = Member(
         default=None, alias="from", description="Lower end, inclusive; null for no lower end"
     )
-    to: Measure | None = Member(default=None, description="Upper end, exclusive; null for no upper end")
-    score: Score = Member(description="The score of the band, 0 to 10")
+    to: ExactMeasure | None = Member(default=None, description="Upper end, exclusive; null for no upper end")
+    score: ExactScore = Member(description="The score of the band, 0 to 10")
 
 
 class FactorShape(Shape):
@@ -49,17 +72,15 @@ class FactorShape(Shape):
 class CutsShape(Shape):
     """Cut lines of the four boxes."""
 
-    attractiveness: Score = Member(default=Decimal("5.0"), description="High attractiveness from this score on")
-    relative_strength: Annotated[Decimal, Member(gt=0, le=10)] = Member(
-        default=Decimal("1.0"), description="High strength from this ratio on", json_schema_extra={"type": "number"}
-    )
+    attractiveness: ExactScore = Member(default=Decimal("5.0"), description="High attractiveness from this score on")
+    relative_strength: Ratio = Member(default=Decimal("1.0"), description="High strength from this ratio on")
 
 
 class LimitsShape(Shape):
     """Limits of Fiocca's nine cells."""
 
-    low: Score = Member(default=Decimal("3.3"), description="Below this is low / weak")
-    high: Score = Member(default=Decimal("6.7"), description="Above this is high / strong")
+    low: ExactScore = Member(default=Decimal("3.3"), description="Below this is low / weak")
+    high: ExactScore = Member(default=Decimal("6.7"), description="Above this is high / strong")
 
 
 class ScoringModelCreate(Shape):
@@ -71,10 +92,9 @@ class ScoringModelCreate(Shape):
     )
     cuts: CutsShape = Member(default_factory=CutsShape, description="Cut lines of the four boxes")
     fiocca: LimitsShape = Member(default_factory=LimitsShape, description="Limits of Fiocca's nine cells")
-    dead_band: Annotated[Decimal, Member(ge=0, le=5)] = Member(
+    dead_band: BandWidth = Member(
         default=Decimal(0),
         description="A quadrant changes only when the border is crossed by more than this; 0 turns it off",
-        json_schema_extra={"type": "number"},
     )
 
 
@@ -103,6 +123,14 @@ class ScoringModelRow(Living, SQLModel, table=True):
 scoring_models: sa.Table = ScoringModelRow.__table__  # type: ignore[attr-defined]
 
 
+class Warned(Shape):
+    """One thing that is allowed but unwise."""
+
+    pointer: Annotated[str, StringConstraints(max_length=500)] = Member(description="JSON pointer to what is meant")
+    code: Annotated[str, StringConstraints(max_length=100)] = Member(description="For programs")
+    message: Text = Member(description="For people")
+
+
 class ScoringModelRead(ReadBase):
     """A scoring model."""
 
@@ -114,8 +142,9 @@ class ScoringModelRead(ReadBase):
     factors: Annotated[list[FactorShape], Member(max_length=8)] = Member(description="The attractiveness factors")
     cuts: CutsShape = Member(description="Cut lines of the four boxes")
     fiocca: LimitsShape = Member(description="Limits of Fiocca's nine cells")
-    dead_band: Annotated[Decimal, Member(ge=0, le=5)] = Member(
-        description="Width of the dead band", json_schema_extra={"type": "number"}
+    dead_band: BandWidth = Member(description="Width of the dead band in score points; 0 is off")
+    warnings: Annotated[list[Warned], Member(max_length=20)] = Member(
+        description="What is allowed but unwise in this model"
     )
     activated_at: InstantText | None = Member(description="When it became active")
 
@@ -124,8 +153,8 @@ class ScoreInput(Shape):
     """The score of one factor: either a score or a raw metric that the model's bands turn into one."""
 
     factor: Key = Member(description="The factor's key in the active model")
-    score: Score | None = Member(default=None, description="The score, 0 to 10; either this or metric")
-    metric: Measure | None = Member(
+    score: ExactScore | None = Member(default=None, description="The score, 0 to 10; either this or metric")
+    metric: ExactMeasure | None = Member(
         default=None, description="A raw metric for the factor's bands; either this or score"
     )
     evidence: Text | None = Member(default=None, description="What the score rests on")
@@ -143,9 +172,9 @@ class SuccessFactorShape(Shape):
 
     name: Name = Member(description="What a supplier must do well to win this customer")
     weight: Weight = Member(description="Weight; those of an account sum to 100 within 0.01")
-    ours: Score = Member(description="Our score, 0 to 10")
+    ours: ExactScore = Member(description="Our score, 0 to 10")
     competitors: Annotated[
-        dict[Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\u0000]*$")], Score],
+        dict[Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\u0000]*$")], ExactScore],
         Member(max_length=10),
     ] = Member(
         default_factory=dict,
@@ -167,15 +196,15 @@ class BusinessStrengthPut(Shape):
 
 
 class AttractivenessScore(SQLModel, table=True):
-    """One factor's score of one account."""
+    """One factor's score of one account; `metric` is the exact text of the number that the bands turned into it."""
 
     __tablename__ = "attractiveness_scores"
 
     account_id: str = Field(primary_key=True, sa_type=Uuid, foreign_key="accounts.id")
     factor: str = Field(primary_key=True, sa_type=sa.Text)
     rater_id: str | None = Field(default=None, sa_type=Uuid, foreign_key="people.id")
-    score: Decimal = Field(sa_type=Exact(8, 4))
-    metric: Decimal | None = Field(default=None, sa_type=Exact(20, 4))
+    score: Decimal = Field(sa_type=Exact(19, EXACT_DECIMALS))
+    metric: str | None = Field(default=None, sa_type=sa.Text)
     evidence: str | None = Field(default=None, sa_type=sa.Text)
     scored_at: datetime = Field(sa_type=Instant)
 
@@ -199,7 +228,10 @@ business_strengths: sa.Table = BusinessStrengthRow.__table__  # type: ignore[att
 
 
 class ClassificationRow(SQLModel, table=True):
-    """One entry of an account's classification history: the whole explained result as it was told."""
+    """One entry of an account's classification history: the whole explained result as it was told.
+
+    `account_version` is the account's version that it belongs to, and the order of the history.
+    """
 
     __tablename__ = "classifications"
     __table_args__ = (
@@ -209,6 +241,7 @@ class ClassificationRow(SQLModel, table=True):
 
     id: str = Field(primary_key=True, sa_type=Uuid)
     account_id: str = Field(sa_type=Uuid, foreign_key="accounts.id")
+    account_version: int = Field(sa_type=sa.BigInteger)
     model_id: str = Field(sa_type=Uuid, foreign_key="scoring_models.id")
     classified_at: datetime = Field(sa_type=Instant)
     cause: str = Field(sa_type=sa.Text)
@@ -218,4 +251,6 @@ class ClassificationRow(SQLModel, table=True):
 
 
 classifications: sa.Table = ClassificationRow.__table__  # type: ignore[attr-defined]
-sa.Index("ix_classifications_account", classifications.c.account_id, classifications.c.id)
+sa.Index(
+    "uq_classifications_account_version", classifications.c.account_id, classifications.c.account_version, unique=True
+)

@@ -43,13 +43,17 @@ class TargetStagePut(Shape):
 
 
 class StageEntry(SQLModel, table=True):
-    """One entry of an account's stage history; the first is pre_kam, from the account's creation."""
+    """One entry of an account's stage history; the first is pre_kam, from the account's creation.
+
+    `account_version` is the account's version that it belongs to, and the order of the history.
+    """
 
     __tablename__ = "stage_entries"
     __table_args__ = (check_in("stage", Stage), check_in("previous", Stage, nullable=True))
 
     id: str = Field(primary_key=True, sa_type=Uuid)
     account_id: str = Field(sa_type=Uuid, foreign_key="accounts.id")
+    account_version: int = Field(sa_type=sa.BigInteger)
     previous: str | None = Field(default=None, sa_type=sa.Text)
     stage: str = Field(sa_type=sa.Text)
     reason: str | None = Field(default=None, sa_type=sa.Text)
@@ -60,7 +64,7 @@ class StageEntry(SQLModel, table=True):
 
 
 stage_entries: sa.Table = StageEntry.__table__  # type: ignore[attr-defined]
-sa.Index("ix_stage_entries_account", stage_entries.c.account_id, stage_entries.c.id)
+sa.Index("uq_stage_entries_account_version", stage_entries.c.account_id, stage_entries.c.account_version, unique=True)
 
 
 class StageEntryRead(Shape):

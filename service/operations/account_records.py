@@ -49,7 +49,16 @@ _FIRST_STAGE = Statement(
     sa.insert(stage_entries).values(
         {
             name: sa.bindparam(name, type_=stage_entries.c[name].type)
-            for name in ("id", "account_id", "stage", "effective_on", "recorded_at", "recorded_by", "reason")
+            for name in (
+                "id",
+                "account_id",
+                "account_version",
+                "stage",
+                "effective_on",
+                "recorded_at",
+                "recorded_by",
+                "reason",
+            )
         }
     )
 )
@@ -71,6 +80,7 @@ async def create(
         _FIRST_STAGE,
         id=new_id(tx.now),
         account_id=identifier,
+        account_version=account.version,
         stage=FIRST_STAGE.value,
         reason="Taken into the programme",
         effective_on=tx.today,

@@ -49,6 +49,11 @@ _NAMES = sa.func.unnest(sa.bindparam("names", type_=postgresql.ARRAY(sa.Text))).
 _LOCK_NAMES = Statement(
     sa.select(sa.func.count(sa.cast(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(_NAMES, 0)), sa.Text)))
 )
+_SHARE_NAMES = Statement(
+    sa.select(
+        sa.func.count(sa.cast(sa.func.pg_advisory_xact_lock_shared(sa.func.hashtextextended(_NAMES, 0)), sa.Text))
+    )
+)
 _k = idempotency_keys.c
 _STORED = Statement(
     sa.select(_k.fingerprint, _k.version, _k.outcome, _k.body, _k.created_at).where(
@@ -171,14 +176,14 @@ class Transaction:
         """This transaction as a reader, for queries that take one."""
         return self._writer
 
-    async def serialize(self, names: list[str]) -> None:
+    async def serialize(self, names: list[str], *, shared: bool = False) -> None:
         """Wait for, and hold until the end, a lock per name: for work on what does not exist yet, so that no row can be
-        locked.
+        locked. Holders of a `shared` lock do not wait for each other.
 
         SQLite has one writer, so nothing needs to be held there.
         """
         if self._ctx.services.database.kind == "postgresql":
-            await self.value(_LOCK_NAMES, names=sorted(names))
+            await self.value(_SHARE_NAMES if shared else _LOCK_NAMES, names=sorted(names))
 
     def emit(self, event: Event) -> None:
         """Tell of a fact: the event becomes a row of this transaction."""
@@ -192,10 +197,15 @@ class Transaction:
         self._answer, self._answered = resource, True
         return resource
 
-    async def finish(self) -> None:
-        """Write the events: the last thing before the commit."""
+    async def flush(self) -> None:
+        """Write the events so far, so that long work does not hold all of them in memory."""
         if self._events:
             await outbox.append(self._writer, self._events)
+            self._events.clear()
+
+    async def finish(self) -> None:
+        """Write the events: the last thing before the commit."""
+        await self.flush()
 
     async def begin_idempotent(self, key: Idempotency) -> None:
         """Raise Replayed, IdempotencyKeyReused or IdempotencyKeyInProgress, or return when the key is new."""

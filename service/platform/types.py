@@ -9,7 +9,7 @@ Not for SQL: see columns.py.
 import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Annotated, Any, Union, get_type_hints
 
 from pydantic import (
@@ -31,6 +31,11 @@ from service.platform.errors import FieldError
 
 BIGGEST = 2**53 - 1
 """The largest integer that every JSON reader holds exactly."""
+
+EXACT_DECIMALS = 17
+"""Decimals that exact numbers keep: as many as a JSON number (a double) between 0.1 and 10 can tell apart."""
+
+_FINEST = Decimal(1).scaleb(-EXACT_DECIMALS)
 
 QUERY = "query"
 """The validation context that says: these values are texts from a query string, so digits are a number."""
@@ -78,6 +83,21 @@ def _number(value: Any, info: ValidationInfo) -> Any:
 def _four_places(value: Decimal) -> Decimal:
     """Round to the four decimals that the database keeps, half to even."""
     return value.quantize(Decimal("0.0001"), ROUND_HALF_EVEN).normalize() + 0
+
+
+_WIDE = Context(prec=60)
+
+
+def _as_sent(value: Decimal) -> Decimal:
+    """Keep every digit that a JSON number carries: no rounding may move an account across a border."""
+    kept = value if _decimals(value) <= EXACT_DECIMALS else value.quantize(_FINEST, ROUND_HALF_EVEN, _WIDE)
+    return _WIDE.add(kept.normalize(_WIDE), 0)
+
+
+def _decimals(value: Decimal) -> int:
+    """Return how many digits stand after the point."""
+    exponent = value.as_tuple().exponent
+    return -exponent if isinstance(exponent, int) else 0
 
 
 def _flag(value: Any, info: ValidationInfo) -> Any:
@@ -193,14 +213,41 @@ Score = Annotated[
 ]
 """0 to 10 as a JSON number, kept to 4 decimals (half to even)."""
 
+ExactScore = Annotated[
+    Decimal,
+    Field(ge=0, le=10, allow_inf_nan=False),
+    BeforeValidator(_number),
+    AfterValidator(_as_sent),
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 10}),
+]
+"""0 to 10 as a JSON number, kept as it was sent: what decides where an account stands is never rounded."""
+
 Weight = Annotated[
     Decimal,
     Field(ge=0, le=1000, allow_inf_nan=False),
     BeforeValidator(_number),
-    AfterValidator(_four_places),
+    AfterValidator(_as_sent),
     WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1000}),
 ]
-"""0 to 1,000 as a JSON number, kept to 4 decimals; weights of one model are compared with each other only."""
+"""0 to 1,000 as a JSON number, kept as it was sent; weights of one model are compared with each other only."""
+
+Ratio = Annotated[
+    Decimal,
+    Field(gt=0, le=10, allow_inf_nan=False),
+    BeforeValidator(_number),
+    AfterValidator(_as_sent),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 10}),
+]
+"""Above 0 to 10 as a JSON number, kept as it was sent."""
+
+BandWidth = Annotated[
+    Decimal,
+    Field(ge=0, le=5, allow_inf_nan=False),
+    BeforeValidator(_number),
+    AfterValidator(_as_sent),
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 5}),
+]
+"""0 to 5 score points as a JSON number, kept as it was sent."""
 
 Measure = Annotated[
     Decimal,
@@ -210,6 +257,15 @@ Measure = Annotated[
     WithJsonSchema({"type": "number", "minimum": -(10**12), "maximum": 10**12}),
 ]
 """A measured value (metric, baseline, target) of up to a million million either way, kept to 4 decimals."""
+
+ExactMeasure = Annotated[
+    Decimal,
+    Field(ge=-(10**12), le=10**12, allow_inf_nan=False),
+    BeforeValidator(_number),
+    AfterValidator(_as_sent),
+    WithJsonSchema({"type": "number", "minimum": -(10**12), "maximum": 10**12}),
+]
+"""As Measure, but kept as it was sent: a metric that is read through score bands."""
 
 Money = Annotated[
     Decimal,

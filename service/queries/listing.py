@@ -252,6 +252,11 @@ class Listing:
 
     # -- the scoped base
 
+    def scoped(self, query: sa.Select[Any]) -> sa.Select[Any]:
+        """Put the scope that every read of this kind has on another statement over the table."""
+        scope = self._scope()
+        return query if scope is None else query.where(scope)
+
     def _select(self, *columns: Any) -> sa.Select[Any]:
         return sa.select(*columns).select_from(self._source())
 
