@@ -108,16 +108,17 @@ async def _records(settings: Settings, kind: str) -> AsyncGenerator[str, None]:
 
 
 def cell(value: Any) -> str:
-    """A value as a cell: references as `system:id; ...`, lists of texts as `a; b`, other structures as JSON.
+    """A value as a cell: references as `system:id; ...`, lists of texts as `a, b`, other structures as JSON.
 
     A text that a spreadsheet would run as a formula gets a `'` in front; `kam import` takes it away again.
     """
     if value is None:
         return ""
     if isinstance(value, list) and all(isinstance(item, dict) and "external_id" in item for item in value):
-        value = "; ".join(f"{item['system']}:{item['external_id']}" for item in value)
+        short = "; ".join(f"{item['system']}:{item['external_id']}" for item in value)
+        value = short if short.count(";") < max(len(value), 1) else orjson.dumps(value).decode()
     elif isinstance(value, list) and all(isinstance(item, str) for item in value):
-        value = "; ".join(value)
+        value = ", ".join(value)
     elif isinstance(value, bool):
         value = "true" if value else "false"
     elif not isinstance(value, str):

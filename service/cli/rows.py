@@ -115,23 +115,31 @@ def _record(cells: Mapping[str, str], keys: Keys) -> dict[str, Any]:
         elif name in (keys.id_column, "system"):
             record[name] = value
         elif name == "tags":
-            record[name] = [tag.strip() for tag in value.split(";") if tag.strip()]
+            record[name] = [tag.strip() for tag in value.split(",") if tag.strip()]
         elif name == "refs":
-            pairs = [ref.strip().partition(":") for ref in value.split(";") if ref.strip()]
-            record[name] = [{"system": system, "external_id": identifier} for system, _, identifier in pairs]
+            record[name] = _references(value)
         elif name == "attributes":
-            record[name] = {**_json(value), **record.get(name, {})}
+            found = _json(value)
+            record[name] = {**found, **record.get(name, {})} if isinstance(found, dict) else value
         else:
             record[name] = int(value) if name in WHOLE and value.isascii() and value.isdigit() else value
     return record
 
 
-def _json(text: str) -> dict[str, Any]:
+def _references(text: str) -> Any:
+    """`system:id; system:id`, or JSON where an id holds a semicolon."""
+    if text.startswith("["):
+        return _json(text)
+    pairs = [ref.strip().partition(":") for ref in text.split(";") if ref.strip()]
+    return [{"system": system, "external_id": identifier} for system, _, identifier in pairs]
+
+
+def _json(text: str) -> Any:
+    """The value, or the text itself: the batch says what is wrong with it."""
     try:
-        found = orjson.loads(text)
+        return orjson.loads(text)
     except ValueError:
-        found = None
-    return found if isinstance(found, dict) else {"attributes": text}
+        return text
 
 
 def _item(record: dict[str, Any], keys: Keys) -> dict[str, Any]:
