@@ -17,7 +17,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from service.graphql.names import snake
 from service.platform.errors import Invalid, NotFound
-from service.platform.types import Id, field_errors
+from service.platform.types import Id, Name, Slug, field_errors
 
 _ID: TypeAdapter[str] = TypeAdapter(Id)
 
@@ -100,10 +100,10 @@ def read_id(value: Any) -> str:
         raise NotFound from None
 
 
-def body(
-    model: type[BaseModel], kind: str, name: str = "input", description: str = "What REST takes as the body"
-) -> Takes:
-    """An input object, validated by the request model of REST."""
+def body(model: type[BaseModel], kind: str, shown: type[BaseModel] | None = None) -> Takes:
+    """The input object, validated by the request model of REST; `shown` is what the schema says of it, if that is
+    another model.
+    """
 
     def convert(value: Any, declared: Any) -> Any:
         told = members(value, declared)
@@ -114,7 +114,7 @@ def body(
         except TypeError:
             raise Invalid.at("", "json_invalid", "The input holds a value that is not JSON") from None
 
-    return Takes(name, kind, description, convert, model)
+    return Takes("input", kind, "What REST takes as the body", convert, shown or model)
 
 
 def scalar(annotation: Any, kind: str, name: str, description: str) -> Takes:
@@ -129,6 +129,14 @@ def scalar(annotation: Any, kind: str, name: str, description: str) -> Takes:
             raise Invalid.parameter(name, found["type"], found["msg"]) from None
 
     return Takes(name, kind, description, convert)
+
+
+def reference(what: str) -> tuple[Takes, Takes]:
+    """The reference of a record in another system, as two arguments."""
+    return (
+        scalar(Slug, "str", "system", "The other system, for example salesforce, hubspot or erp"),
+        scalar(Name, "str", "externalId", f"The {what}'s id there"),
+    )
 
 
 def if_version() -> Takes:

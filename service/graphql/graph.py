@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from service.access.policy import Permission
 from service.graphql.edges import Graph, Many, One, Type
-from service.graphql.mutations import accounts as account_mutations
+from service.graphql.mutations import accounts, actions, api_keys, objectives, people, plans, stakeholders
+from service.graphql.queries import QUERIES
 from service.models.accounts import AccountRead
 from service.models.actions import ActionRead
+from service.models.api_keys import ApiKeyRead
 from service.models.objectives import ObjectiveRead
 from service.models.people import PersonRead
 from service.models.plans import PlanRead
 from service.models.stakeholders import StakeholderRead
 from service.queries.accounts import ACCOUNTS, AccountFilter
+from service.queries.api_keys import API_KEYS
 from service.queries.people import PEOPLE, PersonFilter
 from service.queries.plans import ACTIONS, OBJECTIVES, PLANS, ActionFilter, ObjectiveFilter, PlanFilter
 from service.queries.stakeholders import STAKEHOLDERS, StakeholderFilter
@@ -28,6 +31,7 @@ TYPES = (
     Type("Plan", PlanRead, PLANS, Permission.PLAN_READ, PlanFilter),
     Type("Objective", ObjectiveRead, OBJECTIVES, Permission.PLAN_READ, ObjectiveFilter),
     Type("Action", ActionRead, ACTIONS, Permission.PLAN_READ, ActionFilter),
+    Type("ApiKey", ApiKeyRead, API_KEYS, Permission.API_KEY_READ),
 )
 
 EDGES = (
@@ -63,10 +67,11 @@ PAGES = (
     Many("", "plans", "Plan", description="Plans of all accounts"),
     Many("", "objectives", "Objective", description="Objectives of all plans"),
     Many("", "actions", "Action", description="Actions of all objectives"),
+    Many("", "apiKeys", "ApiKey", description="API keys, without their values"),
 )
 
-MUTATIONS = (*account_mutations.MUTATIONS,)
-
-QUERIES = ()
+MUTATIONS = tuple(
+    call for part in (accounts, stakeholders, people, plans, objectives, actions, api_keys) for call in part.MUTATIONS
+)
 
 GRAPH = Graph(TYPES, EDGES, PAGES, QUERIES, MUTATIONS)

@@ -67,6 +67,8 @@ class Author:
             "Optional": Optional, "ID": strawberry.ID, **{name: kind for kind, (name, _) in SCALARS.items()}
         }  # fmt: skip
         self._vocabularies: dict[tuple[str, ...], str] = {}
+        self.models: dict[tuple[str, bool], str] = {}
+        """Names of the types written of a model, by its name and whether they are read."""
 
     def output(
         self, name: str, model: type[BaseModel], extra: Iterable[Field] = (), interfaces: Iterable[str] = ()
@@ -140,8 +142,7 @@ class Author:
         reading = mode == "serialization"
         definitions = _Definitions(self, schema.get("$defs", {}), reading)
         root = definitions.resolve(schema)
-        if "$ref" in schema:
-            definitions.aliases[schema["$ref"].rpartition("/")[2]] = name
+        self.models[model.__name__, reading] = name
         fields = [*definitions.fields(root), *extra]
         self.object(
             name, fields, root.get("description", ""), kind="type" if reading else "input", interfaces=interfaces
@@ -155,7 +156,6 @@ class _Definitions:
         self.author = author
         self.definitions = definitions
         self.reading = reading
-        self.aliases: dict[str, str] = {}
 
     def resolve(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
         """The schema behind a reference."""
@@ -189,8 +189,9 @@ class _Definitions:
         return self._scalar(schema, name), False
 
     def _reference(self, key: str) -> str:
-        if key in self.aliases:
-            return self.aliases[key]
+        written = self.author.models.get((key, self.reading))
+        if written is not None:
+            return written
         schema = self.definitions[key]
         if "enum" in schema:
             if not all(_NAME.fullmatch(str(value)) for value in schema["enum"]):
@@ -199,7 +200,7 @@ class _Definitions:
         if "properties" not in schema:
             return self._scalar(schema, key) if "type" in schema else "JSON"
         name = self._name(key, schema)
-        self.aliases[key] = name
+        self.author.models[key, self.reading] = name
         if name not in self.author.names:
             self.author.names[name] = None
             kind = "type" if self.reading else "input"
@@ -209,9 +210,9 @@ class _Definitions:
     def _name(self, key: str, schema: Mapping[str, Any]) -> str:
         """Conditions of filters are named for what they compare, so that all filters share them."""
         if self.reading:
-            return key.removesuffix("Read")
+            return key.removesuffix("Read").removesuffix("Shape")
         if not key.endswith("Condition"):
-            return key.removesuffix("Create").removesuffix("Input") + "Input"
+            return key.removesuffix("Create").removesuffix("Shape").removesuffix("Input") + "Input"
         operators = schema["properties"]
         compared = self.kind(operators["eq"], key)[0]
         word = {"str": "Text", "float": "Number", "ID": "Id", "DateTime": "Instant", "Decimal": "Money"}.get(

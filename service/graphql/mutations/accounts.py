@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from service.graphql.calls import Call, body, gives, identifier, if_version, scalar
+from typing import Annotated
+
+from pydantic import Field
+
+from service.graphql.calls import Call, Gives, body, document, gives, identifier, if_version, reference
 from service.models.accounts import AccountCreate, AccountPatch
-from service.operations import accounts
-from service.platform.types import Name, Slug
+from service.operations import account_batches, accounts
+from service.operations.account_batches import BatchResult, BatchRow, BatchUpsert
+from service.platform.types import Shape
 
 ACCOUNT = gives("account", "Account")
 BODY = body(AccountCreate, "CreateAccountInput")
-REFERENCE = (
-    scalar(Slug, "str", "system", "The other system, for example salesforce, hubspot or erp"),
-    scalar(Name, "str", "externalId", "The account's id there"),
-)
+
+
+class BatchShown(Shape):
+    """Accounts to upsert, at most 1,000. Rows are judged one by one: a bad row fails alone."""
+
+    items: Annotated[list[BatchRow], Field(max_length=1000)] = Field(description="The accounts with their references")
+
 
 MUTATIONS = (
     Call("createAccount", accounts.create_account, (BODY,), ACCOUNT),
@@ -22,7 +30,13 @@ MUTATIONS = (
         (identifier(), body(AccountPatch, "UpdateAccountInput"), if_version()),
         ACCOUNT,
     ),
-    Call("upsertAccount", accounts.upsert_account, (*REFERENCE, BODY), ACCOUNT),
+    Call("upsertAccount", accounts.upsert_account, (*reference("account"), BODY), ACCOUNT),
     Call("deleteAccount", accounts.delete_account, (identifier(), if_version()), ACCOUNT),
     Call("restoreAccount", accounts.restore_account, (identifier(), if_version()), ACCOUNT),
+    Call(
+        "batchUpsertAccounts",
+        account_batches.batch_upsert_accounts,
+        (body(BatchUpsert, "BatchUpsertAccountsInput", BatchShown),),
+        (Gives("result", "BatchResult", document, "A result per row, and the sums", BatchResult),),
+    ),
 )

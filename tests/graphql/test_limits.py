@@ -1,0 +1,71 @@
+"""Limits: each way of asking for too much is refused by name, before anything runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from service.graphql.limits import Limits
+
+NESTED = "{ accounts(first: 50) { nodes { children(first: 50) { nodes { children(first: 50) { nodes { id } } } } } } }"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{" + " ".join(f"a{i}: __typename" for i in range(80)) + "}",
+        "{ accounts { nodes { " + "id " * 9 + "} } }",
+        "{ me { name " + "@include(if: true) " * 80 + "} }",
+        "{ accounts { nodes { " + "parent { " * 20 + "id" + " }" * 20 + " } } }",
+        "{ me { " + "name " * 5000 + "} }",
+        "{" + "[" * 5000,
+        "{ a" + "{ a" * 3000,
+        "{" + " ".join("x" * 2500 for _ in range(60)) + "}",
+        NESTED,
+        "{" + " ".join(f"a{i}: accounts {{ nodes {{ id }} }}" for i in range(40)) + "}",
+    ],
+    ids=["aliases", "repeats", "directives", "depth", "tokens", "brackets", "braces", "text", "cost", "roots"],
+)
+async def test_too_much_is_refused(ask, query):
+    answer = await ask(query)
+    codes = {error["extensions"]["code"] for error in answer["errors"]}
+    assert codes <= {"query_too_complex", "graphql_syntax"}, answer
+    assert ask.statements == 0
+
+
+async def test_depth_counts_what_fragments_hide_and_shared_fragments_cost_nothing(ask_within):
+    ask = ask_within(Limits(depth=4))
+    deep = "{ accounts { nodes { ...A } } } fragment A on Account { parent { ...B } } fragment B on Account { parent { id } }"
+    assert await ask.code(deep) == "query_too_complex"
+    doubled = (
+        "{ accounts { nodes { ...F0 ...F0 } } } "
+        + " ".join(f"fragment F{i} on Account {{ ...F{i + 1} ...F{i + 1} }}" for i in range(30))
+        + " fragment F30 on Account { id }"
+    )
+    assert "data" in await ask(doubled)
+
+
+async def test_cost_follows_the_pages_that_variables_ask_for(ask_within, accounts):
+    ask = ask_within(Limits(cost=60))
+    query = "query($n: Int) { accounts(first: 5) { nodes { children(first: $n) { nodes { id } } } } }"
+    await ask.data(query, {"n": 10})
+    answer = await ask(query, {"n": 20})
+    assert answer["errors"][0]["extensions"]["code"] == "query_too_complex"
+    assert answer["errors"][0]["extensions"]["limit"] == 60
+
+
+async def test_what_a_screen_asks_is_far_below_the_limits(ask, accounts):
+    query = "{ accounts(first: 50) { nodes { name owner { name } stakeholders { nodes { name } } objectives { nodes { title actions { nodes { title owner { name } } } } } } } }"
+    await ask.data(query)
+
+
+async def test_the_introspection_of_tools_is_allowed(ask, schema):
+    from graphql import get_introspection_query
+
+    data = await ask.data(get_introspection_query(descriptions=True, input_value_deprecation=True))
+    assert len(data["__schema"]["types"]) > 50
+
+
+async def test_many_fields_of_introspection_are_still_a_limited_document(ask):
+    query = "{ __schema { types { fields { type { fields { type { fields { type { fields { type { name } } } } } } } } } } }"
+    answer = await ask(query)
+    assert answer["errors"][0]["extensions"]["code"] in ("query_too_complex", "graphql_invalid")

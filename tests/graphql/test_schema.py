@@ -1,0 +1,82 @@
+"""The schema: made of the models that REST uses, valid, the same as the committed one, and served without Strawberry."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLInterfaceType, GraphQLObjectType, validate_schema
+
+from service.graphql.graph import GRAPH
+from service.graphql.names import camel, snake
+from service.graphql.schema import COMMITTED, sdl
+
+
+def test_it_is_valid(schema):
+    assert validate_schema(schema) == []
+
+
+def test_the_committed_schema_is_the_one_that_the_code_gives():
+    if not COMMITTED.exists():
+        pytest.skip("openapi/schema.graphql is not there yet: kam contract writes it")
+    assert COMMITTED.read_text(encoding="utf-8") == sdl(), "run ./kam contract"
+
+
+@pytest.mark.parametrize("name", sorted(GRAPH.types))
+def test_every_member_of_a_read_model_is_a_field_and_the_other_way_round(schema, name):
+    kind = schema.type_map[name]
+    edges = {field for source, field in GRAPH.edges if source == name}
+    assert set(kind.fields) - edges == {camel(member) for member in GRAPH.types[name].model.model_fields}
+    assert {snake(field) for field in kind.fields} >= set(GRAPH.types[name].model.model_fields)
+
+
+@pytest.mark.parametrize("name", sorted(GRAPH.types))
+def test_every_member_is_read_from_the_listing_of_rest(name):
+    kind = GRAPH.types[name]
+    assert set(kind.model.model_fields) <= set(kind.listing.members)
+
+
+@pytest.mark.parametrize("edge", GRAPH.edges.values(), ids=lambda edge: f"{edge.source}.{edge.field}")
+def test_every_edge_has_its_column_and_says_what_it_is(edge):
+    owner = GRAPH.types[edge.source if type(edge).__name__ == "One" else edge.target]
+    assert edge.column in owner.listing.table.c
+    assert edge.description
+
+
+@pytest.mark.parametrize("call", [*GRAPH.mutations.values(), *GRAPH.calls.values()], ids=lambda call: call.name)
+def test_every_operation_says_what_it_does(call):
+    assert len(call.description) > 10
+
+
+def test_null_is_possible_wherever_a_root_field_may_fail(schema):
+    for root in (schema.query_type, schema.mutation_type):
+        assert [name for name, field in root.fields.items() if str(field.type).endswith("!")] == []
+
+
+def test_everything_a_reader_meets_is_described(schema):
+    bare = []
+    for name, kind in schema.type_map.items():
+        if name.startswith("__") or not isinstance(
+            kind, GraphQLObjectType | GraphQLInputObjectType | GraphQLInterfaceType
+        ):
+            continue
+        bare += [name] * (not kind.description)
+        bare += [f"{name}.{field}" for field, definition in kind.fields.items() if not definition.description]
+    assert bare == []
+
+
+def test_enum_values_are_the_words_of_rest(schema):
+    stages = schema.type_map["Stage"]
+    assert isinstance(stages, GraphQLEnumType)
+    assert "early_kam" in stages.values
+
+
+def test_serving_never_imports_strawberry(tmp_path):
+    (tmp_path / "schema.graphql").write_text(sdl(), encoding="utf-8")
+    program = (
+        "import sys; from pathlib import Path; import service.graphql.router; from service.graphql.schema import served; "
+        f"served(Path({str(tmp_path / 'schema.graphql')!r})); print('strawberry' in sys.modules)"
+    )
+    out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "False"
