@@ -13,6 +13,7 @@ from service.operations.records import (
     add,
     change,
     differing,
+    find_locked,
     lock,
     merged_refs,
     plain_refs,
@@ -80,7 +81,7 @@ async def upsert_person(ctx: Context, system: str, external_id: str, data: Perso
     async with ctx.transaction(Permission.PERSON_WRITE) as tx:
         await tx.serialize([f"{KIND}/{system}/{external_id}"])
         identifier = await tx.value(references.FIND, kind=KIND, **own)
-        before = None if identifier is None else await PEOPLE.find(tx.reader, identifier, lock=True)
+        before = None if identifier is None else await find_locked(tx, PEOPLE, identifier)
         had = [] if before is None else before.data["refs"]
         wanted = merged_refs(had, own, plain_refs(data.refs))
         if before is None:

@@ -129,11 +129,36 @@ def _lock_account_of(table: sa.Table) -> Statement:
     return Statement(query.with_for_update(of=accounts))
 
 
+async def find_locked(tx: Transaction, listing: Listing, identifier: str) -> Resource | None:
+    """A live record, locked until the end of the transaction, or None.
+
+    A statement that waited for its lock shows the row anew, but what the document takes from other tables (references)
+    as it was before the wait. The version of that time tells, and the record is read again.
+    """
+    table = listing.table
+    before = table.alias("before_the_wait")
+    statement = _statement(
+        ("find_locked", listing.name),
+        lambda: Statement(
+            listing.by_id(lock=True).clause.add_columns(
+                sa.select(before.c.version)
+                .where(before.c.id == sa.bindparam("id", type_=table.c.id.type))
+                .scalar_subquery()
+                .label("seen")
+            )
+        ),
+    )
+    row = await tx.one(statement, id=identifier)
+    if row is not None and row["seen"] != row["version"]:
+        return await listing.find(tx.reader, identifier)
+    return as_resource(row)
+
+
 async def lock(tx: Transaction, listing: Listing, identifier: str, expected: Expected, what: str) -> Resource:
     """A live record, locked until the end of the transaction; raises NotFound, or StaleVersion when it is not as
     expected.
     """
-    resource = await listing.find(tx.reader, identifier, lock=True)
+    resource = await find_locked(tx, listing, identifier)
     if resource is None:
         raise NotFound(what)
     check_version(resource, expected)
