@@ -107,13 +107,7 @@ def write_ahead(connection: sqlite3.Connection) -> None:
 
 
 database_url: str = context.config.attributes.get("database_url") or Settings().database_url
-if context.is_offline_mode():
-    context.configure(
-        dialect_name=plain_postgres_url(database_url).partition(":")[0], literal_binds=True, transactional_ddl=True
-    )
-    with context.begin_transaction():
-        context.run_migrations()
-elif database_url.startswith("sqlite"):
+if database_url.startswith("sqlite"):
     on_sqlite(sqlite_path(database_url))
 else:
     asyncio.run(on_postgresql(database_url))

@@ -10,12 +10,13 @@ import os
 import sys
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from service.cli.console import FAILED, MISUSED, Problem, explain
+from service import __version__
+from service.cli.console import FAILED, MISUSED, Problem, explain, say
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,18 @@ app = typer.Typer(
 )
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        say(f"kam {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def root() -> None:
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
     """A headless key account management service: REST, GraphQL and signed webhooks."""
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from service import __version__
 from service.cli import doctor
 from service.cli.exporting import cell
 from service.cli.main import COMMANDS, load, main
@@ -73,6 +74,10 @@ def test_a_command_that_is_not_there_is_a_mistake_of_the_caller(kam: Kam):
     code, _, told = kam("nope")
     assert code == 2
     assert "nope" in told
+
+
+def test_the_version_is_told(kam: Kam):
+    assert kam("--version") == (0, f"kam {__version__}\n", "")
 
 
 def test_a_wrong_setting_is_named(kam: Kam, monkeypatch: pytest.MonkeyPatch):
