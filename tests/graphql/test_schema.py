@@ -10,7 +10,7 @@ from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLInterfaceTyp
 
 from service.graphql.graph import GRAPH
 from service.graphql.names import camel, snake
-from service.graphql.schema import COMMITTED, sdl
+from service.graphql.schema import COMMITTED, agrees, sdl, served
 
 
 def test_it_is_valid(schema):
@@ -70,6 +70,19 @@ def test_enum_values_are_the_words_of_rest(schema):
     stages = schema.type_map["Stage"]
     assert isinstance(stages, GraphQLEnumType)
     assert "early_kam" in stages.values
+
+
+def test_a_committed_schema_that_is_behind_the_code_is_not_served(tmp_path, caplog):
+    text = sdl()
+    path = tmp_path / "schema.graphql"
+    for old in (
+        text.replace("  stageCranfield: String!", "  cranfield: String!"),
+        text.replace("deletePlan(", "removePlan("),
+        text,
+    ):
+        path.write_text(old, encoding="utf-8")
+        assert agrees(served(path), GRAPH)
+    assert len([record for record in caplog.records if "behind the code" in record.message]) == 2
 
 
 def test_serving_never_imports_strawberry(tmp_path):
