@@ -117,10 +117,10 @@ class Context:
         self.principal.require(permission)
 
     @asynccontextmanager
-    async def reading(self, permission: Permission) -> AsyncIterator[Reader]:
-        """A door for reads."""
+    async def reading(self, permission: Permission, *, fresh: bool = False) -> AsyncIterator[Reader]:
+        """A door for reads; `fresh` ones see everything that is committed, where others may ask a replica."""
         self.principal.require(permission)
-        async with self.services.database.reading() as reader:
+        async with self.services.database.reading(fresh=fresh) as reader:
             yield reader
 
     @asynccontextmanager
@@ -185,10 +185,12 @@ class Transaction:
         if self._ctx.services.database.kind == "postgresql":
             await self.value(_SHARE_NAMES if shared else _LOCK_NAMES, names=sorted(names))
 
-    def emit(self, event: Event) -> None:
-        """Tell of a fact: the event becomes a row of this transaction."""
+    def emit(self, event: Event) -> str:
+        """Tell of a fact: the event becomes a row of this transaction. Returns the event's id."""
         cause = {**self._ctx.cause, "key_id": self._ctx.principal.id, "request_id": self._ctx.request_id}
-        self._events.append(outbox.event_row(event, self.now, cause))
+        row = outbox.event_row(event, self.now, cause)
+        self._events.append(row)
+        return str(row["id"])
 
     def answer(self, resource: Resource, outcome: str | None = None) -> Resource:
         """State what the operation answers; stored with the Idempotency-Key, if there is one."""

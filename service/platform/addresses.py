@@ -136,8 +136,11 @@ class AddressPolicy:
             self.check_address(host, secure=secure)
         else:
             _check_name(host)
-            if host.rstrip(".") in self.own_hosts:
+            name = host.rstrip(".")
+            if name in self.own_hosts:
                 raise Blocked("the URL points back at this service")
+            if name == "localhost" or name.endswith(".localhost"):
+                self.check_address("127.0.0.1", secure=secure)  # RFC 6761: never another host
         return url
 
 

@@ -128,8 +128,10 @@ class Database:
         """Let every connection go."""
         raise NotImplementedError
 
-    def reading(self) -> AbstractAsyncContextManager[Reader]:
-        """A door for reads; may lead to a replica or to SQLite's reader pool."""
+    def reading(self, *, fresh: bool = False) -> AbstractAsyncContextManager[Reader]:
+        """A door for reads; may lead to a replica or to SQLite's reader pool. `fresh` asks for everything that is
+        committed, so never for a replica, which lags.
+        """
         raise NotImplementedError
 
     def transaction(self) -> AbstractAsyncContextManager[Writer]:

@@ -44,12 +44,13 @@ class PostgresDatabase(Database):
             await self._replica.close()
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[Reader]:
-        connection = await self._replica.take()
+    async def reading(self, *, fresh: bool = False) -> AsyncIterator[Reader]:
+        pool = self._primary if fresh else self._replica
+        connection = await pool.take()
         try:
             yield _Session(self, connection)
         finally:
-            self._replica.give(connection)
+            pool.give(connection)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Writer]:

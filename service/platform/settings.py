@@ -58,6 +58,12 @@ class Settings(BaseSettings):
     delivery_concurrency: int = Field(
         default=64, ge=1, le=1000, description="Webhook calls in flight at once, per worker"
     )
+    webhook_timeout_seconds: float = Field(
+        default=20.0,
+        gt=0,
+        le=30,
+        description="The longest a webhook call may take; a delivery whose worker died is sent again after twice that",
+    )
     delivery_poll_seconds: float = Field(
         default=1.0, gt=0, le=60, description="How often the worker looks for work nobody woke it for"
     )

@@ -68,7 +68,7 @@ class SqliteDatabase(Database):
             self._writer = None
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[Reader]:
+    async def reading(self, *, fresh: bool = False) -> AsyncIterator[Reader]:
         connection = await self._readers.get()
         try:
             yield connection
