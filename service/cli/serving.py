@@ -7,15 +7,20 @@ import os
 import signal
 import socket
 import sys
+from functools import partial
 from typing import Annotated
 
 import typer
 import uvicorn
+from rich.console import Console
+from rich.progress import Progress, TaskID
 from uvicorn.supervisors import Multiprocess
 
+from service.cli import demo as year
 from service.cli.console import FAILED, Problem, read_settings, run, say
 from service.cli.session import session
 from service.operations.api_keys import ensure_first_key
+from service.operations.context import Services
 from service.platform.settings import Settings
 
 APPLICATION = "service.app:create_app"
@@ -30,13 +35,16 @@ def serve(
     worker: Annotated[
         bool | None, typer.Option("--worker/--no-worker", help="Deliver webhooks and run jobs in these processes too.")
     ] = None,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Load a portfolio with a year of history, into an empty database.")
+    ] = False,
 ) -> None:
     """Serve REST, GraphQL and the docs."""
     settings = read_settings(worker=worker)
     if worker is not None:  # the application reads its own settings, in this process or in its children
         os.environ["KAM_WORKER"] = str(worker).lower()
     listening = listen(host, port)
-    run(prepare(settings))
+    run(prepare(settings, demo=demo))
     config = uvicorn.Config(
         APPLICATION,
         factory=True,
@@ -77,14 +85,29 @@ class Server(uvicorn.Server):
             say(f"Serving {self.address}; the reference is at {self.address}/docs")
 
 
-async def prepare(settings: Settings) -> None:
-    """What the first start does before anything is served: the tables, and one admin key, told once."""
+async def prepare(settings: Settings, *, demo: bool = False) -> None:
+    """What the first start does before anything is served: the tables, a scoring model, and one admin key, told once."""
     async with session(settings) as services:
+        if demo:
+            await load_demo(services)
         key = await ensure_first_key(services, settings.bootstrap_key)
     if key is not None and settings.bootstrap_key is None:
         say(f"The first admin key, shown this once: {key}")
     elif key is not None:
         say("The first admin key is the value of KAM_BOOTSTRAP_KEY")
+
+
+async def load_demo(services: Services) -> None:
+    """Load the demo's portfolio, with a bar on a terminal; says so when there are accounts already."""
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("Living the demo's year", total=None)
+        advance = partial(_advance, bar, task)
+        loaded = await year.load(services, advance)
+    say(f"Loaded a demo portfolio of {loaded} accounts" if loaded else "There are accounts already: no demo was loaded")
+
+
+def _advance(bar: Progress, task: TaskID, done: int, total: int) -> None:
+    bar.update(task, completed=done, total=total)
 
 
 def listen(host: str, port: int) -> socket.socket:

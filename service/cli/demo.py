@@ -1,0 +1,248 @@
+"""`kam serve --demo`: a portfolio with a year behind it, made through the operations with a set clock, so that every
+rule,
+event and history entry is the real one. Loaded once, into an empty database only.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from service.access.policy import Permission
+from service.access.principal import SYSTEM
+from service.cli.demo_portfolio import ACTIONS, COMPANIES, OBJECTIVES, RIVALS, STAKEHOLDERS, TEAM, Company
+from service.models.accounts import AccountCreate
+from service.models.actions import ActionCreate, ActionPatch
+from service.models.classification import AttractivenessPut, BusinessStrengthPut
+from service.models.objectives import ObjectiveCreate
+from service.models.people import PersonCreate
+from service.models.plans import PlanCreate, PlanTransition
+from service.models.stages import StageTransitionCreate, TargetStagePut
+from service.models.stakeholders import StakeholderCreate
+from service.operations import accounts, actions, classification, objectives, people, plans, stages, stakeholders
+from service.operations.context import Context, Services
+from service.operations.services import make_services
+from service.platform.clock import SetClock
+from service.platform.settings import Settings
+from service.queries.listing import PageRequest
+from service.rules.classification import DEFAULT_MODEL
+from service.rules.strength import DEFAULT_SUCCESS_FACTORS
+
+DAYS = 365
+QUARTERS = (28, 118, 208, 298, 355)
+"""The days on which the portfolio is scored anew."""
+
+
+@dataclass
+class Step:
+    """Something that happens on a day of the year."""
+
+    day: float
+    run: Callable[[], Awaitable[Any]]
+
+
+async def load(services: Services, progress: Callable[[int, int], None] | None = None) -> int:
+    """Make the demo's year in an empty database; returns how many accounts, 0 when there were accounts already."""
+    ctx = Context(services, SYSTEM, cause={"kind": "demo", "origin": None})
+    ctx.require(Permission.ACCOUNT_WRITE)
+    if (await accounts.list_accounts(ctx, PageRequest(limit=1))).items:
+        return 0
+    now = services.clock.now()
+    year = _Year(services.settings, now)
+    year.share(services)
+    await year.run(progress)
+    return len(COMPANIES)
+
+
+class _Year:
+    """The year's steps in the order of their days, each at its own time."""
+
+    def __init__(self, settings: Settings, now: datetime) -> None:
+        self._clock = SetClock(now)
+        self._start = now - timedelta(days=DAYS)
+        self._random = random.Random(2026)  # noqa: S311 - a demo that is the same every time
+        self._steps: list[Step] = []
+        self._ids: dict[str, str] = {}
+        self._services = make_services(settings, self._clock)
+
+    def share(self, services: Services) -> None:
+        """Use the open database of the command."""
+        self._services.database = services.database
+
+    @property
+    def _ctx(self) -> Context:
+        return Context(self._services, SYSTEM, cause={"kind": "demo", "origin": None})
+
+    async def run(self, progress: Callable[[int, int], None] | None) -> None:
+        """Plan the year, then live it."""
+        for number, member in enumerate(TEAM):
+            self._at(0.1 + number / 50, self._add_person(number, member.title, member.function))
+        for company in COMPANIES:
+            self._plan(company)
+        self._steps.sort(key=lambda step: step.day)
+        for number, step in enumerate(self._steps, 1):
+            self._clock.set(self._start + timedelta(days=step.day))
+            await step.run()
+            if progress is not None:
+                progress(number, len(self._steps))
+
+    def _at(self, day: float, run: Callable[[], Awaitable[Any]]) -> None:
+        self._steps.append(Step(day, run))
+
+    def _plan(self, company: Company) -> None:
+        """Everything that happens to one company."""
+        begin = 1 + self._random.random() * 6 + (2 if company.parent else 0)
+        self._at(begin, self._take_in(company))
+        for number in range(2 + self._random.randrange(4)):
+            self._at(begin + 0.5 + number / 10, self._meet(company, number))
+        for quarter, day in enumerate(QUARTERS):
+            share = quarter / (len(QUARTERS) - 1)
+            self._at(day + self._random.random() * 4, self._score(company, share))
+            self._at(day + 5 + self._random.random(), self._compare(company, share))
+        for day, stage in company.path:
+            self._at(day + self._random.random(), self._move(company, stage))
+        if company.target is not None:
+            self._at(40 + self._random.random() * 20, self._aim(company, company.target))
+        if company.attractive[1] >= 6 and company.revenue >= 600_000:
+            self._at(60 + self._random.random() * 30, self._write_plan(company))
+
+    def _add_person(self, number: int, title: str, function: str) -> Callable[[], Awaitable[None]]:
+        async def run() -> None:
+            refs: Any = [{"system": "demo", "external_id": f"person-{number + 1}"}]
+            data = PersonCreate.model_validate({"name": title, "title": title, "function": function, "refs": refs})
+            self._ids[f"person {number}"] = (await people.create_person(self._ctx, data)).id
+
+        return run
+
+    def _take_in(self, company: Company) -> Callable[[], Awaitable[None]]:
+        async def run() -> None:
+            data = AccountCreate.model_validate(
+                {
+                    "name": company.name,
+                    "industry": company.industry,
+                    "country": company.country,
+                    "currency": "EUR",
+                    "revenue": f"{company.revenue}.00",
+                    "owner_id": self._ids[f"person {company.owner}"],
+                    "parent_id": self._ids.get(company.parent or ""),
+                    "scope": company.scope,
+                    "tags": ["demo"],
+                    "refs": [{"system": "demo", "external_id": company.name.lower().replace(" ", "-")}],
+                }
+            )
+            self._ids[company.name] = (await accounts.create_account(self._ctx, data)).id
+
+        return run
+
+    def _meet(self, company: Company, number: int) -> Callable[[], Awaitable[None]]:
+        title, function, roles, influence = STAKEHOLDERS[number % len(STAKEHOLDERS)]
+        stance = self._random.choice((-1, 0, 0, 1, 1, 2))
+
+        async def run() -> None:
+            data = {"name": title, "title": title, "function": function, "roles": list(roles), "influence": influence}
+            shape = StakeholderCreate.model_validate({**data, "stance": stance})
+            await stakeholders.create_stakeholder(self._ctx, self._ids[company.name], shape)
+
+        return run
+
+    def _score(self, company: Company, share: float) -> Callable[[], Awaitable[None]]:
+        level = _between(company.attractive, share)
+        scores = [
+            {"factor": factor.key, "score": self._near(level), "evidence": "Quarterly review"}
+            for factor in DEFAULT_MODEL.factors
+        ]
+
+        async def run() -> None:
+            shape = AttractivenessPut.model_validate({"scores": scores})
+            await classification.put_attractiveness(self._ctx, self._ids[company.name], shape)
+
+        return run
+
+    def _compare(self, company: Company, share: float) -> Callable[[], Awaitable[None]]:
+        ours, rival = _between(company.ours, share), _between(company.rival, share)
+        factors = [
+            {
+                "name": factor.name,
+                "weight": factor.weight,
+                "ours": self._near(ours),
+                "competitors": {name: self._near(rival - 0.6 * place) for place, name in enumerate(RIVALS[:2])},
+            }
+            for factor in DEFAULT_SUCCESS_FACTORS
+        ]
+
+        async def run() -> None:
+            shape = BusinessStrengthPut.model_validate({"factors": factors})
+            await classification.put_business_strength(self._ctx, self._ids[company.name], shape)
+
+        return run
+
+    def _near(self, level: float) -> Decimal:
+        """A score around a level, in tenths."""
+        value = level + self._random.choice((-0.5, -0.2, 0.0, 0.0, 0.2, 0.5))
+        return Decimal(str(round(min(10.0, max(0.0, value)), 1)))
+
+    def _move(self, company: Company, stage: str) -> Callable[[], Awaitable[None]]:
+        reason = {
+            "early_kam": "First orders were delivered",
+            "mid_kam": "We are a preferred supplier and deliver regularly",
+            "partnership_kam": "Several functions on both sides work together",
+            "synergistic_kam": "Ordering and planning systems are linked",
+            "uncoupling_kam": "The customer changes its priorities",
+        }[stage]
+
+        async def run() -> None:
+            shape = StageTransitionCreate.model_validate({"to": stage, "reason": reason})
+            await stages.move_stage(self._ctx, self._ids[company.name], shape)
+
+        return run
+
+    def _aim(self, company: Company, target: str) -> Callable[[], Awaitable[None]]:
+        async def run() -> None:
+            due = (self._start + timedelta(days=DAYS + 300)).date().isoformat()
+            shape = TargetStagePut.model_validate({"target_stage": target, "target_stage_on": due})
+            await stages.put_target_stage(self._ctx, self._ids[company.name], shape)
+
+        return run
+
+    def _write_plan(self, company: Company) -> Callable[[], Awaitable[None]]:
+        until = self._random.choice(("submitted", "approved", "active", "active", "active"))
+
+        async def run() -> None:
+            today = self._clock.now().date()
+            period = {"period_start": today.isoformat(), "period_end": (today + timedelta(days=540)).isoformat()}
+            owner = self._ids[f"person {company.owner}"]
+            shape = PlanCreate.model_validate({"title": f"Plan for {company.name}", "owner_id": owner, **period})
+            plan = await plans.create_plan(self._ctx, self._ids[company.name], shape)
+            for number, objective in enumerate(OBJECTIVES[: 1 + self._random.randrange(3)]):
+                await self._set_objective(plan.id, company, objective, today + timedelta(days=240 + 60 * number))
+            for state in ("submitted", "approved", "active"):
+                await plans.transition_plan(self._ctx, plan.id, PlanTransition.model_validate({"to": state}))
+                if state == until:
+                    break
+
+        return run
+
+    async def _set_objective(self, plan_id: str, company: Company, objective: Any, due: Any) -> None:
+        title, metric, unit, baseline, target = objective
+        if target is None:
+            baseline, target = company.revenue, company.revenue * 1.2
+        values = {"title": title, "metric": metric, "unit": unit, "baseline": baseline, "target": round(target)}
+        shape = ObjectiveCreate.model_validate({**values, "due_on": due.isoformat()})
+        made = await objectives.create_objective(self._ctx, plan_id, shape)
+        for number in range(2):
+            title, result = ACTIONS[self._random.randrange(len(ACTIONS))]
+            owner = self._ids[f"person {company.owner if number == 0 else 5 + self._random.randrange(3)}"]
+            day = (due - timedelta(days=90 - 30 * number)).isoformat()
+            task = {"title": title, "owner_id": owner, "due_on": day, "expected_result": result}
+            action = await actions.create_action(self._ctx, made.id, ActionCreate.model_validate(task))
+            if self._random.random() < 0.4:
+                done = ActionPatch.model_validate({"state": "completed"})
+                await actions.update_action(self._ctx, action.id, done)
+
+
+def _between(ends: tuple[float, float], share: float) -> float:
+    return ends[0] + (ends[1] - ends[0]) * share
