@@ -51,18 +51,23 @@ def new_key() -> str:
 
 @contextmanager
 def serve(
-    database: str | Path, *options: str, key: str | None = None, environment: Mapping[str, str] | None = None
+    database: str | Path,
+    *options: str,
+    key: str | None = None,
+    port: int | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Live]:
     """Run `kam serve` on a PostgreSQL URL, or on SQLite in the folder `database`, until the block ends.
 
     `options` are added to the command, `environment` to its variables (nothing of ours that begins with KAM_ gets in).
+    With the `key` and `port` of an earlier run it comes back as the same service.
     Yields once `/readyz` answers 200. Raises RuntimeError with its log when it doesn't start within 30 seconds, or
     doesn't end within 20 seconds of SIGTERM.
     """
     key = key or new_key()
     with tempfile.TemporaryDirectory(prefix="kam-live-", ignore_cleanup_errors=True) as scratch:
         log = Path(scratch) / "log"
-        port = free_port()
+        port = port or free_port()
         command = [sys.executable, "-m", "service", "serve", "--host", "127.0.0.1", "--port", str(port), *options]
         with log.open("wb") as output:
             process = subprocess.Popen(
