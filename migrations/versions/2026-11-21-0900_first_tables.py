@@ -249,10 +249,12 @@ def upgrade() -> None:
         sa.Column("next_at", columns.Instant(), nullable=False),
         sa.Column("lease_until", columns.Instant(), nullable=True),
         sa.Column("lease_token", columns.Uuid(), nullable=True),
+        sa.Column("behind", sa.Boolean(), nullable=False),
         sa.Column("lane", sa.Text(), nullable=False),
         sa.Column("last_error_class", sa.Text(), nullable=True),
         sa.Column("replay_no", sa.BigInteger(), nullable=False),
         sa.Column("created_at", columns.Instant(), nullable=False),
+        sa.Column("released_at", columns.Instant(), nullable=True),
         sa.Column("finished_at", columns.Instant(), nullable=True),
         sa.CheckConstraint(
             "state IN ('pending', 'leased', 'succeeded', 'dead', 'held', 'superseded', 'canceled')",
@@ -266,12 +268,20 @@ def upgrade() -> None:
     op.create_index(
         "ix_deliveries_due",
         "deliveries",
-        ["next_at", "event_position"],
+        ["endpoint_id", "next_at", "event_position"],
         unique=False,
-        postgresql_where=sa.text("state IN ('pending', 'leased')"),
-        sqlite_where=sa.text("state IN ('pending', 'leased')"),
+        postgresql_where=sa.text("state = 'pending' AND behind IS false"),
+        sqlite_where=sa.text("state = 'pending' AND behind IS 0"),
     )
-    op.create_index("ix_deliveries_endpoint", "deliveries", ["endpoint_id", "id"], unique=False)
+    op.create_index("ix_deliveries_endpoint", "deliveries", ["endpoint_id", "created_at", "id"], unique=False)
+    op.create_index(
+        "ix_deliveries_held",
+        "deliveries",
+        ["endpoint_id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'held'"),
+        sqlite_where=sa.text("state = 'held'"),
+    )
     op.create_index(
         "ix_deliveries_key",
         "deliveries",
@@ -279,6 +289,14 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("state IN ('pending', 'leased')"),
         sqlite_where=sa.text("state IN ('pending', 'leased')"),
+    )
+    op.create_index(
+        "ix_deliveries_lease",
+        "deliveries",
+        ["lease_until"],
+        unique=False,
+        postgresql_where=sa.text("state = 'leased'"),
+        sqlite_where=sa.text("state = 'leased'"),
     )
     op.create_table(
         "attempts",

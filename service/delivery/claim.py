@@ -17,6 +17,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from service.delivery.destinations.base import Delivery
+from service.events.catalogue import WebhookTest
+from service.events.turns import LEASED, PENDING, older_open
 from service.models.events import events
 from service.models.webhooks import attempts, deliveries, webhook_endpoints
 from service.platform.columns import Instant, Uuid
@@ -28,27 +30,15 @@ from service.platform.statements import Statement
 LEASE = timedelta(seconds=40)
 """Twice the longest call: a delivery whose call is not begun in the first half is given back instead."""
 
-TEST_EVENT = "webhook.test"
-
-PENDING: sa.ColumnElement[str] = sa.literal_column("'pending'")
-LEASED: sa.ColumnElement[str] = sa.literal_column("'leased'")
-# literals, not parameters: only so can both databases see that the partial indexes fit
-
 
 def _in_turn(one: sa.FromClause) -> sa.ColumnElement[bool]:
     """Due, and no older delivery of the same endpoint and key is still open."""
-    older = deliveries.alias("older")
-    before = (
-        sa.exists()
-        .where(
-            older.c.endpoint_id == one.c.endpoint_id,
-            older.c.order_key == one.c.order_key,
-            older.c.state.in_([PENDING, LEASED]),
-            sa.tuple_(older.c.event_position, older.c.id) < sa.tuple_(one.c.event_position, one.c.id),
-        )
-        .correlate(one)
+    return sa.and_(
+        one.c.state == PENDING,
+        one.c.behind.is_(sa.false()),
+        one.c.next_at <= sa.bindparam("now", type_=Instant()),
+        ~sa.exists(older_open(one)),
     )
-    return sa.and_(one.c.state == PENDING, one.c.next_at <= sa.bindparam("now", type_=Instant()), ~before)
 
 
 def _open_endpoints() -> sa.ColumnElement[bool]:
@@ -148,7 +138,7 @@ CLAIMED = Statement(
         deliveries.c.event_id,
         deliveries.c.endpoint_id,
         deliveries.c.order_key,
-        deliveries.c.created_at,
+        sa.func.coalesce(deliveries.c.released_at, deliveries.c.created_at, type_=Instant()).label("created_at"),
         events.c.type,
         events.c.body,
         webhook_endpoints.c.url,
@@ -305,7 +295,7 @@ def _delivery(row: dict[str, Any]) -> Delivery:
         id=row["id"],
         attempt_id=new_id(),
         number=row["attempts"],
-        trigger="test" if row["type"] == TEST_EVENT else "manual" if manual else "scheduled",
+        trigger="test" if row["type"] == WebhookTest.type else "manual" if manual else "scheduled",
         event_id=row["event_id"],
         event_type=row["type"],
         endpoint_id=row["endpoint_id"],

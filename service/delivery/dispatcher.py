@@ -170,7 +170,7 @@ class Dispatcher:
         if appetite is None:
             return False
         kind, now = self._database.kind, self._clock.now()
-        async with self._database.reading() as reader:
+        async with self._database.reading(fresh=True) as reader:
             if not await any_due(reader, kind, now, appetite):
                 return False
         async with self._database.transaction() as tx:

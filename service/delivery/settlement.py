@@ -13,20 +13,26 @@ from datetime import datetime
 from random import SystemRandom
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 
-from service.delivery.claim import LEASED, PENDING, Lease
-from service.delivery.destinations.base import Outcome
+from service.delivery.claim import Lease
+from service.delivery.destinations.base import Delivery, Outcome
 from service.delivery.schedule import next_attempt
+from service.events.catalogue import DeliveryExhausted, Event, OperatorEvent, WebhookEndpointDisabled, catalogue
+from service.events.outbox import append, event_row
+from service.events.turns import HOLD, LEASED, PENDING, first_behind, locked
 from service.models.webhooks import attempts, deliveries, webhook_endpoints
 from service.platform.clock import instant_text
 from service.platform.columns import Instant, Json, Uuid
 from service.platform.database import Writer
 from service.platform.dialects import one_of
 from service.platform.statements import Statement
+from service.queries.webhooks import DELIVERIES, WEBHOOK_ENDPOINTS
 
 GONE = "The receiver answered 410 Gone"
 LONGEST_BODY = 16_384
+_CATALOGUE = catalogue()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,8 @@ def judge(
 
 _RESULTS: dict[str, sa.types.TypeEngine[Any]] = {
     "id": Uuid(),
+    "endpoint_id": Uuid(),
+    "order_key": sa.Text(),
     "token": Uuid(),
     "state": sa.Text(),
     "next_at": Instant(),
@@ -110,7 +118,16 @@ def _settling(result: sa.FromClause) -> Statement:
             deliveries.c.lease_token == result.c.token,
             deliveries.c.state == LEASED,
         )
+        .returning(deliveries.c.id)
     )
+
+
+def _letting_next_go(result: sa.FromClause) -> Statement:
+    following = first_behind(result.c.endpoint_id, result.c.order_key, of=result).label("id")
+    ended = result.c.state.in_([sa.literal_column("'succeeded'"), sa.literal_column("'dead'")])
+    heads = sa.select(following).select_from(result).where(ended).cte("heads")
+    mine = locked(sa.select(heads.c.id))
+    return Statement(sa.update(deliveries).values(behind=False).where(deliveries.c.id.in_(sa.select(mine.c.id))))
 
 
 def _closing(result: sa.FromClause) -> Statement:
@@ -129,6 +146,7 @@ def _closing(result: sa.FromClause) -> Statement:
 
 
 SETTLE = {"postgresql": _settling(_rows_on_postgresql()), "sqlite": _settling(_rows_on_sqlite())}
+LET_NEXT_GO = {"postgresql": _letting_next_go(_rows_on_postgresql()), "sqlite": _letting_next_go(_rows_on_sqlite())}
 CLOSE = {"postgresql": _closing(_rows_on_postgresql()), "sqlite": _closing(_rows_on_sqlite())}
 
 TURN_OFF = Statement(
@@ -140,33 +158,59 @@ TURN_OFF = Statement(
         updated_at=sa.bindparam("now", type_=Instant()),
     )
     .where(one_of(webhook_endpoints.c.id, "ids"), webhook_endpoints.c.enabled.is_(sa.true()))
-)
-
-HOLD = Statement(
-    sa.update(deliveries)
-    .values(state="held")
-    .where(one_of(deliveries.c.endpoint_id, "ids"), deliveries.c.state == PENDING)
+    .returning(webhook_endpoints.c.id)
 )
 
 
 async def settle(writer: Writer, kind: str, settlements: Sequence[Settlement], now: datetime) -> int:
     """Write a batch of results; how many deliveries were still leased to us. Turns off the endpoints that answered
-    410.
+    410, lets the next of each key go, and tells of endpoints turned off and deliveries given up.
     """
     results = [_row(settlement, now) for settlement in settlements]
-    touched = await writer.execute(SETTLE[kind], results=results)
+    gone = sorted({settled.lease.delivery.endpoint_id for settled in settlements if settled.outcome.gone})
+    # first the endpoints, then their deliveries: in the order in which a change of an endpoint locks
+    turned_off = await writer.column(TURN_OFF, ids=gone, now=now) if gone else []
+    touched = set(await writer.column(SETTLE[kind], results=results))
     await writer.execute(CLOSE[kind], results=results, now=now)
-    gone = list({settled.lease.delivery.endpoint_id for settled in settlements if settled.outcome.gone})
+    if any(settled.final for settled in settlements):
+        await writer.execute(LET_NEXT_GO[kind], results=results)
     if gone:
-        await writer.execute(TURN_OFF, ids=gone, now=now)
-        await writer.execute(HOLD, ids=gone)
-    return touched
+        await writer.execute(HOLD, endpoints=gone)
+    given_up = [
+        settled.lease.delivery.id
+        for settled in settlements
+        if settled.state == "dead" and settled.lease.delivery.id in touched and _is_told(settled.lease.delivery)
+    ]
+    await _tell(writer, turned_off, given_up, now)
+    return len(touched)
+
+
+def _is_told(delivery: Delivery) -> bool:
+    """Whether an event tells that this delivery was given up: not when it carried such an event itself."""
+    return not issubclass(_CATALOGUE.get(delivery.event_type, Event), OperatorEvent)
+
+
+async def _tell(writer: Writer, turned_off: Sequence[str], given_up: Sequence[str], now: datetime) -> None:
+    """Append the operator events of a settlement; `cause.origin` is the endpoint, which does not get them itself."""
+    rows = []
+    if turned_off:
+        for row in await writer.all(WEBHOOK_ENDPOINTS.by_ids(), ids=list(turned_off)):
+            event: Event = WebhookEndpointDisabled.of(orjson.loads(row["document"]))
+            rows.append(event_row(event, now, {"kind": "delivery", "origin": event.subject_id}))
+    if given_up:
+        for row in await writer.all(DELIVERIES.by_ids(), ids=list(given_up)):
+            document = orjson.loads(row["document"])
+            event = DeliveryExhausted(document["id"], 1, {"delivery": document})
+            rows.append(event_row(event, now, {"kind": "delivery", "origin": document["endpoint_id"]}))
+    await append(writer, rows)
 
 
 def _row(settlement: Settlement, now: datetime) -> dict[str, Any]:
     outcome, delivery = settlement.outcome, settlement.lease.delivery
     return {
         "id": delivery.id,
+        "endpoint_id": delivery.endpoint_id,
+        "order_key": delivery.order_key,
         "token": settlement.lease.token,
         "state": settlement.state,
         "next_at": instant_text(settlement.next_at) if settlement.next_at else None,

@@ -281,19 +281,25 @@ class ActionCompleted(RecordEvent):
     type = "action.completed"
 
 
-class WebhookEndpointDisabled(RecordEvent):
+class OperatorEvent(RecordEvent):
+    """An event about the service's own deliveries. When its delivery is given up, no event tells of that: there would
+    be no end to it.
+    """
+
+
+class WebhookEndpointDisabled(OperatorEvent):
     """The service turned a webhook endpoint off; its deliveries are held."""
 
     type = "webhook_endpoint.disabled"
 
 
-class DeliveryExhausted(RecordEvent):
+class DeliveryExhausted(OperatorEvent):
     """A delivery was given up after its last attempt."""
 
     type = "delivery.exhausted"
 
 
-class WebhookTest(RecordEvent):
+class WebhookTest(OperatorEvent):
     """A test event, sent to one endpoint only."""
 
     type = "webhook.test"
@@ -309,6 +315,11 @@ def catalogue() -> dict[str, type[Event]]:
             found[kind.type] = kind
         waiting.extend(kind.__subclasses__())
     return found
+
+
+def known_types(pattern: str) -> list[str]:
+    """The event types that a pattern takes, in the catalogue's order."""
+    return [name for name in catalogue() if matches([pattern], name)]
 
 
 def matches(patterns: list[str], event_type: str) -> bool:

@@ -1,18 +1,21 @@
 """Gives committed events their place in the feed and their deliveries, one sequencer at a time, off the write path.
 
 Writers never wait for each other here. Whoever runs it (worker or feed) takes the sequencer's lock, numbers the
-committed rows that have no position in
-the order of `seq` (which per account is the order of the changes, because `seq` is taken under the account's lock),
-and inserts one delivery per
-subscribed endpoint. A crash leaves the rows without position: the next run takes them. Nothing is lost, nothing
-numbered twice.
+committed rows that have no position in the order of `seq` (which per account is the order of the changes, because
+`seq` is taken under the account's lock), and inserts one delivery per subscribed endpoint. A crash leaves the rows
+without position: the next run takes them. Nothing is lost, nothing numbered twice.
+
+An endpoint gets the events that are numbered while it exists. Whoever creates one runs the sequencer first, so these
+are the events that were committed after its creation began: no clock decides, so neither a slow transaction nor
+clocks that differ can lose one.
 """
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
-from service.events.catalogue import matches
+from service.events.catalogue import WebhookTest, matches
+from service.events.turns import MARK_BEHIND
 from service.models.events import events
 from service.models.webhooks import deliveries, webhook_endpoints
 from service.platform.clock import Clock
@@ -49,7 +52,7 @@ def _number() -> Statement:
             events.c.type,
             events.c.account_id,
             events.c.subject_id,
-            events.c.occurred_at,
+            events.c.cause,
         )
     )
 
@@ -60,8 +63,10 @@ _ENDPOINTS = Statement(
         webhook_endpoints.c.id,
         webhook_endpoints.c.event_types,
         webhook_endpoints.c.enabled,
-        webhook_endpoints.c.created_at,
-    ).where(webhook_endpoints.c.deleted_at.is_(None))
+    )
+    .where(webhook_endpoints.c.deleted_at.is_(None))
+    .order_by(webhook_endpoints.c.id)
+    .with_for_update(read=True)  # none is turned on or off meanwhile: what is held then would not be let go
 )
 _COLUMNS = ("id", "event_id", "event_position", "endpoint_id", "order_key", "state", "next_at", "created_at")
 _DELIVER = Statement(
@@ -69,6 +74,7 @@ _DELIVER = Statement(
         {
             **{name: sa.bindparam(name, type_=deliveries.c[name].type) for name in _COLUMNS},
             "attempts": 0,
+            "behind": False,
             "lane": "first",
             "replay_no": 0,
         }
@@ -76,15 +82,30 @@ _DELIVER = Statement(
 )
 
 
+class _NothingWaits(Exception):
+    """Rolls an empty run back: a commit would wake the sequencer again, without end."""
+
+
 async def sequence(database: Database, clock: Clock) -> int:
-    """Number waiting events and fan them out until none waits; returns how many. Costs one read when nothing waits."""
+    """Number waiting events and fan them out until none waits; returns how many. Costs one read when nothing waits.
+
+    When it returns, every event that was committed before it was called has its place, whoever gave it.
+    """
     done = 0
     while True:
-        async with database.reading() as reader:
+        async with database.reading(fresh=True) as reader:
             if not await reader.value(_WAITING):
                 return done
-        async with database.transaction() as writer:
-            done += await _run(writer, database.kind, clock)
+        try:
+            async with database.transaction() as writer:
+                numbered = await _run(writer, database.kind, clock)
+                if not numbered:
+                    raise _NothingWaits
+        except _NothingWaits:  # another one was faster
+            return done
+        done += numbered
+        if numbered < BATCH:
+            return done
 
 
 async def _run(writer: Writer, kind: str, clock: Clock) -> int:
@@ -95,21 +116,22 @@ async def _run(writer: Writer, kind: str, clock: Clock) -> int:
         rows = _fan_out(numbered, await writer.all(_ENDPOINTS), clock)
         if rows:
             await writer.many(_DELIVER, rows)
+            await writer.execute(MARK_BEHIND[kind], ids=[row["id"] for row in rows])
     return len(numbered)
 
 
 def _fan_out(numbered: list[Row], endpoints: list[Row], clock: Clock) -> list[Row]:
-    """One delivery per event and subscribed endpoint that existed when the event happened; a test event goes to its
-    own endpoint only.
+    """One delivery per event and subscribed endpoint; a test event goes to its own endpoint only, and what an
+    endpoint itself gave rise to (`cause.origin`: it was turned off, a delivery to it was given up) not to that one.
     """
     now = clock.now()
     out: list[Row] = []
     for event in numbered:
         for endpoint in endpoints:
-            if event["type"] == "webhook.test":
+            if event["type"] == WebhookTest.type:
                 if event["subject_id"] != endpoint["id"]:
                     continue
-            elif endpoint["created_at"] > event["occurred_at"] or not matches(endpoint["event_types"], event["type"]):
+            elif event["cause"].get("origin") == endpoint["id"] or not matches(endpoint["event_types"], event["type"]):
                 continue
             out.append(
                 {

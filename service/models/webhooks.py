@@ -78,7 +78,12 @@ DELIVERY_STATES = ("pending", "leased", "succeeded", "dead", "held", "superseded
 
 
 class Delivery(SQLModel, table=True):
-    """One event on its way to one endpoint."""
+    """One event on its way to one endpoint.
+
+    `behind` says that an older open delivery of the same endpoint and key goes first, so that a claim need not look
+    at it: true only while there is such a one, whose end makes the next one false again; false is always safe.
+    `released_at` is when it last came out of being held: its lifetime counts from there.
+    """
 
     __tablename__ = "deliveries"
     __table_args__ = (
@@ -88,10 +93,23 @@ class Delivery(SQLModel, table=True):
         ),
         sa.Index(
             "ix_deliveries_due",
+            "endpoint_id",
             "next_at",
             "event_position",
-            postgresql_where=sa.text("state IN ('pending', 'leased')"),
-            sqlite_where=sa.text("state IN ('pending', 'leased')"),
+            postgresql_where=sa.text("state = 'pending' AND behind IS false"),
+            sqlite_where=sa.text("state = 'pending' AND behind IS 0"),
+        ),
+        sa.Index(
+            "ix_deliveries_lease",
+            "lease_until",
+            postgresql_where=sa.text("state = 'leased'"),
+            sqlite_where=sa.text("state = 'leased'"),
+        ),
+        sa.Index(
+            "ix_deliveries_held",
+            "endpoint_id",
+            postgresql_where=sa.text("state = 'held'"),
+            sqlite_where=sa.text("state = 'held'"),
         ),
         sa.Index(
             "ix_deliveries_key",
@@ -101,7 +119,7 @@ class Delivery(SQLModel, table=True):
             postgresql_where=sa.text("state IN ('pending', 'leased')"),
             sqlite_where=sa.text("state IN ('pending', 'leased')"),
         ),
-        sa.Index("ix_deliveries_endpoint", "endpoint_id", "id"),
+        sa.Index("ix_deliveries_endpoint", "endpoint_id", "created_at", "id"),
     )
 
     id: str = Field(primary_key=True, sa_type=Uuid)
@@ -114,10 +132,12 @@ class Delivery(SQLModel, table=True):
     next_at: datetime = Field(sa_type=Instant)
     lease_until: datetime | None = Field(default=None, sa_type=Instant)
     lease_token: str | None = Field(default=None, sa_type=Uuid)
+    behind: bool = Field(default=False, sa_type=sa.Boolean)
     lane: str = Field(default="first", sa_type=sa.Text)
     last_error_class: str | None = Field(default=None, sa_type=sa.Text)
     replay_no: int = Field(default=0, sa_type=sa.BigInteger)
     created_at: datetime = Field(sa_type=Instant)
+    released_at: datetime | None = Field(default=None, sa_type=Instant)
     finished_at: datetime | None = Field(default=None, sa_type=Instant)
 
 

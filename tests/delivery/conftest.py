@@ -87,6 +87,7 @@ class Store:
                 **{
                     "id": made[-1], "event_id": event_id, "event_position": self.position, "endpoint_id": endpoint,
                     "order_key": key, "state": "pending", "attempts": 0, "next_at": now, "lane": "first",
+                    "behind": False,
                     "replay_no": 0, "created_at": now, **more,
                 },
             )  # fmt: skip

@@ -30,6 +30,7 @@ class Delivery:
     body: bytes
     """The event as stored: these bytes are signed and sent, never serialised again."""
     created_at: datetime
+    """When it came up, or was last released after being held: its lifetime counts from here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,165 @@
+"""Whose turn it is: statements that keep deliveries of one endpoint and key in a line, and take endpoints out of it.
+
+Only the first open delivery of an endpoint and key may be sent. Finding it would mean to look at every delivery of a
+long backlog again and again, so those that stand behind another are marked when they are made (`behind`), and the end
+of one lets the next go. The mark only saves looking: a claim still checks the order, and a delivery whose mark is
+missing is passed over there. A mark without an older open delivery would be a delivery forgotten; so the older one is
+locked while the mark is written (its end must wait for it), and the sweep looks for such marks all the same.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from service.models.webhooks import deliveries, webhook_endpoints
+from service.platform.columns import Instant, Uuid
+from service.platform.dialects import one_of
+from service.platform.statements import Statement
+
+PENDING: sa.ColumnElement[str] = sa.literal_column("'pending'")
+LEASED: sa.ColumnElement[str] = sa.literal_column("'leased'")
+HELD: sa.ColumnElement[str] = sa.literal_column("'held'")
+OPEN = [PENDING, LEASED]
+# literals, not parameters: only so can both databases see that the partial indexes fit
+
+
+def older_open(one: sa.FromClause, states: list[sa.ColumnElement[str]] | None = None) -> sa.Select[Any]:
+    """The open deliveries that go before one of the same endpoint and key; `states` narrows them."""
+    older = deliveries.alias("older")
+    query = sa.select(older.c.id).where(
+        older.c.endpoint_id == one.c.endpoint_id,
+        older.c.order_key == one.c.order_key,
+        older.c.state.in_(OPEN),
+        sa.tuple_(older.c.event_position, older.c.id) < sa.tuple_(one.c.event_position, one.c.id),
+    )
+    return (query if states is None else query.where(older.c.state.in_(states))).correlate(one)
+
+
+def first_behind(endpoint_id: Any, order_key: Any, of: sa.FromClause) -> sa.ScalarSelect[str]:
+    """The id of the next delivery of an endpoint and key that waits for its turn."""
+    following = deliveries.alias("following")
+    query = sa.select(following.c.id).where(
+        following.c.endpoint_id == endpoint_id,
+        following.c.order_key == order_key,
+        following.c.state.in_(OPEN),
+        following.c.state == PENDING,
+        following.c.behind.is_(sa.true()),
+    )
+    query = query.order_by(following.c.event_position, following.c.id).limit(sa.literal_column("1"))
+    return query.correlate(of).scalar_subquery()
+
+
+def locked(ids: sa.Select[Any]) -> sa.CTE:
+    """Those deliveries, locked in the order of their ids: whoever changes several waits in the same order."""
+    query = sa.select(deliveries.c.id).where(deliveries.c.id.in_(ids)).order_by(deliveries.c.id)
+    return query.with_for_update().cte("locked")
+
+
+def _mark_on_postgresql() -> Statement:
+    one = deliveries.alias("one")
+    older = older_open(one)
+    table = older.get_final_froms()[0]
+    nearest = older.order_by(table.c.event_position.desc(), table.c.id.desc()).limit(sa.literal_column("1"))
+    nearest = nearest.with_for_update(read=True, skip_locked=True, of=table)
+    found = (
+        sa.select(one.c.id)
+        .select_from(one.join(nearest.lateral("nearest"), sa.true()))
+        .where(one_of(one.c.id, "ids"), one.c.state == PENDING)
+        .cte("found")
+    )
+    return Statement(sa.update(deliveries).values(behind=True).where(deliveries.c.id.in_(sa.select(found.c.id))))
+
+
+def _mark_on_sqlite() -> Statement:
+    one = deliveries.alias("one")
+    found = sa.select(one.c.id).where(one_of(one.c.id, "ids"), one.c.state == PENDING, sa.exists(older_open(one)))
+    return Statement(sa.update(deliveries).values(behind=True).where(deliveries.c.id.in_(found)))
+
+
+MARK_BEHIND = {"postgresql": _mark_on_postgresql(), "sqlite": _mark_on_sqlite()}
+"""Marks those of the new deliveries `ids` that stand behind another."""
+
+_endpoint = deliveries.c.endpoint_id == sa.bindparam("endpoint_id", type_=Uuid())
+
+HOLD = Statement(
+    sa.update(deliveries)
+    .values(state=HELD)
+    .where(
+        deliveries.c.id.in_(
+            sa.select(
+                locked(
+                    sa.select(deliveries.c.id).where(
+                        one_of(deliveries.c.endpoint_id, "endpoints"),
+                        deliveries.c.state.in_(OPEN),
+                        deliveries.c.state == PENDING,
+                    )
+                ).c.id
+            )
+        )
+    )
+)
+"""Holds what is pending for `endpoints`, which the transaction has locked."""
+
+RELEASE = Statement(
+    sa.update(deliveries)
+    .values(
+        state=PENDING,
+        behind=True,
+        next_at=sa.bindparam("now", type_=Instant()),
+        released_at=sa.bindparam("now", type_=Instant()),
+    )
+    .where(_endpoint, deliveries.c.state == HELD)
+)
+"""Makes what is held for an endpoint pending, all behind; LET_FIRST_GO follows."""
+
+
+def _let_first_go() -> Statement:
+    one = deliveries.alias("one")
+    first = sa.select(one.c.id).where(
+        one.c.endpoint_id == sa.bindparam("endpoint_id", type_=Uuid()),
+        one.c.state.in_(OPEN),
+        one.c.state == PENDING,
+        one.c.behind.is_(sa.true()),
+        ~sa.exists(older_open(one, [PENDING])),
+    )
+    return Statement(sa.update(deliveries).values(behind=False).where(deliveries.c.id.in_(first)))
+
+
+LET_FIRST_GO = _let_first_go()
+"""Takes the mark from the first pending delivery of every key of an endpoint."""
+
+
+def _stuck() -> Statement:
+    one = deliveries.alias("one")
+    query = sa.select(one.c.id).where(
+        one.c.state.in_(OPEN), one.c.state == PENDING, one.c.behind.is_(sa.true()), ~sa.exists(older_open(one))
+    )
+    return Statement(query.limit(sa.literal_column("1000")))
+
+
+STUCK = _stuck()
+"""Deliveries that are marked although none stands before them: there are none, and the sweep looks."""
+
+UNSTICK = Statement(sa.update(deliveries).values(behind=False).where(one_of(deliveries.c.id, "ids")))
+
+CANCEL = Statement(
+    sa.update(deliveries)
+    .values(state="canceled", finished_at=sa.bindparam("now", type_=Instant()))
+    .where(_endpoint, deliveries.c.state.in_([PENDING, HELD]))
+)
+"""Gives up what waits for an endpoint that is deleted."""
+
+CANCEL_ORPHANS = Statement(
+    sa.update(deliveries)
+    .values(state="canceled", finished_at=sa.bindparam("now", type_=Instant()))
+    .where(
+        deliveries.c.endpoint_id.in_(
+            sa.select(webhook_endpoints.c.id).where(webhook_endpoints.c.deleted_at.is_not(None))
+        ),
+        deliveries.c.state.in_(OPEN),
+        deliveries.c.state == PENDING,
+    )
+)
+"""Gives up what became pending again after its endpoint was deleted, because it was just being sent."""
