@@ -16,8 +16,10 @@ from service.operations.records import (
     change,
     check_systems,
     differing,
+    find_locked,
     insert,
     plain_refs,
+    require_person,
     require_reference,
     set_refs,
 )
@@ -27,7 +29,6 @@ from service.platform.ids import new_id
 from service.platform.statements import Statement
 from service.queries import refs as references
 from service.queries.accounts import ACCOUNTS
-from service.queries.people import PEOPLE
 from service.rules.stages import FIRST_STAGE
 
 KIND = "account"
@@ -113,7 +114,7 @@ async def revise(
 
 async def check_links(tx: Transaction, identifier: str | None, values: Mapping[str, Any], pointer: str) -> None:
     """The people and accounts that members name must exist, and an account can't be above itself."""
-    await require_reference(tx, PEOPLE, values.get("owner_id"), f"{pointer}/owner_id", "person")
+    await require_person(tx, values.get("owner_id"), f"{pointer}/owner_id")
     parent = values.get("parent_id")
     if parent is not None:
         await require_reference(tx, ACCOUNTS, parent, f"{pointer}/parent_id", "account")
@@ -125,7 +126,7 @@ async def upsert(ctx: Context, tx: Transaction, system: str, external_id: str, d
     """One upsert; writers of the same reference wait for each other, so that it is created once."""
     await tx.serialize([f"{KIND}/{system}/{external_id}"])
     identifier = await tx.value(references.FIND, kind=KIND, system=system, external_id=external_id)
-    before = None if identifier is None else await ACCOUNTS.find(tx.reader, identifier, lock=True)
+    before = None if identifier is None else await find_locked(tx, ACCOUNTS, identifier)
     return await apply_upsert(ctx, tx, before, {"system": system, "external_id": external_id}, data)
 
 
