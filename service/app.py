@@ -23,7 +23,7 @@ from service.platform.database import opened
 from service.platform.settings import Settings
 from service.platform.statements import Statement
 from service.platform.telemetry import AccessLog, Metrics, configure_logging
-from service.rest import accounts, api_keys
+from service.rest import accounts, actions, api_keys, objectives, people, plans, stakeholders
 from service.rest.contract import Webhook, contract_part, openapi
 from service.rest.docs import docs_part, graphiql_page
 from service.rest.edge import Edge
@@ -35,6 +35,11 @@ _PING = Statement(sa.select(sa.literal_column("1").label("one")))
 TITLE = "Key account management"
 PARTS = (
     accounts.part,
+    stakeholders.part,
+    people.part,
+    plans.part,
+    objectives.part,
+    actions.part,
     api_keys.part,
 )
 TAGS = {
