@@ -8,12 +8,10 @@ import signal
 import socket
 import sys
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import uvicorn
-from rich.console import Console
-from rich.progress import Progress, TaskID
 from uvicorn.supervisors import Multiprocess
 
 from service.cli import demo as year
@@ -86,7 +84,7 @@ class Server(uvicorn.Server):
 
 
 async def prepare(settings: Settings, *, demo: bool = False) -> None:
-    """What the first start does before anything is served: the tables, a scoring model, and one admin key, told once."""
+    """What the first start does before anything is served: tables, a scoring model, and one admin key, told once."""
     async with session(settings) as services:
         if demo:
             await load_demo(services)
@@ -99,6 +97,9 @@ async def prepare(settings: Settings, *, demo: bool = False) -> None:
 
 async def load_demo(services: Services) -> None:
     """Load the demo's portfolio, with a bar on a terminal; says so when there are accounts already."""
+    from rich.console import Console  # noqa: PLC0415 - some megabytes that a start without the demo does not need
+    from rich.progress import Progress  # noqa: PLC0415
+
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("Living the demo's year", total=None)
         advance = partial(_advance, bar, task)
@@ -106,7 +107,7 @@ async def load_demo(services: Services) -> None:
     say(f"Loaded a demo portfolio of {loaded} accounts" if loaded else "There are accounts already: no demo was loaded")
 
 
-def _advance(bar: Progress, task: TaskID, done: int, total: int) -> None:
+def _advance(bar: Any, task: Any, done: int, total: int) -> None:
     bar.update(task, completed=done, total=total)
 
 

@@ -1,4 +1,4 @@
-"""A command's way to the operations: settings in, a migrated and open database out."""
+"""A command's way to the operations: settings in, an open database out, ready for use."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from service.cli.console import note, shown_database
 from service.operations.context import Services
+from service.operations.scoring_models import ensure_default_model
 from service.operations.services import make_services
 from service.platform.database import opened
 from service.platform.migrate import ensure_migrated
@@ -15,9 +16,12 @@ from service.platform.settings import Settings
 
 @asynccontextmanager
 async def session(settings: Settings) -> AsyncIterator[Services]:
-    """The services over the settings' database, migrated if it was not, for the length of a block."""
+    """The services over the settings' database, migrated and with an active scoring model, for the length of a
+    block.
+    """
     services = make_services(settings)
     if await ensure_migrated(settings.database_url):
         note(f"migrated {shown_database(settings)}")
     async with opened(services.database):
+        await ensure_default_model(services)
         yield services
