@@ -28,7 +28,9 @@ from service.platform.statements import Statement
 
 SECRET = {"bootstrap_key", "secret_key"}
 CLOCK_SECONDS = 5.0  # more than this between two machines makes keys expire and deliveries wait at the wrong time
-BEHIND = timedelta(minutes=2)  # a delivery that was due longer ago than this has no worker looking for it
+BEHIND = timedelta(
+    minutes=2
+)  # what was due longer ago than this has no worker looking for it (one behind another of its account is not due)
 
 _NOW = Statement(sa.select(sa.func.clock_timestamp(type_=Instant()).label("now")))
 _SEALED = Statement(
@@ -42,7 +44,7 @@ _WAITING = Statement(sa.select(sa.func.min(events.c.occurred_at, type_=Instant()
 ))  # fmt: skip
 _DUE = Statement(
     sa.select(sa.func.min(deliveries.c.next_at, type_=Instant()).label("since")).where(
-        sa.text("state IN ('pending', 'leased')")
+        deliveries.c.state == sa.literal_column("'pending'"), deliveries.c.behind.is_(sa.false())
     )
 )
 Found = tuple[bool, str, str]
