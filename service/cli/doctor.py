@@ -28,9 +28,7 @@ from service.platform.statements import Statement
 
 SECRET = {"bootstrap_key", "secret_key"}
 CLOCK_SECONDS = 5.0  # more than this between two machines makes keys expire and deliveries wait at the wrong time
-BEHIND = timedelta(
-    minutes=2
-)  # what was due longer ago than this has no worker looking for it (one behind another of its account is not due)
+BEHIND = timedelta(minutes=2)  # what has been due for longer has no worker looking for it
 
 _NOW = Statement(sa.select(sa.func.clock_timestamp(type_=Instant()).label("now")))
 _SEALED = Statement(
