@@ -143,8 +143,10 @@ class _Known:
         found = await tx.all(references.FIND_MANY, kind=KIND, external_ids=sorted({pair[1] for pair in pairs}))
         owners = {(row["system"], row["external_id"]): row["entity_id"] for row in found}
         owners = {pair: owner for pair, owner in owners.items() if pair in pairs}
-        locked = await tx.all(ACCOUNTS.by_ids(lock=True), ids=sorted(set(owners.values())))
-        return cls(owners, {row["id"]: Resource(row["version"], row["document"].encode()) for row in locked})
+        ids = sorted(set(owners.values()))
+        await tx.all(ACCOUNTS.by_ids(lock=True), ids=ids)
+        rows = await tx.all(ACCOUNTS.by_ids(), ids=ids)  # what waited for a lock shows references of before the wait
+        return cls(owners, {row["id"]: Resource(row["version"], row["document"].encode()) for row in rows})
 
     async def upsert(self, ctx: Context, tx: Transaction, row: BatchRow, place: str) -> Resource:
         """Upsert one row; what it takes or creates is known to the rows after it."""

@@ -42,9 +42,9 @@ def _mark_children(table: sa.Table, *, delete: bool) -> Statement:
     mark = sa.bindparam("mark", type_=Instant())
     statement = sa.update(table).where(table.c.account_id == sa.bindparam("account_id", type_=Uuid()))
     statement = statement.where(table.c.deleted_at.is_(None) if delete else table.c.deleted_at == mark)
-    return Statement(
-        statement.values(deleted_at=mark if delete else None, version=table.c.version + sa.literal_column("1"))
-    )
+    now = sa.bindparam("now", type_=Instant())
+    version = table.c.version + sa.literal_column("1")
+    return Statement(statement.values(deleted_at=mark if delete else None, version=version, updated_at=now))
 
 
 _DELETE_CHILDREN = tuple(_mark_children(table, delete=True) for table in _CHILD_TABLES)
@@ -123,7 +123,7 @@ async def delete_account(ctx: Context, identifier: str, expected: Expected = Non
         before = await lock(tx, ACCOUNTS, identifier, expected, KIND)
         people = await tx.column(_STAKEHOLDER_IDS, account_id=identifier)
         for statement in _DELETE_CHILDREN:
-            await tx.execute(statement, account_id=identifier, mark=tx.now)
+            await tx.execute(statement, account_id=identifier, mark=tx.now, now=tx.now)
         await set_refs_live(tx, [identifier, *people], False)
         after = await change(tx, ACCOUNTS, identifier, {"deleted_at": tx.now})
         tx.emit(AccountDeleted.of(after.data, previous=before.data))
@@ -140,11 +140,12 @@ async def restore_account(ctx: Context, identifier: str, expected: Expected = No
         if before is None:
             raise NotFound(KIND)
         check_version(before, expected)
+        before = await ACCOUNTS.find(tx.reader, identifier, gone=True) or before  # as it is now that it is locked
         mark = await tx.value(_DELETED_AT, id=identifier)
         if mark is None:
             return tx.answer(before, "unchanged")
         for statement in _RESTORE_CHILDREN:
-            await tx.execute(statement, account_id=identifier, mark=mark)
+            await tx.execute(statement, account_id=identifier, mark=mark, now=tx.now)
         people = await tx.column(_STAKEHOLDER_IDS, account_id=identifier)
         await set_refs_live(tx, [identifier, *people], True)
         after = await change(tx, ACCOUNTS, identifier, {"deleted_at": None})

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from service.access import api_keys as form
 from service.access.policy import Permission, beyond, known_scope
 from service.models.api_keys import ApiKeyCreate
-from service.operations.context import Context, Services, operation, refuse, system_context
+from service.operations.context import Context, Services, Transaction, operation, refuse, system_context
 from service.operations.records import change, insert, lock, require
 from service.platform.database import Page, Resource
 from service.platform.errors import Forbidden
@@ -38,25 +38,29 @@ async def create_api_key(ctx: Context, data: ApiKeyCreate, value: str | None = N
     have.
     """
     async with ctx.transaction(Permission.API_KEY_WRITE) as tx:
-        for index, scope in enumerate(data.scopes):
-            if not known_scope(scope):
-                raise refuse(f"/scopes/{index}", "unknown_scope", "There is no such scope")
-        if data.expires_at is not None and data.expires_at <= tx.now:
-            raise refuse("/expires_at", "in_the_past", "A key must expire in the future")
-        more = beyond(data.scopes, ctx.principal.permissions)
-        if more:
-            raise Forbidden(more[0], "A key can't create a key with more than it has")
-        key = value or form.new_key()
-        stored = {
-            "name": data.name,
-            "scopes": list(data.scopes),
-            "expires_at": data.expires_at,
-            "prefix": key[: form.SHOWN],
-            "hash": form.key_hash(key),
-            "created_by": ctx.principal.id,
-        }
-        made = await insert(tx, API_KEYS, stored)
-        return tx.answer(Resource(made.version, orjson.dumps({**made.data, "key": key}), "created", secret=True))
+        return tx.answer(await _make(ctx, tx, data, value))
+
+
+async def _make(ctx: Context, tx: Transaction, data: ApiKeyCreate, value: str | None) -> Resource:
+    for index, scope in enumerate(data.scopes):
+        if not known_scope(scope):
+            raise refuse(f"/scopes/{index}", "unknown_scope", "There is no such scope")
+    if data.expires_at is not None and data.expires_at <= tx.now:
+        raise refuse("/expires_at", "in_the_past", "A key must expire in the future")
+    more = beyond(data.scopes, ctx.principal.permissions)
+    if more:
+        raise Forbidden(more[0], "A key can't create a key with more than it has")
+    key = value or form.new_key()
+    stored = {
+        "name": data.name,
+        "scopes": list(data.scopes),
+        "expires_at": data.expires_at,
+        "prefix": key[: form.SHOWN],
+        "hash": form.key_hash(key),
+        "created_by": ctx.principal.id,
+    }
+    made = await insert(tx, API_KEYS, stored)
+    return Resource(made.version, orjson.dumps({**made.data, "key": key}), "created", secret=True)
 
 
 @operation
@@ -88,5 +92,9 @@ async def ensure_first_key(services: Services, value: str | None = None) -> str 
     async with ctx.reading(Permission.API_KEY_READ) as reader:
         if await reader.value(_ANY) is not None:
             return None
-    made = await create_api_key(ctx, ApiKeyCreate(name="First admin key", scopes=["*"]), value)
+    async with ctx.transaction(Permission.API_KEY_WRITE) as tx:
+        await tx.serialize(["first API key"])  # several processes may start on one empty database
+        if await tx.value(_ANY) is not None:
+            return None
+        made = await _make(ctx, tx, ApiKeyCreate(name="First admin key", scopes=["*"]), value)
     return str(made.data["key"])

@@ -17,7 +17,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 class Settings(BaseSettings):
     """Settings from the environment (prefix `KAM_`) or a `.env` file in the working folder."""
 
-    model_config = SettingsConfigDict(env_prefix="KAM_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="KAM_", env_file=".env", env_ignore_empty=True, extra="ignore")
 
     database_url: str = Field(
         default="sqlite:///./kam.db", description="sqlite:///path or postgresql://user:password@host/name"
