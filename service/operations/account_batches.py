@@ -145,8 +145,8 @@ class _Known:
         owners = {pair: owner for pair, owner in owners.items() if pair in pairs}
         ids = sorted(set(owners.values()))
         await tx.all(ACCOUNTS.by_ids(lock=True), ids=ids)
-        rows = await tx.all(ACCOUNTS.by_ids(), ids=ids)  # what waited for a lock shows references of before the wait
-        return cls(owners, {row["id"]: Resource(row["version"], row["document"].encode()) for row in rows})
+        read = await tx.all(ACCOUNTS.by_ids(), ids=ids)  # what waited for a lock shows references of before the wait
+        return cls(owners, {row["id"]: Resource(row["version"], row["document"].encode()) for row in read})
 
     async def upsert(self, ctx: Context, tx: Transaction, row: BatchRow, place: str) -> Resource:
         """Upsert one row; what it takes or creates is known to the rows after it."""
