@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import sqlalchemy as sa
+from pydantic import Field as Member
+from pydantic import StringConstraints
 from sqlmodel import Field, SQLModel
 
 from service.platform.columns import Instant, Json, Uuid
+from service.platform.types import BigCount, Id, InstantText, Shape, Slug, Text, Version
 
 
 class Event(SQLModel, table=True):
@@ -52,3 +55,28 @@ class Event(SQLModel, table=True):
 events: sa.Table = Event.__table__  # type: ignore[attr-defined]
 sa.Index("ix_events_account", events.c.account_id, events.c.position)
 sa.Index("ix_events_type", events.c.type, events.c.position)
+
+
+class EventRead(Shape):
+    """An event as webhooks send it, with its place in the feed."""
+
+    id: Id = Member(description="UUIDv7 of the event; the same in the feed and in the header webhook-id")
+    type: Slug = Member(description="What happened, for example account.stage_changed")
+    timestamp: InstantText = Member(description="When it happened, RFC 3339 in UTC")
+    data: dict[str, Any] = Member(
+        description="What it is about: the account (id, name, version, refs), previous, current, changed, and what "
+        "explains the change"
+    )
+    cause: dict[str, Any] = Member(description="Who or what brought it about: kind, origin, key_id, request_id")
+    position: BigCount = Member(description="Its place in the feed: 1, 2, 3 ... without a gap")
+    cursor: Annotated[str, StringConstraints(max_length=1000, pattern=r"^[A-Za-z0-9_-]+$")] = Member(
+        description="Pass as `after` to get what comes after this event"
+    )
+
+
+class EventTypeRead(Shape):
+    """A type of event."""
+
+    type: Slug = Member(description="Its name, for subscriptions and for the feed's `types`")
+    version: Version = Member(description="Version of what its data holds")
+    description: Text = Member(description="When it is sent")

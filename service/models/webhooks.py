@@ -74,6 +74,13 @@ class WebhookEndpointCreated(WebhookEndpointRead):
     )
 
 
+class WebhookTestSent(Shape):
+    """A test event on its way."""
+
+    event_id: Id = Member(description="The event; the receiver finds the id in the header webhook-id")
+    endpoint_id: Id = Member(description="The endpoint")
+
+
 DELIVERY_STATES = ("pending", "leased", "succeeded", "dead", "held", "superseded", "canceled")
 
 

@@ -1,0 +1,69 @@
+"""Events: the feed in commit order, single events, and the catalogue of their types.
+
+A feed by commit order has to number events after their commit. Reading does it first (a read more when there is nothing
+to number), so that a writer finds its own events at once, whether or not a worker runs. All of it asks the primary
+database: a replica that lags would hide the positions just given.
+"""
+
+from __future__ import annotations
+
+from service.access.policy import Permission
+from service.events.catalogue import catalogue, known_types
+from service.events.sequencer import sequence
+from service.models.events import EventTypeRead
+from service.operations.context import Context
+from service.platform.database import Page, Resource
+from service.platform.errors import Invalid, NotFound
+from service.queries import events as queries
+
+KIND = "event"
+
+
+async def list_events(
+    ctx: Context,
+    *,
+    after: str | None = None,
+    types: list[str] | None = None,
+    account_id: str | None = None,
+    limit: int = 50,
+) -> Page:
+    """The next events after a cursor, oldest first; raises CursorInvalid, or Invalid for a type that does not exist.
+
+    `types` are patterns (`account.*`, `*`). The page always has a `next_cursor`; without more it stands at the end of
+    the feed, and asking with it later gives what has come since.
+    """
+    ctx.require(Permission.EVENT_READ)
+    wanted = None if types is None else _wanted(types)
+    await sequence(ctx.services.database, ctx.services.clock)
+    async with ctx.reading(Permission.EVENT_READ, fresh=True) as reader:
+        return await queries.feed(reader, ctx.cursors, after=after, types=wanted, account_id=account_id, limit=limit)
+
+
+async def get_event(ctx: Context, identifier: str) -> Resource:
+    """One event by id, as the feed shows it; raises NotFound."""
+    ctx.require(Permission.EVENT_READ)
+    await sequence(ctx.services.database, ctx.services.clock)
+    async with ctx.reading(Permission.EVENT_READ, fresh=True) as reader:
+        event = await queries.find(reader, ctx.cursors, identifier)
+    if event is None:
+        raise NotFound(KIND)
+    return event
+
+
+async def list_event_types(ctx: Context) -> list[EventTypeRead]:
+    """Every type of event, with the version of its data and when it is sent."""
+    ctx.require(Permission.EVENT_READ)
+    return [
+        EventTypeRead(type=name, version=kind.version, description=(kind.__doc__ or "").strip())
+        for name, kind in catalogue().items()
+    ]
+
+
+def _wanted(patterns: list[str]) -> list[str] | None:
+    """The types that patterns take; None for all of them, those of former versions too."""
+    for pattern in patterns:
+        if not known_types(pattern):
+            raise Invalid.parameter("types", "unknown_event_type", "No event type is like this; see /v1/event-types")
+    if "*" in patterns:
+        return None
+    return sorted({name for pattern in patterns for name in known_types(pattern)})

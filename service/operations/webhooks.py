@@ -1,0 +1,256 @@
+"""Webhook endpoints: where events are sent, their secrets, what was sent, and sending again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+import sqlalchemy as sa
+from cryptography.exceptions import InvalidTag
+
+from service.access.policy import Permission
+from service.events.catalogue import WebhookTest, known_types
+from service.events.sequencer import sequence
+from service.events.turns import CANCEL, HOLD, LET_FIRST_GO, RELEASE
+from service.models.webhooks import WebhookEndpointCreate, deliveries, webhook_endpoints
+from service.operations.context import Context, Transaction, operation, refuse
+from service.operations.records import Expected, change, differing, insert, lock, require, require_live, violated
+from service.platform import standard_webhooks
+from service.platform.addresses import AddressPolicy, Blocked
+from service.platform.columns import Instant, Uuid
+from service.platform.database import ConstraintViolated, Page, Resource
+from service.platform.errors import Conflict, NotFound
+from service.platform.ids import new_id
+from service.platform.secrets import Secrets
+from service.platform.settings import Settings
+from service.platform.statements import Statement
+from service.platform.types import Shape
+from service.queries.listing import PageRequest
+from service.queries.webhooks import ATTEMPTS, DELIVERIES, WEBHOOK_ENDPOINTS
+
+KIND = "webhook endpoint"
+DELIVERY = "webhook delivery"
+LIVE_SECRETS = 2
+"""How many secrets of an endpoint are in use at once: every delivery is signed with each of them."""
+
+_SECRETS = Statement(
+    sa.select(webhook_endpoints.c.secret_encrypted).where(webhook_endpoints.c.id == sa.bindparam("id", type_=Uuid()))
+)
+_TO_REPEAT = Statement(
+    sa.select(
+        deliveries.c.event_id,
+        deliveries.c.event_position,
+        deliveries.c.endpoint_id,
+        deliveries.c.order_key,
+        deliveries.c.state,
+        webhook_endpoints.c.enabled,
+        webhook_endpoints.c.deleted_at,
+    )
+    .select_from(deliveries.join(webhook_endpoints, webhook_endpoints.c.id == deliveries.c.endpoint_id))
+    .where(deliveries.c.id == sa.bindparam("id", type_=Uuid()))
+    .with_for_update(of=deliveries)
+)
+_REPEATS = Statement(
+    sa.select(sa.func.max(deliveries.c.replay_no)).where(
+        deliveries.c.event_id == sa.bindparam("event_id", type_=Uuid()),
+        deliveries.c.endpoint_id == sa.bindparam("endpoint_id", type_=Uuid()),
+    )
+)
+_COPIED = ("event_id", "event_position", "endpoint_id", "order_key")
+_REPEAT = Statement(
+    sa.insert(deliveries).values(
+        {
+            **{name: sa.bindparam(name, type_=deliveries.c[name].type) for name in ("id", *_COPIED, "replay_no")},
+            "state": "pending",
+            "attempts": 0,
+            "behind": False,
+            "lane": "first",
+            "next_at": sa.bindparam("now", type_=Instant()),
+            "created_at": sa.bindparam("now", type_=Instant()),
+        }
+    )
+)
+_NOW = Statement(
+    sa.update(deliveries)
+    .values(next_at=sa.bindparam("now", type_=Instant()))
+    .where(deliveries.c.id == sa.bindparam("id", type_=Uuid()))
+)
+
+
+def address_policy(settings: Settings) -> AddressPolicy:
+    """Which URLs webhooks may call, by the settings: not our own public one."""
+    own = {urlsplit(settings.public_url).hostname or ""} - {""} if settings.public_url else set()
+    return AddressPolicy.of(settings.webhook_allowed_networks, own)
+
+
+async def list_webhook_endpoints(ctx: Context, request: PageRequest) -> Page:
+    """A page of endpoints, without their secrets."""
+    async with ctx.reading(Permission.WEBHOOK_READ) as reader:
+        return await WEBHOOK_ENDPOINTS.page(reader, request, ctx.cursors)
+
+
+async def get_webhook_endpoint(ctx: Context, identifier: str) -> Resource:
+    """One endpoint by id, without its secret; raises NotFound."""
+    async with ctx.reading(Permission.WEBHOOK_READ) as reader:
+        return await require(reader, WEBHOOK_ENDPOINTS, identifier, KIND)
+
+
+@operation
+async def create_webhook_endpoint(ctx: Context, data: WebhookEndpointCreate) -> Resource:
+    """Have events sent to a URL, from now on; its secret is in this answer and nowhere else. Raises Invalid for a URL
+    that may not be called and for event types that do not exist.
+    """
+    ctx.require(Permission.WEBHOOK_WRITE)
+    await sequence(ctx.services.database, ctx.services.clock)  # what happened before is not sent
+    async with ctx.transaction(Permission.WEBHOOK_WRITE) as tx:
+        values = {name: getattr(data, name) for name in WebhookEndpointCreate.model_fields}
+        _check(ctx.services.settings, values)
+        secret = standard_webhooks.new_secret()
+        sealed = ctx.services.secrets.seal(standard_webhooks.pack([secret]))
+        stored = {**values, "disabled_reason": None, "secret_encrypted": sealed, "created_by": ctx.principal.id}
+        return tx.answer(_shown_once(await insert(tx, WEBHOOK_ENDPOINTS, stored), secret), "created")
+
+
+@operation
+async def update_webhook_endpoint(ctx: Context, identifier: str, patch: Shape, expected: Expected = None) -> Resource:
+    """Change what was sent; raises NotFound, StaleVersion, Invalid. Turned off, its deliveries are held; turned on
+    again, they go out in their order.
+    """
+    async with ctx.transaction(Permission.WEBHOOK_WRITE) as tx:
+        before = await lock(tx, WEBHOOK_ENDPOINTS, identifier, expected, KIND)
+        values = patch.given()
+        _check(ctx.services.settings, values)
+        changes = differing(before.data, values)
+        if not changes:
+            return tx.answer(before, "unchanged")
+        if "enabled" in changes:
+            changes["disabled_reason"] = None
+        after = await change(tx, WEBHOOK_ENDPOINTS, identifier, changes)
+        if "enabled" in changes:
+            await _turn(tx, identifier, on=changes["enabled"])
+        return tx.answer(after)
+
+
+async def _turn(tx: Transaction, identifier: str, *, on: bool) -> None:
+    if on:
+        await tx.execute(RELEASE, endpoint_id=identifier, now=tx.now)
+        await tx.execute(LET_FIRST_GO, endpoint_id=identifier)
+    else:
+        await tx.execute(HOLD, endpoints=[identifier])
+
+
+@operation
+async def delete_webhook_endpoint(ctx: Context, identifier: str, expected: Expected = None) -> Resource:
+    """Send nothing more there: what waits is canceled, what was sent can still be read. Raises NotFound,
+    StaleVersion.
+    """
+    async with ctx.transaction(Permission.WEBHOOK_WRITE) as tx:
+        await lock(tx, WEBHOOK_ENDPOINTS, identifier, expected, KIND)
+        after = await change(tx, WEBHOOK_ENDPOINTS, identifier, {"deleted_at": tx.now})
+        await tx.execute(CANCEL, endpoint_id=identifier, now=tx.now)
+        return tx.answer(after, "deleted")
+
+
+@operation
+async def rotate_webhook_secret(ctx: Context, identifier: str, expected: Expected = None) -> Resource:
+    """Make a new secret, which is in this answer and nowhere else; raises NotFound, StaleVersion.
+
+    Deliveries are signed with the new one and the one before, so a receiver may change over at any time. The one
+    before is dropped by the next rotation: to be rid of a secret that leaked, rotate twice.
+    """
+    async with ctx.transaction(Permission.WEBHOOK_WRITE) as tx:
+        await lock(tx, WEBHOOK_ENDPOINTS, identifier, expected, KIND)
+        known = _opened(ctx.services.secrets, await tx.value(_SECRETS, id=identifier))
+        secret = standard_webhooks.new_secret()
+        live = [secret, *known][:LIVE_SECRETS]
+        sealed = ctx.services.secrets.seal(standard_webhooks.pack(live))
+        after = await change(tx, WEBHOOK_ENDPOINTS, identifier, {"secret_encrypted": sealed})
+        return tx.answer(_shown_once(after, secret), "rotated")
+
+
+@operation
+async def send_webhook_test(ctx: Context, identifier: str) -> Resource:
+    """Send a test event to one endpoint, by the way of all events; raises NotFound, or Conflict when the endpoint is
+    turned off.
+    """
+    async with ctx.transaction(Permission.WEBHOOK_WRITE) as tx:
+        endpoint = await require(tx.reader, WEBHOOK_ENDPOINTS, identifier, KIND)
+        if not endpoint.data["enabled"]:
+            raise Conflict("This endpoint is turned off: nothing is sent to it")
+        event_id = tx.emit(WebhookTest(identifier, endpoint.version, {"webhook_endpoint": endpoint.data}))
+        return tx.answer(Resource(1, orjson.dumps({"event_id": event_id, "endpoint_id": identifier})), "accepted")
+
+
+async def list_deliveries(ctx: Context, identifier: str, request: PageRequest) -> Page:
+    """The deliveries of an endpoint, newest first; raises NotFound."""
+    async with ctx.reading(Permission.WEBHOOK_READ) as reader:
+        await require_live(reader, WEBHOOK_ENDPOINTS, identifier, KIND)
+        return await DELIVERIES.page(reader, request, ctx.cursors, where={"endpoint_id": identifier})
+
+
+async def get_delivery(ctx: Context, identifier: str) -> Resource:
+    """One delivery by id; raises NotFound."""
+    async with ctx.reading(Permission.WEBHOOK_READ) as reader:
+        return await require(reader, DELIVERIES, identifier, DELIVERY)
+
+
+async def list_attempts(ctx: Context, identifier: str, request: PageRequest) -> Page:
+    """The attempts of a delivery, in order; raises NotFound."""
+    async with ctx.reading(Permission.WEBHOOK_READ) as reader:
+        await require(reader, DELIVERIES, identifier, DELIVERY)
+        return await ATTEMPTS.page(reader, request, ctx.cursors, where={"delivery_id": identifier})
+
+
+@operation
+async def retry_delivery(ctx: Context, identifier: str) -> Resource:
+    """Send an event to its endpoint again, as a new delivery with the same event id; one that waits for its next
+    attempt is tried now instead. Raises NotFound, or Conflict while it is being sent or held.
+    """
+    async with ctx.transaction(Permission.WEBHOOK_WRITE) as tx:
+        row = await tx.one(_TO_REPEAT, id=identifier)
+        if row is None:
+            raise NotFound(DELIVERY)
+        if row["deleted_at"] is not None or not row["enabled"]:
+            raise Conflict("The endpoint is deleted or turned off: nothing is sent to it")
+        if row["state"] in ("leased", "held"):
+            raise Conflict("This delivery is being sent, or held")
+        again = identifier
+        if row["state"] == "pending":
+            await tx.execute(_NOW, id=identifier, now=tx.now)
+        else:
+            again = new_id()
+            repeats = await tx.value(_REPEATS, event_id=row["event_id"], endpoint_id=row["endpoint_id"])
+            copied = {name: row[name] for name in _COPIED}
+            try:
+                await tx.execute(_REPEAT, **copied, id=again, replay_no=repeats + 1, now=tx.now)
+            except ConstraintViolated as error:  # another retry of the same event was faster
+                raise violated(error) from None
+        return tx.answer(await require(tx.reader, DELIVERIES, again, DELIVERY), "accepted")
+
+
+def _check(settings: Settings, values: Mapping[str, Any]) -> None:
+    """Raise Invalid for a URL that may not be called, and for patterns that no event type is like."""
+    if "url" in values:
+        try:
+            address_policy(settings).check_url(values["url"])
+        except Blocked as blocked:
+            raise refuse("/url", "url_not_allowed", str(blocked)) from None
+    for index, pattern in enumerate(values.get("event_types", ())):
+        if not known_types(pattern):
+            raise refuse(f"/event_types/{index}", "unknown_event_type", "No event type is like this")
+
+
+def _shown_once(endpoint: Resource, secret: str) -> Resource:
+    return Resource(endpoint.version, orjson.dumps({**endpoint.data, "secret": secret}), secret=True)
+
+
+def _opened(secrets: Secrets, sealed: str) -> list[str]:
+    """An endpoint's live secrets, newest first; none when they were sealed with another key than the present one, for
+    a rotation is the way out of that.
+    """
+    try:
+        return secrets.open(sealed).decode().split()
+    except InvalidTag:
+        return []

@@ -1,0 +1,74 @@
+"""The feed of events, single events and the catalogue of their types over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Query
+from pydantic import Field, StringConstraints
+
+from service.models.events import EventRead, EventTypeRead
+from service.operations import events
+from service.platform.errors import CursorInvalid, NotFound
+from service.platform.types import Id, Shape
+from service.rest.answers import Answer, found, plain
+from service.rest.dependencies import Caller, Cursor, PageQuery
+from service.rest.router import Part, PathId
+
+part = Part("events")
+
+_PATTERN = r"(?:\*|[a-z_]+(?:\.[a-z_]+)*(?:\.\*)?)"
+Patterns = Annotated[str, StringConstraints(max_length=2000, pattern=f"^{_PATTERN}(?:,{_PATTERN})*$")]
+
+
+class EventListQuery(PageQuery):
+    """Query of the feed."""
+
+    types: Patterns | None = Field(
+        default=None,
+        description="Event types, comma-separated; `plan.*` for all of a kind",
+        examples=["account.quadrant_changed,plan.*"],
+    )
+    account_id: Id | None = Field(default=None, description="Only events of this account")
+
+
+class EventPage(Shape):
+    """One page of the feed."""
+
+    items: Annotated[list[EventRead], Field(max_length=200)] = Field(description="Events, oldest first")
+    next_cursor: Cursor = Field(description="Pass as `after` to go on, now or later; also there at the end of the feed")
+    has_more: bool = Field(description="Whether there are more already; false when the end is reached")
+
+
+class EventTypeList(Shape):
+    """All event types."""
+
+    items: Annotated[list[EventTypeRead], Field(max_length=500)] = Field(description="In the catalogue's order")
+
+
+@part.get("/events", response_model=EventPage, summary="Read the feed of events", errors=[CursorInvalid])
+async def list_events(ctx: Caller, query: Annotated[EventListQuery, Query()]) -> Answer:
+    """Gives events in the order in which they were committed, without a gap: whoever goes on with `next_cursor` misses
+    none and sees none twice. Events of one account come in the order of its versions. A cursor is good for any filter
+    and for as long as the service lives. With `has_more` false the end is reached; ask again later with `next_cursor`.
+    """
+    shown = await events.list_events(
+        ctx,
+        after=query.after,
+        types=None if query.types is None else query.types.split(","),
+        account_id=query.account_id,
+        limit=query.limit,
+    )
+    return Answer(shown.body, next_cursor=shown.next_cursor if shown.has_more else None)
+
+
+@part.get("/events/{id}", response_model=EventRead, summary="Read an event", errors=[NotFound])
+async def read_event(ctx: Caller, id: PathId) -> Answer:
+    """Reads one event as the feed shows it; it never changes."""
+    return found(await events.get_event(ctx, id))
+
+
+@part.get("/event-types", response_model=EventTypeList, summary="List event types")
+async def list_event_types(ctx: Caller) -> Answer:
+    """Lists what can happen: every type with its version and when it is sent."""
+    return plain(EventTypeList(items=await events.list_event_types(ctx)))
