@@ -23,7 +23,7 @@ from service.platform.database import opened
 from service.platform.settings import Settings
 from service.platform.statements import Statement
 from service.platform.telemetry import AccessLog, Metrics, configure_logging
-from service.rest import accounts, actions, api_keys, objectives, people, plans, stakeholders
+from service.rest import accounts, actions, api_keys, events, objectives, people, plans, stakeholders, webhooks
 from service.rest.contract import Webhook, contract_part, openapi
 from service.rest.docs import docs_part, graphiql_page
 from service.rest.edge import Edge
@@ -40,6 +40,8 @@ PARTS = (
     plans.part,
     objectives.part,
     actions.part,
+    events.part,
+    webhooks.part,
     api_keys.part,
 )
 TAGS = {
