@@ -23,14 +23,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.live import serve
-from tests.real_input.api import Api, Record, Refused
+from tests.real_input.api import PAGE, Api, Record, Refused
 from tests.real_input.matrix import draw
 from tests.real_input.programme import SYSTEM, Brought, bring_in
 from tests.real_input.receiver import Receiver, listening
 from tests.real_input.source import DEFAULT_FOLDER, Company, DataMissing, read_company
 
 SUBSCRIBED = ("account.quadrant_changed", "account.stage_changed")
-OPEN_STATES = ("pending", "leased")
+OPEN_STATES = "pending,leased"
 LOOPBACK = {"KAM_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8"}
 DELIVERY_SECONDS = 60.0
 
@@ -90,15 +90,15 @@ async def feed(api: Api, after: str | None = None) -> list[Record]:
     return [event async for event in api.listed("/events", **({} if after is None else {"after": after}))]
 
 
-async def feed_end(api: Api) -> str | None:
-    """The cursor of the last event; None while there is none."""
-    last = None
-    async for event in api.listed("/events"):
-        last = event["cursor"]
-    return last
+async def feed_end(api: Api) -> str:
+    """The cursor to go on from when everything before is to be left out."""
+    page = await api.get("/events", limit=PAGE)
+    while page["has_more"]:
+        page = await api.get("/events", limit=PAGE, after=page["next_cursor"])
+    return str(page["next_cursor"])
 
 
-async def delivered(api: Api, subscription: Subscription, after: str | None) -> list[Record]:
+async def delivered(api: Api, subscription: Subscription, after: str) -> list[Record]:
     """Wait until every subscribed event after the cursor has arrived and no delivery is open; returns all events after
     the cursor. Raises TimeoutError when that takes longer than DELIVERY_SECONDS.
     """
@@ -112,9 +112,9 @@ async def delivered(api: Api, subscription: Subscription, after: str | None) -> 
 
 
 async def open_deliveries(api: Api, endpoint: str) -> int:
-    """How many deliveries to the endpoint have not ended."""
-    path = f"/webhook-endpoints/{endpoint}/deliveries"
-    return sum([delivery["state"] in OPEN_STATES async for delivery in api.listed(path)])
+    """How many deliveries to the endpoint have not ended, up to a page of them."""
+    page = await api.get(f"/webhook-endpoints/{endpoint}/deliveries", state=OPEN_STATES, limit=PAGE)
+    return len(page["items"])
 
 
 def reference(account: Record) -> str | None:
