@@ -18,12 +18,27 @@ from service.access.principal import Principal
 from service.events.catalogue import catalogue as event_catalogue
 from service.graphql.router import GraphQLApp
 from service.operations.context import Context, Services
+from service.operations.scoring_models import ensure_default_model
 from service.operations.services import make_services
 from service.platform.database import opened
 from service.platform.settings import Settings
 from service.platform.statements import Statement
 from service.platform.telemetry import AccessLog, Metrics, configure_logging
-from service.rest import accounts, actions, api_keys, events, objectives, people, plans, stakeholders, webhooks
+from service.rest import (
+    accounts,
+    actions,
+    api_keys,
+    classification,
+    events,
+    objectives,
+    people,
+    plans,
+    portfolio,
+    scoring_models,
+    stages,
+    stakeholders,
+    webhooks,
+)
 from service.rest.contract import Webhook, contract_part, openapi
 from service.rest.docs import docs_part, graphiql_page
 from service.rest.edge import Edge
@@ -35,6 +50,10 @@ _PING = Statement(sa.select(sa.literal_column("1").label("one")))
 TITLE = "Key account management"
 PARTS = (
     accounts.part,
+    scoring_models.part,
+    classification.part,
+    stages.part,
+    portfolio.part,
     stakeholders.part,
     people.part,
     plans.part,
@@ -76,6 +95,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(opened(services.database))
+            await ensure_default_model(services)
             if settings.worker:
                 await stack.enter_async_context(Worker(services, metrics).running())
             preparing = asyncio.create_task(graph.prepare())

@@ -12,7 +12,7 @@ from sqlmodel import Field, SQLModel
 
 from service.models.shapes import check_in
 from service.platform.columns import Day, Instant, Uuid
-from service.platform.types import DayText, Flag, Id, InstantText, LongText, Shape, Text
+from service.platform.types import Count, DayText, Flag, Id, InstantText, LongText, Shape, Text, Version
 from service.rules.vocabulary import Stage
 
 StageName = Annotated[str, StringConstraints(max_length=30)]
@@ -80,3 +80,62 @@ class StageEntryRead(Shape):
     effective_on: DayText = Member(description="Since when it holds")
     recorded_at: InstantText = Member(description="When it was recorded")
     recorded_by: Text | None = Member(description="The key that recorded it")
+
+
+class StageTermsRead(Shape):
+    """One stage of the catalogue."""
+
+    stage: Stage = Member(description="The stage")
+    ordinal: Count = Member(description="1 to 5 up the ladder; 0 is uncoupling")
+    name: StageName = Member(description="Its name (Millman & Wilson)")
+    cranfield_name: StageName = Member(description="Its Cranfield name")
+    definition: Text = Member(description="How to know it")
+    state_of_business: Text = Member(description="The state of business")
+    contacts: Text = Member(description="What the contacts are like")
+    aim: Text = Member(description="What the key account manager aims at")
+    customer_side: Text = Member(description="What the customer does")
+
+
+class StageCatalogue(Shape):
+    """The six relationship stages, from the first to uncoupling."""
+
+    items: Annotated[list[StageTermsRead], Member(max_length=6)] = Member(description="The stages")
+
+
+class MovementRead(Shape):
+    """A movement that is open from the present stage."""
+
+    to: Stage = Member(description="The stage to move to")
+    name: StageName = Member(description="Its name (Millman & Wilson)")
+    cranfield_name: StageName = Member(description="Its Cranfield name")
+    reason: Text = Member(description="Why it is open")
+    skip: Flag = Member(description="Whether it is open only with skip: true")
+
+
+class StageAdvice(Shape):
+    """What the method normally aims at, where the target differs."""
+
+    code: Annotated[str, StringConstraints(max_length=100)] = Member(description="For programs")
+    message: Text = Member(description="For people")
+
+
+class AccountStageRead(Shape):
+    """Where an account stands on the ladder, where it shall get to, and which movements are open."""
+
+    account_id: Id = Member(description="The account")
+    version: Version = Member(description="The account's version; the ETag is made of it")
+    stage: Stage = Member(description="The present stage")
+    name: StageName = Member(description="Its name (Millman & Wilson)")
+    cranfield_name: StageName = Member(description="Its Cranfield name")
+    ordinal: Count = Member(description="1 to 5 up the ladder; 0 is uncoupling")
+    previous: Stage | None = Member(description="The stage before; null for the first")
+    reason: Text | None = Member(description="Why the account moved here")
+    evidence: LongText | None = Member(description="What shows it")
+    effective_on: DayText | None = Member(description="Since when it holds")
+    target_stage: Stage | None = Member(description="The stage aimed at; may equal the present one")
+    target_stage_on: DayText | None = Member(description="By when")
+    target_reason: Text | None = Member(description="Why this target")
+    allowed: Annotated[list[MovementRead], Member(max_length=6)] = Member(description="The movements open from here")
+    advice: Annotated[list[StageAdvice], Member(max_length=5)] = Member(
+        description="Where the target is unusual for the quadrant; advice, never a refusal"
+    )

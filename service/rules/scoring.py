@@ -262,7 +262,8 @@ def attractiveness(model: ScoringModel, scores: Mapping[str, Decimal]) -> Attrac
     """
     present = [f for f in model.factors if f.key in scores and is_score(scores[f.key])]
     absent = [f for f in model.factors if f not in present]
-    missing = tuple(f.key for f in absent if f.required or not present)
+    needed = any(f.required for f in model.factors)
+    missing = tuple(f.key for f in absent if f.required or not (present or needed))
     weight_used = sum((Fraction(f.weight) for f in present), Fraction(0))
     divisor = weight_used or Fraction(1)
     contributions = tuple(

@@ -1,0 +1,97 @@
+"""The portfolio side by side: the matrix of the four boxes and of Fiocca's nine cells."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field as Member
+from pydantic import StringConstraints
+
+from service.platform.types import BigCount, Count, Currency, Id, Limit, Money, Name, Shape
+from service.rules.fiocca import FioccaVerb
+from service.rules.vocabulary import Quadrant
+
+Level = Annotated[str, StringConstraints(max_length=20)]
+Shown = Annotated[float, Member(ge=0)]
+
+
+class MatrixView(StrEnum):
+    """Which matrix: the four boxes (how much to invest), or Fiocca's nine cells (how effort should move)."""
+
+    FOUR_BOX = "four_box"
+    FIOCCA = "fiocca"
+
+
+class MatrixQuery(Shape):
+    """Which matrix, and how many accounts of each box."""
+
+    view: MatrixView = Member(default=MatrixView.FOUR_BOX, description="four_box or fiocca")
+    limit: Limit = Member(default=200, description="Accounts listed per box, the largest by revenue first; 1 to 200")
+
+
+class MatrixAccount(Shape):
+    """An account in a box."""
+
+    id: Id = Member(description="The account")
+    name: Name = Member(description="Its name")
+    quadrant: Quadrant | None = Member(description="Its quadrant")
+    attractiveness: Shown | None = Member(description="Its attractiveness, 0 to 10")
+    business_strength: Shown | None = Member(description="Our total on its success factors, 0 to 10")
+    relative_strength: Shown | None = Member(description="Our total divided by the best competitor's")
+    revenue: Money | None = Member(description="Our revenue with the account over the last twelve months")
+    currency: Currency | None = Member(description="The currency of the revenue")
+
+
+class MatrixBox(Shape):
+    """One box of the matrix with its accounts."""
+
+    box: Level = Member(description="A quadrant, or attractiveness_position of a Fiocca cell, such as high_strong")
+    name: Name = Member(description="The box's name for people")
+    attractiveness: Level = Member(description="Its place on the vertical axis: high, medium or low")
+    strength: Level = Member(
+        description="Its place on the horizontal axis: high or low; strong, average or weak in Fiocca's cells"
+    )
+    investment_strategy: Name | None = Member(description="How much to invest; four boxes only")
+    verbs: Annotated[list[FioccaVerb], Member(max_length=2)] = Member(description="How to move effort; Fiocca only")
+    count: BigCount = Member(description="How many accounts stand here")
+    accounts: Annotated[list[MatrixAccount], Member(max_length=200)] = Member(
+        description="The largest of them by revenue"
+    )
+
+
+class MatrixCuts(Shape):
+    """The lines between the boxes."""
+
+    attractiveness: Shown = Member(description="High attractiveness from here on")
+    relative_strength: Shown = Member(description="High strength from this ratio on")
+
+
+class MatrixLimits(Shape):
+    """The limits between Fiocca's bands."""
+
+    low: Shown = Member(description="Below this is low or weak")
+    high: Shown = Member(description="Above this is high or strong")
+
+
+class MatrixModel(Shape):
+    """The scoring model that the portfolio stands on."""
+
+    id: Id = Member(description="The model")
+    name: Name = Member(description="Its name")
+    version: Count = Member(description="Its number")
+
+
+class MatrixRead(Shape):
+    """All accounts by box."""
+
+    view: MatrixView = Member(description="Which matrix this is")
+    model: MatrixModel = Member(description="The active scoring model")
+    cuts: MatrixCuts = Member(description="The lines between the four boxes")
+    limits: MatrixLimits = Member(description="The limits of the nine cells")
+    boxes: Annotated[list[MatrixBox], Member(max_length=9)] = Member(
+        description="Row by row from high attractiveness down, and within a row from high strength down"
+    )
+    classified: BigCount = Member(description="Accounts that stand in a box of this matrix")
+    unclassified: BigCount = Member(description="Accounts that stand in none, because scores are missing")
+    total: BigCount = Member(description="All accounts")

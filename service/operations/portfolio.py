@@ -1,0 +1,78 @@
+"""The portfolio side by side: every account in its box of the four-box or the nine-cell matrix."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from service.access.policy import Permission
+from service.models.portfolio import MatrixView
+from service.operations.classification_records import ActiveModel, active_model, plain_numbers
+from service.operations.context import Context
+from service.queries.portfolio import MATRICES
+from service.rules.fiocca import VERBS
+from service.rules.vocabulary import QUADRANTS
+
+
+async def get_matrix(ctx: Context, view: MatrixView, limit: int) -> bytes:
+    """All accounts by box as JSON: counts of all, and up to `limit` accounts of each box, the largest by revenue first.
+
+    Accounts in no box are counted as unclassified. Two statements, however many accounts there are.
+    """
+    async with ctx.reading(Permission.PORTFOLIO_READ) as reader:
+        model = await active_model(reader)
+        rows = await reader.all(MATRICES[view], limit=limit)
+    sizes: dict[str | None, int] = {}
+    listed: dict[str | None, list[orjson.Fragment]] = {}
+    for row in rows:
+        sizes[row["box"]] = row["size"]
+        listed.setdefault(row["box"], []).append(orjson.Fragment(row["document"]))
+    boxes = [
+        {**box, "count": sizes.get(box["box"], 0), "accounts": listed.get(box["box"], [])}
+        for box in (_four_boxes() if view is MatrixView.FOUR_BOX else _nine_cells())
+    ]
+    unclassified, total = sizes.get(None, 0), sum(sizes.values())
+    counts = {"classified": total - unclassified, "unclassified": unclassified, "total": total}
+    return orjson.dumps({"view": view.value, **_yardstick(model), "boxes": boxes, **counts})
+
+
+def _yardstick(model: ActiveModel) -> dict[str, Any]:
+    cuts, limits = model.rules.cuts, model.rules.fiocca
+    lines: dict[str, Any] = plain_numbers(
+        {
+            "cuts": {"attractiveness": cuts.attractiveness, "relative_strength": cuts.relative_strength},
+            "limits": {"low": limits.low, "high": limits.high},
+        }
+    )
+    return {"model": model.reference(), **lines}
+
+
+def _four_boxes() -> list[dict[str, Any]]:
+    """The Cranfield boxes, row by row, high strength first as in Cranfield drawings."""
+    return [
+        {
+            "box": quadrant.value,
+            "name": terms.name,
+            "attractiveness": terms.attractiveness,
+            "strength": terms.strength,
+            "investment_strategy": terms.investment_strategy,
+            "verbs": [],
+        }
+        for quadrant, terms in QUADRANTS.items()
+    ]
+
+
+def _nine_cells() -> list[dict[str, Any]]:
+    """Fiocca's cells, row by row, strong first."""
+    return [
+        {
+            "box": f"{attractiveness.value}_{position.value}",
+            "name": " / ".join(verb.value.replace("_", " ").capitalize() for verb in verbs),
+            "attractiveness": attractiveness.value,
+            "strength": position.value,
+            "investment_strategy": None,
+            "verbs": [verb.value for verb in verbs],
+        }
+        for (attractiveness, position), verbs in VERBS.items()
+    ]

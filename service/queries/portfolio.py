@@ -1,0 +1,39 @@
+"""All accounts by box of a matrix: one statement, however many accounts there are."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from service.models.accounts import accounts
+from service.models.portfolio import MatrixAccount, MatrixView
+from service.platform.dialects import document, json_row
+from service.platform.statements import Statement
+from service.queries.accounts import ACCOUNTS, low
+
+a = accounts.c
+
+_BOXES = {
+    MatrixView.FOUR_BOX: sa.type_coerce(a.quadrant, sa.Text()),
+    MatrixView.FIOCCA: a.fiocca_attractiveness + sa.literal_column("'_'", sa.Text) + a.fiocca_position,
+}
+
+
+def _matrix(view: MatrixView) -> Statement:
+    """Each box with its size and its largest accounts by revenue; of accounts in no box one row tells the number."""
+    box = _BOXES[view]
+    rank = sa.func.row_number().over(partition_by=box, order_by=[low(a.revenue).desc(), a.id.asc()])
+    size = sa.func.count().over(partition_by=box)
+    ranked = ACCOUNTS.scoped(sa.select(a.id, box.label("box"), rank.label("rank"), size.label("size"))).subquery()
+    shown = document(json_row({name: a[name] for name in MatrixAccount.model_fields}))
+    return Statement(
+        sa.select(ranked.c.box, ranked.c.size, shown.label("document"))
+        .select_from(ranked.join(accounts, a.id == ranked.c.id))
+        .where(
+            ranked.c.rank <= sa.bindparam("limit", type_=sa.BigInteger),
+            sa.or_(ranked.c.box.is_not(None), ranked.c.rank == sa.literal_column("1")),
+        )
+        .order_by(ranked.c.box, ranked.c.rank)
+    )
+
+
+MATRICES = {view: _matrix(view) for view in MatrixView}

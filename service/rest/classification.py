@@ -1,0 +1,103 @@
+"""Classification over HTTP: an account's inputs, the explained result, its history."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Body, Query
+
+from service.models.classification import AttractivenessPut, BusinessStrengthPut
+from service.models.classification_results import (
+    AttractivenessRead,
+    BusinessStrengthRead,
+    ClassificationEntry,
+    ClassificationRead,
+)
+from service.operations import classification
+from service.platform.errors import Conflict, CursorInvalid, NotFound, StaleVersion
+from service.queries.listing import PageRequest
+from service.rest.answers import Answer, found, page, plain
+from service.rest.dependencies import Caller, PageQuery, page_of
+from service.rest.router import Inquiry, Part, PathId
+
+part = Part("classification")
+
+ClassificationPage = page_of("ClassificationPage", ClassificationEntry)
+
+
+@part.put(
+    "/accounts/{id}/attractiveness",
+    response_model=ClassificationRead,
+    summary="Score an account's attractiveness",
+    errors=[NotFound, StaleVersion, Conflict],
+)
+async def put_attractiveness(
+    ctx: Caller, id: PathId, data: Annotated[AttractivenessPut, Body()], asked: Inquiry
+) -> Answer:
+    """Replaces the account's scores on the factors of the active model and answers with the classification. Each is a
+    score from 0 to 10, or a metric that the factor's bands turn into one. Sends account.classified, and
+    account.quadrant_changed when the quadrant changed; writing the same again sends nothing.
+    """
+    return found(await classification.put_attractiveness(ctx, id, data, asked.expected))
+
+
+@part.get(
+    "/accounts/{id}/attractiveness",
+    response_model=AttractivenessRead,
+    summary="Read an account's scores",
+    errors=[NotFound],
+)
+async def read_attractiveness(ctx: Caller, id: PathId) -> Answer:
+    """Reads the stored scores with their evidence and raters."""
+    return found(await classification.get_attractiveness(ctx, id))
+
+
+@part.put(
+    "/accounts/{id}/business-strength",
+    response_model=ClassificationRead,
+    summary="Score our strength with a customer",
+    errors=[NotFound, StaleVersion, Conflict],
+)
+async def put_business_strength(
+    ctx: Caller, id: PathId, data: Annotated[BusinessStrengthPut, Body()], asked: Inquiry
+) -> Answer:
+    """Replaces this customer's success factors (weights sum to 100) with our score and each competitor's, and answers
+    with the classification. Without a competitor, say no_known_competitor: true. Sends the same events as the scores.
+    """
+    return found(await classification.put_business_strength(ctx, id, data, asked.expected))
+
+
+@part.get(
+    "/accounts/{id}/business-strength",
+    response_model=BusinessStrengthRead,
+    summary="Read a customer's success factors",
+    errors=[NotFound],
+)
+async def read_business_strength(ctx: Caller, id: PathId) -> Answer:
+    """Reads the stored success factors with everybody's scores."""
+    return found(await classification.get_business_strength(ctx, id))
+
+
+@part.get(
+    "/accounts/{id}/classification",
+    response_model=ClassificationRead,
+    summary="Read an account's classification",
+    errors=[NotFound, Conflict],
+)
+async def read_classification(ctx: Caller, id: PathId) -> Answer:
+    """Reads where the account stands and why: what each factor adds, both strengths, the distance to each border. For
+    an account that nobody has scored it names what is missing.
+    """
+    result = await classification.get_classification(ctx, id)
+    return found(result) if result.version else plain(result.body)
+
+
+@part.get(
+    "/accounts/{id}/classification/history",
+    response_model=ClassificationPage,
+    summary="List an account's classifications",
+    errors=[NotFound, CursorInvalid],
+)
+async def list_classifications(ctx: Caller, id: PathId, query: Annotated[PageQuery, Query()]) -> Answer:
+    """Lists every result that differed from the one before, newest first, with what led to it."""
+    return page(await classification.list_classifications(ctx, id, PageRequest(limit=query.limit, after=query.after)))

@@ -1,0 +1,96 @@
+"""The portfolio matrix through HTTP, on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from service.operations.context import Services
+from service.operations.scoring_models import ensure_default_model
+
+
+@pytest.fixture(autouse=True)
+async def default_model(services: Services) -> None:
+    """What the first start does."""
+    await ensure_default_model(services)
+
+
+async def place(client: httpx.AsyncClient, name: str, score: float, ours: float, revenue: str | None = None) -> str:
+    """An account with this attractiveness and this total of ours against 6; its id."""
+    made = (await client.post("/v1/accounts", json={"name": name, "revenue": revenue, "currency": "EUR"})).json()
+    path = f"/v1/accounts/{made['id']}"
+    scores = [{"factor": key, "score": score} for key in ("spend_available", "growth", "profit_potential")]
+    await client.put(f"{path}/attractiveness", json={"scores": scores})
+    factors = [{"name": "Service", "weight": 100, "ours": ours, "competitors": {"X": 6}}]
+    await client.put(f"{path}/business-strength", json={"factors": factors})
+    return str(made["id"])
+
+
+async def test_the_four_boxes(client: httpx.AsyncClient) -> None:
+    small = await place(client, "Small", 8, 7, "10.00")
+    big = await place(client, "Big", 8, 7, "20.50")
+    star = await place(client, "Star", 8, 3)
+    gone = await place(client, "Gone", 8, 3)
+    await place(client, "Low", 2, 2)
+    await client.post("/v1/accounts", json={"name": "Unscored"})
+    await client.delete(f"/v1/accounts/{gone}")
+    matrix = (await client.get("/v1/portfolio/matrix")).json()
+    assert matrix["view"] == "four_box" and matrix["model"]["name"] == "Default"
+    assert [(box["box"], box["count"]) for box in matrix["boxes"]] == [
+        ("strategic", 2), ("star", 1), ("status", 0), ("streamline", 1)]  # fmt: skip
+    strategic = matrix["boxes"][0]
+    assert [account["id"] for account in strategic["accounts"]] == [big, small]
+    assert strategic["accounts"][0] == {
+        "id": big, "name": "Big", "quadrant": "strategic", "attractiveness": 8, "business_strength": 7,
+        "relative_strength": 1.166667, "revenue": "20.50", "currency": "EUR",
+    }  # fmt: skip
+    assert strategic["investment_strategy"] == "strategic investment" and strategic["strength"] == "high"
+    assert [account["id"] for account in matrix["boxes"][1]["accounts"]] == [star]
+    assert (matrix["classified"], matrix["unclassified"], matrix["total"]) == (4, 1, 5)
+    assert matrix["cuts"] == {"attractiveness": 5, "relative_strength": 1}
+
+
+async def test_the_nine_cells(client: httpx.AsyncClient) -> None:
+    await place(client, "Strong", 8, 7)
+    await place(client, "Weak", 5, 2)
+    matrix = (await client.get("/v1/portfolio/matrix", params={"view": "fiocca"})).json()
+    assert len(matrix["boxes"]) == 9 and matrix["limits"] == {"low": 3.3, "high": 6.7}
+    filled = {box["box"]: (box["count"], box["verbs"], box["name"]) for box in matrix["boxes"] if box["count"]}
+    assert filled == {
+        "high_strong": (1, ["develop", "defend"], "Develop / Defend"),
+        "medium_weak": (1, ["maintain_minimally"], "Maintain minimally"),
+    }
+    assert matrix["boxes"][0]["investment_strategy"] is None
+
+
+async def test_an_empty_portfolio(client: httpx.AsyncClient) -> None:
+    matrix = (await client.get("/v1/portfolio/matrix")).json()
+    assert matrix["total"] == 0 and [box["accounts"] for box in matrix["boxes"]] == [[], [], [], []]
+
+
+async def test_the_limit_cuts_the_lists_and_not_the_counts(client: httpx.AsyncClient) -> None:
+    for number in range(3):
+        await place(client, f"Account {number}", 8, 7)
+    box = (await client.get("/v1/portfolio/matrix", params={"limit": 2})).json()["boxes"][0]
+    assert box["count"] == 3 and len(box["accounts"]) == 2
+
+
+async def test_the_matrix_is_two_statements_whatever_its_size(client: httpx.AsyncClient, services: Services) -> None:
+    await client.get("/v1/me")  # the key is looked up once
+    for number in range(4):
+        before = services.database.statements
+        await client.get("/v1/portfolio/matrix")
+        assert services.database.statements - before == 2
+        await place(client, f"Account {number}", 8, 7)
+
+
+async def test_who_may_and_what_is_refused(client: httpx.AsyncClient, make_client: Callable[..., Any]) -> None:
+    assert (await client.get("/v1/portfolio/matrix", params={"view": "cube"})).status_code == 422
+    assert (await client.get("/v1/portfolio/matrix", params={"limit": 201})).status_code == 422
+    assert (await client.get("/v1/portfolio/matrix", params={"colour": "red"})).status_code == 422
+    assert (await (await make_client("portfolio:read")).get("/v1/portfolio/matrix")).status_code == 200
+    refused = await (await make_client("accounts:read")).get("/v1/portfolio/matrix")
+    assert refused.status_code == 403 and refused.json()["required_scope"] == "portfolio:read"

@@ -1,0 +1,258 @@
+"""Scoring models through HTTP: written once, one active, and what an activation does to the portfolio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+import sqlalchemy as sa
+
+from service.models.events import events
+from service.operations.context import Services
+from service.operations.scoring_models import ensure_default_model
+from service.platform.statements import Statement
+
+_EVENTS = Statement(sa.select(events.c.type, events.c.body).order_by(events.c.seq))
+FACTORS = [{"key": "a", "name": "A", "weight": 60}, {"key": "b", "name": "B", "weight": 40}]
+STRENGTH = {"factors": [{"name": "Service", "weight": 100, "ours": 7, "competitors": {"X": 6}}]}
+BANDS = [{"to": 10, "score": 3}, {"from": 10, "to": 20, "score": 6}, {"from": 20, "score": 9}]
+
+
+@pytest.fixture(autouse=True)
+async def default_model(services: Services) -> None:
+    """What the first start does."""
+    await ensure_default_model(services)
+
+
+async def add(client: httpx.AsyncClient, *, activate: bool = False, **members: Any) -> dict[str, Any]:
+    """Add a model, and activate it when asked."""
+    answer = await client.post("/v1/scoring-models", json={"name": "Growth", "factors": FACTORS, **members})
+    assert answer.status_code == 201, answer.text
+    assert answer.headers["location"] == f"/v1/scoring-models/{answer.json()['id']}"
+    if activate:
+        answer = await client.post(f"/v1/scoring-models/{answer.json()['id']}/activate")
+        assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+async def scored(client: httpx.AsyncClient, a: float, b: float) -> str:
+    """An account with scores on the model of FACTORS; its path."""
+    made = await client.post("/v1/accounts", json={"name": "Aurelia Robotics"})
+    path = f"/v1/accounts/{made.json()['id']}"
+    body = {"scores": [{"factor": "a", "score": a}, {"factor": "b", "score": b}]}
+    assert (await client.put(f"{path}/attractiveness", json=body)).status_code == 200
+    assert (await client.put(f"{path}/business-strength", json=STRENGTH)).status_code == 200
+    return path
+
+
+async def told(services: Services) -> list[tuple[str, dict[str, Any]]]:
+    async with services.database.reading() as reader:
+        return [(row["type"], orjson.loads(row["body"])["data"]) for row in await reader.all(_EVENTS)]
+
+
+async def test_a_default_model_is_active_from_the_first_start(client: httpx.AsyncClient, services: Services) -> None:
+    await asyncio.gather(*(ensure_default_model(services) for _ in range(5)))
+    listed = (await client.get("/v1/scoring-models")).json()["items"]
+    assert [(model["name"], model["number"], model["state"]) for model in listed] == [("Default", 1, "active")]
+    assert sum(factor["weight"] for factor in listed[0]["factors"]) == 100
+    assert listed[0]["cuts"] == {"attractiveness": 5, "relative_strength": 1}
+    assert listed[0]["fiocca"] == {"low": 3.3, "high": 6.7} and listed[0]["dead_band"] == 0
+    before = services.database.statements
+    await ensure_default_model(services)
+    assert services.database.statements - before == 1
+
+
+async def test_first_starts_at_once_make_one_default(client: httpx.AsyncClient, services: Services) -> None:
+    async with services.database.transaction() as writer:
+        await writer.execute(Statement(sa.text("DELETE FROM scoring_models")))
+    await asyncio.gather(*(ensure_default_model(services) for _ in range(5)))
+    assert len((await client.get("/v1/scoring-models")).json()["items"]) == 1
+
+
+async def test_a_model_reads_as_it_was_written(client: httpx.AsyncClient) -> None:
+    factors = [{"key": "growth", "name": "Growth", "weight": 100, "bands": BANDS}]
+    made = await add(client, factors=factors, cuts={"attractiveness": 5.5}, dead_band=0.25)
+    assert made["state"] == "draft" and made["number"] == 2 and made["version"] == 1 and made["activated_at"] is None
+    assert made["factors"] == [
+        {"key": "growth", "name": "Growth", "weight": 100, "direction": "higher_is_better", "required": True,
+         "bands": [{"from": None, "to": 10, "score": 3}, {"from": 10, "to": 20, "score": 6},
+                   {"from": 20, "to": None, "score": 9}]}
+    ]  # fmt: skip
+    assert made["cuts"] == {"attractiveness": 5.5, "relative_strength": 1} and made["dead_band"] == 0.25
+    assert [warning["code"] for warning in made["warnings"]] == ["few_factors"]
+    answer = await client.get(f"/v1/scoring-models/{made['id']}")
+    assert answer.json() == made and answer.headers["etag"] == '"v1"'
+    found = (await client.get("/v1/scoring-models", params={"state": "draft"})).json()["items"]
+    assert [model["id"] for model in found] == [made["id"]]
+
+
+@pytest.mark.parametrize(
+    ("members", "pointer", "code"),
+    [
+        ({"factors": [{"key": "a", "name": "A", "weight": 105}]}, "/factors/0/weight", "weight_out_of_range"),
+        ({"factors": [{**FACTORS[0], "weight": 70}, FACTORS[1]]}, "/factors", "weights_do_not_sum_to_100"),
+        ({"factors": [FACTORS[0], {**FACTORS[1], "key": "a"}]}, "/factors/1/key", "factor_key_repeated"),
+        (
+            {"factors": [{"key": "business_strength", "name": "A", "weight": 100}]},
+            "/factors/0/key",
+            "factor_key_reserved",
+        ),
+        (
+            {"factors": [{"key": "a", "name": "A", "weight": 100, "bands": [BANDS[0], BANDS[2]]}]},
+            "/factors/0/bands/1",
+            "bands_have_a_gap",
+        ),
+        (
+            {"factors": [{"key": "a", "name": "A", "weight": 100, "bands": [BANDS[0], {**BANDS[1], "from": 9}]}]},
+            "/factors/0/bands/1",
+            "bands_overlap",
+        ),
+        ({"fiocca": {"low": 7, "high": 3}}, "/fiocca", "limits_not_ascending"),
+        ({"cuts": {"relative_strength": 0}}, "/cuts/relative_strength", "greater_than"),
+        ({"cuts": {"relative_strength": "1"}}, "/cuts/relative_strength", "number_type"),
+        ({"dead_band": 6}, "/dead_band", "less_than_equal"),
+        ({"factors": []}, "/factors", "too_short"),
+    ],
+)
+async def test_senseless_models_are_refused_with_the_place(
+    client: httpx.AsyncClient, members: dict[str, Any], pointer: str, code: str
+) -> None:
+    answer = await client.post("/v1/scoring-models", json={"name": "Bad", "factors": FACTORS, **members})
+    assert answer.status_code == 422, answer.text
+    assert (answer.json()["errors"][0]["pointer"], answer.json()["errors"][0]["code"]) == (pointer, code)
+
+
+async def test_activation_retires_the_model_before_and_moves_the_accounts(
+    client: httpx.AsyncClient, services: Services
+) -> None:
+    first = await add(client, activate=True)
+    moving, staying = await scored(client, 8, 2), await scored(client, 9, 9)
+    before = len(await told(services))
+    second = await add(client, factors=[{**FACTORS[0], "weight": 20}, {**FACTORS[1], "weight": 80}], activate=True)
+    assert second["state"] == "active" and second["version"] == 2
+    assert (await client.get(f"/v1/scoring-models/{first['id']}")).json()["state"] == "retired"
+    result = (await client.get(f"{moving}/classification")).json()
+    assert result["attractiveness"]["score"] == 3.2 and result["quadrant"] == "status"
+    assert result["model"]["version"] == second["number"]
+    assert (await client.get(moving)).json()["quadrant"] == "status"
+    new = (await told(services))[before:]
+    assert new[0][0] == "scoring_model.activated"
+    assert new[0][1]["previous"] == {"id": first["id"], "name": "Growth", "number": first["number"]}
+    moved = [data for kind, data in new if kind == "account.quadrant_changed"]
+    assert [(data["previous"]["quadrant"], data["current"]["quadrant"], data["cause"]) for data in moved] == [
+        ("strategic", "status", "scoring_model")
+    ]
+    assert moved[0]["factors"][0] == {
+        "axis": "attractiveness", "factor": "a", "previous": {"weight": 60, "score": 8}, "current": {"weight": 20, "score": 8}
+    }  # fmt: skip
+    history = (await client.get(f"{staying}/classification/history")).json()["items"]
+    assert [entry["cause"] for entry in history] == ["scoring_model", "business_strength", "attractiveness"]
+    etag = (await client.get(f"{staying}/classification")).headers["etag"]
+    assert etag == f'"v{(await client.get(staying)).json()["version"]}"'
+
+
+async def test_activating_the_active_model_changes_nothing(client: httpx.AsyncClient, services: Services) -> None:
+    model = await add(client, activate=True)
+    await scored(client, 8, 2)
+    before = len(await told(services))
+    again = await client.post(f"/v1/scoring-models/{model['id']}/activate")
+    assert again.status_code == 200 and again.json() == model
+    assert len(await told(services)) == before
+
+
+async def test_a_retired_model_can_come_back_and_scores_it_needs_were_kept(client: httpx.AsyncClient) -> None:
+    first = await add(client, activate=True)
+    account = await scored(client, 8, 8)
+    await add(client, factors=[{"key": "z", "name": "Z", "weight": 100}], activate=True)
+    result = (await client.get(f"{account}/classification")).json()
+    assert result["status"] == "incomplete" and result["missing"] == ["z"] and result["quadrant"] is None
+    await client.put(f"{account}/attractiveness", json={"scores": [{"factor": "z", "score": 1}]})
+    assert (await client.get(f"{account}/classification")).json()["quadrant"] == "status"
+    kept = (await client.get(f"{account}/attractiveness")).json()["scores"]
+    assert [score["factor"] for score in kept] == ["a", "b", "z"]
+    await client.post(f"/v1/scoring-models/{first['id']}/activate")
+    assert (await client.get(f"{account}/classification")).json()["quadrant"] == "strategic"
+
+
+async def test_a_metric_is_read_through_the_new_bands(client: httpx.AsyncClient) -> None:
+    await add(client, factors=[{"key": "a", "name": "A", "weight": 100, "bands": BANDS}], activate=True)
+    made = await client.post("/v1/accounts", json={"name": "Aurelia Robotics"})
+    path = f"/v1/accounts/{made.json()['id']}"
+    await client.put(f"{path}/attractiveness", json={"scores": [{"factor": "a", "metric": 12}]})
+    higher = [{"to": 12, "score": 4}, {"from": 12, "score": 8}]
+    await add(client, factors=[{"key": "a", "name": "A", "weight": 100, "bands": higher}], activate=True)
+    assert (await client.get(f"{path}/classification")).json()["attractiveness"]["score"] == 8
+
+
+async def test_the_dead_band_holds_an_account_and_a_new_model_does_not(
+    client: httpx.AsyncClient, services: Services
+) -> None:
+    await add(client, dead_band=0.5, activate=True)
+    account = await scored(client, 5, 5)
+    held = await client.put(
+        f"{account}/attractiveness", json={"scores": [{"factor": "a", "score": 4.8}, {"factor": "b", "score": 4.8}]}
+    )
+    assert held.json()["quadrant"] == "strategic" and held.json()["raw_quadrant"] == "status"
+    await add(client, name="Without", activate=True)
+    assert (await client.get(f"{account}/classification")).json()["quadrant"] == "status"
+
+
+async def test_activations_and_writers_at_once_leave_everybody_on_one_model(
+    client: httpx.AsyncClient, services: Services
+) -> None:
+    await add(client, activate=True)
+    accounts = [await scored(client, 8, 2) for _ in range(3)]
+    fresh = f"/v1/accounts/{(await client.post('/v1/accounts', json={'name': 'Fresh'})).json()['id']}"
+    models = [await add(client, name=f"Model {number}") for number in range(3)]
+    answers = await asyncio.gather(
+        *(client.post(f"/v1/scoring-models/{model['id']}/activate") for model in models),
+        *(
+            client.put(
+                f"{path}/attractiveness", json={"scores": [{"factor": "a", "score": 3}, {"factor": "b", "score": 3}]}
+            )
+            for path in [*accounts, fresh]
+        ),
+    )
+    assert [answer.status_code for answer in answers] == [200] * 7
+    active = (await client.get("/v1/scoring-models", params={"state": "active"})).json()["items"]
+    assert len(active) == 1
+    for path in [*accounts, fresh]:
+        result = (await client.get(f"{path}/classification")).json()
+        assert result["model"]["id"] == active[0]["id"] and result["attractiveness"]["score"] == 3
+
+
+async def test_an_activation_is_a_constant_number_of_statements_per_batch(
+    client: httpx.AsyncClient, services: Services
+) -> None:
+    async def counted() -> int:
+        model = await add(client)
+        before = services.database.statements
+        assert (await client.post(f"/v1/scoring-models/{model['id']}/activate")).status_code == 200
+        return services.database.statements - before
+
+    await add(client, activate=True)
+    for _ in range(2):
+        await scored(client, 8, 2)
+    few = await counted()
+    for _ in range(6):
+        await scored(client, 8, 2)
+    assert await counted() == few
+
+
+async def test_models_need_their_scopes_and_versions(
+    client: httpx.AsyncClient, make_client: Callable[..., Any]
+) -> None:
+    model = await add(client)
+    reader = await make_client("classification:read")
+    assert (await reader.get("/v1/scoring-models")).status_code == 200
+    assert (await reader.post("/v1/scoring-models", json={"name": "G", "factors": FACTORS})).status_code == 403
+    path = f"/v1/scoring-models/{model['id']}/activate"
+    assert (await client.post(path, headers={"If-Match": '"v9"'})).status_code == 412
+    assert (await client.post(path, headers={"If-Match": '"v1"'})).status_code == 200
+    nobody = "/v1/scoring-models/01890000-0000-7000-8000-000000000000"
+    assert (await client.get(nobody)).status_code == 404
+    assert (await client.post(f"{nobody}/activate")).status_code == 404
