@@ -2,7 +2,8 @@
 scale.
 
 Any number of workers may run on PostgreSQL. A commit in this process wakes the loop at once; the poll finds what
-others committed, and is the truth.
+others committed, and is the truth. Commits that follow each other closely share a run, so that many small writes do
+not each pay for one.
 """
 
 from __future__ import annotations
@@ -12,18 +13,39 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
-from urllib.parse import urlsplit
+from functools import partial
 
+import sqlalchemy as sa
+
+from service.delivery.destinations.base import Delivery, Outcome
 from service.delivery.destinations.webhook import WebhookDestination
 from service.delivery.dispatcher import Dispatcher, Pace
 from service.delivery.egress import Egress
 from service.delivery.signing import Signer
 from service.events.sequencer import sequence
+from service.events.turns import CANCEL_ORPHANS, HELD, OPEN, PENDING, STUCK, UNSTICK
+from service.models.webhooks import deliveries, webhook_endpoints
 from service.operations.context import FORGET_OLD, IDEMPOTENCY_HOURS, Services
-from service.platform.addresses import AddressPolicy
+from service.operations.webhooks import address_policy
+from service.platform.statements import Statement
 from service.platform.telemetry import Metrics
 
 SWEEP_SECONDS = 60.0
+MEASURE_SECONDS = 15.0
+SHARED_SECONDS = 0.02
+"""Runs of the sequencer begin at least so far apart; a delivery waits no longer for its commit to be seen."""
+
+_WAITING = Statement(
+    sa.select(sa.func.count().label("number"), sa.func.min(deliveries.c.next_at).label("oldest"))
+    .select_from(deliveries.join(webhook_endpoints, webhook_endpoints.c.id == deliveries.c.endpoint_id))
+    .where(
+        deliveries.c.state.in_(OPEN),
+        deliveries.c.state == PENDING,
+        webhook_endpoints.c.enabled.is_(sa.true()),
+        webhook_endpoints.c.deleted_at.is_(None),
+    )
+)
+_HELD = Statement(sa.select(sa.func.count()).select_from(deliveries).where(deliveries.c.state == HELD))
 
 log = logging.getLogger(__name__)
 
@@ -37,13 +59,30 @@ class Worker:
         self._metrics = metrics or Metrics()
         self._woken = asyncio.Event()
         self._stopping = asyncio.Event()
-        own = {urlsplit(settings.public_url).hostname or ""} - {""} if settings.public_url else set()
-        self._egress = Egress(AddressPolicy.of(settings.webhook_allowed_networks, own))
+        timeout = settings.webhook_timeout_seconds
+        self._egress = Egress(address_policy(settings), deadline=timeout)
         destination = WebhookDestination(self._egress, Signer(services.secrets.open), services.clock.now)
-        pace = Pace(concurrency=settings.delivery_concurrency, poll=settings.delivery_poll_seconds)
+        pace = Pace(
+            concurrency=settings.delivery_concurrency,
+            poll=settings.delivery_poll_seconds,
+            lease=2 * timeout,
+            deadline=timeout,
+        )
         self.dispatcher = Dispatcher(services.database, destination, services.clock, pace, observe=self._observe)
+        self._waiting: dict[str, float] = {}
+        self._describe()
+
+    def _describe(self) -> None:
         self._metrics.describe("kam_delivery_attempts_total", "Webhook calls by outcome")
+        self._metrics.describe("kam_deliveries_finished_total", "Deliveries that arrived (succeeded) or were given up")
         self._metrics.describe("kam_events_sequenced_total", "Events that got their place in the feed")
+        for name, text in (
+            ("kam_deliveries_pending", "Deliveries to enabled endpoints that are not under way, retries included"),
+            ("kam_deliveries_held", "Deliveries held because their endpoint is turned off"),
+            ("kam_delivery_oldest_pending_seconds", "How long the oldest delivery that is due has been waiting"),
+        ):
+            self._waiting[name] = 0.0
+            self._metrics.gauge(name, f"{text}; measured every 15 s", partial(self._waiting.__getitem__, name))
 
     def wake(self) -> None:
         """Something was committed: look for events now."""
@@ -78,25 +117,52 @@ class Worker:
                 await asyncio.sleep(poll)
             if numbered:
                 self._metrics.count("kam_events_sequenced_total", numbered)
-                self.dispatcher.wake()
+            self.dispatcher.wake()  # also when a reader of the feed was faster, or a delivery was made due by hand
+            await asyncio.sleep(SHARED_SECONDS)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), poll)
 
     async def _sweep_forever(self) -> None:
+        swept = 0.0
         while not self._stopping.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), SWEEP_SECONDS)
             try:
-                await self.sweep()
+                await self.measure()
+                if swept >= SWEEP_SECONDS:
+                    swept = 0.0
+                    await self.sweep()
             except Exception:  # a sweep that failed is made up for by the next one
                 log.warning("sweep failed", exc_info=True)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), MEASURE_SECONDS)
+            swept += MEASURE_SECONDS
+
+    async def measure(self) -> None:
+        """Count what waits, for the metrics."""
+        now = self._services.clock.now()
+        async with self._services.database.reading(fresh=True) as reader:
+            waiting = await reader.one(_WAITING) or {"number": 0, "oldest": None}
+            held = await reader.value(_HELD)
+        age = 0.0 if waiting["oldest"] is None else (now - waiting["oldest"]).total_seconds()
+        self._waiting["kam_deliveries_pending"] = waiting["number"]
+        self._waiting["kam_deliveries_held"] = held
+        self._waiting["kam_delivery_oldest_pending_seconds"] = max(0.0, age)
 
     async def sweep(self) -> None:
-        """Write when keys were last used, and forget the answers of old Idempotency-Keys."""
+        """Write when keys were last used, forget the answers of old Idempotency-Keys, and mend deliveries that nothing
+        else would move.
+        """
         await self._services.authenticator.write_last_use()
-        before = self._services.clock.now() - timedelta(hours=IDEMPOTENCY_HOURS)
+        now = self._services.clock.now()
+        async with self._services.database.reading(fresh=True) as reader:
+            stuck = await reader.column(STUCK)
         async with self._services.database.transaction() as writer:
-            await writer.execute(FORGET_OLD, before=before)
+            await writer.execute(FORGET_OLD, before=now - timedelta(hours=IDEMPOTENCY_HOURS))
+            await writer.execute(CANCEL_ORPHANS, now=now)
+            if stuck:
+                log.warning("deliveries waited behind none", extra={"fields": {"deliveries": len(stuck)}})
+                await writer.execute(UNSTICK, ids=stuck)
 
-    def _observe(self, _delivery: object, outcome: object, _state: object) -> None:
-        self._metrics.count("kam_delivery_attempts_total", outcome=str(getattr(outcome, "outcome", outcome)))
+    def _observe(self, _delivery: Delivery, outcome: Outcome, state: str) -> None:
+        self._metrics.count("kam_delivery_attempts_total", outcome=outcome.kind)
+        if state in ("succeeded", "dead"):
+            self._metrics.count("kam_deliveries_finished_total", state=state)
