@@ -16,7 +16,7 @@ from urllib.parse import quote
 import orjson
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.platform.errors import (
     BodyTooLarge,
@@ -81,7 +81,10 @@ MakeContext = Callable[[Any, Asked], Any]
 
 
 class Edge:
-    """The ASGI application that is served; `app` is the framework's, which declares the routes."""
+    """The ASGI application that is served; `app` is the framework's, which declares the routes.
+
+    `mounted` are applications of their own by path, reached without the framework's search through all routes.
+    """
 
     def __init__(
         self,
@@ -95,6 +98,7 @@ class Edge:
         rate: int = 1000,
         burst: int = 2000,
         cors_origins: Collection[str] = (),
+        mounted: Mapping[str, ASGIApp] | None = None,
     ) -> None:
         self.app = app
         self.metrics = metrics or Metrics()
@@ -103,6 +107,7 @@ class Edge:
         self._authenticate = authenticate
         self._make_context = make_context
         self._max_body = max_body
+        self._mounted = mounted or {}
         self._origins = frozenset(origin.encode() for origin in cors_origins)
         self._ids = RequestIds()
         self._routes: Dispatch[Lean | str] | None = None
@@ -298,7 +303,7 @@ class Edge:
             inner["method"] = "GET"
         try:
             check_length(asked.headers, limit)
-            await self.app(inner, limited, framed)
+            await self._mounted.get(asked.template, self.app)(inner, limited, framed)
         except Exception as error:
             answer = refusal(error, asked) if isinstance(error, KamError) else self._crash(asked)
             if not status:
