@@ -45,13 +45,15 @@ class Api:
     repeats: int = 0
     """Requests that were sent again because the answer was missing or asked for it."""
     client: httpx.AsyncClient = field(init=False)
+    _turns: asyncio.Semaphore = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        self._turns = asyncio.Semaphore(CONNECTIONS)  # patience begins when it is a request's turn
         self.client = httpx.AsyncClient(
             base_url=f"{self.url}/v1",
             headers={"Authorization": f"Bearer {self.key}"},
             limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
-            timeout=httpx.Timeout(30, pool=None),
+            timeout=30,
         )
 
     async def __aenter__(self) -> Self:
@@ -100,6 +102,10 @@ class Api:
 
     async def _send(self, request: httpx.Request) -> httpx.Response:
         """Send until there is an answer. Raises Refused on a problem, and the transport's error when patience ends."""
+        async with self._turns:
+            return await self._insist(request)
+
+    async def _insist(self, request: httpx.Request) -> httpx.Response:
         deadline, wait = time.monotonic() + self.patience, FIRST_WAIT
         while True:
             try:
