@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from service.graphql.paging import Asked
-from service.graphql.selection import Connection, ConnectionPart, Constant, Nested, Selection, Single
+from service.graphql.selection import Connection, ConnectionPart, Constant, Item, Nested, Selection, Single
 
 CURSOR = "~"
 """The member under which a row carries its sort values; no GraphQL name looks like it."""
@@ -37,8 +37,7 @@ class Finisher:
             if isinstance(item, Connection):
                 row[label] = self.connection(item, value)
             elif value is not None:
-                shape = item.shape  # type: ignore[union-attr]
-                row[label] = self.row(shape, value) if isinstance(item, Single) else project(shape, value)
+                row[label] = self.row(item.shape, value) if isinstance(item, Single) else _nested(item, value)
         if selection.long_keys:
             return {item.key: row[selection.label(item)] for item in selection.items}
         return row
@@ -105,6 +104,12 @@ def _page_info(what: str, asked: Asked, cursors: list[str], more: bool) -> Any:
     if what in ("startCursor", "endCursor"):
         return cursors[0 if what == "startCursor" else -1] if cursors else None
     return what.removeprefix("__typename")
+
+
+def _nested(item: Item, value: Any) -> Any:
+    assert isinstance(item, Nested)  # noqa: S101 - the only other kind that is unfinished
+    finish = None if item.edge is None else item.edge.finish
+    return project(item.shape, value if finish is None else finish(value))
 
 
 def project(selection: Selection, value: Any) -> Any:

@@ -73,6 +73,12 @@ class Call:
         return [each.convert(given.get(each.name), definition.args[each.name].type) for each in self.takes]
 
 
+class Reread(str):
+    """The id of a record that a payload shows and the operation did not return: it is read."""
+
+    __slots__ = ()
+
+
 def document(result: Any) -> Any:
     """The document of the resource that the operation returned."""
     return result.data

@@ -7,11 +7,12 @@ here knows an account.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
+from sqlalchemy.sql.elements import ColumnElement
 
 from service.graphql.calls import Call
 from service.graphql.names import camel, snake
@@ -57,7 +58,23 @@ class Many:
     """The order when the caller names none; the listing's own if this is empty."""
 
 
-Edge = One | Many
+@dataclass(frozen=True, slots=True)
+class Document:
+    """An edge to a document about one row, of a read model without an id: `expression` is its raw JSON over the
+    source's table, and `finish` makes the document of REST of it where SQL alone can't.
+    """
+
+    source: str
+    field: str
+    target: str
+    model: type[BaseModel]
+    expression: ColumnElement[Any]
+    permission: Any
+    finish: Callable[[Any], Any] | None = None
+    description: str = ""
+
+
+Edge = One | Many | Document
 
 
 class Graph:
@@ -76,6 +93,11 @@ class Graph:
         self.types = {kind.name: kind for kind in types}
         self.edges = {(edge.source, edge.field): edge for edge in edges}
         self.pages = {page.field: page for page in pages}
+        documents = [edge for edge in self.edges.values() if isinstance(edge, Document)]
+        self.permissions: dict[str, Any] = {
+            **{kind.name: kind.permission for kind in self.types.values()},
+            **{edge.target: edge.permission for edge in documents},
+        }
         self.singles = {name[:1].lower() + name[1:]: name for name in self.types}
         self._members = {camel(name): name for kind in self.types.values() for name in kind.model.model_fields}
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import orjson
 import sqlalchemy as sa
-from graphql import GraphQLSchema, execute_sync, get_named_type, get_variable_values
+from graphql import GraphQLSchema, OperationType, execute_sync, get_named_type
 from graphql.execution.values import VariableValues
 
 from service.graphql import errors
 from service.graphql.answer import Finisher, project
-from service.graphql.calls import Call, read_id
+from service.graphql.calls import Call, Reread, read_id
 from service.graphql.edges import Graph
 from service.graphql.limits import Budget, Limits
 from service.graphql.paging import Asked, Paging
@@ -57,26 +57,14 @@ class Engine:
     async def run(self, ctx: Context, request: Request) -> bytes:
         """The body of the answer; raises Refused when nothing of the document was run."""
         document = self._documents.document(request.query)
-        operation = document.operation(request.operation_name)
-        if request.read_only and operation.operation.value != "query":
+        name = document.choose(request.operation_name)
+        operation = document.operations[name]
+        if request.read_only and operation.operation is not OperationType.QUERY:
             raise errors.refused(MethodNotAllowed(["POST"]))
-        variables = self._variables(operation, request.variables)
-        plan = self._plan(document, operation, variables)
+        variables = document.variables[name].read(request.variables)
+        conditions = {each: bool(variables.coerced.get(each)) for each in document.conditions}
+        plan = document.plans.get((name, *conditions.values()), lambda: self._compile(document, operation, conditions))
         return await Run(self, ctx, plan, variables, request.variables).answer()
-
-    def _variables(self, operation: Any, given: Mapping[str, Any]) -> VariableValues:
-        definitions = operation.variable_definitions or ()
-        if not definitions:
-            return VariableValues({}, {})
-        found = get_variable_values(self.schema, definitions, dict(given), max_errors=20)
-        if isinstance(found, list):
-            raise errors.invalid(found)
-        return found
-
-    def _plan(self, document: Document, operation: Any, variables: VariableValues) -> Plan:
-        conditions = {name: bool(variables.coerced.get(name)) for name in document.conditions}
-        key = (operation.name.value if operation.name else "", *conditions.values())
-        return document.plans.get(key, lambda: self._compile(document, operation, conditions))
 
     def _compile(self, document: Document, operation: Any, conditions: Mapping[str, bool]) -> Plan:
         plan = Compiler(self.schema, self.graph, document.tree, conditions).plan(operation)
@@ -163,7 +151,7 @@ class Run:
         self._allow(selection.types)
         asked = self._ask(selection.connections, 1)
         statement = self._statement((key, selection.typename), asked, lambda builder: builder.by_id(selection))
-        async with self._ctx.services.database.reading() as reader:
+        async with self._ctx.services.database.reading(fresh=self._plan.is_mutation) as reader:
             text: str | None = await reader.value(statement, id=read_id(identifier), **_binds(asked))
         if text is None or selection.final:
             return None if text is None else text.encode()
@@ -248,7 +236,9 @@ class Run:
         """What a selection asks of a document that an operation returned; edges are read from the database by its id.
         """
         if isinstance(value, dict) and selection.has_edges:
-            return await self._row(key, selection, value["id"]) or b"null"
+            value = Reread(value["id"])
+        if isinstance(value, Reread):
+            return await self._row(key, selection, value) or b"null"
         return orjson.dumps(project(selection, value))
 
     # -- what all of them need
@@ -256,9 +246,9 @@ class Run:
     def _allow(self, types: frozenset[str] | set[str]) -> None:
         """Raise Forbidden unless the caller may read all these types."""
         for typename in sorted(types):
-            kind = self._engine.graph.types.get(typename)
-            if kind is not None:
-                self._ctx.require(kind.permission)
+            permission = self._engine.graph.permissions.get(typename)
+            if permission is not None:
+                self._ctx.require(permission)
 
     def _ask(self, connections: Sequence[Connection], parents: int) -> dict[int, Asked]:
         asked: dict[int, Asked] = {}

@@ -8,20 +8,36 @@ a connection, paged by keyset, with the filters and sorts of its listing.
 from __future__ import annotations
 
 from service.access.policy import Permission
+from service.graphql.account_documents import DOCUMENTS
 from service.graphql.edges import Graph, Many, One, Type
-from service.graphql.mutations import accounts, actions, api_keys, objectives, people, plans, stakeholders
+from service.graphql.mutations import (
+    accounts,
+    actions,
+    api_keys,
+    classification,
+    objectives,
+    people,
+    plans,
+    stages,
+    stakeholders,
+)
 from service.graphql.queries import QUERIES
 from service.models.accounts import AccountRead
 from service.models.actions import ActionRead
 from service.models.api_keys import ApiKeyRead
+from service.models.classification import ScoringModelRead
+from service.models.classification_results import ClassificationEntry
 from service.models.objectives import ObjectiveRead
 from service.models.people import PersonRead
 from service.models.plans import PlanRead
+from service.models.stages import StageEntryRead
 from service.models.stakeholders import StakeholderRead
 from service.queries.accounts import ACCOUNTS, AccountFilter
 from service.queries.api_keys import API_KEYS
+from service.queries.classification import CLASSIFICATIONS, SCORING_MODELS
 from service.queries.people import PEOPLE, PersonFilter
 from service.queries.plans import ACTIONS, OBJECTIVES, PLANS, ActionFilter, ObjectiveFilter, PlanFilter
+from service.queries.stages import STAGE_ENTRIES
 from service.queries.stakeholders import STAKEHOLDERS, StakeholderFilter
 
 TYPES = (
@@ -31,6 +47,9 @@ TYPES = (
     Type("Plan", PlanRead, PLANS, Permission.PLAN_READ, PlanFilter),
     Type("Objective", ObjectiveRead, OBJECTIVES, Permission.PLAN_READ, ObjectiveFilter),
     Type("Action", ActionRead, ACTIONS, Permission.PLAN_READ, ActionFilter),
+    Type("ScoringModel", ScoringModelRead, SCORING_MODELS, Permission.CLASSIFICATION_READ),
+    Type("ClassificationEntry", ClassificationEntry, CLASSIFICATIONS, Permission.CLASSIFICATION_READ),
+    Type("StageEntry", StageEntryRead, STAGE_ENTRIES, Permission.STAGE_READ),
     Type("ApiKey", ApiKeyRead, API_KEYS, Permission.API_KEY_READ),
 )
 
@@ -44,6 +63,11 @@ EDGES = (
     Many("Account", "plans", "Plan", "account_id", "The account plans"),
     Many("Account", "objectives", "Objective", "account_id", "The objectives of all its plans"),
     Many("Account", "actions", "Action", "account_id", "The actions of all its objectives"),
+    Many(
+        "Account", "classificationHistory", "ClassificationEntry", "account_id", "How it was classified, newest first"
+    ),
+    Many("Account", "stageHistory", "StageEntry", "account_id", "Its movements between stages, newest first"),
+    *DOCUMENTS,
     One("Stakeholder", "account", "Account", "account_id", "The account"),
     One("Stakeholder", "reportsTo", "Stakeholder", "reports_to_id", "The stakeholder this one reports to"),
     Many("Stakeholder", "reports", "Stakeholder", "reports_to_id", "The stakeholders who report to this one"),
@@ -67,11 +91,14 @@ PAGES = (
     Many("", "plans", "Plan", description="Plans of all accounts"),
     Many("", "objectives", "Objective", description="Objectives of all plans"),
     Many("", "actions", "Action", description="Actions of all objectives"),
+    Many("", "scoringModels", "ScoringModel", description="Scoring models, newest first"),
     Many("", "apiKeys", "ApiKey", description="API keys, without their values"),
 )
 
 MUTATIONS = tuple(
-    call for part in (accounts, stakeholders, people, plans, objectives, actions, api_keys) for call in part.MUTATIONS
+    call
+    for part in (accounts, classification, stages, stakeholders, people, plans, objectives, actions, api_keys)
+    for call in part.MUTATIONS
 )
 
 GRAPH = Graph(TYPES, EDGES, PAGES, QUERIES, MUTATIONS)

@@ -14,6 +14,7 @@ from service.graphql import errors
 from service.graphql.limits import Limits, refuse_deep, refuse_oversized
 from service.graphql.plan import Plan, directive_variables
 from service.graphql.recent import Recent
+from service.graphql.variables import Variables
 from service.platform.errors import KamError, QueryTooComplex
 
 
@@ -23,19 +24,19 @@ class Document:
 
     tree: DocumentNode
     operations: dict[str, OperationDefinitionNode]
+    variables: dict[str, Variables]
     conditions: frozenset[str]
     plans: Recent[Plan] = field(default_factory=lambda: Recent(16))
 
-    def operation(self, name: str | None) -> OperationDefinitionNode:
-        """The operation to run; raises Refused when the name does not tell."""
+    def choose(self, name: str | None) -> str:
+        """The name of the operation to run, which may be empty; raises Refused when the given one does not tell."""
         if name is None or name == "":
             if len(self.operations) == 1:
-                return next(iter(self.operations.values()))
+                return next(iter(self.operations))
             raise errors.invalid([GraphQLError("Must provide operation name if query contains multiple operations.")])
-        found = self.operations.get(name)
-        if found is None:
+        if name not in self.operations:
             raise errors.invalid([GraphQLError("Unknown operation name.")])
-        return found
+        return name
 
 
 class Documents:
@@ -67,7 +68,8 @@ class Documents:
         }
         if not operations:
             raise errors.invalid([GraphQLError("The document has no operation.")])
-        return Document(tree, operations, directive_variables(tree))
+        variables = {name: Variables(self._schema, operation) for name, operation in operations.items()}
+        return Document(tree, operations, variables, directive_variables(tree))
 
     def _parse(self, text: str) -> DocumentNode:
         try:

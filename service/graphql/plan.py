@@ -28,7 +28,7 @@ from graphql import (
 )
 from graphql.language import BooleanValueNode
 
-from service.graphql.edges import Graph, Many
+from service.graphql.edges import Document, Graph, Many
 from service.graphql.recent import Recent
 from service.graphql.selection import (
     Arguments,
@@ -193,6 +193,8 @@ class Compiler:
         edge = self.graph.edges.get((parent.name, name))
         if isinstance(edge, Many):
             return self.connection(key, edge, definition, nodes)
+        if isinstance(edge, Document):
+            return Nested(key, name, name, self.selection(edge.target, nodes), edge)
         if edge is not None:
             return Single(key, edge, self.selection(edge.target, nodes))
         member = self.graph.member(name)

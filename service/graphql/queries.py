@@ -8,7 +8,8 @@ from pydantic import Field
 
 from service.graphql.calls import Call, Gives, document, identifier, reference
 from service.models.api_keys import Scope
-from service.operations import accounts, people, stakeholders
+from service.models.stages import StageTermsRead
+from service.operations import accounts, people, stages, stakeholders
 from service.operations.context import Context
 from service.platform.types import InstantText, Name, Shape
 
@@ -38,6 +39,12 @@ async def read_me(ctx: Context) -> dict[str, Any]:
 
 QUERIES = (
     Call("me", read_me, (), (Gives("me", "Me", lambda result: result, model=Me),)),
+    Call(
+        "stages",
+        stages.list_stages,
+        (),
+        (Gives("stages", "list[StageTerms]", lambda result: result, model=StageTermsRead),),
+    ),
     Call("accountByRef", accounts.get_account_by_ref, reference("account"), (Gives("account", "Account", document),)),
     Call("personByRef", people.get_person_by_ref, reference("person"), (Gives("person", "Person", document),)),
     Call(

@@ -8,16 +8,18 @@ imports Strawberry. A test compares the committed text with the one that the cod
 from __future__ import annotations
 
 import logging
+from enum import StrEnum
 from pathlib import Path
 
 from graphql import GraphQLSchema, build_schema
 from pydantic import BaseModel
 
 from service.graphql.calls import Call
-from service.graphql.edges import Graph, Many, Type
+from service.graphql.edges import Document, Edge, Graph, Many, Type
 from service.graphql.graph import GRAPH
 from service.graphql.names import camel
 from service.graphql.shapes import SCALARS, Argument, Author, Field
+from service.rules import vocabulary
 
 log = logging.getLogger("service.graphql")
 
@@ -61,9 +63,8 @@ def agrees(schema: GraphQLSchema, graph: Graph) -> bool:
         if kind.filter is not None:
             wanted[f"{kind.name}Filter"] = _names(kind.filter)
     for call in (*graph.mutations.values(), *graph.calls.values()):
-        wanted |= {
-            _bare(each.kind): _names(each.model) for each in (*call.takes, *call.gives) if each.model is not None
-        }
+        wanted |= {_bare(taken.kind): _names(taken.model) for taken in call.takes if taken.model is not None}
+        wanted |= {_bare(given.kind): _names(given.model) for given in call.gives if given.model is not None}
     types = schema.type_map
     return all(name in types and set(types[name].fields) == fields for name, fields in wanted.items())  # type: ignore[attr-defined]
 
@@ -91,8 +92,14 @@ def write(graph: Graph) -> Author:
     author = Author()
     author.object("Node", [Field("id", "ID", "The id, the same as in REST")], "A record with an id", kind="interface")
     author.object("PageInfo", _PAGE_INFO, "Where a page stands in its list")
+    for word in vars(vocabulary).values():
+        if isinstance(word, type) and issubclass(word, StrEnum) and word is not StrEnum:
+            author.vocabulary(word.__name__, [value.value for value in word], " ".join((word.__doc__ or "").split()))
     author.vocabulary("SortDirection", ("asc", "desc"), "Lowest or highest first; what is unknown sorts lowest")
     for kind in graph.types.values():
+        for edge in graph.edges.values():
+            if edge.source == kind.name and isinstance(edge, Document) and edge.target not in author.names:
+                author.output(edge.target, edge.model)
         extra = [_edge(graph, edge) for edge in graph.edges.values() if edge.source == kind.name]
         author.output(kind.name, kind.model, extra, ["Node"])
         _connection(author, kind)
@@ -116,7 +123,7 @@ def _connection(author: Author, kind: Type) -> None:
     if kind.filter is not None:
         author.input(f"{name}Filter", kind.filter)
     if kind.listing.sorts:
-        author.vocabulary(f"{name}Sort", kind.listing.sorts, f"What {name} lists sort by", shared=False)
+        author.vocabulary(f"{name}Sort", kind.listing.sorts, f"What {name} lists sort by")
         order = [
             Field("field", f"{name}Sort", "What to sort by"),
             Field("direction", "Optional[SortDirection]", "asc unless said otherwise"),
@@ -133,11 +140,11 @@ def _page_arguments(kind: Type) -> tuple[Argument, ...]:
     return (*_PAGING, *more)
 
 
-def _edge(graph: Graph, edge: object) -> Field:
+def _edge(graph: Graph, edge: Edge) -> Field:
     if isinstance(edge, Many):
         arguments = _page_arguments(graph.types[edge.target])
         return Field(edge.field, f"{edge.target}Connection", edge.description, arguments)
-    return Field(edge.field, f"Optional[{edge.target}]", edge.description)  # type: ignore[attr-defined]
+    return Field(edge.field, f"Optional[{edge.target}]", edge.description)
 
 
 def _queries(author: Author, graph: Graph) -> list[Field]:

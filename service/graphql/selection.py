@@ -13,7 +13,7 @@ from typing import Any
 from graphql import FieldNode, GraphQLField, VariableNode, get_argument_values
 from graphql.execution.values import VariableValues
 
-from service.graphql.edges import Edge, Many
+from service.graphql.edges import Document, Many, One
 
 LONGEST_KEY = 60
 """PostgreSQL cuts names after 63 bytes, so longer response keys are set after the database."""
@@ -38,12 +38,15 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Nested:
-    """A member that is a document of its own (or a list of them), of which some members are asked."""
+    """A member that is a document of its own (or a list of them), of which some members are asked; `edge` when it is no
+    member of the read model.
+    """
 
     key: str
     member: str
     field: str
     shape: Selection
+    edge: Document | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class Single:
     """An edge to one row or none."""
 
     key: str
-    edge: Edge
+    edge: One
     shape: Selection
 
 
@@ -122,6 +125,8 @@ class Selection:
             elif isinstance(item, Single):
                 connections.extend(item.shape.connections)
                 types |= item.shape.types
+            elif isinstance(item, Nested) and item.edge is not None:
+                types.add(item.edge.target)
         unfinished = tuple(item for item in items if not _final(item))
         long_keys = any(len(item.key) > LONGEST_KEY for item in items)
         return cls(typename, items, unfinished, long_keys, tuple(connections), frozenset(types))
@@ -134,7 +139,10 @@ class Selection:
     @property
     def has_edges(self) -> bool:
         """Whether more than the row itself is asked."""
-        return any(isinstance(item, Single | Connection) for item in self.items)
+        return any(
+            isinstance(item, Single | Connection) or (isinstance(item, Nested) and item.edge is not None)
+            for item in self.items
+        )
 
     def label(self, item: Item) -> str:
         """The name of a member inside the database's document: the response key, or its number where the key is too

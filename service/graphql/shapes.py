@@ -66,7 +66,7 @@ class Author:
         self.names: dict[str, Any] = {
             "Optional": Optional, "ID": strawberry.ID, **{name: kind for kind, (name, _) in SCALARS.items()}
         }  # fmt: skip
-        self._vocabularies: dict[tuple[str, ...], str] = {}
+        self._vocabularies: dict[frozenset[str], str] = {}
         self.models: dict[tuple[str, bool], str] = {}
         """Names of the types written of a model, by its name and whether they are read."""
 
@@ -119,21 +119,21 @@ class Author:
         decorate = {"type": strawberry.type, "input": strawberry.input, "interface": strawberry.interface}[kind]
         self.names[name] = decorate(type(name, bases, members), name=name, description=description or None)  # type: ignore[operator]
 
-    def vocabulary(self, name: str, values: Iterable[str], description: str = "", *, shared: bool = True) -> str:
-        """The enum of these values, by name; the same values are the same enum, unless it is not to be shared."""
+    def vocabulary(self, name: str, values: Iterable[str], description: str = "") -> str:
+        """The enum with this name."""
         import strawberry  # noqa: PLC0415
 
-        listed = tuple(values)
-        known = self._vocabularies.get(tuple(sorted(listed)))
-        if known is not None and shared:
-            return known
-        if name in self.names:
-            raise ValueError(f"two different vocabularies are called {name}")
-        made = Enum(name, {value: value for value in listed})  # type: ignore[misc]
-        self.names[name] = strawberry.enum(made, name=name, description=description or None)
-        if shared:
-            self._vocabularies[tuple(sorted(listed))] = name
+        if name not in self.names:
+            listed = tuple(values)
+            made = Enum(name, {value: value for value in listed})  # type: ignore[misc]
+            self.names[name] = strawberry.enum(made, name=name, description=description or None)
+            self._vocabularies.setdefault(frozenset(listed), name)
         return name
+
+    def listed(self, name: str, values: Iterable[str]) -> str:
+        """The enum of values that a model only lists: one that has a name of its own already, else a new one."""
+        told = tuple(values)
+        return self._vocabularies.get(frozenset(told)) or self.vocabulary(name, told)
 
     def _model(
         self, name: str, model: type[BaseModel], mode: Any, extra: Iterable[Field], interfaces: Iterable[str]
@@ -156,6 +156,7 @@ class _Definitions:
         self.author = author
         self.definitions = definitions
         self.reading = reading
+        self._owner = ""
 
     def resolve(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
         """The schema behind a reference."""
@@ -166,9 +167,12 @@ class _Definitions:
     def fields(self, schema: Mapping[str, Any]) -> list[Field]:
         """The fields of an object schema."""
         required = set(schema.get("required", ()))
+        self._owner = self._bare(schema.get("title", ""))
         out = []
         for name, member in schema["properties"].items():
+            owner = self._owner
             kind, nullable = self.kind(member, name)
+            self._owner = owner
             optional = nullable or (not self.reading and name not in required)
             out.append(Field(camel(name), f"Optional[{kind}]" if optional else kind, member.get("description", "")))
         return out
@@ -207,10 +211,14 @@ class _Definitions:
             self.author.object(name, self.fields(schema), schema.get("description", ""), kind=kind)
         return name
 
+    @staticmethod
+    def _bare(name: str) -> str:
+        return name.removesuffix("Read").removesuffix("Shape")
+
     def _name(self, key: str, schema: Mapping[str, Any]) -> str:
         """Conditions of filters are named for what they compare, so that all filters share them."""
         if self.reading:
-            return key.removesuffix("Read").removesuffix("Shape")
+            return self._bare(key)
         if not key.endswith("Condition"):
             return key.removesuffix("Create").removesuffix("Shape").removesuffix("Input") + "Input"
         operators = schema["properties"]
@@ -235,7 +243,7 @@ class _Definitions:
     def _text(self, schema: Mapping[str, Any], name: str) -> str:
         if "enum" in schema or "const" in schema:
             values = schema.get("enum") or [schema["const"]]
-            return self.author.vocabulary(_title(name), values)
+            return self.author.listed(self._owner + _title(name), values)
         formats = {"uuid": "ID", "date-time": "DateTime", "date": "Date"}
         if schema.get("format") in formats:
             return formats[schema["format"]]
@@ -244,7 +252,7 @@ class _Definitions:
             return "Decimal"
         alternatives = _ALTERNATIVES.fullmatch(pattern)
         if alternatives:
-            return self.author.vocabulary(_title(name), alternatives[1].split("|"))
+            return self.author.listed(self._owner + _title(name), alternatives[1].split("|"))
         return "str"
 
 

@@ -90,6 +90,8 @@ class Builder:
             return self._single(item, rows)
         if isinstance(item, Connection):
             return self._connection(item, rows)
+        if isinstance(item, Nested) and item.edge is not None:
+            return rows.over(item.edge.expression)  # type: ignore[no-any-return]
         assert isinstance(item, Leaf | Nested)  # noqa: S101 - the only other kinds
         return rows.over(rows.listing.members[item.member])  # type: ignore[no-any-return]
 

@@ -18,6 +18,7 @@ from service.graphql.graph import GRAPH
 from service.graphql.limits import Limits
 from service.graphql.schema import sdl
 from service.operations.context import Context, Services
+from service.operations.scoring_models import ensure_default_model
 from service.platform.clock import SetClock
 from service.platform.idempotency import Idempotency
 
@@ -66,6 +67,13 @@ class Asker:
         answer = await self(query, variables, **more)
         assert len(answer["errors"]) == 1, answer
         return answer["errors"][0]["extensions"]["code"]
+
+
+@pytest.fixture
+async def services(services: Services) -> Services:
+    """Open services with the default scoring model, as every started service has it."""
+    await ensure_default_model(services)
+    return services
 
 
 @pytest.fixture

@@ -1,0 +1,166 @@
+"""Documents about one account that REST serves under its path: the explained classification, its inputs, the stage.
+
+They are read in the statement of their root field like everything else; the last step, where rules speak, is the same
+function that REST's operation uses.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+from service.access.policy import Permission
+from service.graphql.edges import Document
+from service.models.accounts import accounts
+from service.models.classification import attractiveness_scores, business_strengths, scoring_models
+from service.models.classification_results import AttractivenessRead, BusinessStrengthRead, ClassificationRead
+from service.models.stages import AccountStageRead, stage_entries
+from service.operations.classification_records import ActiveModel, result_document
+from service.operations.stages import _stage_document
+from service.platform.columns import Json
+from service.platform.dialects import JsonDocument, as_json, json_list, json_row
+from service.platform.errors import Conflict
+from service.queries.classification import _ACTIVE, _LATEST
+from service.queries.stages import _LAST
+from service.rules.classification import classify
+from service.rules.scoring_documents import model_from_dict
+
+a, m, s, b, e = accounts.c, scoring_models.c, attractiveness_scores.c, business_strengths.c, stage_entries.c
+
+_MODEL = (
+    sa.select(json_row({"id": m.id, "name": m.name, "number": m.number, "definition": m.definition}))
+    .where(_ACTIVE)
+    .scalar_subquery()
+)
+_SCORES = (
+    sa.select(
+        json_row(
+            {
+                "factor": s.factor,
+                "score": s.score,
+                "metric": as_json(s.metric),
+                "evidence": s.evidence,
+                "rater_id": s.rater_id,
+                "scored_at": s.scored_at,
+            }
+        )
+    )
+    .where(s.account_id == a.id)
+    .order_by(s.factor)
+    .correlate(accounts)
+)
+_STRENGTH = (
+    sa.select(
+        json_row(
+            {
+                "factors": b.factors,
+                "no_known_competitor": b.no_known_competitor,
+                "confirmed_by_id": b.confirmed_by_id,
+                "updated_at": b.updated_at,
+            }
+        )
+    )
+    .where(b.account_id == a.id)
+    .correlate(accounts)
+    .scalar_subquery()
+)
+_ENTRY = (
+    sa.select(
+        json_row({"previous": e.previous, "reason": e.reason, "evidence": e.evidence, "effective_on": e.effective_on})
+    )
+    .where(e.account_id == a.id, e.account_version == _LAST)
+    .correlate(accounts)
+    .scalar_subquery()
+)
+
+
+def _classification(raw: dict[str, Any]) -> dict[str, Any]:
+    """The latest result, or for an account that nobody has scored what the active model says of it."""
+    result = raw["result"]
+    if result is None:
+        stored = raw["model"]
+        if stored is None:
+            raise Conflict("No scoring model is active")
+        rules = model_from_dict({**stored["definition"], "name": stored["name"]})
+        model = ActiveModel(stored["id"], stored["name"], stored["number"], rules)
+        result = result_document(classify(rules, {}, None), model, None)
+    return {"account_id": raw["account_id"], "version": raw["version"], **result}
+
+
+def _strength(raw: dict[str, Any]) -> dict[str, Any]:
+    stored = raw.pop("strength") or {
+        "factors": [], "no_known_competitor": False, "confirmed_by_id": None, "updated_at": None
+    }  # fmt: skip
+    return {**raw, **stored}
+
+
+def _stage(raw: dict[str, Any]) -> Any:
+    entry = raw["entry"] or dict.fromkeys(("previous", "reason", "evidence", "effective_on"))
+    standing = {**raw, **entry}
+    for name in ("effective_on", "target_stage_on"):
+        standing[name] = None if standing[name] is None else date.fromisoformat(standing[name])
+    return orjson.loads(_stage_document(raw["account_id"], standing).body)
+
+
+def _document(expression: Any) -> Any:
+    return sa.type_coerce(expression, JsonDocument())
+
+
+OWN = {"account_id": a.id, "version": a.version}
+
+DOCUMENTS = (
+    Document(
+        "Account",
+        "classification",
+        "Classification",
+        ClassificationRead,
+        json_row(
+            {**OWN, "result": sa.type_coerce(_LATEST, Json()), "model": _document(sa.case((_LATEST.is_(None), _MODEL)))}
+        ),
+        Permission.CLASSIFICATION_READ,
+        _classification,
+        "Where the account stands, and everything that led there",
+    ),
+    Document(
+        "Account",
+        "attractivenessScores",
+        "Attractiveness",
+        AttractivenessRead,
+        json_row({**OWN, "scores": json_list(_SCORES)}),
+        Permission.CLASSIFICATION_READ,
+        description="The stored attractiveness scores",
+    ),
+    Document(
+        "Account",
+        "businessStrengthFactors",
+        "BusinessStrength",
+        BusinessStrengthRead,
+        json_row({**OWN, "strength": _document(_STRENGTH)}),
+        Permission.CLASSIFICATION_READ,
+        _strength,
+        "The stored success factors of the customer",
+    ),
+    Document(
+        "Account",
+        "stageDetail",
+        "AccountStage",
+        AccountStageRead,
+        json_row(
+            {
+                **OWN,
+                "stage": a.stage,
+                "quadrant": a.quadrant,
+                "target_stage": a.target_stage,
+                "target_stage_on": a.target_stage_on,
+                "target_stage_reason": a.target_stage_reason,
+                "entry": _document(_ENTRY),
+            }
+        ),
+        Permission.STAGE_READ,
+        _stage,
+        "The stage with its target, the movements open from it, and advice",
+    ),
+)
