@@ -120,11 +120,10 @@ async def update_webhook_endpoint(ctx: Context, identifier: str, patch: Shape, e
     """
     async with ctx.transaction(Permission.WEBHOOK_WRITE) as tx:
         before = await lock(tx, WEBHOOK_ENDPOINTS, identifier, expected, KIND)
-        values = patch.given()
-        _check(ctx.services.settings, values)
-        changes = differing(before.data, values)
+        changes = differing(before.data, patch.given())
         if not changes:
             return tx.answer(before, "unchanged")
+        _check(ctx.services.settings, changes)
         if "enabled" in changes:
             changes["disabled_reason"] = None
         after = await change(tx, WEBHOOK_ENDPOINTS, identifier, changes)

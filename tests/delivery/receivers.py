@@ -37,6 +37,12 @@ class Receiver:
         """Where it listens."""
         return f"{scheme}://{host}:{self.port}{path}"
 
+    async def until(self, count: int, seconds: float = 10) -> None:
+        """Wait until so many requests have come."""
+        async with asyncio.timeout(seconds):
+            while len(self.requests) < count:
+                await asyncio.sleep(0.002)
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Handle one connection."""
         self.connections += 1
