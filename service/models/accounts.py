@@ -21,6 +21,8 @@ from service.platform.types import (
     Id,
     Money,
     Name,
+    Rank4,
+    Rank5,
     Score,
     Shape,
     WebUrl,
@@ -68,13 +70,13 @@ class AccountFields(Fields):
     owner_id: Id | None = Field(
         default=None, sa_type=Uuid, foreign_key="people.id", description="The key account manager: a person"
     )
-    service_level: Annotated[int, Member(ge=1, le=5)] | None = Field(
+    service_level: Rank5 | None = Field(
         default=None, sa_type=sa.BigInteger, description="What we deliver, 1 to 5, comparable with the stage's ordinal"
     )
     supplier_status: SupplierStatus | None = Field(
         default=None, sa_type=sa.Text, description="Where we are on the buyer's list; evidence must be the customer's"
     )
-    perception_level: Annotated[int, Member(ge=1, le=4)] | None = Field(
+    perception_level: Rank4 | None = Field(
         default=None,
         sa_type=sa.BigInteger,
         description="What we are in the customer's eyes: 1 commodity broker to 4 business partner",
@@ -201,8 +203,6 @@ class AccountRead(ReadBase):
     )
     target_stage: Stage | None = Member(description="The stage aimed at; may equal the present one")
     target_stage_on: DayText | None = Member(description="When the target stage is to be reached")
-    service_level: Annotated[int, Member(ge=1, le=5)] | None = Member(description="What we deliver, 1 to 5")
+    service_level: Rank5 | None = Member(description="What we deliver, 1 to 5")
     supplier_status: SupplierStatus | None = Member(description="Where we are on the buyer's list")
-    perception_level: Annotated[int, Member(ge=1, le=4)] | None = Member(
-        description="What we are in the customer's eyes, 1 to 4"
-    )
+    perception_level: Rank4 | None = Member(description="What we are in the customer's eyes, 1 to 4")

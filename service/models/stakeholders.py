@@ -11,11 +11,10 @@ from sqlmodel import Field
 
 from service.models.shapes import Fields, Living, ReadBase, Reference, References, references_field
 from service.platform.columns import Exact, Json, Uuid
-from service.platform.types import Email, Id, Name, Score, Whole, patch_of
+from service.platform.types import Balance, Email, Id, Name, Score, patch_of
 from service.rules.vocabulary import StakeholderRole
 
 Phone = Annotated[str, StringConstraints(strict=True, min_length=3, max_length=40, pattern=r"^[0-9+(). /x-]+$")]
-Stance = Annotated[Whole, Member(ge=-2, le=2)]
 Roles = Annotated[list[StakeholderRole], Member(max_length=15)]
 
 
@@ -33,7 +32,7 @@ class StakeholderFields(Fields):
         default_factory=list, sa_type=Json, description="Roles in the buying centre and in the large account"
     )
     influence: Score | None = Field(default=None, sa_type=Exact(8, 4), description="Influence on decisions, 0 to 10")
-    stance: Stance | None = Field(
+    stance: Balance | None = Field(
         default=None,
         sa_type=sa.BigInteger,
         description="-2 anti-sponsor, -1 critic, 0 neutral, 1 supporter, 2 sponsor; separate from role and influence",
@@ -79,7 +78,7 @@ class StakeholderRead(ReadBase):
     phone: Phone | None = Member(description="Telephone number")
     roles: Roles = Member(description="Roles in the buying centre and in the large account")
     influence: Score | None = Member(description="Influence on decisions, 0 to 10")
-    stance: Stance | None = Member(description="-2 anti-sponsor to 2 sponsor")
+    stance: Balance | None = Member(description="-2 anti-sponsor to 2 sponsor")
     reports_to_id: Id | None = Member(description="The stakeholder this one reports to")
     refs: Annotated[list[Reference], Member(max_length=20)] = Member(
         description="Ids of the same record in other systems"

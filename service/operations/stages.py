@@ -65,13 +65,11 @@ async def list_stage_transitions(ctx: Context, identifier: str, request: PageReq
         return await STAGE_ENTRIES.page(reader, request, ctx.cursors, where={"account_id": identifier})
 
 
-async def get_stage_transition(ctx: Context, identifier: str, entry_id: str) -> Resource:
-    """One entry of an account's stage history; raises NotFound."""
+async def get_stage_transition(ctx: Context, identifier: str) -> Resource:
+    """One entry of the stage history of a live account; raises NotFound."""
     async with ctx.reading(Permission.STAGE_READ) as reader:
-        await require(reader, ACCOUNTS, identifier, KIND)
-        entry = await require(reader, STAGE_ENTRIES, entry_id, "stage transition")
-        if entry.data["account_id"] != identifier:
-            raise NotFound("stage transition")
+        entry = await require(reader, STAGE_ENTRIES, identifier, "stage transition")
+        await require(reader, ACCOUNTS, entry.data["account_id"], KIND)
         return entry
 
 

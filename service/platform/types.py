@@ -195,6 +195,15 @@ Count = Annotated[int, Field(ge=0, le=2**31 - 1, json_schema_extra={"format": "i
 Whole = Annotated[int, Field(ge=-(2**31), le=2**31 - 1, json_schema_extra={"format": "int32"}), BeforeValidator(_whole)]
 """Any 32-bit integer."""
 
+Rank4 = Annotated[int, Field(ge=1, le=4, json_schema_extra={"format": "int32"}), BeforeValidator(_whole)]
+"""A level from 1 to 4."""
+
+Rank5 = Annotated[int, Field(ge=1, le=5, json_schema_extra={"format": "int32"}), BeforeValidator(_whole)]
+"""A level from 1 to 5."""
+
+Balance = Annotated[int, Field(ge=-2, le=2, json_schema_extra={"format": "int32"}), BeforeValidator(_whole)]
+"""From 2 against, over neutral, to 2 in favour."""
+
 BigCount = Annotated[int, Field(ge=0, le=BIGGEST, json_schema_extra={"format": "int64"}), BeforeValidator(_whole)]
 """0 to 2^53 - 1."""
 

@@ -345,7 +345,9 @@ def _webhook(event: Webhook) -> Document:
 
 
 def _tidy(node: Any, key: str = "") -> None:
-    """Turn whole bounds back into integers, drop generated titles, and write 3.2's `itemSchema` as 3.1 can."""
+    """Turn whole bounds back into integers and default decimals into numbers, drop generated titles, and write 3.2's
+    `itemSchema` as 3.1 can.
+    """
     if isinstance(node, list):
         for inner in node:
             _tidy(inner)
@@ -354,6 +356,8 @@ def _tidy(node: Any, key: str = "") -> None:
         return
     if "itemSchema" in node and "schema" not in node:
         node["schema"] = node.pop("itemSchema")
+    if node.get("type") == "number" and isinstance(node.get("default"), str):
+        node["default"] = float(node["default"])  # a Decimal, which pydantic writes as text
     for name, inner in node.items():
         if isinstance(inner, float) and inner.is_integer():
             node[name] = int(inner)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Body, Path, Query
+from fastapi import Body, Query
 
 from service.models.stages import (
     AccountStageRead,
@@ -15,7 +15,6 @@ from service.models.stages import (
 )
 from service.operations import stages
 from service.platform.errors import CursorInvalid, NotFound, StageTransitionNotAllowed, StaleVersion
-from service.platform.types import Id
 from service.queries.listing import PageRequest
 from service.rest.answers import Answer, created, found, page, plain
 from service.rest.dependencies import Caller, PageQuery, page_of
@@ -23,7 +22,6 @@ from service.rest.router import Inquiry, Part, PathId
 
 part = Part("stages")
 
-EntryId = Annotated[Id, Path(description="Id of an entry of the account's stage history")]
 StageEntryPage = page_of("StageEntryPage", StageEntryRead)
 
 
@@ -57,7 +55,7 @@ async def put_target_stage(ctx: Caller, id: PathId, data: Annotated[TargetStageP
     status_code=201,
     response_model=StageEntryRead,
     summary="Move an account to another stage",
-    location="/v1/accounts/{account_id}/stage-transitions/{id}",
+    location="/v1/stage-transitions/{id}",
     errors=[NotFound, StaleVersion, StageTransitionNotAllowed],
 )
 async def move_stage(ctx: Caller, id: PathId, data: Annotated[StageTransitionCreate, Body()], asked: Inquiry) -> Answer:
@@ -78,12 +76,7 @@ async def list_stage_transitions(ctx: Caller, id: PathId, query: Annotated[PageQ
     return page(await stages.list_stage_transitions(ctx, id, PageRequest(limit=query.limit, after=query.after)))
 
 
-@part.get(
-    "/accounts/{id}/stage-transitions/{entry_id}",
-    response_model=StageEntryRead,
-    summary="Read one movement",
-    errors=[NotFound],
-)
-async def read_stage_transition(ctx: Caller, id: PathId, entry_id: EntryId) -> Answer:
-    """Reads one entry of the account's stage history."""
-    return found(await stages.get_stage_transition(ctx, id, entry_id))
+@part.get("/stage-transitions/{id}", response_model=StageEntryRead, summary="Read one movement", errors=[NotFound])
+async def read_stage_transition(ctx: Caller, id: PathId) -> Answer:
+    """Reads one entry of an account's stage history."""
+    return found(await stages.get_stage_transition(ctx, id))

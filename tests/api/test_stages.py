@@ -179,8 +179,9 @@ async def test_versions_retries_and_scopes(client: httpx.AsyncClient, make_clien
     assert (await client.get(f"{nobody}/stage")).status_code == 404
     assert (await client.get(f"{nobody}/stage-transitions")).status_code == 404
     assert (await client.post(f"{nobody}/stage-transitions", json=body)).status_code == 404
-    other = await create(client)
-    assert (await client.get(f"{other}/stage-transitions/{first.json()['id']}")).status_code == 404
+    assert (await client.get(first.headers["location"])).json() == first.json()
+    assert (await client.delete(account)).status_code == 204
+    assert (await client.get(first.headers["location"])).status_code == 404
 
 
 async def test_a_movement_is_few_statements(client: httpx.AsyncClient, services: Services) -> None:
