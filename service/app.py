@@ -34,6 +34,7 @@ from service.rest import (
     people,
     plans,
     portfolio,
+    problems,
     scoring_models,
     stages,
     stakeholders,
@@ -42,7 +43,7 @@ from service.rest import (
 from service.rest.contract import Webhook, contract_part, openapi
 from service.rest.docs import docs_part, graphiql_page
 from service.rest.edge import Edge
-from service.rest.health import health_part
+from service.rest.health import Checks, health_part
 from service.rest.router import Asked
 from service.worker import Worker
 
@@ -106,10 +107,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
             preparing.cancel()
             await asyncio.gather(preparing, return_exceptions=True)
 
-    app = declared(lifespan)
-    app.include_router(health_part(lambda: _checks(services), metrics))
-    app.include_router(contract_part(lambda: document(app)))
-    app.include_router(docs_part(TITLE))
+    app = declared(metrics, lambda: _checks(services), lifespan)
     app.router.routes.append(Route("/graphql", graph, methods=["GET", "POST"], include_in_schema=False))
     edge = Edge(
         app,
@@ -121,16 +119,20 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
         rate=settings.rate_limit,
         burst=settings.rate_burst,
         cors_origins=settings.cors_origins,
+        mounted={"/graphql": graph},
     )
     return edge
 
 
-def declared(lifespan: Any = None) -> FastAPI:
-    """FastAPI with every part declared: what the contract is made from."""
+def declared(metrics: Metrics | None = None, checks: Checks | None = None, lifespan: Any = None) -> FastAPI:
+    """FastAPI with every part declared: what the contract is made from, and what the edge dispatches to."""
     app = FastAPI(
         title=TITLE,
         version=__version__,
         description=DESCRIPTION,
+        contact={"name": "The maintainers of this service"},
+        license_info={"name": "MIT", "identifier": "MIT"},
+        servers=[{"url": "/", "description": "This service"}],
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
@@ -139,7 +141,9 @@ def declared(lifespan: Any = None) -> FastAPI:
         separate_input_output_schemas=False,
         generate_unique_id_function=lambda route: route.name,
     )
-    for part in PARTS:
+    problems.install(app)
+    health = health_part(checks or _nothing_checked, metrics or Metrics())
+    for part in (*PARTS, health, contract_part(lambda: document(app)), docs_part(TITLE)):
         app.include_router(part)
     return app
 
@@ -160,6 +164,10 @@ def _authenticate(services: Services, headers: Mapping[bytes, bytes]) -> Any:
 
 def _context(services: Services, principal: Principal, asked: Asked) -> Context:
     return Context(services, principal, asked.idempotency, asked.request_id)
+
+
+async def _nothing_checked() -> dict[str, str]:
+    return {}
 
 
 async def _checks(services: Services) -> dict[str, str]:
