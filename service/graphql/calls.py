@@ -123,11 +123,13 @@ def body(model: type[BaseModel], kind: str, shown: type[BaseModel] | None = None
     return Takes("input", kind, "What REST takes as the body", convert, shown or model)
 
 
-def scalar(annotation: Any, kind: str, name: str, description: str) -> Takes:
-    """A plain argument, validated by a request scalar."""
+def scalar(annotation: Any, kind: str, name: str, description: str, default: Any = None) -> Takes:
+    """A plain argument, validated by a request scalar; an optional one that is absent or null is `default`."""
     adapter: TypeAdapter[Any] = TypeAdapter(annotation)
 
     def convert(value: Any, _: Any) -> Any:
+        if value is None and kind.startswith("Optional"):
+            return default
         try:
             return adapter.validate_python(value)
         except ValidationError as error:

@@ -20,6 +20,7 @@ from service.graphql.mutations import (
     plans,
     stages,
     stakeholders,
+    webhooks,
 )
 from service.graphql.queries import QUERIES
 from service.models.accounts import AccountRead
@@ -32,6 +33,8 @@ from service.models.people import PersonRead
 from service.models.plans import PlanRead
 from service.models.stages import StageEntryRead
 from service.models.stakeholders import StakeholderRead
+from service.models.webhooks import AttemptRead, DeliveryRead, WebhookEndpointRead
+from service.platform.filters import filter_model
 from service.queries.accounts import ACCOUNTS, AccountFilter
 from service.queries.api_keys import API_KEYS
 from service.queries.classification import CLASSIFICATIONS, SCORING_MODELS
@@ -39,6 +42,7 @@ from service.queries.people import PEOPLE, PersonFilter
 from service.queries.plans import ACTIONS, OBJECTIVES, PLANS, ActionFilter, ObjectiveFilter, PlanFilter
 from service.queries.stages import STAGE_ENTRIES
 from service.queries.stakeholders import STAKEHOLDERS, StakeholderFilter
+from service.queries.webhooks import ATTEMPTS, DELIVERIES, WEBHOOK_ENDPOINTS
 
 TYPES = (
     Type("Account", AccountRead, ACCOUNTS, Permission.ACCOUNT_READ, AccountFilter),
@@ -50,6 +54,15 @@ TYPES = (
     Type("ScoringModel", ScoringModelRead, SCORING_MODELS, Permission.CLASSIFICATION_READ),
     Type("ClassificationEntry", ClassificationEntry, CLASSIFICATIONS, Permission.CLASSIFICATION_READ),
     Type("StageEntry", StageEntryRead, STAGE_ENTRIES, Permission.STAGE_READ),
+    Type("WebhookEndpoint", WebhookEndpointRead, WEBHOOK_ENDPOINTS, Permission.WEBHOOK_READ),
+    Type(
+        "WebhookDelivery",
+        DeliveryRead,
+        DELIVERIES,
+        Permission.WEBHOOK_READ,
+        filter_model("WebhookDeliveryFilter", DELIVERIES.filters),
+    ),
+    Type("WebhookAttempt", AttemptRead, ATTEMPTS, Permission.WEBHOOK_READ),
     Type("ApiKey", ApiKeyRead, API_KEYS, Permission.API_KEY_READ),
 )
 
@@ -68,6 +81,9 @@ EDGES = (
     ),
     Many("Account", "stageHistory", "StageEntry", "account_id", "Its movements between stages, newest first"),
     *DOCUMENTS,
+    Many("WebhookEndpoint", "deliveries", "WebhookDelivery", "endpoint_id", "What was or will be sent, newest first"),
+    One("WebhookDelivery", "endpoint", "WebhookEndpoint", "endpoint_id", "Where it goes"),
+    Many("WebhookDelivery", "attemptLog", "WebhookAttempt", "delivery_id", "The calls that were made, in order"),
     One("Stakeholder", "account", "Account", "account_id", "The account"),
     One("Stakeholder", "reportsTo", "Stakeholder", "reports_to_id", "The stakeholder this one reports to"),
     Many("Stakeholder", "reports", "Stakeholder", "reports_to_id", "The stakeholders who report to this one"),
@@ -92,12 +108,13 @@ PAGES = (
     Many("", "objectives", "Objective", description="Objectives of all plans"),
     Many("", "actions", "Action", description="Actions of all objectives"),
     Many("", "scoringModels", "ScoringModel", description="Scoring models, newest first"),
+    Many("", "webhookEndpoints", "WebhookEndpoint", description="Where events are sent, without secrets"),
     Many("", "apiKeys", "ApiKey", description="API keys, without their values"),
 )
 
 MUTATIONS = tuple(
     call
-    for part in (accounts, classification, stages, stakeholders, people, plans, objectives, actions, api_keys)
+    for part in (accounts, classification, stages, stakeholders, people, plans, objectives, actions, webhooks, api_keys)
     for call in part.MUTATIONS
 )
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import orjson
 from pydantic import Field
 
-from service.graphql.calls import Call, Gives, document, identifier, reference
+from service.graphql.calls import Call, Gives, document, identifier, reference, scalar
 from service.models.api_keys import Scope
+from service.models.events import EventRead, EventTypeRead
+from service.models.portfolio import MatrixRead, MatrixView
 from service.models.stages import StageTermsRead
-from service.operations import accounts, people, stages, stakeholders
+from service.models.webhooks import EventPattern
+from service.operations import accounts, events, people, portfolio, stages, stakeholders
 from service.operations.context import Context
-from service.platform.types import InstantText, Name, Shape
+from service.platform.types import Flag, Id, InstantText, Limit, Name, Search, Shape, Text
 
 
 class Me(Shape):
@@ -37,20 +41,108 @@ async def read_me(ctx: Context) -> dict[str, Any]:
     return me.model_dump(mode="json")
 
 
-QUERIES = (
-    Call("me", read_me, (), (Gives("me", "Me", lambda result: result, model=Me),)),
-    Call(
-        "stages",
-        stages.list_stages,
-        (),
-        (Gives("stages", "list[StageTerms]", lambda result: result, model=StageTermsRead),),
+class PageInfo(Shape):
+    """Where a page stands in its list."""
+
+    has_next_page: Flag
+    has_previous_page: Flag
+    start_cursor: Text | None
+    end_cursor: Text | None
+
+
+class EventEdge(Shape):
+    """An event of the feed."""
+
+    cursor: Text = Field(description="Where this event stands in the feed")
+    node: EventRead = Field(description="The event")
+
+
+class EventConnection(Shape):
+    """A page of the feed of events, oldest first."""
+
+    edges: list[EventEdge] = Field(description="The events with their cursors")
+    nodes: list[EventRead] = Field(description="The events")
+    page_info: PageInfo = Field(
+        description="Where the page stands; endCursor is always there, and asked with it later the feed gives what came"
+    )
+
+
+async def read_events(
+    ctx: Context, first: int, after: str | None, types: list[str] | None, account_id: str | None
+) -> Any:
+    """The feed of events in the order of their commits, without a gap: whoever goes on with endCursor misses none and
+    sees none twice.
+    """
+    page = await events.list_events(ctx, after=after, types=types, account_id=account_id, limit=first)
+    nodes = [orjson.loads(item) for item in page.items]
+    cursors = page.cursors or []
+    info = {
+        "has_next_page": page.has_more,
+        "has_previous_page": after is not None,
+        "start_cursor": cursors[0] if cursors else None,
+        "end_cursor": page.next_cursor,
+    }
+    edges = [{"cursor": cursor, "node": node} for cursor, node in zip(cursors, nodes, strict=True)]
+    return {"edges": edges, "nodes": nodes, "page_info": info}
+
+
+async def read_event(ctx: Context, identifier: str) -> Any:
+    """One event by id, as the feed shows it."""
+    return (await events.get_event(ctx, identifier)).data
+
+
+async def read_event_types(ctx: Context) -> Any:
+    """Every type of event, with the version of its data and when it is sent."""
+    return [kind.model_dump(mode="json") for kind in await events.list_event_types(ctx)]
+
+
+async def read_matrix(ctx: Context, view: MatrixView, limit: int) -> Any:
+    """All accounts by box: the four boxes or Fiocca's nine cells, with how many accounts stand in each and the largest
+    of them by revenue.
+    """
+    return orjson.loads(await portfolio.get_matrix(ctx, view, limit))
+
+
+def itself(result: Any) -> Any:
+    """What the operation returned, as it is."""
+    return result
+
+
+FEED = (
+    scalar(Limit, "Optional[int]", "first", "How many, 50 unless said otherwise; at most 200", 50),
+    scalar(Search, "Optional[str]", "after", "Only what comes after this cursor"),
+    scalar(
+        Annotated[list[EventPattern], Field(max_length=50)],
+        "Optional[list[str]]",
+        "types",
+        "Only these types of events; `plan.*` for all of a kind",
     ),
-    Call("accountByRef", accounts.get_account_by_ref, reference("account"), (Gives("account", "Account", document),)),
-    Call("personByRef", people.get_person_by_ref, reference("person"), (Gives("person", "Person", document),)),
+    scalar(Id, "Optional[ID]", "accountId", "Only events of this account"),
+)
+MATRIX = (
+    scalar(MatrixView, "Optional[MatrixView]", "view", "four_box unless said otherwise", MatrixView.FOUR_BOX),
+    scalar(Limit, "Optional[int]", "limit", "Accounts listed per box, 200 unless said otherwise; at most 200", 200),
+)
+
+
+def shows(kind: str, model: Any = None) -> tuple[Gives, ...]:
+    """The one value of a query: a document of this type, or what the operation returned if `model` describes it."""
+    return (Gives("value", kind, document if model is None else itself, model=model),)
+
+
+QUERIES = (
+    Call("me", read_me, (), shows("Me", Me)),
+    Call("events", read_events, FEED, shows("EventConnection", EventConnection)),
+    Call("event", read_event, (identifier(),), shows("Event", EventRead)),
+    Call("eventTypes", read_event_types, (), shows("list[EventType]", EventTypeRead)),
+    Call("portfolioMatrix", read_matrix, MATRIX, shows("Matrix", MatrixRead)),
+    Call("stages", stages.list_stages, (), shows("list[StageTerms]", StageTermsRead)),
+    Call("accountByRef", accounts.get_account_by_ref, reference("account"), shows("Account")),
+    Call("personByRef", people.get_person_by_ref, reference("person"), shows("Person")),
     Call(
         "stakeholderByRef",
         stakeholders.get_stakeholder_by_ref,
         (identifier("accountId", "The account"), *reference("stakeholder")),
-        (Gives("stakeholder", "Stakeholder", document),),
+        shows("Stakeholder"),
     ),
 )
