@@ -82,6 +82,7 @@ async def test_killed_at_any_moment_it_loses_no_event(database_url: str, company
             await victim.settled()
             whole = await feed(api)
 
+            print(*victim.deaths, f"{api.repeats} repeats, {receiver.duplicates} duplicates", sep="\n")
             assert len(victim.deaths) == len(SENT) + len(HELD) + len(ANSWERED), victim.deaths
             assert receiver.complaints == []
             due = [event for event in whole if event["type"] in SUBSCRIBED]
@@ -89,6 +90,9 @@ async def test_killed_at_any_moment_it_loses_no_event(database_url: str, company
             assert len(HELD) <= receiver.duplicates < len(due)
             assert by_account(receiver.delivered.values()) == by_account(due)
             await caught_up(seen, whole)
+            async for delivery in api.listed(f"/webhook-endpoints/{subscription.endpoint}/deliveries"):
+                assert delivery["state"] == "succeeded"
+                assert delivery["attempts"] >= receiver.calls[delivery["event_id"]]  # each was written before the call
 
         assert [event["id"] for event in seen] == [event["id"] for event in whole]
         ended = await ending(api, one)
