@@ -57,7 +57,7 @@ async def list_accounts(ctx: Caller, query: Annotated[AccountListQuery, Query()]
 
 @part.post("/accounts/search", response_model=AccountPage, summary="Search accounts", errors=[CursorInvalid])
 async def search_accounts(ctx: Caller, query: Annotated[AccountSearch, Body()]) -> Answer:  # type: ignore[valid-type]
-    """Lists the accounts that a nested filter of `and`, `or` and `not` finds; the same grammar as GraphQL's `filter`."""
+    """Lists what a nested filter of `and`, `or` and `not` finds; the same grammar as GraphQL's `filter`."""
     return page(await accounts.list_accounts(ctx, search_request(query, ACCOUNTS)))
 
 
@@ -128,7 +128,7 @@ async def update_account(ctx: Caller, id: PathId, patch: Annotated[AccountPatch,
 
 @part.delete("/accounts/{id}", summary="Delete an account", errors=[NotFound, StaleVersion])
 async def delete_account(ctx: Caller, id: PathId, asked: Inquiry) -> Answer:
-    """Marks the account as deleted, with its stakeholders, plans, objectives and actions. Restoring brings them back."""
+    """Marks it as deleted, with its stakeholders, plans, objectives and actions. Restoring brings them back."""
     return no_content(await accounts.delete_account(ctx, id, asked.expected))
 
 
