@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from service.delivery.destinations.base import Delivery
 from service.events.catalogue import WebhookTest
-from service.events.turns import LEASED, PENDING, older_open
+from service.events.turns import LEASED, PENDING, none_before
 from service.models.events import events
 from service.models.webhooks import attempts, deliveries, webhook_endpoints
 from service.platform.columns import Instant, Uuid
@@ -37,7 +37,7 @@ def _in_turn(one: sa.FromClause) -> sa.ColumnElement[bool]:
         one.c.state == PENDING,
         one.c.behind.is_(sa.false()),
         one.c.next_at <= sa.bindparam("now", type_=Instant()),
-        ~sa.exists(older_open(one)),
+        none_before(one),
     )
 
 

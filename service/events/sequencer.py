@@ -68,13 +68,12 @@ _ENDPOINTS = Statement(
     .order_by(webhook_endpoints.c.id)
     .with_for_update(read=True)  # none is turned on or off meanwhile: what is held then would not be let go
 )
-_COLUMNS = ("id", "event_id", "event_position", "endpoint_id", "order_key", "state", "next_at", "created_at")
+_COLUMNS = ("id", "event_id", "event_position", "endpoint_id", "order_key", "state", "behind", "next_at", "created_at")
 _DELIVER = Statement(
     sa.insert(deliveries).values(
         {
             **{name: sa.bindparam(name, type_=deliveries.c[name].type) for name in _COLUMNS},
             "attempts": 0,
-            "behind": False,
             "lane": "first",
             "replay_no": 0,
         }
@@ -116,7 +115,7 @@ async def _run(writer: Writer, kind: str, clock: Clock) -> int:
         rows = _fan_out(numbered, await writer.all(_ENDPOINTS), clock)
         if rows:
             await writer.many(_DELIVER, rows)
-            await writer.execute(MARK_BEHIND[kind], ids=[row["id"] for row in rows])
+            await writer.execute(MARK_BEHIND[kind], ids=[row["id"] for row in rows if not row["behind"]])
     return len(numbered)
 
 
@@ -126,6 +125,7 @@ def _fan_out(numbered: list[Row], endpoints: list[Row], clock: Clock) -> list[Ro
     """
     now = clock.now()
     out: list[Row] = []
+    begun: set[tuple[str, str]] = set()
     for event in numbered:
         for endpoint in endpoints:
             if event["type"] == WebhookTest.type:
@@ -133,16 +133,19 @@ def _fan_out(numbered: list[Row], endpoints: list[Row], clock: Clock) -> list[Ro
                     continue
             elif event["cause"].get("origin") == endpoint["id"] or not matches(endpoint["event_types"], event["type"]):
                 continue
+            line = (endpoint["id"], event["account_id"] or event["subject_id"])
             out.append(
                 {
                     "id": new_id(),
                     "event_id": event["id"],
                     "event_position": event["position"],
                     "endpoint_id": endpoint["id"],
-                    "order_key": event["account_id"] or event["subject_id"],
+                    "order_key": line[1],
                     "state": "pending" if endpoint["enabled"] else "held",
+                    "behind": line in begun,
                     "next_at": now,
                     "created_at": now,
                 }
             )
+            begun.add(line)
     return out
