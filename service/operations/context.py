@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, ParamSpec, TypeVar
@@ -116,12 +116,10 @@ class Context:
         """Raise Forbidden unless the caller has the permission."""
         self.principal.require(permission)
 
-    @asynccontextmanager
-    async def reading(self, permission: Permission, *, fresh: bool = False) -> AsyncIterator[Reader]:
+    def reading(self, permission: Permission, *, fresh: bool = False) -> AbstractAsyncContextManager[Reader]:
         """A door for reads; `fresh` ones see everything that is committed, where others may ask a replica."""
         self.principal.require(permission)
-        async with self.services.database.reading(fresh=fresh) as reader:
-            yield reader
+        return self.services.database.reading(fresh=fresh)
 
     @asynccontextmanager
     async def transaction(self, permission: Permission) -> AsyncIterator[Transaction]:

@@ -135,23 +135,17 @@ async def find_locked(tx: Transaction, listing: Listing, identifier: str) -> Res
     A statement that waited for its lock shows the row anew, but what the document takes from other tables (references)
     as it was before the wait. The version of that time tells, and the record is read again.
     """
-    table = listing.table
-    before = table.alias("before_the_wait")
-    statement = _statement(
-        ("find_locked", listing.name),
-        lambda: Statement(
-            listing.by_id(lock=True).clause.add_columns(
-                sa.select(before.c.version)
-                .where(before.c.id == sa.bindparam("id", type_=table.c.id.type))
-                .scalar_subquery()
-                .label("seen")
-            )
-        ),
-    )
+    statement = _statement(("find_locked", listing.name), lambda: _find_locked(listing))
     row = await tx.one(statement, id=identifier)
     if row is not None and row["seen"] != row["version"]:
         return await listing.find(tx.reader, identifier)
     return as_resource(row)
+
+
+def _find_locked(listing: Listing) -> Statement:
+    before = listing.table.alias("before_the_wait")
+    seen = sa.select(before.c.version).where(before.c.id == sa.bindparam("id", type_=before.c.id.type))
+    return Statement(listing.by_id(lock=True).clause.add_columns(seen.scalar_subquery().label("seen")))
 
 
 async def lock(tx: Transaction, listing: Listing, identifier: str, expected: Expected, what: str) -> Resource:

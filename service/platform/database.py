@@ -90,6 +90,12 @@ class Reader(Protocol):
         """Every row."""
         ...
 
+    async def raw(self, statement: Statement, /, **values: Any) -> tuple[list[Any], Callable[[Any], Row]]:
+        """Every row as the driver gives it, columns in order, and what makes a Row of one: for lists, where most rows
+        only pass through.
+        """
+        ...
+
     async def value(self, statement: Statement, /, **values: Any) -> Any:
         """The first column of the first row, or None."""
         ...

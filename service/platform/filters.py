@@ -277,7 +277,9 @@ def flat_tree(values: Mapping[str, Any], fields: Mapping[str, Filterable]) -> di
         if item.kind in ("enum", "id"):
             if values.get(key) is not None:
                 listed = str(values[key]).split(",")
-                tree[key] = {"in": [part.lower() for part in listed] if isinstance(item.column.type, Uuid) else listed}
+                if isinstance(item.column.type, Uuid):
+                    listed = [part.lower() for part in listed]
+                tree[key] = {"in": listed} if len(listed) > 1 else {"eq": listed[0]}  # `=` lets an index give the order
         elif item.kind == "text":
             if values.get(key) is not None:
                 tree[key] = {"eq": values[key]}

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import asyncio
 import collections
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import asyncpg
@@ -43,31 +43,64 @@ class PostgresDatabase(Database):
         if self._replica is not self._primary:
             await self._replica.close()
 
-    @asynccontextmanager
-    async def reading(self, *, fresh: bool = False) -> AsyncIterator[Reader]:
-        pool = self._primary if fresh else self._replica
-        connection = await pool.take()
-        try:
-            yield _Session(self, connection)
-        finally:
-            pool.give(connection)
+    def reading(self, *, fresh: bool = False) -> AbstractAsyncContextManager[Reader]:
+        return _Reading(self, self._primary if fresh else self._replica)
 
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Writer]:
-        connection = await self._primary.take()
+    def transaction(self) -> AbstractAsyncContextManager[Writer]:
+        return _Writing(self, self._primary)
+
+
+class _Reading:
+    """A connection for the length of a block. A class, because a generator made into one costs more than the pool."""
+
+    __slots__ = ("_connection", "_database", "_pool")
+    _connection: asyncpg.Connection[Any]
+
+    def __init__(self, database: PostgresDatabase, pool: _Pool) -> None:
+        self._database = database
+        self._pool = pool
+
+    async def __aenter__(self) -> Reader:
+        connection = self._connection = await self._pool.take()
+        return _Session(self._database, connection)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._pool.give(self._connection)
+
+
+class _Writing:
+    """A transaction for the length of a block: commits at its end, rolls back on an exception."""
+
+    __slots__ = ("_connection", "_database", "_pool")
+    _connection: asyncpg.Connection[Any]
+
+    def __init__(self, database: PostgresDatabase, pool: _Pool) -> None:
+        self._database = database
+        self._pool = pool
+
+    async def __aenter__(self) -> Writer:
+        connection = self._connection = await self._pool.take()
+        self._database.statements += 1
         try:
-            self.statements += 1
             await connection.execute("BEGIN")
+        except BaseException:
+            self._pool.give(connection)
+            raise
+        return _Session(self._database, connection)
+
+    async def __aexit__(self, failed: type[BaseException] | None, *_: object) -> None:
+        connection = self._connection
+        try:
             try:
-                yield _Session(self, connection)
-                await connection.execute("COMMIT")
-            except BaseException:
+                if failed is None:
+                    await connection.execute("COMMIT")
+            finally:
                 if connection.is_in_transaction():
                     await asyncio.shield(connection.execute("ROLLBACK"))
-                raise
         finally:
-            self._primary.give(connection)
-        self._committed()
+            self._pool.give(connection)
+        if failed is None:
+            self._database._committed()
 
 
 class _Session:
@@ -89,19 +122,26 @@ class _Session:
 
     async def one(self, statement: Statement, /, **values: Any) -> Row | None:
         compiled, rows = await self._fetch(statement, values)
-        return compiled.row(rows[0].values()) if rows else None
+        return compiled.row(rows[0]) if rows else None
 
     async def all(self, statement: Statement, /, **values: Any) -> list[Row]:
         compiled, rows = await self._fetch(statement, values)
-        return [compiled.row(row.values()) for row in rows]
+        return [compiled.row(row) for row in rows]
+
+    async def raw(self, statement: Statement, /, **values: Any) -> tuple[list[Any], Callable[[Any], Row]]:
+        compiled, rows = await self._fetch(statement, values)
+        return rows, compiled.row
 
     async def value(self, statement: Statement, /, **values: Any) -> Any:
         compiled, rows = await self._fetch(statement, values)
-        return next(iter(compiled.row(rows[0].values()).values())) if rows else None
+        if not rows:
+            return None
+        value, convert = rows[0][0], compiled.first_column
+        return value if convert is None else convert(value)
 
     async def column(self, statement: Statement, /, **values: Any) -> list[Any]:
         compiled, rows = await self._fetch(statement, values)
-        convert = dict(compiled.out).get(compiled.keys[0])
+        convert = compiled.first_column
         return [convert(row[0]) if convert else row[0] for row in rows]
 
     async def execute(self, statement: Statement, /, **values: Any) -> int:

@@ -163,6 +163,10 @@ class _Connection:
         compiled = self._compiled(statement)
         return [compiled.row(row) for row in await self.run(self._fetch, compiled, values)]
 
+    async def raw(self, statement: Statement, /, **values: Any) -> tuple[list[Any], Callable[[Any], Row]]:
+        compiled = self._compiled(statement)
+        return await self.run(self._fetch, compiled, values), compiled.row
+
     async def value(self, statement: Statement, /, **values: Any) -> Any:
         row = await self.one(statement, **values)
         return next(iter(row.values())) if row else None

@@ -27,7 +27,7 @@ _UNSET = object()
 class Compiled:
     """One statement for one database: text, parameters in order, result converters."""
 
-    __slots__ = ("_binds", "first", "keys", "out", "sql")
+    __slots__ = ("_binds", "first", "first_column", "keys", "out", "sql")
 
     def __init__(self, clause: Any, kind: str, first: Compiled | None = None) -> None:
         self.first = first
@@ -44,6 +44,7 @@ class Compiled:
         self.keys = tuple(str(column.key) for column in columns)
         converters = [_converter(column.type, kind) for column in columns]
         self.out = tuple((key, convert) for key, convert in zip(self.keys, converters, strict=True) if convert)
+        self.first_column = converters[0] if converters else None
 
     def arguments(self, values: dict[str, Any]) -> list[Any]:
         """The driver's arguments for named values; a name without a value and without a default is a programming

@@ -28,6 +28,10 @@ from service.platform.statements import Statement
 
 COUNT_CEILING = 10_000
 _KEPT_STATEMENTS = 1000
+_USUAL_LIMITS = frozenset((10, 20, 25, 50, 100, 200))
+"""Written into the statement: PostgreSQL plans one with a bound limit anew at every run, which costs as much as reading
+twenty rows. Others are bound, so that statements stay few.
+"""
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ class Listing:
         return as_resource(await reader.one(self.by_id(lock=lock, gone=gone), id=identifier))
 
     def by_ids(self, *, lock: bool = False) -> Statement:
-        """SELECT id, version and document of many `:ids`; with `lock` the rows are locked, in the order of their ids."""
+        """SELECT id, version and document of many `:ids`; with `lock` the rows are locked, in the order of ids."""
 
         def build() -> sa.Select[Any]:
             query = self._select(self.table.c.id, self._version(), self.document())
@@ -134,18 +138,19 @@ class Listing:
             request.backwards,
             tuple(where),
             request.condition.shape,
+            request.limit if request.limit in _USUAL_LIMITS else None,
         )
         statement = self._statement(shape, lambda: self._page(keys, request, tuple(where)))
-        rows = await reader.all(statement, limit=request.limit + 1, **binds)
+        rows, as_row = await reader.raw(statement, limit=request.limit + 1, **binds)
         more = len(rows) > request.limit
         rows = rows[: request.limit]
         if request.backwards:
             rows.reverse()
-        page = Page([row["document"] for row in rows], has_more=more)
+        page = Page([row[0] for row in rows], has_more=more)
         if request.each_cursor:
-            page.cursors = [self._cursor(name, keys, row, cursors) for row in rows]
+            page.cursors = [self._cursor(name, keys, as_row(row), cursors) for row in rows]
         if more and rows:
-            page.next_cursor = self._cursor(name, keys, rows[0 if request.backwards else -1], cursors)
+            page.next_cursor = self._cursor(name, keys, as_row(rows[0 if request.backwards else -1]), cursors)
         if request.count is not None:
             page.count = await self.count(reader, request, where)
         return page
@@ -182,7 +187,10 @@ class Listing:
         if request.before is not None:
             query = query.where(_beyond(keys, "before", after=False))
         order = [expression.desc() if descending != flip else expression.asc() for expression, descending in keys]
-        return query.order_by(*order).limit(sa.bindparam("limit", type_=sa.BigInteger))
+        limit: Any = sa.bindparam("limit", type_=sa.BigInteger)
+        if request.limit in _USUAL_LIMITS:
+            limit = sa.literal_column(str(request.limit + 1), sa.BigInteger)
+        return query.order_by(*order).limit(limit)
 
     def _restricted(self, query: sa.Select[Any], request: PageRequest, where: tuple[str, ...]) -> sa.Select[Any]:
         scope = self._scope()
