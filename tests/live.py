@@ -21,7 +21,7 @@ from pathlib import Path
 from tests.postgres import free_port
 
 ROOT = Path(__file__).parent.parent
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 
 
@@ -61,7 +61,7 @@ def serve(
 
     `options` are added to the command, `environment` to its variables (nothing of ours that begins with KAM_ gets in).
     With the `key` and `port` of an earlier run it comes back as the same service.
-    Yields once `/readyz` answers 200. Raises RuntimeError with its log when it doesn't start within 30 seconds, or
+    Yields once `/readyz` answers 200. Raises RuntimeError with its log when it doesn't start within a minute, or
     doesn't end within 20 seconds of SIGTERM.
     """
     key = key or new_key()

@@ -28,12 +28,16 @@ from tests.real_input.victim import Victim, killable
 SHORT_LEASE = {"KAM_WEBHOOK_TIMEOUT_SECONDS": "1"}
 """What a dead process had leased is free again after twice this."""
 
-SENT = (15, 130, 260, 372)
-"""Kill shortly after the nth request was sent: while people, accounts, scores, or stage and plan are written."""
+SENT = (130, 260)
+"""Kill shortly after the nth request was sent: while accounts, contacts and scores are written."""
+POSTED = ("/activate", "/stage-transitions", "/actions")
+"""Kill shortly after the first POST to such a path was sent: its effect must come about once, by its Idempotency-Key."""
 HELD = (1, 30)
 """Kill while the receiver has the nth delivery and has not answered."""
-ANSWERED = (15, 60)
+ANSWERED = (15, 45)
 """Kill right after the nth delivery was answered: before or while the result is written."""
+FEWEST_DEATHS = 7
+"""Of the nine moments above; one that falls into the death before it is lost."""
 
 COMPARED = (
     "name", "country", "currency", "revenue", "tags", "attributes", "quadrant", "attractiveness", "business_strength",
@@ -83,11 +87,12 @@ async def test_killed_at_any_moment_it_loses_no_event(database_url: str, company
             whole = await feed(api)
 
             print(*victim.deaths, f"{api.repeats} repeats, {receiver.duplicates} duplicates", sep="\n")
-            assert len(victim.deaths) == len(SENT) + len(HELD) + len(ANSWERED), victim.deaths
+            assert len(victim.deaths) >= FEWEST_DEATHS
+            assert not killer.held
             assert receiver.complaints == []
             due = [event for event in whole if event["type"] in SUBSCRIBED]
             assert receiver.delivered.keys() == {event["id"] for event in due}
-            assert len(HELD) <= receiver.duplicates < len(due)
+            assert receiver.duplicates >= len(HELD)  # so it did die in the middle of deliveries
             assert by_account(receiver.delivered.values()) == by_account(due)
             await caught_up(seen, whole)
             async for delivery in api.listed(f"/webhook-endpoints/{subscription.endpoint}/deliveries"):
@@ -101,13 +106,14 @@ async def test_killed_at_any_moment_it_loses_no_event(database_url: str, company
 
 
 class Killer:
-    """Kills at the moments listed above, each once; one that comes while the service is down waits for the next."""
+    """Kills at the moments listed above, each once."""
 
     def __init__(self, victim: Victim) -> None:
         self.victim = victim
         self.random = random.Random(seed := secrets.randbits(32))
         print(f"seed of the moments: {seed}")
         self.sent, self.held, self.answered = list(SENT), list(HELD), list(ANSWERED)
+        self.posted = list(POSTED)
         self.requests = 0
         self.deliveries = 0
         self.tasks: set[asyncio.Task[None]] = set()
@@ -115,7 +121,11 @@ class Killer:
     async def request_is_sent(self, request: httpx.Request) -> None:
         """Called with every request just before it goes out."""
         self.requests += self.victim.up
-        if self._due(self.sent, self.requests):
+        expected = next((path for path in self.posted if request.url.path.endswith(path)), None)
+        if expected is not None and request.method == "POST" and self._ready():
+            self.posted.remove(expected)
+            self._soon(self.random.uniform(0, 0.03), f"POST {request.url.path}")
+        elif self._due(self.sent, self.requests):
             self._soon(self.random.uniform(0, 0.02), f"request {self.requests}: {request.method} {request.url.path}")
 
     async def delivery_is_here(self, event: Envelope) -> None:
@@ -127,10 +137,14 @@ class Killer:
             self._soon(self.random.uniform(0, 0.01), f"delivery {self.deliveries} answered: {event['type']}")
 
     def _due(self, moments: list[int], count: int) -> bool:
-        if not (self.victim.up and not self.tasks and moments and count >= moments[0]):
+        if not (self._ready() and moments and count >= moments[0]):
             return False
         moments.pop(0)
         return True
+
+    def _ready(self) -> bool:
+        """Whether it runs and no kill is on its way."""
+        return self.victim.up and not self.tasks
 
     def _soon(self, seconds: float, why: str) -> None:
         async def later() -> None:
