@@ -16,6 +16,9 @@ from service.graphql.selection import Connection, ConnectionPart, Constant, Item
 CURSOR = "~"
 """The member under which a row carries its sort values; no GraphQL name looks like it."""
 
+IDENTIFIER = "~id"
+"""The member under which a row carries its id for what is read of it later."""
+
 MakeCursor = Callable[[Asked, Mapping[str, Any]], str]
 Document = dict[str, Any]
 
@@ -23,14 +26,18 @@ Document = dict[str, Any]
 class Finisher:
     """Finishes the documents of one run; `asked` are the arguments of its connections by slot."""
 
-    __slots__ = ("_asked", "_cursor")
+    __slots__ = ("_asked", "_cursor", "later")
 
     def __init__(self, asked: Mapping[int, Asked], cursor: MakeCursor) -> None:
         self._asked = asked
         self._cursor = cursor
+        self.later: list[tuple[Selection, str, Document]] = []
+        """Rows that are not whole yet: their selection (with its tail), their id, and where the rest goes."""
 
     def row(self, selection: Selection, row: Document) -> Document:
         """A row in its final form; the document is changed in place where that is enough."""
+        if selection.wide:
+            row = {name: value for group in row.values() for name, value in group.items()}
         for item in selection.unfinished:
             label = selection.label(item)
             value = row[label]
@@ -38,9 +45,18 @@ class Finisher:
                 row[label] = self.connection(item, value)
             elif value is not None:
                 row[label] = self.row(item.shape, value) if isinstance(item, Single) else _nested(item, value)
+        identifier = row.pop(IDENTIFIER, None)
         if selection.long_keys:
-            return {item.key: row[selection.label(item)] for item in selection.items}
+            row = {item.key: row[selection.label(item)] for item in selection.items}
+        if selection.tail is not None:
+            self.later.append((selection, identifier, row))
         return row
+
+    def complete(self, selection: Selection, row: Document, rest: Document) -> None:
+        """Put the rest of a row into it, with the keys in their order."""
+        whole = {**row, **rest}
+        row.clear()
+        row.update((key, whole[key]) for key in selection.order)
 
     def connection(self, item: Connection, value: Document) -> Document:
         """A connection in its final form."""

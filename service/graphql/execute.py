@@ -28,7 +28,7 @@ from service.graphql.selection import Connection, Constant, Leaf, Nested, Select
 from service.graphql.statements import Builder
 from service.operations.context import Context
 from service.platform.dialects import one_of
-from service.platform.errors import Invalid, MethodNotAllowed, NotFound, QueryTooComplex
+from service.platform.errors import Invalid, MethodNotAllowed, NotFound, QueryTooComplex, Unavailable
 from service.platform.pagination import Cursors
 from service.platform.statements import Statement
 
@@ -63,11 +63,15 @@ class Engine:
             raise errors.refused(MethodNotAllowed(["POST"]))
         variables = document.variables[name].read(request.variables)
         conditions = {each: bool(variables.coerced.get(each)) for each in document.conditions}
-        plan = document.plans.get((name, *conditions.values()), lambda: self._compile(document, operation, conditions))
+        plan = document.plans.get(
+            (name, *conditions.values()),
+            lambda: self._compile(document, operation, conditions, ctx.services.database.kind),
+        )
         return await Run(self, ctx, plan, variables, request.variables).answer()
 
-    def _compile(self, document: Document, operation: Any, conditions: Mapping[str, bool]) -> Plan:
-        plan = Compiler(self.schema, self.graph, document.tree, conditions).plan(operation)
+    def _compile(self, document: Document, operation: Any, conditions: Mapping[str, bool], kind: str) -> Plan:
+        compiler = Compiler(self.schema, self.graph, document.tree, conditions, shallow=kind == "sqlite")
+        plan = compiler.plan(operation)
         limit = self.limits.mutations if plan.is_mutation else self.limits.root_fields
         if len(plan.roots) > limit:
             message = f"This operation has more than {limit} root fields"
@@ -137,7 +141,10 @@ class Run:
             text: str = await reader.value(statement, **_binds(asked))
         if connection.plain and connection.nodes[0].final:
             return text.encode()
-        return orjson.dumps(Finisher(asked, self._engine.paging.cursor).connection(connection, orjson.loads(text)))
+        finisher = Finisher(asked, self._engine.paging.cursor)
+        answer = finisher.connection(connection, orjson.loads(text))
+        await self._complete(finisher, asked)
+        return orjson.dumps(answer)
 
     async def _single(self, root: Root) -> bytes:
         typename = self._engine.graph.singles[root.name]
@@ -155,7 +162,10 @@ class Run:
             text: str | None = await reader.value(statement, id=read_id(identifier), **_binds(asked))
         if text is None or selection.final:
             return None if text is None else text.encode()
-        return orjson.dumps(Finisher(asked, self._engine.paging.cursor).row(selection, orjson.loads(text)))
+        finisher = Finisher(asked, self._engine.paging.cursor)
+        answer = finisher.row(selection, orjson.loads(text))
+        await self._complete(finisher, asked)
+        return orjson.dumps(answer)
 
     async def _node(self, root: Root) -> bytes:
         identifier = root.arguments.read(self._variables)["id"]
@@ -182,7 +192,32 @@ class Run:
         if selection.final:
             return {row["id"]: row["document"].encode() for row in rows}
         finisher = Finisher(asked, self._engine.paging.cursor)
-        return {row["id"]: orjson.dumps(finisher.row(selection, orjson.loads(row["document"]))) for row in rows}
+        answers = {row["id"]: finisher.row(selection, orjson.loads(row["document"])) for row in rows}
+        await self._complete(finisher, asked)
+        return {identifier: orjson.dumps(answer) for identifier, answer in answers.items()}
+
+    async def _complete(self, finisher: Finisher, asked: dict[int, Asked]) -> None:
+        """Put what is read later into its rows: one statement per cut, however many rows."""
+        while finisher.later:
+            rows, finisher.later = finisher.later, []
+            cuts: dict[int, list[tuple[Selection, str, dict[str, Any]]]] = {}
+            for each in rows:
+                cuts.setdefault(id(each[0]), []).append(each)
+            for cut in cuts.values():
+                tail = cut[0][0].tail
+                assert tail is not None  # noqa: S101 - only rows with a tail come later
+                rest = await self._rest(tail, sorted({identifier for _, identifier, _ in cut}), asked)
+                done = {identifier: finisher.row(tail, document) for identifier, document in rest.items()}
+                for selection, identifier, row in cut:
+                    if identifier not in done:
+                        raise Unavailable("A record was deleted while it was read; ask again")
+                    finisher.complete(selection, row, done[identifier])
+
+    async def _rest(self, tail: Selection, ids: list[str], asked: dict[int, Asked]) -> dict[str, Any]:
+        statement = self._statement(("later", id(tail)), asked, lambda builder: builder.by_ids(tail))
+        async with self._ctx.services.database.reading(fresh=self._plan.is_mutation) as reader:
+            rows = await reader.all(statement, ids=ids, **_binds(asked))
+        return {row["id"]: orjson.loads(row["document"]) for row in rows}
 
     async def _whereabouts(self, identifiers: Sequence[Any]) -> dict[str, list[str]]:
         """The ids that exist, by type; text that is no id names nothing."""
@@ -267,7 +302,7 @@ class Run:
                 self._read(node.connections, rows, asked)
 
     def _statement(
-        self, key: tuple[str, ...], asked: Mapping[int, Asked], build: Callable[[Builder], Statement]
+        self, key: tuple[str | int, ...], asked: Mapping[int, Asked], build: Callable[[Builder], Statement]
     ) -> Statement:
         forms = {slot: each.form for slot, each in asked.items()}
         return self._plan.statements.get((*key, *forms.values()), lambda: build(Builder(self._engine.graph, forms)))

@@ -24,6 +24,11 @@ from service.platform.pagination import Cursors
 from service.platform.types import field_errors
 from service.queries.listing import Listing, Sort, _typed
 
+_USUAL_SIZES = frozenset((*range(11), 20, 25, 50, 100, 200))
+"""Page sizes written into the statement: PostgreSQL plans one with a bound LIMIT anew at every run, which costs as much
+as reading a small answer. Others are bound, so that statements stay few.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Form:
@@ -34,6 +39,8 @@ class Form:
     after: bool = False
     before: bool = False
     backward: bool = False
+    rows: int | None = None
+    """How many rows are read, where that stands in the text."""
 
 
 @dataclass(slots=True)
@@ -64,7 +71,9 @@ class Paging:
         size, backward = self._size(arguments, nested)
         sort = self._sort(arguments.get("orderBy"), listing) or connection.many.sort or listing.default_sort
         name = listing.cursor_name(sort)
-        binds: dict[str, Any] = {f"n{slot}": size if connection.plain else size + 1}
+        rows = size if connection.plain else size + 1
+        usual = size in _USUAL_SIZES
+        binds: dict[str, Any] = {} if usual else {f"n{slot}": rows}
         shape: Shaped = ()
         if arguments.get("filter"):
             condition = read_filter(
@@ -79,7 +88,7 @@ class Paging:
                 values = self._cursors.decode(name, cursor, parameter)
                 for index, (value, (key, _)) in enumerate(zip(values, listing._keys(sort), strict=True)):
                     binds[f"{prefix}{slot}_{index}"] = _typed(value, key.type)
-        form = Form(sort, shape, after is not None, before is not None, backward)
+        form = Form(sort, shape, after is not None, before is not None, backward, rows if usual else None)
         return Asked(form, size, name, binds)
 
     def cursor(self, asked: Asked, values: Mapping[str, Any]) -> str:

@@ -28,6 +28,7 @@ from graphql import (
 )
 from graphql.language import BooleanValueNode
 
+from service.graphql.cut import Cutter
 from service.graphql.edges import Document, Graph, Many
 from service.graphql.recent import Recent
 from service.graphql.selection import (
@@ -64,7 +65,8 @@ class Root:
         """What is asked of an object of that type."""
         found = self._selections.get(typename)
         if found is None:
-            found = self._selections[typename] = self.compiler.selection(typename, self.nodes)
+            found = self.compiler.cut(typename, self.compiler.selection(typename, self.nodes))
+            self._selections[typename] = found
         return found
 
 
@@ -92,11 +94,19 @@ class Plan:
 
 
 class Compiler:
-    """Compiles one operation of a document; `conditions` are the values of the variables of its directives."""
+    """Compiles one operation of a document; `conditions` are the values of the variables of its
+    directives; `shallow` cuts statements for a database that does not parse deep ones."""
 
     def __init__(
-        self, schema: GraphQLSchema, graph: Graph, document: DocumentNode, conditions: Mapping[str, Any]
+        self,
+        schema: GraphQLSchema,
+        graph: Graph,
+        document: DocumentNode,
+        conditions: Mapping[str, Any],
+        *,
+        shallow: bool = False,
     ) -> None:
+        self._cutter = Cutter(graph) if shallow else None
         self.schema = schema
         self.graph = graph
         self.conditions = conditions
@@ -127,8 +137,13 @@ class Compiler:
         root = Root(key, name, Arguments.of(parent.fields[name], nodes[0]), nodes, self)
         many = self.graph.pages.get(name) if parent is self.schema.query_type else None
         if many is not None:
-            root.connection = self.connection(key, many, parent.fields[name], nodes)
+            made = self.connection(key, many, parent.fields[name], nodes)
+            root.connection = made if self._cutter is None else self._cutter.page(made)
         return root
+
+    def cut(self, typename: str, selection: Selection) -> Selection:
+        """The selection of a row, cut where the database needs it."""
+        return self._cutter.rows(selection) if self._cutter is not None and typename in self.graph.types else selection
 
     def _introspection(self, operation: OperationDefinitionNode, nodes: list[FieldNode]) -> DocumentNode:
         reduced = OperationDefinitionNode(

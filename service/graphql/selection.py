@@ -18,6 +18,9 @@ from service.graphql.edges import Document, Many, One
 LONGEST_KEY = 60
 """PostgreSQL cuts names after 63 bytes, so longer response keys are set after the database."""
 
+WIDEST = 60
+"""SQLite's json_object takes 63 members, so wider rows come in groups that are put together after the database."""
+
 
 @dataclass(frozen=True, slots=True)
 class Constant:
@@ -110,6 +113,10 @@ class Selection:
     """The connections directly below, also those behind edges to one row."""
     types: frozenset[str]
     """Every type that is read, here and below."""
+    tail: Selection | None = None
+    """What of the rows is read later, by their ids (see cut.py)."""
+    order: tuple[str, ...] = ()
+    """The keys in their order, where there is a tail."""
 
     @classmethod
     def of(cls, typename: str, items: Iterable[Item]) -> Selection:
@@ -134,7 +141,12 @@ class Selection:
     @property
     def final(self) -> bool:
         """Whether the database gives documents of this selection in their final form."""
-        return not self.unfinished and not self.long_keys
+        return not self.unfinished and not self.long_keys and not self.wide and self.tail is None
+
+    @property
+    def wide(self) -> bool:
+        """Whether the row comes in groups of members."""
+        return len(self.items) > WIDEST
 
     @property
     def has_edges(self) -> bool:

@@ -15,10 +15,10 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.util import ClauseAdapter
 
-from service.graphql.answer import CURSOR
+from service.graphql.answer import CURSOR, IDENTIFIER
 from service.graphql.edges import Graph
 from service.graphql.paging import Form
-from service.graphql.selection import Connection, Constant, Item, Leaf, Nested, Selection, Single
+from service.graphql.selection import WIDEST, Connection, Constant, Item, Leaf, Nested, Selection, Single
 from service.platform.dialects import JsonDocument, document, json_list, json_row, one_of
 from service.platform.filters import clause
 from service.platform.statements import Statement
@@ -81,7 +81,13 @@ class Builder:
         return Rows(self._graph.types[typename].listing, self._uses)
 
     def _members(self, selection: Selection, rows: Rows) -> Members:
-        return {selection.label(item): self._member(item, rows) for item in selection.items}
+        members = {selection.label(item): self._member(item, rows) for item in selection.items}
+        if selection.tail is not None:
+            members[IDENTIFIER] = rows.table.c.id
+        if not selection.wide:
+            return members
+        told = list(members.items())
+        return {f"~{at}": json_row(dict(told[at : at + WIDEST])) for at in range(0, len(told), WIDEST)}
 
     def _member(self, item: Item, rows: Rows) -> ColumnElement[Any]:
         if isinstance(item, Constant):
@@ -115,7 +121,8 @@ class Builder:
         order = [key.desc() if descending is not form.backward else key.asc() for key, descending in keys]
         found = sa.select(self._shown(item, rows, keys)).select_from(rows.source).where(*where)
         found = found.where(*self._slice(form, keys, item.slot)).order_by(*order)
-        found = found.limit(sa.bindparam(f"n{item.slot}", type_=sa.BigInteger()))
+        bound: Any = sa.bindparam(f"n{item.slot}", type_=sa.BigInteger())
+        found = found.limit(bound if form.rows is None else sa.literal_column(str(form.rows), sa.BigInteger()))
         listed = json_list(_within(found, source))
         if item.plain:
             return json_row({item.parts[0].key: listed})
