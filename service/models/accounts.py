@@ -190,9 +190,8 @@ class AccountRead(ReadBase):
     business_strength: Score | None = Member(
         description="Our weighted score on the customer's success factors, 0 to 10"
     )
-    relative_strength: Annotated[Decimal, Member(ge=0)] | None = Member(
-        description="Our strength divided by the best competitor's; above 1 we are stronger",
-        json_schema_extra={"type": "number"},
+    relative_strength: Annotated[float, Member(ge=0)] | None = Member(
+        description="Our strength divided by the best competitor's; above 1 we are stronger"
     )
     classification_status: Annotated[str, StringConstraints(pattern="^(complete|incomplete)$")] = Member(
         description="Whether every required input is there"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -111,7 +112,7 @@ async def batch_upsert_accounts(ctx: Context, batch: BatchUpsert) -> Resource:
 def _read(index: int, item: dict[str, Any]) -> BatchRow | KamError:
     """The row as a shape, or what is wrong with it."""
     try:
-        return BatchRow.model_validate_json(orjson.dumps(item, default=str))
+        return BatchRow.model_validate_json(json.dumps(item))  # orjson stops at 64-bit integers
     except ValidationError as error:
         place = pointer(["items", index])
         told = field_errors(error.errors(include_url=False, include_input=False), item)

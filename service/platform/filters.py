@@ -20,7 +20,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from service.platform.columns import Uuid
 from service.platform.dialects import like_pattern, one_of
 from service.platform.errors import FieldError, Invalid
-from service.platform.types import DayText, Flag, Id, InstantText, Measure, Money, Search, Shape
+from service.platform.types import DayText, Figure, Flag, Id, InstantText, Money, Search, Shape, Whole
 
 MAX_CONDITIONS = 50
 MAX_DEPTH = 8
@@ -31,6 +31,7 @@ OPERATORS: Mapping[str, tuple[str, ...]] = {
     "enum": ("eq", "in", "is_null"),
     "id": ("eq", "in", "is_null"),
     "number": ("eq", *_COMPARISONS, "is_null"),
+    "integer": ("eq", *_COMPARISONS, "is_null"),
     "money": ("eq", *_COMPARISONS, "is_null"),
     "day": ("eq", *_COMPARISONS, "is_null"),
     "instant": ("eq", *_COMPARISONS, "is_null"),
@@ -60,7 +61,8 @@ def _value_type(item: Filterable) -> Any:
     scalars: dict[str, Any] = {
         "text": Search,
         "id": Id,
-        "number": Measure,
+        "number": Figure,
+        "integer": Whole,
         "money": Money,
         "day": DayText,
         "instant": InstantText,
@@ -132,7 +134,7 @@ _MEANING = {
 
 
 def _operators(item: Filterable) -> tuple[str, ...]:
-    return ("eq", "in") if item.condition is not None else OPERATORS[item.kind]
+    return ("eq",) if item.condition is not None else OPERATORS[item.kind]
 
 
 def _camel(name: str) -> str:

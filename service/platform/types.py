@@ -267,6 +267,15 @@ Measure = Annotated[
 ]
 """A measured value (metric, baseline, target) of up to a million million either way, kept to 4 decimals."""
 
+Figure = Annotated[
+    Decimal,
+    Field(ge=-9999, le=9999, allow_inf_nan=False),
+    BeforeValidator(_number),
+    AfterValidator(_four_places),
+    WithJsonSchema({"type": "number", "minimum": -9999, "maximum": 9999}),
+]
+"""A number to compare scores and ratios with, kept to 4 decimals; every column it is compared with can hold it."""
+
 ExactMeasure = Annotated[
     Decimal,
     Field(ge=-(10**12), le=10**12, allow_inf_nan=False),

@@ -21,7 +21,7 @@ STAKEHOLDERS = Listing(
         "name": Filterable(s.name, "text"),
         "function": Filterable(s.function, "text"),
         "influence": Filterable(s.influence, "number"),
-        "stance": Filterable(s.stance, "number"),
+        "stance": Filterable(s.stance, "integer"),
         "reports_to_id": Filterable(s.reports_to_id, "id"),
         "updated_at": Filterable(s.updated_at, "instant"),
         "external_id": Filterable(s.id, "text", condition=lambda bind: referenced(stakeholders, "stakeholder", bind)),

@@ -334,3 +334,20 @@ async def test_bad_input_is_named_and_nothing_is_written(client: httpx.AsyncClie
     assert (await client.get("/v1/accounts?limit=201")).status_code == 422
     assert (await client.get("/v1/accounts/not-an-id")).status_code == 404
     assert await event_types(services) == []
+
+
+async def test_numbers_beyond_every_column_are_refused_or_find_nothing(client: httpx.AsyncClient) -> None:
+    account = await create(client)
+    for query in ("attractiveness_gte=881591958503", "relative_strength_lte=-99999", "revenue_gte=99999999999999"):
+        assert (await client.get(f"/v1/accounts?{query}")).status_code == 422, query
+    for query in ("attractiveness_gte=9999", "relative_strength_lte=-9999", "revenue_gte=9999999999999.99"):
+        answer = await client.get(f"/v1/accounts?{query}")
+        assert answer.status_code == 200 and answer.json()["items"] == [], query
+    people = f"/v1/accounts/{account['id']}/stakeholders"
+    assert (await client.get(f"{people}?stance_gte=-1&influence_lte=9999")).status_code == 200
+    assert (await client.get(f"{people}?stance_gte=0.5")).status_code == 422
+    big = b'{"items": [{"system": "erp", "external_id": "1", "account": {"name": 123456789012345678901234567890}}]}'
+    batch = await client.post("/v1/accounts/batch", content=big, headers={"Content-Type": "application/json"})
+    assert batch.status_code == 200 and batch.json()["failed"] == 1
+    several = {"filter": {"external_id": {"in": ["a", "b"]}}}
+    assert (await client.post("/v1/accounts/search", json=several)).status_code == 422
