@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -26,7 +28,7 @@ from service.platform.postgresql import PostgresDatabase
 from service.platform.secrets import Secrets
 from service.platform.sqlite import SqliteDatabase
 from service.platform.statements import DIALECTS, Statement
-from tests.postgres import PostgresUnavailable, create_database, start
+from tests.postgres import create_database, drop_database
 
 NOW = datetime(2026, 11, 21, 21, 35, tzinfo=UTC)
 SEALING = Secrets("a key for tests")
@@ -115,11 +117,11 @@ class Store:
 @pytest.fixture(scope="session")
 def delivery_postgres() -> Iterator[str]:
     """The URL of a PostgreSQL database with the tables."""
-    try:
-        server = start()
-    except PostgresUnavailable as error:
-        pytest.skip(str(error))
-    url = create_database(server.url, "kam_delivery")
+    server = os.environ.get("KAM_TEST_POSTGRES_URL")  # started once for all tests
+    if server is None:
+        pytest.skip(f"no PostgreSQL: {os.environ.get('KAM_TEST_POSTGRES_ABSENT', 'none was started')}")
+    name = f"delivery_{uuid.uuid4().hex}"
+    url = create_database(server, name)
 
     async def define() -> None:
         connection = await asyncpg.connect(url)
@@ -130,7 +132,7 @@ def delivery_postgres() -> Iterator[str]:
     with ThreadPoolExecutor(1) as thread:
         thread.submit(asyncio.run, define()).result()
     yield url
-    server.stop()
+    drop_database(server, name)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
