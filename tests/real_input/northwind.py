@@ -32,7 +32,7 @@ from tests.real_input.source import DEFAULT_FOLDER, Company, DataMissing, read_c
 SUBSCRIBED = ("account.quadrant_changed", "account.stage_changed")
 OPEN_STATES = "pending,leased"
 LOOPBACK = {"KAM_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8"}
-DELIVERY_SECONDS = 60.0
+DELIVERY_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)

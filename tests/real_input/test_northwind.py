@@ -76,6 +76,7 @@ async def test_customers_become_a_portfolio_once(live: Live, company: Company) -
         for customer in WITHOUT_ORDERS:
             assert (accounts[customer]["owner_id"], accounts[customer]["quadrant"]) == (None, "streamline")
     the_command_prints_the_matrix(live)
+    assert '"level":"error"' not in live.log.read_text()
 
 
 async def the_largest_has_a_plan(api: Api, account: Record) -> None:
