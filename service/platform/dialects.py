@@ -48,6 +48,18 @@ class _document_text(FunctionElement[str]):
     inherit_cache = False
 
 
+class sort_value(FunctionElement[Any]):
+    """A sort key of a row as a cursor takes it: decimals leave PostgreSQL as text, because the driver's decimals cost
+    more than the rest of a row.
+    """
+
+    inherit_cache = False
+
+    def __init__(self, key: ColumnElement[Any]) -> None:
+        super().__init__(key)
+        self.type = key.type
+
+
 class one_of(FunctionElement[bool]):
     """`column` equals one of the values of a bound list: `= ANY($1)` on PostgreSQL, `json_each` on SQLite; one plan
     for any length.
@@ -168,6 +180,17 @@ def _pg_text(element: _document_text, compiler: Any, **kw: Any) -> str:
 def _lite_text(element: _document_text, compiler: Any, **kw: Any) -> str:
     kw.pop("within_columns_clause", None)
     return str(compiler.process(element.clauses, **kw))
+
+
+@compiles(sort_value, "postgresql")
+def _pg_sort_value(element: sort_value, compiler: Any, **kw: Any) -> str:
+    key = next(iter(element.clauses))
+    return str(compiler.process(sa.cast(key, sa.Text) if isinstance(key.type, Exact) else key, **kw))
+
+
+@compiles(sort_value, "sqlite")
+def _lite_sort_value(element: sort_value, compiler: Any, **kw: Any) -> str:
+    return str(compiler.process(next(iter(element.clauses)), **kw))
 
 
 @compiles(one_of, "postgresql")

@@ -20,7 +20,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from service.platform.columns import Day, Exact, Instant
 from service.platform.database import Page, Reader, Resource, Row
-from service.platform.dialects import document, json_row, one_of
+from service.platform.dialects import document, json_row, one_of, sort_value
 from service.platform.errors import FieldError, Invalid
 from service.platform.filters import Condition, Filterable, clause
 from service.platform.pagination import Cursors
@@ -180,7 +180,7 @@ class Listing:
         self, keys: list[tuple[ColumnElement[Any], bool]], request: PageRequest, where: tuple[str, ...]
     ) -> sa.Select[Any]:
         flip = request.backwards
-        columns = [expression.label(f"k{index}") for index, (expression, _) in enumerate(keys)]
+        columns = [sort_value(expression).label(f"k{index}") for index, (expression, _) in enumerate(keys)]
         query = self._restricted(self._select(self.document(), *columns), request, where)
         if request.after is not None:
             query = query.where(_beyond(keys, "after", after=True))
