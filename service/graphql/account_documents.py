@@ -19,12 +19,12 @@ from service.models.classification import attractiveness_scores, business_streng
 from service.models.classification_results import AttractivenessRead, BusinessStrengthRead, ClassificationRead
 from service.models.stages import AccountStageRead, stage_entries
 from service.operations.classification_records import ActiveModel, result_document
-from service.operations.stages import _stage_document
+from service.operations.stages import stage_document
 from service.platform.columns import Json
 from service.platform.dialects import JsonDocument, as_json, json_list, json_row
 from service.platform.errors import Conflict
-from service.queries.classification import _ACTIVE, _LATEST
-from service.queries.stages import _LAST
+from service.queries.classification import ACTIVE, LATEST
+from service.queries.stages import LAST_ENTRY
 from service.rules.classification import classify
 from service.rules.scoring_documents import model_from_dict
 
@@ -32,7 +32,7 @@ a, m, s, b, e = accounts.c, scoring_models.c, attractiveness_scores.c, business_
 
 _MODEL = (
     sa.select(json_row({"id": m.id, "name": m.name, "number": m.number, "definition": m.definition}))
-    .where(_ACTIVE)
+    .where(ACTIVE)
     .scalar_subquery()
 )
 _SCORES = (
@@ -71,7 +71,7 @@ _ENTRY = (
     sa.select(
         json_row({"previous": e.previous, "reason": e.reason, "evidence": e.evidence, "effective_on": e.effective_on})
     )
-    .where(e.account_id == a.id, e.account_version == _LAST)
+    .where(e.account_id == a.id, e.account_version == LAST_ENTRY)
     .correlate(accounts)
     .scalar_subquery()
 )
@@ -102,7 +102,7 @@ def _stage(raw: dict[str, Any]) -> Any:
     standing = {**raw, **entry}
     for name in ("effective_on", "target_stage_on"):
         standing[name] = None if standing[name] is None else date.fromisoformat(standing[name])
-    return orjson.loads(_stage_document(raw["account_id"], standing).body)
+    return orjson.loads(stage_document(raw["account_id"], standing).body)
 
 
 def _document(expression: Any) -> Any:
@@ -118,7 +118,7 @@ DOCUMENTS = (
         "Classification",
         ClassificationRead,
         json_row(
-            {**OWN, "result": sa.type_coerce(_LATEST, Json()), "model": _document(sa.case((_LATEST.is_(None), _MODEL)))}
+            {**OWN, "result": sa.type_coerce(LATEST, Json()), "model": _document(sa.case((LATEST.is_(None), _MODEL)))}
         ),
         Permission.CLASSIFICATION_READ,
         _classification,

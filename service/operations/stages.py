@@ -55,7 +55,7 @@ async def list_stages(ctx: Context) -> list[dict[str, Any]]:
 async def get_stage(ctx: Context, identifier: str) -> Resource:
     """An account's stage, its target and the movements open from here; raises NotFound."""
     async with ctx.reading(Permission.STAGE_READ) as reader:
-        return _stage_document(identifier, await _standing(reader, identifier))
+        return stage_document(identifier, await _standing(reader, identifier))
 
 
 async def list_stage_transitions(ctx: Context, identifier: str, request: PageRequest) -> Page:
@@ -143,9 +143,9 @@ async def put_target_stage(ctx: Context, identifier: str, data: TargetStagePut, 
         }
         changed = [name for name, value in wanted.items() if standing[name] != value]
         if not changed:
-            return tx.answer(_stage_document(identifier, standing), "unchanged")
+            return tx.answer(stage_document(identifier, standing), "unchanged")
         after = await change(tx, ACCOUNTS, account.id, wanted)
-        document = _stage_document(identifier, {**standing, **wanted, "version": after.version})
+        document = stage_document(identifier, {**standing, **wanted, "version": after.version})
         tx.emit(
             AccountTargetStageChanged.of(
                 after.data, previous=_target(standing), current=_target(wanted), changed=changed, reason=data.reason
@@ -195,7 +195,7 @@ def _target(values: Row) -> dict[str, Any]:
     }
 
 
-def _stage_document(identifier: str, standing: Row) -> Resource:
+def stage_document(identifier: str, standing: Row) -> Resource:
     """An account's stage as it reads; the version is the account's."""
     stage, target = Stage(standing["stage"]), standing["target_stage"]
     since, by = standing["effective_on"], standing["target_stage_on"]

@@ -43,7 +43,7 @@ CLASSIFICATIONS = Listing(
     default_sort=(Sort("account_version", True),),
 )
 
-_LATEST = (
+LATEST = (
     sa.select(h.result)
     .where(h.account_id == a.id)
     .order_by(h.account_version.desc())
@@ -51,7 +51,7 @@ _LATEST = (
     .correlate(accounts)
     .scalar_subquery()
 )
-_ACTIVE = m.state == sa.literal_column("'active'")
+ACTIVE = m.state == sa.literal_column("'active'")
 _STORED_STRENGTH = (
     b.account_id.label("strength_of"),
     b.factors,
@@ -60,14 +60,14 @@ _STORED_STRENGTH = (
     b.updated_at.label("strength_at"),
 )
 
-ACTIVE_MODEL = Statement(sa.select(m.id, m.name, m.number, m.definition).where(_ACTIVE))
+ACTIVE_MODEL = Statement(sa.select(m.id, m.name, m.number, m.definition).where(ACTIVE))
 
 STANDINGS = Statement(
     sa.select(
         a.id,
         a.raw_quadrant,
-        sa.select(m.id).where(_ACTIVE).scalar_subquery().label("model_id"),
-        sa.type_coerce(_LATEST, Json()).label("latest"),
+        sa.select(m.id).where(ACTIVE).scalar_subquery().label("model_id"),
+        sa.type_coerce(LATEST, Json()).label("latest"),
         *_STORED_STRENGTH,
     )
     .select_from(accounts.outerjoin(business_strengths, b.account_id == a.id))
@@ -79,7 +79,7 @@ SCORES = Statement(sa.select(attractiveness_scores).where(one_of(s.account_id, "
 """The stored scores of accounts."""
 
 RESULT = Statement(
-    sa.select(a.version, sa.type_coerce(_LATEST, Json()).label("latest")).where(
+    sa.select(a.version, sa.type_coerce(LATEST, Json()).label("latest")).where(
         a.id == sa.bindparam("id", type_=Uuid()), a.deleted_at.is_(None)
     )
 )

@@ -23,7 +23,7 @@ STAGE_ENTRIES = Listing(
     default_sort=(Sort("account_version", True),),
 )
 
-_LAST = sa.select(sa.func.max(e.account_version)).where(e.account_id == a.id).correlate(accounts).scalar_subquery()
+LAST_ENTRY = sa.select(sa.func.max(e.account_version)).where(e.account_id == a.id).correlate(accounts).scalar_subquery()
 
 STANDING = Statement(
     sa.select(
@@ -38,7 +38,7 @@ STANDING = Statement(
         e.evidence,
         e.effective_on,
     )
-    .select_from(accounts.outerjoin(stage_entries, sa.and_(e.account_id == a.id, e.account_version == _LAST)))
+    .select_from(accounts.outerjoin(stage_entries, sa.and_(e.account_id == a.id, e.account_version == LAST_ENTRY)))
     .where(a.id == sa.bindparam("id", type_=Uuid()), a.deleted_at.is_(None))
 )
 """An account's stage and target beside the last entry of its history."""
