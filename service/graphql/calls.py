@@ -17,7 +17,8 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from service.graphql.names import snake
 from service.platform.errors import Invalid, NotFound
-from service.platform.types import Id, Name, Slug, field_errors
+from service.platform.pointers import field_errors
+from service.platform.types import Id, Name, Slug
 
 _ID: TypeAdapter[str] = TypeAdapter(Id)
 

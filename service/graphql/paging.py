@@ -21,7 +21,7 @@ from service.graphql.selection import Connection
 from service.platform.errors import Invalid
 from service.platform.filters import Shaped, read_filter
 from service.platform.pagination import Cursors
-from service.platform.types import field_errors
+from service.platform.pointers import field_errors
 from service.queries.listing import Listing, Sort, _typed
 
 _USUAL_SIZES = frozenset((*range(11), 20, 25, 50, 100, 200))

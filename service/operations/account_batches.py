@@ -14,7 +14,8 @@ from service.operations.account_records import KIND, apply_upsert
 from service.operations.context import Context, Transaction, operation
 from service.platform.database import Resource
 from service.platform.errors import Invalid, KamError, ReferenceTaken
-from service.platform.types import Count, Id, Name, Shape, Slug, Version, field_errors, pointer
+from service.platform.pointers import field_errors, pointer
+from service.platform.types import Count, Id, Name, Shape, Slug, Version
 from service.queries import refs as references
 from service.queries.accounts import ACCOUNTS
 

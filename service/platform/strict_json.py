@@ -10,7 +10,7 @@ import re
 from typing import Any, NoReturn
 
 from service.platform.errors import FieldError, Invalid, MalformedRequest
-from service.platform.types import pointer
+from service.platform.pointers import pointer
 
 _SUSPECT = re.compile(r"\\u0000|\\u[dD][89a-fA-F]|[eE]\+?[0-9]{3}|[0-9]{300}")
 _MESSAGES = {

@@ -69,6 +69,7 @@ def configure_logging(level: str = "info") -> None:
         logger.handlers.clear()
         logger.propagate = True
     logging.getLogger("uvicorn.access").disabled = True
+    logging.getLogger("uvicorn.error").setLevel("WARNING")  # where it serves is said by the command itself
 
 
 class AccessLog:

@@ -10,8 +10,9 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import SchemaValidator
 
 from service.platform.errors import FieldError, Invalid, KamError, MalformedRequest, NotFound
+from service.platform.pointers import field_errors
 from service.platform.strict_json import read_json
-from service.platform.types import QUERY, field_errors
+from service.platform.types import QUERY
 from service.rest.dispatch import unescape
 from service.rest.router import Asked, Declared, LeanRoute
 

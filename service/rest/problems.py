@@ -23,7 +23,8 @@ from service.platform.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
-from service.platform.types import Count, Shape, field_errors
+from service.platform.pointers import field_errors
+from service.platform.types import Count, Shape
 from service.rest.conditional import etag
 
 MEDIA = b"application/problem+json"

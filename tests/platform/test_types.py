@@ -9,6 +9,7 @@ import pytest
 from pydantic import MISSING, Field, TypeAdapter, ValidationError
 
 from service.platform.errors import Invalid, MalformedRequest
+from service.platform.pointers import field_errors, pointer
 from service.platform.strict_json import read_json
 from service.platform.types import (
     QUERY,
@@ -33,9 +34,7 @@ from service.platform.types import (
     Text,
     WebUrl,
     Whole,
-    field_errors,
     patch_of,
-    pointer,
 )
 
 UUID = "0190b6a0-0000-7000-8000-00000000000a"
