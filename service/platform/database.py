@@ -8,6 +8,7 @@ no way to hide one.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -117,8 +118,8 @@ class Writer(Reader, Protocol):
         ...
 
 
-class Database:
-    """The interface of both databases; `open(url)` in postgresql.py and sqlite.py make one."""
+class Database(ABC):
+    """The interface of both databases; postgresql.py and sqlite.py each hold one."""
 
     kind: str = ""
 
@@ -126,23 +127,23 @@ class Database:
         self.statements = 0
         self._listeners: list[Callable[[], None]] = []
 
+    @abstractmethod
     async def open(self) -> None:
         """Connect; raises when the database can't be reached."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def close(self) -> None:
         """Let every connection go."""
-        raise NotImplementedError
 
+    @abstractmethod
     def reading(self, *, fresh: bool = False) -> AbstractAsyncContextManager[Reader]:
         """A door for reads; may lead to a replica or to SQLite's reader pool. `fresh` asks for everything that is
         committed, so never for a replica, which lags.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def transaction(self) -> AbstractAsyncContextManager[Writer]:
         """A door for writes: commits at the end, rolls back on an exception."""
-        raise NotImplementedError
 
     def on_commit(self, listener: Callable[[], None]) -> None:
         """Call `listener` after each commit of this process: the in-process wake-up of the worker."""
