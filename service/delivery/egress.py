@@ -4,7 +4,8 @@ little.
 The resolver is ours: a name is resolved once per connection, every address must pass the policy, and the connection
 goes to one of exactly those addresses (Host and SNI keep the name), so a second answer of the DNS changes nothing.
 The socket factory looks at the address once more: no socket is opened past the policy, whatever the layers above
-believe. aiohttp, because httpx is thirty times slower at this.
+believe. aiohttp, because httpx is thirty times slower at this; it is loaded with the first call, because it takes 10 MB
+and a tenth of the start, and most processes call nobody for long.
 """
 
 from __future__ import annotations
@@ -17,10 +18,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal
-
-import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
+from typing import Any, Literal
 
 from service.platform.addresses import AddressPolicy, Blocked
 
@@ -77,11 +75,13 @@ class Egress:
         self._tls = tls
         self._connections = connections
         self._deadline = deadline
-        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+        self._sessions: dict[bool, Any] = {}
         self._checked = functools.lru_cache(4096)(policy.check_url)
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """POST bytes; the answer's status, headers and first 16 kB. Raises `CallFailed` for everything else."""
+        import aiohttp  # noqa: PLC0415
+
         try:
             target = self._checked(url)
             async with asyncio.timeout(self._deadline):
@@ -102,13 +102,16 @@ class Egress:
         self._sessions.clear()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _session(self, secure: bool) -> aiohttp.ClientSession:
+    def _session(self, secure: bool) -> Any:
+        import aiohttp  # noqa: PLC0415
+
         session = self._sessions.get(secure)
         if session is None:
+            resolver: Any = _Resolver(self._lookup, functools.partial(self._policy.check_address, secure=secure))
             session = self._sessions[secure] = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     limit=self._connections,
-                    resolver=_Resolver(self._lookup, functools.partial(self._policy.check_address, secure=secure)),
+                    resolver=resolver,
                     socket_factory=functools.partial(_socket, self._policy, secure),
                     use_dns_cache=False,
                     keepalive_timeout=IDLE,
@@ -130,7 +133,7 @@ class Egress:
         return [str(address[0]) for *_, address in found]
 
 
-class _Resolver(AbstractResolver):
+class _Resolver:
     """Resolves once and lets a name through only when every one of its addresses may be connected to."""
 
     def __init__(self, lookup: Lookup, check: Callable[[str], None]) -> None:
@@ -139,7 +142,7 @@ class _Resolver(AbstractResolver):
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
+    ) -> list[dict[str, Any]]:
         try:
             async with asyncio.timeout(CONNECT):
                 addresses = await self._lookup(host)
@@ -150,14 +153,14 @@ class _Resolver(AbstractResolver):
         for address in addresses:
             self._check(address)
         return [
-            ResolveResult(
-                hostname=host,
-                host=address,
-                port=port,
-                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
-                proto=socket.IPPROTO_TCP,
-                flags=socket.AI_NUMERICHOST,
-            )
+            {
+                "hostname": host,
+                "host": address,
+                "port": port,
+                "family": socket.AF_INET6 if ":" in address else socket.AF_INET,
+                "proto": socket.IPPROTO_TCP,
+                "flags": socket.AI_NUMERICHOST,
+            }
             for address in dict.fromkeys(addresses)
         ]
 
@@ -165,7 +168,7 @@ class _Resolver(AbstractResolver):
         """Nothing is held."""
 
 
-def _socket(policy: AddressPolicy, secure: bool, info: aiohttp.AddrInfoType) -> socket.socket:
+def _socket(policy: AddressPolicy, secure: bool, info: tuple[Any, ...]) -> socket.socket:
     family, kind, protocol, _, address = info
     try:
         policy.check_address(str(address[0]), secure=secure)
@@ -174,7 +177,7 @@ def _socket(policy: AddressPolicy, secure: bool, info: aiohttp.AddrInfoType) -> 
     return socket.socket(family, kind, protocol)
 
 
-async def _first(stream: aiohttp.StreamReader, most: int) -> bytes:
+async def _first(stream: Any, most: int) -> bytes:
     parts: list[bytes] = []
     while most > 0 and (part := await stream.read(most)):
         parts.append(part)
@@ -193,6 +196,8 @@ def _texts(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _kind(error: BaseException) -> FailureKind:
+    import aiohttp  # noqa: PLC0415
+
     match error:
         case Blocked() | aiohttp.InvalidURL():
             return "blocked"

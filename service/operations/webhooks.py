@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 import orjson
 import sqlalchemy as sa
-from cryptography.exceptions import InvalidTag
 
 from service.access.policy import Permission
 from service.events.catalogue import WebhookTest, known_types
@@ -23,7 +22,7 @@ from service.platform.columns import Instant, Uuid
 from service.platform.database import ConstraintViolated, Page, Resource
 from service.platform.errors import Conflict, NotFound
 from service.platform.ids import new_id
-from service.platform.secrets import Secrets
+from service.platform.secrets import Secrets, Unreadable
 from service.platform.settings import Settings
 from service.platform.statements import Statement
 from service.platform.types import Shape
@@ -251,5 +250,5 @@ def _opened(secrets: Secrets, sealed: str) -> list[str]:
     """
     try:
         return secrets.open(sealed).decode().split()
-    except InvalidTag:
+    except Unreadable:
         return []

@@ -7,15 +7,19 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+from functools import cached_property
+from typing import Any
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+class Unreadable(Exception):
+    """A sealed secret that this key does not open, or that was damaged."""
 
 
 class Secrets:
     """Seals and opens secrets that must be used again (webhook secrets); API keys are only ever hashed."""
 
     def __init__(self, key: str) -> None:
-        self._cipher = AESGCM(hashlib.scrypt(key.encode(), salt=b"kam secrets v1", n=2**12, r=8, p=1, dklen=32))
+        self._secret = key
 
     def seal(self, plain: bytes) -> str:
         """Encrypted and authenticated, as text fit for a column."""
@@ -23,6 +27,19 @@ class Secrets:
         return "v1." + base64.urlsafe_b64encode(nonce + self._cipher.encrypt(nonce, plain, None)).decode()
 
     def open(self, sealed: str) -> bytes:
-        """The plain secret; raises `cryptography.exceptions.InvalidTag` when the key is another one."""
+        """The plain secret; raises Unreadable when the key is another one."""
+        from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - see _cipher
+
         raw = base64.urlsafe_b64decode(sealed.removeprefix("v1."))
-        return self._cipher.decrypt(raw[:12], raw[12:], None)
+        try:
+            plain: bytes = self._cipher.decrypt(raw[:12], raw[12:], None)
+        except InvalidTag as error:
+            raise Unreadable from error
+        return plain
+
+    @cached_property
+    def _cipher(self) -> Any:
+        """Made with the first secret: the library takes 7 MB that a service without webhooks does not need."""
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
+
+        return AESGCM(hashlib.scrypt(self._secret.encode(), salt=b"kam secrets v1", n=2**12, r=8, p=1, dklen=32))
