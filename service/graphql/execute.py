@@ -268,8 +268,7 @@ class Run:
         return b"{" + b",".join(parts) + b"}"
 
     async def _shaped(self, key: str, selection: Selection, value: Any) -> bytes:
-        """What a selection asks of a document that an operation returned; edges are read from the database by its id.
-        """
+        """What a selection asks of a document that an operation returned; edges are read by its id."""
         if isinstance(value, dict) and selection.has_edges:
             value = Reread(value["id"])
         if isinstance(value, Reread):

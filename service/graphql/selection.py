@@ -89,8 +89,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionPart:
-    """One field of a connection, edge or page info: `what` it is, and for `nodes` and `node` which of the selections.
-    """
+    """One field of a connection, edge or page info: `what` it is; for `nodes` and `node`, which selection."""
 
     key: str
     what: str
