@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import pkgutil
 import subprocess
 import sys
 
 import pytest
 from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLInterfaceType, GraphQLObjectType, validate_schema
 
+from service import operations
 from service.graphql.edges import Document, One
 from service.graphql.graph import GRAPH
 from service.graphql.names import camel, snake
@@ -95,3 +99,16 @@ def test_serving_never_imports_strawberry(tmp_path):
     )
     out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "False"
+
+
+def test_every_write_of_the_middle_is_a_mutation():
+    """One mutation per operation: a write that REST has and GraphQL lacks shows here."""
+    writes = {}
+    for module in pkgutil.iter_modules(operations.__path__):
+        found = vars(importlib.import_module(f"{operations.__name__}.{module.name}"))
+        writes |= {
+            name: one for name, one in found.items() if hasattr(one, "__wrapped__") and inspect.iscoroutinefunction(one)
+        }
+    assert len(writes) > 25
+    mirrored = {call.run for call in GRAPH.mutations.values()}
+    assert sorted(name for name, one in writes.items() if one not in mirrored and not name.startswith("_")) == []
