@@ -46,15 +46,21 @@ def entry(error: Exception, path: Path | None = None, request_id: str | None = N
     if isinstance(error, GraphQLError):
         error = GraphqlInvalid(error.message)
     elif not isinstance(error, KamError):
-        log.error("graphql_field_failed", exc_info=error, extra={"path": list(path or ())})
+        fields = {"request_id": request_id, "path": list(path or ())}
+        log.error("a GraphQL field failed", exc_info=error, extra={"fields": fields})
         error = InternalError()
     told: dict[str, Any] = {"message": error.detail or error.title}
     if path is not None:
         told["path"] = list(path)
-    extensions = error.extensions()
+    extensions = {**error.extensions(), "classification": classification(error)}
     if request_id is not None:
         extensions["request_id"] = request_id
     return {**told, "extensions": extensions}
+
+
+def classification(error: KamError) -> str:
+    """Whose fault an error is, in the words that GraphQL tools know beside our codes: the caller's or the server's."""
+    return "INTERNAL_SERVER_ERROR" if error.status >= 500 else "BAD_REQUEST"
 
 
 def syntax(error: GraphQLError) -> Refused:

@@ -28,26 +28,37 @@ Members = dict[str, ColumnElement[Any]]
 
 
 class Rows:
-    """One use of a listing in a statement: its expressions over an alias of its table."""
+    """One use of a listing in a statement: its expressions over an alias of its table, adapted once and kept."""
 
     def __init__(self, listing: Listing, number: int) -> None:
         self.listing = listing
         self.table = listing.table.alias(f"t{number}")
         self._adapter = ClauseAdapter(self.table)
+        self._kept: dict[int, tuple[Any, Any]] = {}
         self.source: Any = self.table if listing.source is None else self.over(listing.source)
+        scope = listing._scope()
+        self.visible: tuple[ColumnElement[bool], ...] = () if scope is None else (self.over(scope),)
+        """What every read of this kind is restricted to."""
 
     def over(self, expression: Any) -> Any:
         """An expression over the listing's table as the same expression over the alias."""
         return self._adapter.traverse(expression)
 
-    def visible(self) -> list[ColumnElement[bool]]:
-        """What every read of this kind is restricted to."""
-        scope = self.listing._scope()
-        return [] if scope is None else [self.over(scope)]
+    def declared(self, expression: Any) -> Any:
+        """As `over`, for the expressions that the listing and the graph declare: adapted once."""
+        kept = self._kept.get(id(expression))
+        if kept is None:
+            kept = self._kept[id(expression)] = (expression, self.over(expression))
+        return kept[1]
 
     def keys(self, form: Form) -> list[tuple[ColumnElement[Any], bool]]:
         """The sort keys of a page and whether each descends; the id decides between equals."""
-        return [(self.over(key), descending) for key, descending in self.listing._keys(form.sort)]
+        return [(self.declared(key), descending) for key, descending in self.listing._keys(form.sort)]
+
+
+_MOST_KEPT = 40
+_ROWS: dict[tuple[int, int], Rows] = {}
+"""The uses that statements have had, by listing and number: adapting expressions is most of what a new text costs."""
 
 
 class Builder:
@@ -63,14 +74,14 @@ class Builder:
         rows = self._rows(selection.typename)
         shown = document(json_row(self._members(selection, rows))).label("document")
         found = sa.select(rows.table.c.id, shown).select_from(rows.source)
-        return Statement(found.where(one_of(rows.table.c.id, "ids"), *rows.visible()))
+        return Statement(found.where(one_of(rows.table.c.id, "ids"), *rows.visible))
 
     def by_id(self, selection: Selection) -> Statement:
         """The document of the visible row whose id is bound as `id`."""
         rows = self._rows(selection.typename)
         chosen = rows.table.c.id == sa.bindparam("id", type_=rows.table.c.id.type)
         shown = document(json_row(self._members(selection, rows)))
-        return Statement(sa.select(shown).select_from(rows.source).where(chosen, *rows.visible()))
+        return Statement(sa.select(shown).select_from(rows.source).where(chosen, *rows.visible))
 
     def page(self, connection: Connection) -> Statement:
         """The document of a root connection."""
@@ -78,7 +89,13 @@ class Builder:
 
     def _rows(self, typename: str) -> Rows:
         self._uses += 1
-        return Rows(self._graph.types[typename].listing, self._uses)
+        listing = self._graph.types[typename].listing
+        rows = _ROWS.get((id(listing), self._uses))
+        if rows is None:
+            rows = Rows(listing, self._uses)
+            if self._uses <= _MOST_KEPT:
+                _ROWS[id(listing), self._uses] = rows
+        return rows
 
     def _members(self, selection: Selection, rows: Rows) -> Members:
         members = {selection.label(item): self._member(item, rows) for item in selection.items}
@@ -97,15 +114,15 @@ class Builder:
         if isinstance(item, Connection):
             return self._connection(item, rows)
         if isinstance(item, Nested) and item.edge is not None:
-            return rows.over(item.edge.expression)  # type: ignore[no-any-return]
+            return rows.declared(item.edge.expression)  # type: ignore[no-any-return]
         assert isinstance(item, Leaf | Nested)  # noqa: S101 - the only other kinds
-        return rows.over(rows.listing.members[item.member])  # type: ignore[no-any-return]
+        return rows.declared(rows.listing.members[item.member])  # type: ignore[no-any-return]
 
     def _single(self, item: Single, source: Rows) -> ColumnElement[Any]:
         rows = self._rows(item.edge.target)
         chosen = rows.table.c.id == source.table.c[item.edge.column]
         found = sa.select(json_row(self._members(item.shape, rows))).select_from(rows.source)
-        found = found.where(chosen, *rows.visible()).correlate(source.table)
+        found = found.where(chosen, *rows.visible).correlate(source.table)
         return sa.type_coerce(found.scalar_subquery(), JsonDocument())
 
     def _connection(self, item: Connection, source: Rows | None) -> ColumnElement[Any]:
@@ -114,7 +131,7 @@ class Builder:
         """
         form = self._forms[item.slot]
         rows = self._rows(item.many.target)
-        where = [*rows.visible(), *self._conditions(form, rows)]
+        where = [*rows.visible, *self._conditions(form, rows)]
         if source is not None:
             where.append(rows.table.c[item.many.column] == source.table.c.id)
         keys = rows.keys(form)
