@@ -16,7 +16,7 @@ from service.platform.types import Id, InstantText, Name, Shape, Slug, Version
 class Fields(SQLModel):
     """The base of a part's own fields: refuses unknown members, keeps enum values as text."""
 
-    model_config = {"extra": "forbid", "use_enum_values": True}
+    model_config = {"extra": "forbid", "use_enum_values": True, "defer_build": True}
 
 
 class Living(SQLModel):

@@ -51,7 +51,8 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 class Shape(BaseModel):
     """The base of every request body, query and answer: unknown members are refused, by name."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_enum_values=True)
+    # built at first use: most shapes are only documented, and building all of them is a tenth of the start
+    model_config = ConfigDict(extra="forbid", frozen=True, use_enum_values=True, defer_build=True)
 
     def given(self) -> dict[str, Any]:
         """Return only the members that were sent, as Python values: what a merge patch asks to change."""

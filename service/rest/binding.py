@@ -41,7 +41,7 @@ class QueryArgument:
 
     def __init__(self, name: str, model: type[BaseModel]) -> None:
         self.name = name
-        self._validator = model.__pydantic_validator__
+        self._validator = _validator_of(model)
         self._names = frozenset(info.alias or field for field, info in model.model_fields.items())
         self._lists = frozenset(
             info.alias or field for field, info in model.model_fields.items() if _is_list(info.annotation)
@@ -192,8 +192,14 @@ def _body_argument(
     default = None if required else parameter.default
     if base is bytes:
         return BodyArgument(name, None, declared.takes, required, default)
-    validator = base.__pydantic_validator__ if _is_model(base) else TypeAdapter(annotation).validator
+    validator = _validator_of(base) if _is_model(base) else TypeAdapter(annotation).validator
     return BodyArgument(name, validator, declared.takes, required, default)
+
+
+def _validator_of(model: type[BaseModel]) -> SchemaValidator | Any:
+    """Return the validator itself: before a shape is built, the attribute holds a stand-in that looks every time."""
+    model.model_rebuild()
+    return model.__pydantic_validator__
 
 
 def _is_model(kind: Any) -> bool:
