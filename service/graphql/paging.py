@@ -22,7 +22,7 @@ from service.platform.errors import Invalid
 from service.platform.filters import Shaped, read_filter
 from service.platform.pagination import Cursors
 from service.platform.pointers import field_errors
-from service.queries.listing import Listing, Sort, _typed
+from service.queries.listing import Listing, Sort, typed_value
 
 _USUAL_SIZES = frozenset((*range(11), 20, 25, 50, 100, 200))
 """Page sizes written into the statement: PostgreSQL plans one with a bound LIMIT anew at every run, which costs as much
@@ -86,8 +86,8 @@ class Paging:
         for parameter, prefix, cursor in (("after", "a", after), ("before", "b", before)):
             if cursor is not None:
                 values = self._cursors.decode(name, cursor, parameter)
-                for index, (value, (key, _)) in enumerate(zip(values, listing._keys(sort), strict=True)):
-                    binds[f"{prefix}{slot}_{index}"] = _typed(value, key.type)
+                for index, (value, (key, _)) in enumerate(zip(values, listing.keys(sort), strict=True)):
+                    binds[f"{prefix}{slot}_{index}"] = typed_value(value, key.type)
         form = Form(sort, shape, after is not None, before is not None, backward, rows if usual else None)
         return Asked(form, size, name, binds)
 

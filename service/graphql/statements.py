@@ -22,7 +22,7 @@ from service.graphql.selection import WIDEST, Connection, Constant, Item, Leaf, 
 from service.platform.dialects import JsonDocument, document, json_list, json_row, one_of
 from service.platform.filters import clause
 from service.platform.statements import Statement
-from service.queries.listing import Listing, _beyond
+from service.queries.listing import Listing, beyond
 
 Members = dict[str, ColumnElement[Any]]
 
@@ -36,7 +36,7 @@ class Rows:
         self._adapter = ClauseAdapter(self.table)
         self._kept: dict[int, tuple[Any, Any]] = {}
         self.source: Any = self.table if listing.source is None else self.over(listing.source)
-        scope = listing._scope()
+        scope = listing.scope()
         self.visible: tuple[ColumnElement[bool], ...] = () if scope is None else (self.over(scope),)
         """What every read of this kind is restricted to."""
 
@@ -53,7 +53,7 @@ class Rows:
 
     def keys(self, form: Form) -> list[tuple[ColumnElement[Any], bool]]:
         """The sort keys of a page and whether each descends; the id decides between equals."""
-        return [(self.declared(key), descending) for key, descending in self.listing._keys(form.sort)]
+        return [(self.declared(key), descending) for key, descending in self.listing.keys(form.sort)]
 
 
 _MOST_KEPT = 40
@@ -169,9 +169,9 @@ class Builder:
     def _slice(self, form: Form, keys: list[tuple[ColumnElement[Any], bool]], slot: int) -> list[ColumnElement[bool]]:
         out = []
         if form.after:
-            out.append(_beyond(keys, f"a{slot}_", after=True))
+            out.append(beyond(keys, f"a{slot}_", after=True))
         if form.before:
-            out.append(_beyond(keys, f"b{slot}_", after=False))
+            out.append(beyond(keys, f"b{slot}_", after=False))
         return out
 
 

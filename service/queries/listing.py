@@ -87,7 +87,7 @@ class Listing:
         query = self._select(self._version(), self.document()).where(
             self.table.c.id == sa.bindparam("id", type_=self.table.c.id.type)
         )
-        scope = None if gone else self._scope()
+        scope = None if gone else self.scope()
         if scope is not None:
             query = query.where(scope)
         return query.with_for_update(of=self.table) if lock else query
@@ -102,7 +102,7 @@ class Listing:
         def build() -> sa.Select[Any]:
             query = self._select(self.table.c.id, self._version(), self.document())
             query = query.where(one_of(self.table.c.id, "ids"))
-            scope = self._scope()
+            scope = self.scope()
             query = query if scope is None else query.where(scope)
             return query.order_by(self.table.c.id).with_for_update(of=self.table) if lock else query
 
@@ -122,7 +122,7 @@ class Listing:
         """
         where = where or {}
         sort = request.sort or self.default_sort
-        keys = self._keys(sort)
+        keys = self.keys(sort)
         name = self.cursor_name(sort)
         binds: dict[str, Any] = dict(request.condition.binds)
         for column, value in where.items():
@@ -183,9 +183,9 @@ class Listing:
         columns = [sort_value(expression).label(f"k{index}") for index, (expression, _) in enumerate(keys)]
         query = self._restricted(self._select(self.document(), *columns), request, where)
         if request.after is not None:
-            query = query.where(_beyond(keys, "after", after=True))
+            query = query.where(beyond(keys, "after", after=True))
         if request.before is not None:
-            query = query.where(_beyond(keys, "before", after=False))
+            query = query.where(beyond(keys, "before", after=False))
         order = [expression.desc() if descending != flip else expression.asc() for expression, descending in keys]
         limit: Any = sa.bindparam("limit", type_=sa.BigInteger)
         if request.limit in _USUAL_LIMITS:
@@ -193,7 +193,7 @@ class Listing:
         return query.order_by(*order).limit(limit)
 
     def _restricted(self, query: sa.Select[Any], request: PageRequest, where: tuple[str, ...]) -> sa.Select[Any]:
-        scope = self._scope()
+        scope = self.scope()
         if scope is not None:
             query = query.where(scope)
         for column in where:
@@ -201,7 +201,8 @@ class Listing:
         condition = clause(request.condition.shape, self.filters)
         return query if condition is None else query.where(condition)
 
-    def _keys(self, sort: Sequence[Sort]) -> list[tuple[ColumnElement[Any], bool]]:
+    def keys(self, sort: Sequence[Sort]) -> list[tuple[ColumnElement[Any], bool]]:
+        """The sort keys as expressions, and whether each descends; the id decides between equals."""
         keys = [(self.sorts[key.name], key.descending) for key in sort]
         return [*keys, (self.table.c.id, keys[-1][1] if keys else False)]
 
@@ -213,7 +214,7 @@ class Listing:
     ) -> dict[str, Any]:
         values = cursors.decode(name, cursor, parameter)
         return {
-            f"{parameter}{index}": _typed(value, expression.type)
+            f"{parameter}{index}": typed_value(value, expression.type)
             for index, ((expression, _), value) in enumerate(zip(keys, values, strict=True))
         }
 
@@ -233,7 +234,7 @@ class Listing:
             request.backwards,
             request.condition.shape,
         )
-        return self._statement(shape, lambda: self._of_parents(column, self._keys(sort), request))
+        return self._statement(shape, lambda: self._of_parents(column, self.keys(sort), request))
 
     def _of_parents(
         self, column: str, keys: list[tuple[ColumnElement[Any], bool]], request: PageRequest
@@ -248,9 +249,9 @@ class Listing:
         inner = self._restricted(self._select(parent.label("parent"), self.document(), *labels, rank), request, ())
         inner = inner.where(one_of(parent, "parents"))
         if request.after is not None:
-            inner = inner.where(_beyond(keys, "after", after=True))
+            inner = inner.where(beyond(keys, "after", after=True))
         if request.before is not None:
-            inner = inner.where(_beyond(keys, "before", after=False))
+            inner = inner.where(beyond(keys, "before", after=False))
         ranked = inner.subquery()
         return (
             sa.select(ranked)
@@ -262,7 +263,7 @@ class Listing:
 
     def scoped(self, query: sa.Select[Any]) -> sa.Select[Any]:
         """Put the scope that every read of this kind has on another statement over the table."""
-        scope = self._scope()
+        scope = self.scope()
         return query if scope is None else query.where(scope)
 
     def _select(self, *columns: Any) -> sa.Select[Any]:
@@ -271,7 +272,8 @@ class Listing:
     def _source(self) -> Any:
         return self.table if self.source is None else self.source
 
-    def _scope(self) -> ColumnElement[bool] | None:
+    def scope(self) -> ColumnElement[bool] | None:
+        """What every read of this kind is restricted to, if it is."""
         if self.visible is not None:
             return self.visible()
         return self.table.c.deleted_at.is_(None) if "deleted_at" in self.table.c else None
@@ -297,7 +299,7 @@ def as_resource(row: Row | None) -> Resource | None:
     return None if row is None else Resource(row["version"], row["document"].encode())
 
 
-def _beyond(keys: list[tuple[ColumnElement[Any], bool]], prefix: str, *, after: bool) -> ColumnElement[bool]:
+def beyond(keys: list[tuple[ColumnElement[Any], bool]], prefix: str, *, after: bool) -> ColumnElement[bool]:
     """The rows on the far side of a cursor: one row comparison where all keys go one way, else spelled out."""
     binds: list[ColumnElement[Any]] = [
         sa.bindparam(f"{prefix}{index}", type_=expression.type) for index, (expression, _) in enumerate(keys)
@@ -312,7 +314,8 @@ def _beyond(keys: list[tuple[ColumnElement[Any], bool]], prefix: str, *, after: 
     return sa.or_(*options)
 
 
-def _typed(value: Any, kind: Any) -> Any:
+def typed_value(value: Any, kind: Any) -> Any:
+    """A value of a cursor as the Python value that a bind of this type takes."""
     if value is None:
         return None
     if isinstance(kind, Exact):
