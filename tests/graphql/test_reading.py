@@ -122,7 +122,8 @@ async def test_reading_needs_the_scope_of_every_type_that_is_met(ask, accounts):
     answer = await ask(query, scopes=["accounts:read"])
     assert answer["data"] == {"accounts": None}
     assert answer["errors"][0]["extensions"] == {
-        "code": "insufficient_scope", "status": 403, "required_scope": "stakeholders:read", "request_id": "req-1"
+        "code": "insufficient_scope", "status": 403, "classification": "BAD_REQUEST",
+        "required_scope": "stakeholders:read", "request_id": "req-1",
     }  # fmt: skip
     assert ask.statements == 0
     await ask.data(query, scopes=["accounts:read", "stakeholders:read"])
@@ -147,7 +148,12 @@ async def test_what_breaks_inside_is_told_by_the_request_id_only(ask, accounts, 
         {
             "message": "Internal error",
             "path": ["accounts"],
-            "extensions": {"code": "internal_error", "status": 500, "request_id": "req-1"},
+            "extensions": {
+                "code": "internal_error",
+                "status": 500,
+                "classification": "INTERNAL_SERVER_ERROR",
+                "request_id": "req-1",
+            },
         }
     ]
 

@@ -152,7 +152,12 @@ async def test_without_a_key_the_answer_is_401_in_graphqls_form(http):
     answer = await post(http, {"query": "{ __typename }"}, Authorization="none")
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"].startswith("Bearer")
-    assert answer.json()["errors"][0]["extensions"] == {"code": "unauthenticated", "status": 401, "request_id": "req-1"}
+    assert answer.json()["errors"][0]["extensions"] == {
+        "code": "unauthenticated",
+        "status": 401,
+        "classification": "BAD_REQUEST",
+        "request_id": "req-1",
+    }
 
 
 async def test_a_browser_gets_graphiql(http):
