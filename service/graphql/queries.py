@@ -8,24 +8,14 @@ import orjson
 from pydantic import Field
 
 from service.graphql.calls import Call, Gives, document, identifier, reference, scalar
-from service.models.api_keys import Scope
+from service.models.api_keys import Me
 from service.models.events import EventRead, EventTypeRead
 from service.models.portfolio import MatrixRead, MatrixView
 from service.models.stages import StageTermsRead
 from service.models.webhooks import EventPattern
 from service.operations import accounts, events, people, portfolio, stages, stakeholders
 from service.operations.context import Context
-from service.platform.types import Flag, Id, InstantText, Limit, Name, Search, Shape, Text
-
-
-class Me(Shape):
-    """The caller."""
-
-    id: Name = Field(description="The key's id")
-    name: Name = Field(description="What the key is for")
-    scopes: Annotated[list[Scope], Field(max_length=50)] = Field(description="Its scopes, as they were given")
-    permissions: Annotated[list[Scope], Field(max_length=50)] = Field(description="What they let it do")
-    expires_at: InstantText | None = Field(description="When it stops working")
+from service.platform.types import Flag, Id, Limit, Search, Shape, Text
 
 
 async def read_me(ctx: Context) -> dict[str, Any]:

@@ -65,6 +65,16 @@ class ApiKeyCreated(ApiKeyRead):
     )
 
 
+class Me(Shape):
+    """The caller."""
+
+    id: Name = Member(description="The key's id")
+    name: Name = Member(description="What the key is for")
+    scopes: Annotated[list[Scope], Member(max_length=50)] = Member(description="Its scopes, as they were given")
+    permissions: Annotated[list[Scope], Member(max_length=50)] = Member(description="What they let it do")
+    expires_at: InstantText | None = Member(description="When it stops working")
+
+
 class IdempotencyKey(SQLModel, table=True):
     """The stored answer of a write, written in the write's own transaction; kept 24 hours."""
 

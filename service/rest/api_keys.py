@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Body, Query
-from pydantic import Field
 
-from service.models.api_keys import ApiKeyCreate, ApiKeyCreated, ApiKeyRead, Scope
+from service.models.api_keys import ApiKeyCreate, ApiKeyCreated, ApiKeyRead, Me
 from service.operations import api_keys
 from service.platform.errors import CursorInvalid, Forbidden, NotFound
-from service.platform.types import InstantText, Name, Shape
 from service.queries.api_keys import API_KEYS
 from service.rest.answers import Answer, created, found, no_content, page, plain
 from service.rest.dependencies import Caller, list_query, page_of, page_request
@@ -20,16 +18,6 @@ part = Part("access")
 
 ApiKeyListQuery = list_query("ApiKeyListQuery", API_KEYS)
 ApiKeyPage = page_of("ApiKeyPage", ApiKeyRead)
-
-
-class Me(Shape):
-    """The caller."""
-
-    id: Name = Field(description="The key's id")
-    name: Name = Field(description="What the key is for")
-    scopes: Annotated[list[Scope], Field(max_length=50)] = Field(description="Its scopes, as they were given")
-    permissions: Annotated[list[Scope], Field(max_length=50)] = Field(description="What they let it do")
-    expires_at: InstantText | None = Field(description="When it stops working")
 
 
 @part.get("/me", response_model=Me, summary="Who am I?")
