@@ -5,6 +5,7 @@ they are written down. Judges: openapi-spec-validator, redocly recommended-stric
 """
 
 import re
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,6 +16,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import BaseModel, Field
+from pydantic.warnings import UnsupportedFieldAttributeWarning
 
 from service.platform.errors import (
     BodyTooLarge,
@@ -154,17 +156,21 @@ def openapi(app: FastAPI, *, tags: Mapping[str, str], webhooks: Iterable[Webhook
     `tags` gives each part its description, in the order shown. Title, version, servers, contact and license are those
     of the application; a path's first sentence comes from its endpoint's docstring.
     """
-    document: Document = get_openapi(
-        title=app.title,
-        version=app.version,
-        openapi_version="3.1.0",
-        description=app.description,
-        routes=app.routes,
-        contact=app.contact,
-        license_info=app.license_info,
-        servers=app.servers or [{"url": "/", "description": "This server"}],
-        separate_input_output_schemas=False,
-    )
+    with warnings.catch_warnings():
+        # FastAPI puts its own parameter objects into a union with null, of which pydantic says that their alias has no
+        # effect there: right, and of no consequence
+        warnings.simplefilter("ignore", UnsupportedFieldAttributeWarning)
+        document: Document = get_openapi(
+            title=app.title,
+            version=app.version,
+            openapi_version="3.1.0",
+            description=app.description,
+            routes=app.routes,
+            contact=app.contact,
+            license_info=app.license_info,
+            servers=app.servers or [{"url": "/", "description": "This server"}],
+            separate_input_output_schemas=False,
+        )
     for context in iter_route_contexts(app.router.routes):
         route, path = context.original_route, context.path_format
         if isinstance(route, APIRoute) and path is not None and path in document["paths"]:
