@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 import sqlalchemy as sa
+from sqlalchemy.sql.elements import ColumnElement
 
 from service.events.catalogue import Event
 from service.models.events import events
@@ -32,6 +33,35 @@ _COLUMNS = (
 _INSERT = Statement(
     sa.insert(events).values({name: sa.bindparam(name, type_=events.c[name].type) for name in _COLUMNS})
 )
+
+
+GAP = "\0"
+"""Stands in an event's data for what the database puts there; no text of a caller holds a NUL."""
+_TOLD = tuple(name for name in _COLUMNS if name not in ("subject_version", "body", "dedupe_key"))
+
+
+def insert_told(
+    subject: sa.Table, summary: ColumnElement[Any], current: ColumnElement[Any], of_subject: ColumnElement[bool]
+) -> Any:
+    """INSERT of the event of a change, made from the changed row in the statement that changes it; `summary` of the
+    account and `current` members are JSON text, the rest is bound by `told_row`.
+    """
+    columns: dict[str, ColumnElement[Any]] = {
+        name: sa.bindparam(f"e_{name}", type_=events.c[name].type) for name in _TOLD
+    }
+    head, middle, tail = (sa.bindparam(f"e_{part}", type_=sa.Text()) for part in ("head", "middle", "tail"))
+    columns["subject_version"] = subject.c.version
+    columns["body"] = head.op("||")(summary).op("||")(middle).op("||")(current).op("||")(tail)
+    made = sa.select(*columns.values()).select_from(subject).where(of_subject)
+    return sa.insert(events).from_select(list(columns), made, include_defaults=False)
+
+
+def told_row(event: Event, at: datetime, cause: Mapping[str, Any]) -> Row:
+    """What `insert_told` binds, for an event whose data has a GAP for `account` and, after it, one for `current`."""
+    row = event_row(event, at, cause)
+    head, middle, tail = row["body"].split('"\\u0000"')
+    told = {f"e_{name}": row[name] for name in _TOLD}
+    return {**told, "e_head": head, "e_middle": middle, "e_tail": tail}
 
 
 def event_row(event: Event, at: datetime, cause: Mapping[str, Any]) -> Row:

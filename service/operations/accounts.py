@@ -14,7 +14,7 @@ from service.models.actions import actions
 from service.models.objectives import objectives
 from service.models.plans import plans
 from service.models.stakeholders import stakeholders
-from service.operations.account_records import KIND, create, revise, upsert
+from service.operations.account_records import KIND, PLAIN, create, revise, revise_at_once, upsert
 from service.operations.context import Context, operation
 from service.operations.records import (
     Expected,
@@ -97,9 +97,14 @@ async def update_account(ctx: Context, identifier: str, patch: Shape, expected: 
     """Change what was sent; raises NotFound, StaleVersion, ReferenceTaken. Writing what is there already changes and
     tells nothing.
     """
+    values = patch.given()
+    if ctx.idempotency is None and values.keys() <= PLAIN:
+        async with ctx.single(Permission.ACCOUNT_WRITE) as tx:
+            account = await revise_at_once(tx, identifier, values, expected)
+        if account is not None:
+            return account
     async with ctx.transaction(Permission.ACCOUNT_WRITE) as tx:
         before = await lock(tx, ACCOUNTS, identifier, expected, KIND)
-        values = patch.given()
         wanted = plain_refs(values.pop("refs")) if "refs" in values else None
         return tx.answer(await revise(tx, before, values, wanted))
 

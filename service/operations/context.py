@@ -146,6 +146,15 @@ class Context:
         finally:
             self.services.running_keys.discard(running)
 
+    @asynccontextmanager
+    async def single(self, permission: Permission) -> AsyncIterator[Transaction]:
+        """A door for reads and one statement that changes and tells, a transaction by itself; not for a request with
+        an Idempotency-Key, whose answer must be stored too.
+        """
+        self.principal.require(permission)
+        async with self.services.database.single() as writer:
+            yield Transaction(self, writer)
+
 
 class Transaction:
     """An open transaction: statements, events, the answer. `now` is one instant for all of it."""
@@ -170,6 +179,11 @@ class Transaction:
         return self.now.date()
 
     @property
+    def cause(self) -> dict[str, Any]:
+        """Who and what made the change, as its events say."""
+        return {**self._ctx.cause, "key_id": self._ctx.principal.id, "request_id": self._ctx.request_id}
+
+    @property
     def reader(self) -> Reader:
         """This transaction as a reader, for queries that take one."""
         return self._writer
@@ -185,8 +199,7 @@ class Transaction:
 
     def emit(self, event: Event) -> str:
         """Tell of a fact: the event becomes a row of this transaction. Returns the event's id."""
-        cause = {**self._ctx.cause, "key_id": self._ctx.principal.id, "request_id": self._ctx.request_id}
-        row = outbox.event_row(event, self.now, cause)
+        row = outbox.event_row(event, self.now, self.cause)
         self._events.append(row)
         return str(row["id"])
 

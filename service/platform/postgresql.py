@@ -49,6 +49,9 @@ class PostgresDatabase(Database):
     def transaction(self) -> AbstractAsyncContextManager[Writer]:
         return _Writing(self, self._primary)
 
+    def single(self) -> AbstractAsyncContextManager[Writer]:
+        return _Single(self, self._primary)
+
 
 class _Reading:
     """A connection for the length of a block. A class, because a generator made into one costs more than the pool."""
@@ -66,6 +69,26 @@ class _Reading:
 
     async def __aexit__(self, *_: object) -> None:
         self._pool.give(self._connection)
+
+
+class _Single:
+    """A connection for the length of a block, where each statement commits by itself."""
+
+    __slots__ = ("_connection", "_database", "_pool")
+    _connection: asyncpg.Connection[Any]
+
+    def __init__(self, database: PostgresDatabase, pool: _Pool) -> None:
+        self._database = database
+        self._pool = pool
+
+    async def __aenter__(self) -> Writer:
+        connection = self._connection = await self._pool.take()
+        return _Session(self._database, connection)
+
+    async def __aexit__(self, failed: type[BaseException] | None, *_: object) -> None:
+        self._pool.give(self._connection)
+        if failed is None:
+            self._database._committed()
 
 
 class _Writing:

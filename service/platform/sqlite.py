@@ -13,7 +13,7 @@ import re
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from service.platform.database import ConstraintViolated, Database, Reader, Row, Writer
@@ -91,6 +91,9 @@ class SqliteDatabase(Database):
                 raise
         self._committed()
 
+    def single(self) -> AbstractAsyncContextManager[Writer]:
+        return self.transaction()
+
 
 class _Connection:
     """One SQLite connection and its thread."""
@@ -130,8 +133,8 @@ class _Connection:
 
     def _fetch(self, compiled: Compiled, values: dict[str, Any]) -> list[Any]:
         try:
-            if compiled.first is not None:
-                self._open.execute(compiled.first.sql, compiled.first.arguments(values))
+            for each in compiled.first:
+                self._open.execute(each.sql, each.arguments(values))
             return self._open.execute(compiled.sql, compiled.arguments(values)).fetchall()
         except sqlite3.IntegrityError as error:
             raise self._violation(error) from None

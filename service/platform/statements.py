@@ -29,7 +29,7 @@ class Compiled:
 
     __slots__ = ("_binds", "first", "first_column", "keys", "out", "sql")
 
-    def __init__(self, clause: Any, kind: str, first: Compiled | None = None) -> None:
+    def __init__(self, clause: Any, kind: str, first: tuple[Compiled, ...] = ()) -> None:
         self.first = first
         dialect = DIALECTS[kind]
         compiled = clause.compile(dialect=dialect)
@@ -98,21 +98,23 @@ class WriteThenRead(Statement):
     PostgreSQL does it in one statement (the change is a CTE that takes the table's name, so that the read sees the
     new row); SQLite in two, because
     its RETURNING computes some expressions wrongly (3.40: `IS NOT NULL` is true for a null).
+    `insert` is a row of another table that is made from the changed row.
     """
 
-    __slots__ = ("_read", "_table", "_write")
+    __slots__ = ("_insert", "_read", "_table", "_write")
 
-    def __init__(self, table: sa.Table, write: Any, read: Any) -> None:
+    def __init__(self, table: sa.Table, write: Any, read: Any, insert: Any = None) -> None:
         super().__init__(read)
-        self._table, self._write, self._read = table, write, read
+        self._table, self._write, self._read, self._insert = table, write, read, insert
 
     def on(self, kind: str) -> Compiled:
         compiled = self._compiled.get(kind)
         if compiled is None:
             if kind == "postgresql":
-                changed = self._write.returning(*self._table.c).cte(self._table.name)
-                compiled = Compiled(self._read.add_cte(changed), kind)
+                read = self._read.add_cte(self._write.returning(*self._table.c).cte(self._table.name))
+                compiled = Compiled(read if self._insert is None else read.add_cte(self._insert.cte("made")), kind)
             else:
-                compiled = Compiled(self._read, kind, Compiled(self._write, kind))
+                before = [self._write] if self._insert is None else [self._write, self._insert]
+                compiled = Compiled(self._read, kind, tuple(Compiled(each, kind) for each in before))
             self._compiled[kind] = compiled
         return compiled

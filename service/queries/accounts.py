@@ -56,10 +56,13 @@ COMPUTED: dict[str, ColumnElement[Any]] = {
 }
 
 
+SUMMED = json_row({"id": a.id, "name": a.name, "version": a.version, "refs": refs_of(accounts)})
+"""A row of accounts as events sum it up."""
+
+
 def summary_of(account_id: ColumnElement[Any]) -> ColumnElement[str]:
     """The account with this id as events sum it up: id, name, version, refs; as JSON text."""
-    summed = json_row({"id": a.id, "name": a.name, "version": a.version, "refs": refs_of(accounts)})
-    return document(sa.type_coerce(sa.select(summed).where(a.id == account_id).scalar_subquery(), JsonDocument()))
+    return document(sa.type_coerce(sa.select(SUMMED).where(a.id == account_id).scalar_subquery(), JsonDocument()))
 
 
 SUMMARY = Statement(sa.select(summary_of(sa.bindparam("id", type_=Uuid())).label("summary")))
