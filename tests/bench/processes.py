@@ -40,6 +40,7 @@ def running(arguments: Sequence[str], port: int, ready: str, environment: Mappin
     with tempfile.TemporaryDirectory(prefix="kam-bench-") as folder:
         log = Path(folder, "log")
         own = {name: value for name, value in os.environ.items() if not name.startswith("KAM_")}
+        own.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed service has its bytecode: the first start writes it
         own |= {"PYTHONPATH": str(ROOT), **environment}
         with log.open("wb") as output:
             begun = time.perf_counter()
