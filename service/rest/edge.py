@@ -9,6 +9,7 @@ import inspect
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -65,6 +66,10 @@ _NO_STORE = (b"cache-control", b"no-store")
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
 
 
+Target = Lean | partial[Lean] | str
+"""What answers a method of a path: a route of ours, one that was not asked for yet, or the framework (its template)."""
+
+
 class Principal(Protocol):
     """Who asks, as far as the edge needs to know."""
 
@@ -110,7 +115,7 @@ class Edge:
         self._mounted = mounted or {}
         self._origins = frozenset(origin.encode() for origin in cors_origins)
         self._ids = RequestIds()
-        self._routes: Dispatch[Lean | str] | None = None
+        self._routes: Dispatch[Target] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection event: HTTP here, lifespan and WebSocket by the framework."""
@@ -141,6 +146,8 @@ class Edge:
             segments = path_segments(asked.raw_path)
             methods = self._find(segments)
             target = methods.get(asked.method if asked.method != "HEAD" else "GET")
+            if type(target) is partial:
+                target = _prepared(methods, target)
             if type(target) is Lean:
                 asked.template = target.template
                 answer = await self._run(target, asked, segments, receive)
@@ -163,17 +170,19 @@ class Edge:
         await send({"type": "http.response.body", "body": b"" if asked.method == "HEAD" else answer.body})
         self._record(asked, answer.status, started)
 
-    def routes(self) -> Dispatch[Lean | str]:
-        """Return the table of routes, built on first use from what the framework was told."""
+    def routes(self) -> Dispatch[Target]:
+        """Return the table of routes, built on first use from what the framework was told; each of ours is compiled at
+        its own first request, so that a start does not wait for all of them.
+        """
         if self._routes is None:
-            table: Dispatch[Lean | str] = Dispatch()
+            table: Dispatch[Target] = Dispatch()
             for context in iter_route_contexts(self.app.router.routes):
                 path, methods = context.path_format or context.path, context.methods
                 if path is None or not methods:
                     continue
                 route = context.original_route
                 wanted = set(methods) - {"HEAD"}
-                table.add(path, wanted, Lean(route, path) if isinstance(route, LeanRoute) else path)
+                table.add(path, wanted, partial(Lean, route, path) if isinstance(route, LeanRoute) else path)
             self._routes = table
         return self._routes
 
@@ -188,7 +197,7 @@ class Edge:
             raise RateLimited(wait)
         return principal
 
-    def _find(self, segments: Sequence[str]) -> Mapping[str, Lean | str]:
+    def _find(self, segments: Sequence[str]) -> Mapping[str, Target]:
         """Return the methods of the path; raises NotFound when there is no such path."""
         methods = (self._routes or self.routes()).find(segments)
         if methods is None:
@@ -335,6 +344,14 @@ class Edge:
                     "key_id": asked.key_id,
                 }
             )
+
+
+def _prepared(methods: Mapping[str, Target], target: partial[Lean]) -> Lean:
+    """Return a route compiled, and keep it in the table for all of its methods."""
+    lean = target()
+    if isinstance(methods, dict):
+        methods.update({method: lean for method, each in methods.items() if each is target})
+    return lean
 
 
 def refusal(error: KamError, asked: Asked) -> Answer:
