@@ -48,6 +48,7 @@ from service.rest.router import Asked
 from service.worker import Worker
 
 _PING = Statement(sa.select(sa.literal_column("1").label("one")))
+PREPARE_AFTER_SECONDS = 0.5
 TITLE = "Key account management"
 PARTS = (
     accounts.part,
@@ -99,7 +100,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
             await ensure_default_model(services)
             if settings.worker:
                 await stack.enter_async_context(Worker(services, metrics).running())
-            preparing = asyncio.create_task(graph.prepare())
+            preparing = asyncio.create_task(_prepare_soon(graph))
             gc.collect()
             gc.freeze()  # what lives as long as the process is not looked at again: shorter pauses
             gc.set_threshold(50_000, 20, 20)
@@ -151,6 +152,12 @@ def declared(metrics: Metrics | None = None, checks: Checks | None = None, lifes
 def document(app: FastAPI | None = None) -> dict[str, Any]:
     """The OpenAPI document of the service."""
     return openapi(app or declared(), tags=TAGS, webhooks=_webhooks())
+
+
+async def _prepare_soon(graph: GraphQLApp) -> None:
+    """Read the schema before somebody asks, but after the service listens; a request that is faster reads it itself."""
+    await asyncio.sleep(PREPARE_AFTER_SECONDS)
+    await graph.prepare()
 
 
 def _webhooks() -> list[Webhook]:

@@ -14,6 +14,7 @@ import typer
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from service import app as application
 from service.cli import demo as year
 from service.cli.console import FAILED, Problem, read_settings, run, say
 from service.cli.session import session
@@ -21,7 +22,7 @@ from service.operations.api_keys import ensure_first_key
 from service.operations.context import Services
 from service.platform.settings import Settings
 
-APPLICATION = "service.app:create_app"
+APPLICATION = f"{application.__name__}:{application.create_app.__name__}"
 GRACE_SECONDS = 10  # requests that are under way get this long to finish
 BACKLOG = 2048
 
