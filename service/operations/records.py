@@ -38,6 +38,7 @@ Expected = tuple[int, ...] | None
 """The versions a write may replace; None when any will do."""
 
 _CHANGES: dict[Any, Statement] = {}
+_KEPT = 1000
 _r = refs.c
 _CLEAR_REFS = Statement(sa.delete(refs).where(_r.entity_id == sa.bindparam("entity_id", type_=_r.entity_id.type)))
 _ADD_REF = Statement(
@@ -258,6 +259,8 @@ def _statement(shape: Any, build: Any) -> Statement:
     statement = _CHANGES.get(shape)
     if statement is None:
         statement = _CHANGES[shape] = build()
+        if len(_CHANGES) > _KEPT:
+            del _CHANGES[next(iter(_CHANGES))]
     return statement
 
 

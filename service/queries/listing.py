@@ -53,7 +53,6 @@ class PageRequest:
     sort: tuple[Sort, ...] = ()
     condition: Condition = field(default_factory=Condition)
     count: str | None = None
-    each_cursor: bool = False
 
 
 @dataclass
@@ -147,8 +146,6 @@ class Listing:
         if request.backwards:
             rows.reverse()
         page = Page([row[0] for row in rows], has_more=more)
-        if request.each_cursor:
-            page.cursors = [self._cursor(name, keys, as_row(row), cursors) for row in rows]
         if more and rows:
             page.next_cursor = self._cursor(name, keys, as_row(rows[0 if request.backwards else -1]), cursors)
         if request.count is not None:
@@ -217,47 +214,6 @@ class Listing:
             f"{parameter}{index}": typed_value(value, expression.type)
             for index, ((expression, _), value) in enumerate(zip(keys, values, strict=True))
         }
-
-    # -- many parents at once (GraphQL edges)
-
-    def of_parents(self, column: str, request: PageRequest) -> Statement:
-        """SELECT parent, document and sort keys of the first `:limit` records of each parent in `:parents`, in order;
-        `request` gives sort, cursor use, condition.
-        """
-        sort = request.sort or self.default_sort
-        shape = (
-            "of_parents",
-            column,
-            sort,
-            request.after is not None,
-            request.before is not None,
-            request.backwards,
-            request.condition.shape,
-        )
-        return self._statement(shape, lambda: self._of_parents(column, self.keys(sort), request))
-
-    def _of_parents(
-        self, column: str, keys: list[tuple[ColumnElement[Any], bool]], request: PageRequest
-    ) -> sa.Select[Any]:
-        parent = self.table.c[column]
-        order = [
-            expression.desc() if descending != request.backwards else expression.asc()
-            for expression, descending in keys
-        ]
-        labels = [expression.label(f"k{index}") for index, (expression, _) in enumerate(keys)]
-        rank = sa.func.row_number().over(partition_by=parent, order_by=order).label("rank")
-        inner = self._restricted(self._select(parent.label("parent"), self.document(), *labels, rank), request, ())
-        inner = inner.where(one_of(parent, "parents"))
-        if request.after is not None:
-            inner = inner.where(beyond(keys, "after", after=True))
-        if request.before is not None:
-            inner = inner.where(beyond(keys, "before", after=False))
-        ranked = inner.subquery()
-        return (
-            sa.select(ranked)
-            .where(ranked.c.rank <= sa.bindparam("limit", type_=sa.BigInteger))
-            .order_by(ranked.c.parent, ranked.c.rank)
-        )
 
     # -- the scoped base
 
