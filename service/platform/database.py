@@ -145,11 +145,11 @@ class Database(ABC):
     def transaction(self) -> AbstractAsyncContextManager[Writer]:
         """A door for writes: commits at the end, rolls back on an exception."""
 
+    @abstractmethod
     def single(self) -> AbstractAsyncContextManager[Writer]:
         """A door for reads and one writing statement that is a transaction by itself: on PostgreSQL without the three
         round trips of a lock, a begin and a commit. The statement must say what it expects of the rows it changes.
         """
-        raise NotImplementedError
 
     def on_commit(self, listener: Callable[[], None]) -> None:
         """Call `listener` after each commit of this process: the in-process wake-up of the worker."""
