@@ -63,27 +63,18 @@ class _Reading:
         self._database = database
         self._pool = pool
 
-    async def __aenter__(self) -> Reader:
-        connection = self._connection = await self._pool.take()
-        return _Session(self._database, connection)
-
-    async def __aexit__(self, *_: object) -> None:
-        self._pool.give(self._connection)
-
-
-class _Single:
-    """A connection for the length of a block, where each statement commits by itself."""
-
-    __slots__ = ("_connection", "_database", "_pool")
-    _connection: asyncpg.Connection[Any]
-
-    def __init__(self, database: PostgresDatabase, pool: _Pool) -> None:
-        self._database = database
-        self._pool = pool
-
     async def __aenter__(self) -> Writer:
         connection = self._connection = await self._pool.take()
         return _Session(self._database, connection)
+
+    async def __aexit__(self, failed: type[BaseException] | None, *_: object) -> None:
+        self._pool.give(self._connection)
+
+
+class _Single(_Reading):
+    """A connection for the length of a block, where each statement commits by itself."""
+
+    __slots__ = ()
 
     async def __aexit__(self, failed: type[BaseException] | None, *_: object) -> None:
         self._pool.give(self._connection)
@@ -91,15 +82,10 @@ class _Single:
             self._database._committed()
 
 
-class _Writing:
+class _Writing(_Reading):
     """A transaction for the length of a block: commits at its end, rolls back on an exception."""
 
-    __slots__ = ("_connection", "_database", "_pool")
-    _connection: asyncpg.Connection[Any]
-
-    def __init__(self, database: PostgresDatabase, pool: _Pool) -> None:
-        self._database = database
-        self._pool = pool
+    __slots__ = ()
 
     async def __aenter__(self) -> Writer:
         connection = self._connection = await self._pool.take()

@@ -149,9 +149,11 @@ async def test_a_wake_up_sends_at_once_and_the_poll_finds_what_nobody_announced(
         dispatcher.wake()
         await until(lambda: receiver.requests, 2)
         await settled(store, 1)
+        assert len(receiver.requests) == 1
     async with listening() as receiver, dispatching(store, Pace(poll=0.02)) as dispatcher, dispatcher.running():
         await store.event("acme", await store.endpoint(receiver.url()))
         await until(lambda: receiver.requests, 2)
+        assert len(receiver.requests) == 1
 
 
 async def test_an_idle_dispatcher_commits_nothing(store: Store) -> None:

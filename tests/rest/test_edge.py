@@ -553,7 +553,8 @@ async def test_a_broken_query_is_400(query: bytes) -> None:
     "path", ["/v1/things/x", "/v1/things/", "/v1/nothing", "/", f"/v1/things/{ID}/", f"/v1/things/{ID[:-1]}b"]
 )
 async def test_what_is_not_there_is_404(client: httpx.AsyncClient, path: str) -> None:
-    problem(await client.get(path), 404, "not_found")
+    told = problem(await client.get(path), 404, "not_found")
+    assert told["detail"] and path not in told["detail"].split()
 
 
 async def test_a_wrong_method_is_told_all_right_ones(client: httpx.AsyncClient) -> None:
