@@ -13,6 +13,7 @@ from typing import Any
 import asyncpg
 
 from service.platform.database import ConstraintViolated, Database, Reader, Row, Writer
+from service.platform.errors import Unavailable
 from service.platform.statements import Statement
 
 _KINDS = {
@@ -21,6 +22,8 @@ _KINDS = {
     asyncpg.CheckViolationError: "check",
     asyncpg.NotNullViolationError: "not_null",
 }
+_AWAY = (OSError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError)
+"""What the driver raises while the server is away, starting or being stopped."""
 
 
 class PostgresDatabase(Database):
@@ -128,6 +131,8 @@ class _Session:
             return compiled, await self._connection.fetch(compiled.sql, *compiled.arguments(values))
         except asyncpg.IntegrityConstraintViolationError as error:
             raise _violation(error) from None
+        except _AWAY as error:
+            raise _unavailable() from error
 
     async def one(self, statement: Statement, /, **values: Any) -> Row | None:
         compiled, rows = await self._fetch(statement, values)
@@ -160,6 +165,8 @@ class _Session:
             status: str = await self._connection.execute(compiled.sql, *compiled.arguments(values))
         except asyncpg.IntegrityConstraintViolationError as error:
             raise _violation(error) from None
+        except _AWAY as error:
+            raise _unavailable() from error
         return int(status.rpartition(" ")[2]) if status[-1:].isdigit() else 0
 
     async def many(self, statement: Statement, rows: Sequence[Row], /) -> None:
@@ -169,6 +176,12 @@ class _Session:
             await self._connection.executemany(compiled.sql, [compiled.arguments(row) for row in rows])
         except asyncpg.IntegrityConstraintViolationError as error:
             raise _violation(error) from None
+        except _AWAY as error:
+            raise _unavailable() from error
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable("The database can't be reached; try again")
 
 
 def _violation(error: asyncpg.IntegrityConstraintViolationError) -> ConstraintViolated:
@@ -213,7 +226,10 @@ class _Pool:
                     return connection
                 self._open -= 1
             if self._open < self._size:
-                return await self._connect()
+                try:
+                    return await self._connect()
+                except _AWAY as error:
+                    raise _unavailable() from error
             waiter = asyncio.get_running_loop().create_future()
             self._waiting.append(waiter)
             try:
