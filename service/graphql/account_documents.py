@@ -15,15 +15,18 @@ import sqlalchemy as sa
 from service.access.policy import Permission
 from service.graphql.edges import Document
 from service.models.accounts import accounts
-from service.models.classification import attractiveness_scores, business_strengths, scoring_models
+from service.models.classification import attractiveness_scores, business_strengths
 from service.models.classification_results import AttractivenessRead, BusinessStrengthRead, ClassificationRead
+from service.models.scoring_models import scoring_models
 from service.models.stages import AccountStageRead, stage_entries
-from service.operations.classification_records import ActiveModel, result_document
+from service.operations.classification_records import result_document
+from service.operations.scoring_model_records import ActiveModel
 from service.operations.stages import stage_document
 from service.platform.columns import Json
 from service.platform.dialects import JsonDocument, as_json, json_list, json_row
 from service.platform.errors import Conflict
-from service.queries.classification import ACTIVE, LATEST
+from service.queries.classification import LATEST
+from service.queries.scoring_models import ACTIVE
 from service.queries.stages import LAST_ENTRY
 from service.rules.classification import classify
 from service.rules.scoring_documents import model_from_dict

@@ -26,20 +26,21 @@ from service.graphql.queries import QUERIES
 from service.models.accounts import AccountRead
 from service.models.actions import ActionRead
 from service.models.api_keys import ApiKeyRead
-from service.models.classification import ScoringModelRead
 from service.models.classification_results import ClassificationEntry
 from service.models.objectives import ObjectiveRead
 from service.models.people import PersonRead
 from service.models.plans import PlanRead
+from service.models.scoring_models import ScoringModelRead
 from service.models.stages import StageEntryRead
 from service.models.stakeholders import StakeholderRead
 from service.models.webhooks import AttemptRead, DeliveryRead, WebhookEndpointRead
 from service.platform.filters import filter_model
 from service.queries.accounts import ACCOUNTS, AccountFilter
 from service.queries.api_keys import API_KEYS
-from service.queries.classification import CLASSIFICATIONS, SCORING_MODELS
+from service.queries.classification import CLASSIFICATIONS
 from service.queries.people import PEOPLE, PersonFilter
 from service.queries.plans import ACTIONS, OBJECTIVES, PLANS, ActionFilter, ObjectiveFilter, PlanFilter
+from service.queries.scoring_models import SCORING_MODELS
 from service.queries.stages import STAGE_ENTRIES
 from service.queries.stakeholders import STAKEHOLDERS, StakeholderFilter
 from service.queries.webhooks import ATTEMPTS, DELIVERIES, WEBHOOK_ENDPOINTS

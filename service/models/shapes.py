@@ -7,10 +7,14 @@ from typing import Annotated
 
 import sqlalchemy as sa
 from pydantic import Field as Member
+from pydantic import StringConstraints
 from sqlmodel import Field, SQLModel
 
 from service.platform.columns import Instant, Uuid
 from service.platform.types import Id, InstantText, Name, Shape, Slug, Version
+
+Key = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
+"""The key of a factor of a scoring model."""
 
 
 class Fields(SQLModel):

@@ -16,8 +16,6 @@ from service.models.classification import (
     business_strengths,
 )
 from service.operations.classification_records import (
-    MODEL_LOCK,
-    active_model,
     classification_of,
     plain_numbers,
     read_standings,
@@ -28,6 +26,7 @@ from service.operations.classification_records import (
 )
 from service.operations.context import Context, Transaction, operation, refuse
 from service.operations.records import Expected, lock, require, require_reference
+from service.operations.scoring_model_records import MODEL_LOCK, active_model
 from service.platform.clock import instant_text
 from service.platform.columns import Uuid
 from service.platform.database import Page, Resource, Row

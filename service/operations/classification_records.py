@@ -20,26 +20,23 @@ from service.models.accounts import accounts
 from service.models.classification import classifications
 from service.operations.context import Transaction
 from service.operations.records import change
+from service.operations.scoring_model_records import ActiveModel, active_model
 from service.platform.clock import instant_text
 from service.platform.columns import Uuid
-from service.platform.database import Reader, Resource, Row
-from service.platform.errors import Conflict, FieldError, Invalid
+from service.platform.database import Resource, Row
+from service.platform.errors import FieldError, Invalid
 from service.platform.ids import new_id
 from service.platform.statements import Statement
 from service.queries.accounts import ACCOUNTS
-from service.queries.classification import ACTIVE_MODEL, SCORES, STANDINGS
+from service.queries.classification import SCORES, STANDINGS
 from service.rules.classification import Classification, classify, to_dict
 from service.rules.scoring import ScoringModel, score_from_metric
-from service.rules.scoring_documents import model_from_dict
 from service.rules.strength import BusinessStrength, SuccessFactor, business_strength
 from service.rules.verdicts import Verdict, exact, shown
 from service.rules.vocabulary import Quadrant, QuadrantSource
 
-MODEL_LOCK = "active scoring model"
 HIGHEST_SHOWN_RATIO = Decimal(99_999_999)
-_KEPT_MODELS = 64
 
-_MODELS: dict[str, ActiveModel] = {}
 _POSITION = (
     "quadrant",
     "quadrant_source",
@@ -69,20 +66,6 @@ _PLACE = Statement(
 )
 
 
-@dataclass(frozen=True)
-class ActiveModel:
-    """The active scoring model as the rules take it."""
-
-    id: str
-    name: str
-    number: int
-    rules: ScoringModel
-
-    def reference(self) -> dict[str, Any]:
-        """How classifications and events name it."""
-        return {"id": self.id, "name": self.name, "version": self.number}
-
-
 @dataclass
 class Standing:
     """What is stored of one account: its row as it reads, its inputs, its latest result."""
@@ -101,22 +84,6 @@ class Judged:
     result: dict[str, Any]
     columns: dict[str, Any]
     changed: bool
-
-
-async def active_model(reader: Reader, identifier: str | None = None) -> ActiveModel:
-    """The active model; definitions never change, so one that was read before (`identifier`) is not read again."""
-    known = None if identifier is None else _MODELS.get(identifier)
-    if known is not None:
-        return known
-    row = await reader.one(ACTIVE_MODEL)
-    if row is None:
-        raise Conflict("No scoring model is active")
-    rules = model_from_dict({**row["definition"], "name": row["name"]})
-    model = ActiveModel(row["id"], row["name"], row["number"], rules)
-    if len(_MODELS) >= _KEPT_MODELS:
-        _MODELS.clear()
-    _MODELS[model.id] = model
-    return model
 
 
 async def read_standings(tx: Transaction, locked: Sequence[Resource]) -> list[Standing]:

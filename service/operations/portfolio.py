@@ -8,8 +8,9 @@ import orjson
 
 from service.access.policy import Permission
 from service.models.portfolio import MatrixView
-from service.operations.classification_records import ActiveModel, active_model, plain_numbers
+from service.operations.classification_records import plain_numbers
 from service.operations.context import Context
+from service.operations.scoring_model_records import ActiveModel, active_model
 from service.queries.portfolio import MATRICES
 from service.rules.fiocca import VERBS
 from service.rules.vocabulary import QUADRANTS

@@ -8,9 +8,8 @@ import sqlalchemy as sa
 
 from service.access.policy import Permission
 from service.events.catalogue import ScoringModelActivated
-from service.models.classification import ModelState, ScoringModelCreate, scoring_models
+from service.models.scoring_models import ModelState, ScoringModelCreate, scoring_models
 from service.operations.classification_records import (
-    MODEL_LOCK,
     plain_numbers,
     read_standings,
     refused,
@@ -18,12 +17,14 @@ from service.operations.classification_records import (
 )
 from service.operations.context import Context, Services, Transaction, operation, system_context
 from service.operations.records import Expected, change, insert, lock, require
+from service.operations.scoring_model_records import MODEL_LOCK
 from service.platform.database import Page, Resource
 from service.platform.errors import Conflict
 from service.platform.statements import Statement
 from service.queries.accounts import ACCOUNTS
-from service.queries.classification import COUNT_SCORED, NEXT_SCORED, SCORING_MODELS
+from service.queries.classification import COUNT_SCORED, NEXT_SCORED
 from service.queries.listing import PageRequest
+from service.queries.scoring_models import SCORING_MODELS
 from service.rules.classification import DEFAULT_MODEL
 from service.rules.scoring import ScoringModel, model_warnings, validate_model
 from service.rules.scoring_documents import model_from_dict, model_to_dict

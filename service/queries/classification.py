@@ -1,4 +1,4 @@
-"""How scoring models, an account's stored inputs and its classification history are read."""
+"""How an account's stored inputs and its classification history are read."""
 
 from __future__ import annotations
 
@@ -6,35 +6,19 @@ import sqlalchemy as sa
 
 from service.models.accounts import accounts
 from service.models.classification import (
-    ModelState,
-    ScoringModelRead,
     attractiveness_scores,
     business_strengths,
     classifications,
-    scoring_models,
 )
 from service.models.classification_results import ClassificationEntry
+from service.models.scoring_models import scoring_models
 from service.platform.columns import Json, Uuid
 from service.platform.dialects import one_of
-from service.platform.filters import enum_field
 from service.platform.statements import Statement
 from service.queries.listing import Listing, Sort
+from service.queries.scoring_models import ACTIVE
 
 a, m, s, b, h = accounts.c, scoring_models.c, attractiveness_scores.c, business_strengths.c, classifications.c
-_DEFINED = ("factors", "cuts", "fiocca", "dead_band", "warnings")
-
-SCORING_MODELS = Listing(
-    name="scoring_models",
-    table=scoring_models,
-    members={
-        name: sa.type_coerce(m.definition[name], Json()) if name in _DEFINED else m[name]
-        for name in ScoringModelRead.model_fields
-    },
-    filters={"state": enum_field(m.state, ModelState)},
-    sorts={"number": m.number, "created_at": m.created_at},
-    default_sort=(Sort("number", True),),
-)
-
 CLASSIFICATIONS = Listing(
     name="classifications",
     table=classifications,
@@ -51,7 +35,6 @@ LATEST = (
     .correlate(accounts)
     .scalar_subquery()
 )
-ACTIVE = m.state == sa.literal_column("'active'")
 _STORED_STRENGTH = (
     b.account_id.label("strength_of"),
     b.factors,
@@ -59,8 +42,6 @@ _STORED_STRENGTH = (
     b.confirmed_by_id,
     b.updated_at.label("strength_at"),
 )
-
-ACTIVE_MODEL = Statement(sa.select(m.id, m.name, m.number, m.definition).where(ACTIVE))
 
 STANDINGS = Statement(
     sa.select(

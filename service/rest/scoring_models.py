@@ -6,10 +6,10 @@ from typing import Annotated
 
 from fastapi import Body, Query
 
-from service.models.classification import ScoringModelCreate, ScoringModelRead
+from service.models.scoring_models import ScoringModelCreate, ScoringModelRead
 from service.operations import scoring_models
 from service.platform.errors import Conflict, CursorInvalid, NotFound, StaleVersion
-from service.queries.classification import SCORING_MODELS
+from service.queries.scoring_models import SCORING_MODELS
 from service.rest.answers import Answer, created, found, page
 from service.rest.dependencies import Caller, list_query, page_of, page_request
 from service.rest.router import Inquiry, Part, PathId

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from service.graphql.calls import Call, Gives, Reread, body, gives, identifier, if_version
-from service.models.classification import AttractivenessPut, BusinessStrengthPut, ScoringModelCreate
+from service.models.classification import AttractivenessPut, BusinessStrengthPut
+from service.models.scoring_models import ScoringModelCreate
 from service.operations import classification, scoring_models
 
 ACCOUNT = identifier("accountId", "The account")

@@ -1,0 +1,29 @@
+"""How scoring models are read, the active one above all."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from service.models.scoring_models import ModelState, ScoringModelRead, scoring_models
+from service.platform.columns import Json
+from service.platform.filters import enum_field
+from service.platform.statements import Statement
+from service.queries.listing import Listing, Sort
+
+m = scoring_models.c
+_DEFINED = ("factors", "cuts", "fiocca", "dead_band", "warnings")
+
+SCORING_MODELS = Listing(
+    name="scoring_models",
+    table=scoring_models,
+    members={
+        name: sa.type_coerce(m.definition[name], Json()) if name in _DEFINED else m[name]
+        for name in ScoringModelRead.model_fields
+    },
+    filters={"state": enum_field(m.state, ModelState)},
+    sorts={"number": m.number, "created_at": m.created_at},
+    default_sort=(Sort("number", True),),
+)
+
+ACTIVE = m.state == sa.literal_column("'active'")
+ACTIVE_MODEL = Statement(sa.select(m.id, m.name, m.number, m.definition).where(ACTIVE))
