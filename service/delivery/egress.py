@@ -15,14 +15,17 @@ import errno
 import functools
 import socket
 import ssl
+import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from service.platform.addresses import AddressPolicy, Blocked
 
 FailureKind = Literal["http", "timeout", "connect", "dns", "tls", "blocked"]
+Method = Literal["POST", "OPTIONS", "GET"]
 Lookup = Callable[[str], Awaitable[list[str]]]
 
 DEADLINE = 20.0
@@ -43,6 +46,14 @@ class Answer:
     status: int
     headers: dict[str, str]
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ClientTls:
+    """What we show a receiver that asks who calls (mutual TLS): a certificate chain and its key, in PEM."""
+
+    certificate: bytes
+    key: bytes = field(repr=False)
 
 
 class CallFailed(Exception):
@@ -77,16 +88,43 @@ class Egress:
         self._deadline = deadline
         self._sessions: dict[bool, Any] = {}
         self._checked = functools.lru_cache(4096)(policy.check_url)
+        self._context = functools.lru_cache(32)(_identified)
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    async def post(
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        *,
+        tls: ClientTls | None = None,
+        deadline: float | None = None,
+    ) -> Answer:
         """POST bytes; the answer's status, headers and first 16 kB. Raises `CallFailed` for everything else."""
+        return await self.request("POST", url, body, headers, tls=tls, deadline=deadline)
+
+    async def request(
+        self,
+        method: Method,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        *,
+        tls: ClientTls | None = None,
+        deadline: float | None = None,
+    ) -> Answer:
+        """Call a URL once; the answer's status, headers and first 16 kB. Raises `CallFailed` for everything else.
+
+        `tls` is shown to a receiver that asks for a certificate; `deadline` (seconds for everything together) replaces
+        the instance's own.
+        """
         import aiohttp  # noqa: PLC0415
 
         try:
             target = self._checked(url)
-            async with asyncio.timeout(self._deadline):
-                async with self._session(target.scheme == "https").post(
-                    target, data=body, headers=headers, allow_redirects=False
+            options = {"ssl": self._context(tls)} if tls else {}
+            async with asyncio.timeout(deadline or self._deadline):
+                async with self._session(target.scheme == "https").request(
+                    method, target, data=body, headers=headers, allow_redirects=False, **options
                 ) as response:
                     content = await _first(response.content, LONGEST_ANSWER)
                     if not response.content.at_eof():
@@ -131,6 +169,17 @@ class Egress:
             self._threads, functools.partial(socket.getaddrinfo, host, None, type=socket.SOCK_STREAM)
         )
         return [str(address[0]) for *_, address in found]
+
+
+def _identified(tls: ClientTls) -> ssl.SSLContext:
+    """Trust as usual, and the caller's certificate; raises ssl.SSLError for one that cannot be used."""
+    context = ssl.create_default_context()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "client.pem")
+        path.touch(0o600)
+        path.write_bytes(tls.certificate + b"\n" + tls.key)
+        context.load_cert_chain(path, password=lambda: b"")
+    return context
 
 
 class _Resolver:
