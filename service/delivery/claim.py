@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from service.delivery.destinations.base import Delivery
-from service.events.catalogue import WebhookTest
+from service.events.operator_events import WebhookTest
 from service.events.turns import LEASED, PENDING, none_before
 from service.models.events import events
 from service.models.webhooks import attempts, deliveries, webhook_endpoints

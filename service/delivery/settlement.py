@@ -19,7 +19,9 @@ import sqlalchemy as sa
 from service.delivery.claim import Lease
 from service.delivery.destinations.base import Delivery, Outcome
 from service.delivery.schedule import next_attempt
-from service.events.catalogue import DeliveryExhausted, Event, OperatorEvent, WebhookEndpointDisabled, catalogue
+from service.events.catalogue import catalogue
+from service.events.event import Event
+from service.events.operator_events import DeliveryExhausted, OperatorEvent, WebhookEndpointDisabled
 from service.events.outbox import append, event_row
 from service.events.turns import HOLD, LEASED, PENDING, first_behind, locked
 from service.models.webhooks import attempts, deliveries, webhook_endpoints

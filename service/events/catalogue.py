@@ -5,45 +5,10 @@ event.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
-
-@dataclass(frozen=True)
-class Event:
-    """A fact about one record. `data` is what the envelope carries; `account` orders deliveries: events of one
-    account go out in order.
-    """
-
-    type: ClassVar[str] = ""
-    version: ClassVar[int] = 1
-
-    subject_id: str
-    subject_version: int
-    data: dict[str, Any] = field(default_factory=dict)
-    account_id: str | None = None
-
-    @property
-    def subject_kind(self) -> str:
-        """What the event is about: the part of its name before the dot."""
-        return self.type.partition(".")[0]
-
-
-def account_summary(account: Mapping[str, Any]) -> dict[str, Any]:
-    """What every event says of its account: id, name, version, refs."""
-    return {name: account[name] for name in ("id", "name", "version", "refs")}
-
-
-def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """`previous`, `current` and `changed` of two documents of the same record; what every write changes (version,
-    updated_at) is left out.
-    """
-    changed = [name for name in after if name not in ("version", "updated_at") and before.get(name) != after[name]]
-    return {
-        "previous": {name: before.get(name) for name in changed},
-        "current": {name: after[name] for name in changed},
-        "changed": changed,
-    }
+from service.events.event import Event, RecordEvent, account_summary, difference
+from service.events.operator_events import OperatorEvent
 
 
 class AccountEvent(Event):
@@ -112,29 +77,6 @@ class AccountTargetStageChanged(AccountEvent):
     """Another target stage, or another date for it."""
 
     type = "account.target_stage_changed"
-
-
-class RecordEvent(Event):
-    """An event about a record that may belong to an account: `data.account` sums the account up (its id alone when no
-    summary is given), `data.<kind>` is the record.
-    """
-
-    @classmethod
-    def of(cls, record: Mapping[str, Any], account: Mapping[str, Any] | None = None, **data: Any) -> Event:
-        """The event about a record as it is now."""
-        kind = cls.type.partition(".")[0]
-        account_id = record.get("account_id")
-        head: dict[str, Any] = {"account": {"id": account_id}} if account_id else {}
-        if account is not None:
-            head = {"account": account_summary(account)}
-        return cls(record["id"], record["version"], {**head, kind: dict(record), **data}, account_id)
-
-    @classmethod
-    def between(
-        cls, before: Mapping[str, Any], after: Mapping[str, Any], account: Mapping[str, Any] | None = None, **data: Any
-    ) -> Event:
-        """The event about a record's change."""
-        return cls.of(after, account, **difference(before, after), **data)
 
 
 class ScoringModelActivated(RecordEvent):
@@ -281,34 +223,14 @@ class ActionCompleted(RecordEvent):
     type = "action.completed"
 
 
-class OperatorEvent(RecordEvent):
-    """An event about the service's own deliveries. When its delivery is given up, no event tells of that: there would
-    be no end to it.
-    """
-
-
-class WebhookEndpointDisabled(OperatorEvent):
-    """The service turned a webhook endpoint off; its deliveries are held."""
-
-    type = "webhook_endpoint.disabled"
-
-
-class DeliveryExhausted(OperatorEvent):
-    """A delivery was given up after its last attempt."""
-
-    type = "delivery.exhausted"
-
-
-class WebhookTest(OperatorEvent):
-    """A test event, sent to one endpoint only."""
-
-    type = "webhook.test"
+FAMILIES: tuple[type[Event], ...] = (AccountEvent, RecordEvent, OperatorEvent)
+"""The families of events; every kind is in one of them."""
 
 
 def catalogue() -> dict[str, type[Event]]:
     """Every event type by name, in the catalogue's order."""
     found: dict[str, type[Event]] = {}
-    waiting = [Event]
+    waiting = list(FAMILIES)
     while waiting:
         kind = waiting.pop(0)
         if kind.type:

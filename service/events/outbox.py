@@ -10,7 +10,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 
-from service.events.catalogue import Event
+from service.events.event import Event
 from service.models.events import events
 from service.platform.clock import instant_text
 from service.platform.database import Row, Writer

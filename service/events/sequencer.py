@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from service.events.catalogue import WebhookTest, matches
+from service.events.catalogue import matches
+from service.events.operator_events import WebhookTest
 from service.events.turns import MARK_BEHIND
 from service.models.events import events
 from service.models.webhooks import deliveries, webhook_endpoints

@@ -15,7 +15,8 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
-from service.events.catalogue import AccountClassified, AccountQuadrantChanged, Event
+from service.events.catalogue import AccountClassified, AccountQuadrantChanged
+from service.events.event import Event
 from service.models.accounts import accounts
 from service.models.classification import classifications
 from service.operations.context import Transaction

@@ -28,7 +28,7 @@ from service.access.authenticate import Authenticator
 from service.access.policy import Permission
 from service.access.principal import SYSTEM, Principal
 from service.events import outbox
-from service.events.catalogue import Event
+from service.events.event import Event
 from service.models.api_keys import idempotency_keys
 from service.platform.clock import Clock
 from service.platform.columns import Instant

@@ -11,8 +11,8 @@ from service.events.catalogue import (
     ObjectiveDeleted,
     ObjectiveMissed,
     ObjectiveUpdated,
-    RecordEvent,
 )
+from service.events.event import RecordEvent
 from service.models.actions import actions
 from service.models.objectives import ObjectiveCreate
 from service.operations.context import Context, operation

@@ -18,8 +18,8 @@ from service.events.catalogue import (
     PlanReopened,
     PlanSubmitted,
     PlanUpdated,
-    RecordEvent,
 )
+from service.events.event import RecordEvent
 from service.models.actions import actions
 from service.models.objectives import objectives
 from service.models.plans import PlanCreate, PlanTransition

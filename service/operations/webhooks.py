@@ -10,7 +10,8 @@ import orjson
 import sqlalchemy as sa
 
 from service.access.policy import Permission
-from service.events.catalogue import WebhookTest, known_types
+from service.events.catalogue import known_types
+from service.events.operator_events import WebhookTest
 from service.events.sequencer import sequence
 from service.events.turns import CANCEL, HOLD, LET_FIRST_GO, RELEASE
 from service.models.webhooks import WebhookEndpointCreate, deliveries, webhook_endpoints
