@@ -20,7 +20,7 @@ from service.models.classification_results import AttractivenessRead, BusinessSt
 from service.models.scoring_models import scoring_models
 from service.models.stages import AccountStageRead, stage_entries
 from service.operations.classification_records import result_document
-from service.operations.scoring_model_records import ActiveModel
+from service.operations.scoring_model_records import model_of
 from service.operations.stages import stage_document
 from service.platform.columns import Json
 from service.platform.dialects import JsonDocument, as_json, json_list, json_row
@@ -29,12 +29,15 @@ from service.queries.classification import LATEST
 from service.queries.scoring_models import ACTIVE
 from service.queries.stages import LAST_ENTRY
 from service.rules.classification import classify
-from service.rules.scoring_documents import model_from_dict
 
 a, m, s, b, e = accounts.c, scoring_models.c, attractiveness_scores.c, business_strengths.c, stage_entries.c
 
 _MODEL = (
-    sa.select(json_row({"id": m.id, "name": m.name, "number": m.number, "definition": m.definition}))
+    sa.select(
+        json_row(
+            {name: m[name] for name in ("id", "version", "name", "number", "definition", "range_low", "range_high")}
+        )
+    )
     .where(ACTIVE)
     .scalar_subquery()
 )
@@ -87,9 +90,8 @@ def _classification(raw: dict[str, Any]) -> dict[str, Any]:
         stored = raw["model"]
         if stored is None:
             raise Conflict("No scoring model is active")
-        rules = model_from_dict({**stored["definition"], "name": stored["name"]})
-        model = ActiveModel(stored["id"], stored["name"], stored["number"], rules)
-        result = result_document(classify(rules, {}, None), model, None)
+        model = model_of(stored)
+        result = result_document(classify(model.rules, {}, None), model, None)
     return {"account_id": raw["account_id"], "version": raw["version"], **result}
 
 

@@ -13,7 +13,7 @@ from pydantic import StringConstraints
 from sqlmodel import Field, SQLModel
 
 from service.models.shapes import Key, Living, ReadBase
-from service.platform.columns import Instant, Json
+from service.platform.columns import Exact, Instant, Json
 from service.platform.types import (
     BandWidth,
     Count,
@@ -23,10 +23,12 @@ from service.platform.types import (
     InstantText,
     Name,
     Ratio,
+    Score,
     Shape,
     Text,
     Weight,
 )
+from service.rules.quadrants import CutRule
 from service.rules.vocabulary import Direction
 
 
@@ -70,6 +72,21 @@ class CutsShape(Shape):
 
     attractiveness: ExactScore = Member(default=Decimal("5.0"), description="High attractiveness from this score on")
     relative_strength: Ratio = Member(default=Decimal("1.0"), description="High strength from this ratio on")
+    attractiveness_rule: CutRule = Member(
+        default=CutRule.FIXED,
+        description="fixed: the attractiveness cut is the number above; range_middle: it is the middle between the "
+        "portfolio's least and greatest attractiveness, and the number above only until there is one",
+    )
+
+
+class BorderWidthShape(Shape):
+    """How near to a border an account is flagged as borderline; it decides nothing."""
+
+    attractiveness: BandWidth = Member(
+        default=Decimal("0.3"), description="Score points around the attractiveness cut, and around 5 for our own total"
+    )
+    relative_strength: BandWidth = Member(default=Decimal("0.05"), description="Ratio around the relative-strength cut")
+    fiocca: BandWidth = Member(default=Decimal("0.3"), description="Score points around Fiocca's limits")
 
 
 class LimitsShape(Shape):
@@ -92,10 +109,17 @@ class ScoringModelCreate(Shape):
         default=Decimal(0),
         description="A quadrant changes only when the border is crossed by more than this; 0 turns it off",
     )
+    border_width: BorderWidthShape = Member(
+        default_factory=BorderWidthShape, description="How near to a border is borderline"
+    )
 
 
 class ScoringModelRow(Living, SQLModel, table=True):
-    """The table. The definition never changes once written; only `state` does."""
+    """The table. The definition never changes once written; only the state and the portfolio's range do.
+
+    The range is the least and greatest attractiveness of the complete accounts at `range_at`, when the model last
+    classified the whole portfolio; a cut in the middle of the range is taken from it.
+    """
 
     __tablename__ = "scoring_models"
     __table_args__ = (
@@ -114,6 +138,9 @@ class ScoringModelRow(Living, SQLModel, table=True):
     state: str = Field(default="draft", sa_type=sa.Text)
     definition: Any = Field(sa_type=Json)
     activated_at: datetime | None = Field(default=None, sa_type=Instant)
+    range_low: Decimal | None = Field(default=None, sa_type=Exact(6, 4))
+    range_high: Decimal | None = Field(default=None, sa_type=Exact(6, 4))
+    range_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
 scoring_models: sa.Table = ScoringModelRow.__table__  # type: ignore[attr-defined]
@@ -139,7 +166,13 @@ class ScoringModelRead(ReadBase):
     cuts: CutsShape = Member(description="Cut lines of the four boxes")
     fiocca: LimitsShape = Member(description="Limits of Fiocca's nine cells")
     dead_band: BandWidth = Member(description="Width of the dead band in score points; 0 is off")
+    border_width: BorderWidthShape = Member(description="How near to a border is borderline")
     warnings: Annotated[list[Warned], Member(max_length=20)] = Member(
         description="What is allowed but unwise in this model"
     )
     activated_at: InstantText | None = Member(description="When it became active")
+    range_low: Score | None = Member(
+        description="The least attractiveness of the portfolio when this model last classified all of it"
+    )
+    range_high: Score | None = Member(description="The greatest attractiveness then")
+    range_at: InstantText | None = Member(description="When that was; null if never")

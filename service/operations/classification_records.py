@@ -94,7 +94,8 @@ async def read_standings(tx: Transaction, locked: Sequence[Resource]) -> list[St
     scores: dict[str, list[Row]] = {}
     for row in await tx.all(SCORES, ids=ids):
         scores.setdefault(row["account_id"], []).append(row)
-    model = await active_model(tx.reader, rows[ids[0]]["model_id"])
+    first = rows[ids[0]]
+    model = await active_model(tx.reader, first["model_id"], first["model_version"])
     return [
         Standing(account, model, scores.get(account.id, []), rows[account.id], rows[account.id]["latest"])
         for account in locked

@@ -48,6 +48,7 @@ STANDINGS = Statement(
         a.id,
         a.raw_quadrant,
         sa.select(m.id).where(ACTIVE).scalar_subquery().label("model_id"),
+        sa.select(m.version).where(ACTIVE).scalar_subquery().label("model_version"),
         sa.type_coerce(LATEST, Json()).label("latest"),
         *_STORED_STRENGTH,
     )

@@ -11,7 +11,7 @@ from service.platform.statements import Statement
 from service.queries.listing import Listing, Sort
 
 m = scoring_models.c
-_DEFINED = ("factors", "cuts", "fiocca", "dead_band", "warnings")
+_DEFINED = ("factors", "cuts", "fiocca", "dead_band", "border_width", "warnings")
 
 SCORING_MODELS = Listing(
     name="scoring_models",
@@ -26,4 +26,6 @@ SCORING_MODELS = Listing(
 )
 
 ACTIVE = m.state == sa.literal_column("'active'")
-ACTIVE_MODEL = Statement(sa.select(m.id, m.name, m.number, m.definition).where(ACTIVE))
+ACTIVE_MODEL = Statement(
+    sa.select(m.id, m.version, m.name, m.number, m.definition, m.range_low, m.range_high).where(ACTIVE)
+)

@@ -106,7 +106,11 @@ def classify(
     with a dead band; give None when the model itself changed and old borders should not hold an account.
     """
     appeal = attractiveness(model, scores)
-    vertical = None if appeal.score is None else attractiveness_border(appeal.score, model.cuts)
+    vertical = (
+        None
+        if appeal.score is None
+        else attractiveness_border(appeal.score, model.cuts, model.border_width.attractiveness)
+    )
     horizontal = _strength_border(model, strength)
     missing, reasons = _what_is_missing(model, scores, appeal, strength)
     raw = settled = None
@@ -115,7 +119,7 @@ def classify(
         settled = settle(previous_quadrant, vertical, horizontal, model.dead_band)
     placed = None
     if appeal.score is not None and strength is not None and strength.ours is not None:
-        placed = cell(appeal.score, strength.ours, model.fiocca)
+        placed = cell(appeal.score, strength.ours, model.fiocca, model.border_width.fiocca)
     return Classification(
         status=ClassificationStatus.INCOMPLETE if settled is None else ClassificationStatus.COMPLETE,
         missing=missing,
@@ -132,9 +136,10 @@ def classify(
 def _strength_border(model: ScoringModel, strength: BusinessStrength | None) -> Border | None:
     if strength is None or not strength.complete or strength.ours is None:
         return None
+    width = model.border_width
     if strength.best_competitor is None:
-        return absolute_strength_border(strength.ours)
-    return relative_strength_border(strength.ours, strength.best_competitor.total, model.cuts)
+        return absolute_strength_border(strength.ours, width.attractiveness)
+    return relative_strength_border(strength.ours, strength.best_competitor.total, model.cuts, width.relative_strength)
 
 
 def _what_is_missing(
@@ -156,7 +161,7 @@ def _what_is_missing(
 
 
 def to_dict(result: Classification) -> dict[str, Any]:
-    """Write a classification for JSON: enums as text, numbers as Decimal rounded to 4 places, half to even."""
+    """Write a classification for JSON: enums as text, numbers as Decimal rounded to 4 places, half up."""
     return {
         "status": result.status.value,
         "missing": list(result.missing),

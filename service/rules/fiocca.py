@@ -113,13 +113,18 @@ def position_band(score: Fraction | Decimal, limits: FioccaLimits) -> FioccaPosi
     return FioccaPosition.WEAK if score < limits.low else FioccaPosition.AVERAGE
 
 
-def near_limit(score: Fraction | Decimal, limits: FioccaLimits) -> bool:
-    """Tell whether a score lies within 0.3 of either limit, so that a small change of opinion moves the account."""
+def near_limit(score: Fraction | Decimal, limits: FioccaLimits, width: Decimal = NEAR_LIMIT) -> bool:
+    """Tell whether a score lies within the border width (0.3) of either limit: a small change of opinion moves it."""
     exactly = Fraction(score)
-    return any(abs(exactly - Fraction(limit)) <= Fraction(NEAR_LIMIT) for limit in (limits.low, limits.high))
+    return any(abs(exactly - Fraction(limit)) <= Fraction(width) for limit in (limits.low, limits.high))
 
 
-def cell(attractiveness: Fraction | Decimal, ours: Fraction | Decimal, limits: FioccaLimits) -> FioccaCell:
+def cell(
+    attractiveness: Fraction | Decimal,
+    ours: Fraction | Decimal,
+    limits: FioccaLimits,
+    width: Decimal = NEAR_LIMIT,
+) -> FioccaCell:
     """Place an account by its attractiveness and our own total on the customer's success factors, both 0-10."""
     vertical, horizontal = Fraction(attractiveness), Fraction(ours)
     band, position = attractiveness_band(vertical, limits), position_band(horizontal, limits)
@@ -127,6 +132,6 @@ def cell(attractiveness: Fraction | Decimal, ours: Fraction | Decimal, limits: F
         attractiveness=band,
         position=position,
         verbs=VERBS[band, position],
-        attractiveness_near_limit=near_limit(vertical, limits),
-        position_near_limit=near_limit(horizontal, limits),
+        attractiveness_near_limit=near_limit(vertical, limits, width),
+        position_near_limit=near_limit(horizontal, limits, width),
     )

@@ -4,7 +4,7 @@ Vertical: account attractiveness A, 0-10. Horizontal: our strength with this cus
 (R = our total / the best competitor's), or our own total 0-10 when the customer is known to have no other supplier.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
@@ -17,14 +17,56 @@ BORDERLINE_SCORE = Decimal("0.3")
 BORDERLINE_RATIO = Decimal("0.05")
 WIDEST_DEAD_BAND = Decimal(5)
 HIGHEST_RATIO_CUT = Decimal(10)
+WIDEST_BORDER = Decimal(5)
+
+
+class CutRule(StrEnum):
+    """Where the attractiveness cut comes from: the model's own number, or the middle of the portfolio's own range."""
+
+    FIXED = "fixed"
+    RANGE_MIDDLE = "range_middle"
+
+
+@dataclass(frozen=True, slots=True)
+class PortfolioRange:
+    """The least and the greatest attractiveness of the complete accounts, 0-10, in the 4 places that are shown.
+
+    The ends count as shown, so that the middle can be checked by hand.
+    """
+
+    low: Decimal
+    high: Decimal
+
+    @property
+    def middle(self) -> Decimal:
+        """(high + low) / 2, exact."""
+        return (self.low + self.high) / 2
 
 
 @dataclass(frozen=True, slots=True)
 class Cuts:
-    """The cut lines: attractiveness high from `attractiveness` (0-10), strength from `relative_strength` (a ratio)."""
+    """The cut lines: attractiveness high from `attractiveness` (0-10), strength from `relative_strength` (a ratio).
+
+    By the rule `range_middle` the attractiveness cut is the middle of `range` as soon as the portfolio has one; until
+    then `attractiveness` itself is. `resolved_cuts` puts the middle in its place, so whoever decides reads one number.
+    """
 
     attractiveness: Decimal = Decimal(5)
     relative_strength: Decimal = Decimal(1)
+    attractiveness_rule: CutRule = CutRule.FIXED
+    range: PortfolioRange | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BorderWidth:
+    """How near to a border is borderline: score points for attractiveness and Fiocca's limits, a ratio for strength.
+
+    Our own total, which decides when no competitor is known, has the width of attractiveness.
+    """
+
+    attractiveness: Decimal = BORDERLINE_SCORE
+    relative_strength: Decimal = BORDERLINE_RATIO
+    fiocca: Decimal = BORDERLINE_SCORE
 
 
 class Axis(StrEnum):
@@ -85,6 +127,32 @@ def validate_cuts(cuts: Cuts, pointer: str = "/cuts") -> list[Verdict]:
     return verdicts
 
 
+def resolved_cuts(cuts: Cuts, portfolio: PortfolioRange | None) -> Cuts:
+    """The cuts that decide: by `range_middle` the attractiveness cut is the middle of the portfolio's range.
+
+    McDonald's matrix compares accounts with each other, so its cut can lie in their middle: (max A + min A) / 2. With
+    a fixed cut, or without a single complete account, the model's own number stands.
+    """
+    if cuts.attractiveness_rule is CutRule.FIXED or portfolio is None:
+        return cuts
+    return replace(cuts, attractiveness=portfolio.middle, range=portfolio)
+
+
+def validate_border_width(width: BorderWidth, pointer: str = "/border_width") -> list[Verdict]:
+    """Refuse a border width outside 0 to 5; 0 flags nothing but (for Fiocca's limits) the limit itself."""
+    return [
+        Verdict(
+            f"{pointer}/{name}", "border_width_out_of_range", f"A border width lies between 0 and 5, not at {value}."
+        )
+        for name, value in (
+            ("attractiveness", width.attractiveness),
+            ("relative_strength", width.relative_strength),
+            ("fiocca", width.fiocca),
+        )
+        if not (value.is_finite() and 0 <= value <= WIDEST_BORDER)
+    ]
+
+
 def validate_dead_band(dead_band: Decimal, pointer: str = "/dead_band") -> list[Verdict]:
     """Refuse a dead band outside 0 to 5 score points."""
     if dead_band.is_finite() and 0 <= dead_band <= WIDEST_DEAD_BAND:
@@ -92,26 +160,32 @@ def validate_dead_band(dead_band: Decimal, pointer: str = "/dead_band") -> list[
     return [Verdict(pointer, "dead_band_out_of_range", "The dead band lies between 0 and 5 score points.")]
 
 
-def attractiveness_border(attractiveness: Fraction | Decimal, cuts: Cuts) -> Border:
-    """Measure attractiveness (0-10) against its cut; borderline when nearer than 0.3."""
+def attractiveness_border(attractiveness: Fraction | Decimal, cuts: Cuts, width: Decimal = BORDERLINE_SCORE) -> Border:
+    """Measure attractiveness (0-10) against its cut; borderline when nearer than the border width (0.3)."""
     value, cut = Fraction(attractiveness), Fraction(cuts.attractiveness)
     distance = value - cut
-    return Border(Axis.ATTRACTIVENESS, value, cut, distance, distance, abs(distance) < Fraction(BORDERLINE_SCORE))
+    return Border(Axis.ATTRACTIVENESS, value, cut, distance, distance, abs(distance) < Fraction(width))
 
 
-def relative_strength_border(ours: Fraction | Decimal, best: Fraction | Decimal, cuts: Cuts) -> Border:
-    """Measure our total against the best competitor's (0-10, above 0); borderline when R is nearer than 0.05."""
+def relative_strength_border(
+    ours: Fraction | Decimal, best: Fraction | Decimal, cuts: Cuts, width: Decimal = BORDERLINE_RATIO
+) -> Border:
+    """Measure our total against the best competitor's (0-10, above 0); borderline when R is nearer than the border
+    width (0.05).
+    """
     value, cut = Fraction(ours) / Fraction(best), Fraction(cuts.relative_strength)
     distance = value - cut
-    near = abs(distance) < Fraction(BORDERLINE_RATIO)
+    near = abs(distance) < Fraction(width)
     return Border(Axis.RELATIVE_STRENGTH, value, cut, distance, distance * Fraction(best), near)
 
 
-def absolute_strength_border(ours: Fraction | Decimal) -> Border:
-    """Measure our own total (0-10) against 5, the rule when no competitor is known; borderline when nearer than 0.3."""
+def absolute_strength_border(ours: Fraction | Decimal, width: Decimal = BORDERLINE_SCORE) -> Border:
+    """Measure our own total (0-10) against 5, the rule when no competitor is known; borderline when nearer than the
+    border width (0.3).
+    """
     value, cut = Fraction(ours), Fraction(ABSOLUTE_STRENGTH_CUT)
     distance = value - cut
-    return Border(Axis.ABSOLUTE_STRENGTH, value, cut, distance, distance, abs(distance) < Fraction(BORDERLINE_SCORE))
+    return Border(Axis.ABSOLUTE_STRENGTH, value, cut, distance, distance, abs(distance) < Fraction(width))
 
 
 def four_box(attractiveness: Fraction | Decimal, strength: Fraction | Decimal, cuts: Cuts) -> Quadrant:

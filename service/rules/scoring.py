@@ -12,7 +12,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 from service.rules.fiocca import FioccaLimits, validate_limits
-from service.rules.quadrants import Cuts, validate_cuts, validate_dead_band
+from service.rules.quadrants import BorderWidth, Cuts, validate_border_width, validate_cuts, validate_dead_band
 from service.rules.verdicts import Verdict, escaped, is_score, plain, score_verdict, weight_verdicts
 from service.rules.vocabulary import Direction
 
@@ -54,13 +54,17 @@ class Factor:
 
 @dataclass(frozen=True, slots=True)
 class ScoringModel:
-    """What decides a classification: factors, cut lines, nine-cell limits and dead band (score points, 0 is off)."""
+    """What decides a classification: factors, cut lines, nine-cell limits and dead band (score points, 0 is off).
+
+    `border_width` decides nothing: it says how near to a border is borderline.
+    """
 
     name: str
     factors: tuple[Factor, ...]
     cuts: Cuts = field(default_factory=Cuts)
     fiocca: FioccaLimits = field(default_factory=FioccaLimits)
     dead_band: Decimal = Decimal(0)
+    border_width: BorderWidth = field(default_factory=BorderWidth)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +142,8 @@ def validate_model(model: ScoringModel) -> list[Verdict]:
         seen.add(factor.key)
         verdicts += validate_bands(factor, pointer)
     verdicts += weight_verdicts([factor.weight for factor in model.factors], "/factors")
-    return verdicts + validate_cuts(model.cuts) + validate_limits(model.fiocca) + validate_dead_band(model.dead_band)
+    verdicts += validate_cuts(model.cuts) + validate_limits(model.fiocca) + validate_dead_band(model.dead_band)
+    return verdicts + validate_border_width(model.border_width)
 
 
 def model_warnings(model: ScoringModel) -> list[Verdict]:

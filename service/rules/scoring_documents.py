@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from service.rules.fiocca import FioccaLimits
-from service.rules.quadrants import Cuts
+from service.rules.quadrants import BorderWidth, CutRule, Cuts
 from service.rules.scoring import Factor, ScoreBand, ScoringModel
 from service.rules.verdicts import exact
 from service.rules.vocabulary import Direction
@@ -26,21 +26,40 @@ def model_to_dict(model: ScoringModel) -> dict[str, Any]:
             }
             for factor in model.factors
         ],
-        "cuts": {"attractiveness": model.cuts.attractiveness, "relative_strength": model.cuts.relative_strength},
+        "cuts": {
+            "attractiveness": model.cuts.attractiveness,
+            "relative_strength": model.cuts.relative_strength,
+            "attractiveness_rule": model.cuts.attractiveness_rule.value,
+        },
         "fiocca": {"low": model.fiocca.low, "high": model.fiocca.high},
         "dead_band": model.dead_band,
+        "border_width": {
+            "attractiveness": model.border_width.attractiveness,
+            "relative_strength": model.border_width.relative_strength,
+            "fiocca": model.border_width.fiocca,
+        },
     }
 
 
 def model_from_dict(document: Mapping[str, Any]) -> ScoringModel:
     """Read a well-formed document; what it leaves out takes its default. Its sense is judged by validate_model."""
-    cuts, limits = document.get("cuts") or {}, document.get("fiocca") or {}
+    limits, width = document.get("fiocca") or {}, document.get("border_width") or {}
     return ScoringModel(
         name=document["name"],
         factors=tuple(_factor(factor) for factor in document["factors"]),
-        cuts=Cuts(**{name: exact(value) for name, value in cuts.items()}),
+        cuts=_cuts(document.get("cuts") or {}),
         fiocca=FioccaLimits(**{name: exact(value) for name, value in limits.items()}),
         dead_band=exact(document.get("dead_band") or 0),
+        border_width=BorderWidth(**{name: exact(value) for name, value in width.items()}),
+    )
+
+
+def _cuts(document: Mapping[str, Any]) -> Cuts:
+    default = Cuts()
+    return Cuts(
+        exact(document.get("attractiveness", default.attractiveness)),
+        exact(document.get("relative_strength", default.relative_strength)),
+        CutRule(document.get("attractiveness_rule", default.attractiveness_rule)),
     )
 
 

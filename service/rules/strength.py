@@ -67,7 +67,7 @@ class BusinessStrength:
 
     @property
     def relative_strength_shown(self) -> Decimal | None:
-        """The relative strength rounded to 6 places, half to even."""
+        """The relative strength rounded to 6 places, half up."""
         return None if self.relative_strength is None else shown(self.relative_strength, RATIO_PLACES)
 
 

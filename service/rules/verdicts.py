@@ -31,8 +31,10 @@ def exact(value: Decimal | int | float | str) -> Decimal:
 
 
 def shown(value: Fraction | Decimal | int, places: int = 4) -> Decimal:
-    """Round an exact number for show to so many decimal places, half to even."""
-    return Decimal(round(Fraction(value) * 10**places)).scaleb(-places)
+    """Round an exact number for show to so many decimal places, half up (away from 0), as the databases round."""
+    exactly = Fraction(value)
+    units = (2 * abs(exactly.numerator) * 10**places + exactly.denominator) // (2 * exactly.denominator)
+    return Decimal(units if exactly >= 0 else -units).scaleb(-places)
 
 
 def plain(value: Fraction | Decimal | int, places: int = 4) -> str:

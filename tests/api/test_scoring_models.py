@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -12,10 +14,22 @@ import pytest
 import sqlalchemy as sa
 
 from service.models.events import events
+from service.models.scoring_models import scoring_models
 from service.operations.context import Services
 from service.operations.scoring_models import ensure_default_model
 from service.platform.statements import Statement
 
+_m = scoring_models.c
+_SET_RANGE = Statement(
+    sa.update(scoring_models)
+    .where(_m.id == sa.bindparam("b_id", type_=_m.id.type))
+    .values(
+        range_low=sa.bindparam("low", type_=_m.range_low.type),
+        range_high=sa.bindparam("high", type_=_m.range_high.type),
+        range_at=sa.bindparam("at", type_=_m.range_at.type),
+        version=_m.version + 1,
+    )
+)
 _EVENTS = Statement(sa.select(events.c.type, events.c.body).order_by(events.c.seq))
 FACTORS = [{"key": "a", "name": "A", "weight": 60}, {"key": "b", "name": "B", "weight": 40}]
 STRENGTH = {"factors": [{"name": "Service", "weight": 100, "ours": 7, "competitors": {"X": 6}}]}
@@ -59,7 +73,8 @@ async def test_a_default_model_is_active_from_the_first_start(client: httpx.Asyn
     listed = (await client.get("/v1/scoring-models")).json()["items"]
     assert [(model["name"], model["number"], model["state"]) for model in listed] == [("Default", 1, "active")]
     assert sum(factor["weight"] for factor in listed[0]["factors"]) == 100
-    assert listed[0]["cuts"] == {"attractiveness": 5, "relative_strength": 1}
+    assert listed[0]["cuts"] == {"attractiveness": 5, "relative_strength": 1, "attractiveness_rule": "fixed"}
+    assert listed[0]["border_width"] == {"attractiveness": 0.3, "relative_strength": 0.05, "fiocca": 0.3}
     assert listed[0]["fiocca"] == {"low": 3.3, "high": 6.7} and listed[0]["dead_band"] == 0
     before = services.database.statements
     await ensure_default_model(services)
@@ -82,7 +97,8 @@ async def test_a_model_reads_as_it_was_written(client: httpx.AsyncClient) -> Non
          "bands": [{"from": None, "to": 10, "score": 3}, {"from": 10, "to": 20, "score": 6},
                    {"from": 20, "to": None, "score": 9}]}
     ]  # fmt: skip
-    assert made["cuts"] == {"attractiveness": 5.5, "relative_strength": 1} and made["dead_band"] == 0.25
+    assert made["cuts"] == {"attractiveness": 5.5, "relative_strength": 1, "attractiveness_rule": "fixed"}
+    assert made["dead_band"] == 0.25 and made["range_low"] is made["range_high"] is made["range_at"] is None
     assert [warning["code"] for warning in made["warnings"]] == ["few_factors"]
     answer = await client.get(f"/v1/scoring-models/{made['id']}")
     assert answer.json() == made and answer.headers["etag"] == '"v1"'
@@ -199,6 +215,37 @@ async def test_the_dead_band_holds_an_account_and_a_new_model_does_not(
     assert held.json()["quadrant"] == "strategic" and held.json()["raw_quadrant"] == "status"
     await add(client, name="Without", activate=True)
     assert (await client.get(f"{account}/classification")).json()["quadrant"] == "status"
+
+
+async def test_a_cut_in_the_middle_of_the_range_is_never_a_stale_one(
+    client: httpx.AsyncClient, services: Services
+) -> None:
+    """Until there is a range the model's own number stands; a range that is read anew counts at once."""
+    model = await add(client, cuts={"attractiveness_rule": "range_middle"}, activate=True)
+    account = await scored(client, 5, 5)
+    assert (await client.get(f"{account}/classification")).json()["quadrant"] == "strategic"
+    for number, (low, high, cut, quadrant) in enumerate(
+        [("2", "9", 5.5, "status"), ("2", "7.9998", 4.9999, "strategic")]
+    ):
+        async with services.database.transaction() as writer:
+            now = datetime(2026, 11, 22, tzinfo=UTC)
+            await writer.execute(_SET_RANGE, b_id=model["id"], low=Decimal(low), high=Decimal(high), at=now)
+        scores = [{"factor": "a", "score": 5}, {"factor": "b", "score": 5, "evidence": f"Report {number}"}]
+        result = (await client.put(f"{account}/attractiveness", json={"scores": scores})).json()
+        assert (result["quadrant"], result["borders"][0]["cut"]) == (quadrant, cut)
+        matrix = (await client.get("/v1/portfolio/matrix")).json()
+        assert matrix["cuts"] == {"attractiveness": cut, "relative_strength": 1}
+        read = (await client.get(f"/v1/scoring-models/{model['id']}")).json()
+        assert (read["range_low"], read["range_high"], read["cuts"]["attractiveness"]) == (float(low), float(high), 5)
+        assert read["range_at"] == "2026-11-22T00:00:00.000000Z"
+
+
+async def test_the_border_width_is_the_models(client: httpx.AsyncClient) -> None:
+    await add(client, border_width={"attractiveness": 1, "relative_strength": 0.2}, activate=True)
+    account = await scored(client, 5.9, 5.9)
+    result = (await client.get(f"{account}/classification")).json()
+    assert [border["borderline"] for border in result["borders"]] == [True, True]
+    assert result["fiocca"]["attractiveness_near_limit"] is False
 
 
 async def test_activations_and_writers_at_once_leave_everybody_on_one_model(

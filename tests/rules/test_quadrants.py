@@ -9,13 +9,18 @@ from hypothesis import strategies as st
 
 from service.rules.quadrants import (
     Border,
+    BorderWidth,
+    CutRule,
     Cuts,
+    PortfolioRange,
     absolute_strength_border,
     attractiveness_border,
     four_box,
     raw_quadrant,
     relative_strength_border,
+    resolved_cuts,
     settle,
+    validate_border_width,
 )
 from service.rules.vocabulary import QUADRANTS, Quadrant
 
@@ -112,3 +117,34 @@ def test_each_quadrant_has_its_investment_strategy() -> None:
         "status": ("low", "high", "proactive maintenance"),
         "streamline": ("low", "low", "management for cash"),
     }
+
+
+def test_the_cut_can_be_the_middle_of_the_portfolios_own_range() -> None:
+    portfolio = PortfolioRange(Decimal("2.1"), Decimal("8.4001"))
+    middle = resolved_cuts(Cuts(attractiveness_rule=CutRule.RANGE_MIDDLE), portfolio)
+    assert (middle.attractiveness, middle.range) == (Decimal("5.25005"), portfolio)
+    assert resolved_cuts(Cuts(), portfolio) == Cuts()
+    own = Cuts(Decimal(6), attractiveness_rule=CutRule.RANGE_MIDDLE)
+    assert resolved_cuts(own, None) == own
+
+
+@given(SCORES, SCORES)
+def test_the_ends_of_a_range_lie_on_both_sides_of_its_middle(one: Decimal, other: Decimal) -> None:
+    portfolio = PortfolioRange(min(one, other), max(one, other))
+    cuts = resolved_cuts(Cuts(attractiveness_rule=CutRule.RANGE_MIDDLE), portfolio)
+    assert attractiveness_border(portfolio.high, cuts).high
+    assert attractiveness_border(portfolio.low, cuts).high is (one == other)
+
+
+@pytest.mark.parametrize(
+    ("member", "value"), [("attractiveness", "5.1"), ("relative_strength", "-1"), ("fiocca", "NaN")]
+)
+def test_a_border_width_out_of_range_is_refused_with_its_place(member: str, value: str) -> None:
+    (verdict,) = validate_border_width(BorderWidth(**{member: Decimal(value)}))
+    assert (verdict.pointer, verdict.code) == (f"/border_width/{member}", "border_width_out_of_range")
+
+
+def test_the_border_width_says_what_is_borderline() -> None:
+    assert not attractiveness_border(Decimal("5.1"), CUTS, Decimal(0)).borderline
+    assert relative_strength_border(Decimal(6), Decimal(5), CUTS, Decimal("0.21")).borderline
+    assert absolute_strength_border(Decimal(6), Decimal("1.1")).borderline
