@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import signal
+import threading
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,6 +18,7 @@ from starlette.routing import Route
 from service import __version__
 from service.access.principal import Principal
 from service.events.catalogue import catalogue as event_catalogue
+from service.events.watch import FeedWatch
 from service.graphql.router import GraphQLApp
 from service.operations.context import Context, Services
 from service.operations.scoring_models import ensure_default_model
@@ -29,6 +32,7 @@ from service.rest import (
     actions,
     api_keys,
     classification,
+    event_streams,
     events,
     objectives,
     people,
@@ -62,6 +66,7 @@ PARTS = (
     objectives.part,
     actions.part,
     events.part,
+    event_streams.part,
     webhooks.part,
     api_keys.part,
 )
@@ -104,7 +109,9 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
             gc.collect()
             gc.freeze()  # what lives as long as the process is not looked at again: shorter pauses
             gc.set_threshold(50_000, 20, 20)
+            end_streams_on_signals(services.watch)
             yield
+            await services.watch.close()
             preparing.cancel()
             await asyncio.gather(preparing, return_exceptions=True)
 
@@ -152,6 +159,26 @@ def declared(metrics: Metrics | None = None, checks: Checks | None = None, lifes
 def document(app: FastAPI | None = None) -> dict[str, Any]:
     """The OpenAPI document of the service."""
     return openapi(app or declared(), tags=TAGS, webhooks=_webhooks())
+
+
+def end_streams_on_signals(watch: FeedWatch) -> None:
+    """Let streams end as soon as the process is told to stop: the server waits for its connections before it ends the
+    application, and streams end by themselves never. What was to be done on these signals is done after.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        before = signal.getsignal(number)
+        if not callable(before):
+            continue
+
+        def told(number: int, frame: Any, before: Any = before) -> None:
+            with suppress(RuntimeError):  # the loop is closed already
+                loop.call_soon_threadsafe(lambda: loop.create_task(watch.close()))
+            before(number, frame)
+
+        signal.signal(number, told)
 
 
 async def _prepare_soon(graph: GraphQLApp) -> None:

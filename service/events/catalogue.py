@@ -4,11 +4,12 @@ event.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from service.events.event import Event, RecordEvent, account_summary, difference
 from service.events.operator_events import OperatorEvent
+from service.platform.errors import Invalid
 
 
 class AccountEvent(Event):
@@ -242,6 +243,18 @@ def catalogue() -> dict[str, type[Event]]:
 def known_types(pattern: str) -> list[str]:
     """The event types that a pattern takes, in the catalogue's order."""
     return [name for name in catalogue() if matches([pattern], name)]
+
+
+def wanted_types(patterns: Sequence[str]) -> list[str] | None:
+    """The types that a reader's patterns take, sorted; None for all of them, those of former versions too. Raises
+    Invalid for a pattern that no type is like.
+    """
+    for pattern in patterns:
+        if not known_types(pattern):
+            raise Invalid.parameter("types", "unknown_event_type", "No event type is like this; see /v1/event-types")
+    if "*" in patterns:
+        return None
+    return sorted({name for pattern in patterns for name in known_types(pattern)})
 
 
 def matches(patterns: list[str], event_type: str) -> bool:

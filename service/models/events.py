@@ -57,6 +57,11 @@ sa.Index("ix_events_account", events.c.account_id, events.c.position)
 sa.Index("ix_events_type", events.c.type, events.c.position)
 
 
+_PATTERN = r"(?:\*|[a-z_]+(?:\.[a-z_]+)*(?:\.\*)?)"
+EventPatterns = Annotated[str, StringConstraints(max_length=2000, pattern=f"^{_PATTERN}(?:,{_PATTERN})*$")]
+"""Patterns of event types, comma-separated, as queries take them."""
+
+
 class EventRead(Shape):
     """An event as webhooks send it, with its place in the feed."""
 

@@ -29,6 +29,7 @@ from service.access.policy import Permission
 from service.access.principal import SYSTEM, Principal
 from service.events import outbox
 from service.events.event import Event
+from service.events.watch import FeedWatch
 from service.models.api_keys import idempotency_keys
 from service.platform.clock import Clock
 from service.platform.columns import Instant
@@ -87,6 +88,12 @@ class Services:
     secrets: Secrets
     authenticator: Authenticator
     running_keys: set[tuple[str, str]] = field(default_factory=set)
+    streams: int = 0
+    """Open streams of events in this process."""
+    watch: FeedWatch = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.watch = FeedWatch(self.database, self.clock, self.settings.delivery_poll_seconds)
 
 
 class Replayed(Exception):

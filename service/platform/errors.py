@@ -213,6 +213,15 @@ class RateLimited(AccessRefused):
         super().__init__(detail, headers={"Retry-After": str(retry_after)})
 
 
+class TooManyStreams(AccessRefused):
+    """This process has as many open event streams as its operator allows (KAM_EVENT_STREAMS)."""
+
+    code, status, title = "too_many_streams", 429, "Too many streams"
+
+    def __init__(self) -> None:
+        super().__init__("As many event streams are open as the service allows", headers={"Retry-After": "5"})
+
+
 class NotFound(KamError):
     """There is no such resource, or the caller may not know that there is one."""
 

@@ -64,6 +64,12 @@ class Settings(BaseSettings):
         le=30,
         description="The longest a webhook call may take; a delivery whose worker died is sent again after twice that",
     )
+    event_streams: int = Field(
+        default=500,
+        ge=0,
+        le=100_000,
+        description="Streams of events open at once, per process",
+    )
     delivery_poll_seconds: float = Field(
         default=1.0, gt=0, le=60, description="How often the worker looks for work nobody woke it for"
     )

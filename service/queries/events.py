@@ -8,6 +8,7 @@ from functools import lru_cache
 import orjson
 import sqlalchemy as sa
 
+from service.events.watch import FEED_END
 from service.models.events import events
 from service.platform.columns import Uuid
 from service.platform.database import Page, Reader, Resource, Row
@@ -20,7 +21,6 @@ FEED = "events"
 """What the feed's cursors are bound to: a position only, so one is good for any filter."""
 
 _COLUMNS = (events.c.position, events.c.body)
-_END = Statement(sa.select(sa.func.coalesce(sa.func.max(events.c.position), 0)))
 _BY_ID = Statement(sa.select(*_COLUMNS).where(events.c.id == sa.bindparam("id", type_=Uuid())))
 
 
@@ -51,8 +51,8 @@ async def feed(
     `next_cursor` is always there, also at the end, and then stands after everything that was looked at: whoever asks
     with it gets what came since, and nothing is looked at twice.
     """
-    end = int(await reader.value(_END))
-    start = 0 if after is None else _position(cursors, after, end)
+    end = int(await reader.value(FEED_END))
+    start = 0 if after is None else position_of(cursors, after, end)
     statement = _after(types is not None, account_id is not None)
     rows = await reader.all(
         statement, after=start, end=end, types=list(types or ()), account_id=account_id, limit=limit + 1
@@ -73,8 +73,10 @@ async def find(reader: Reader, cursors: Cursors, identifier: str) -> Resource | 
     return Resource(1, _item(row, cursors.encode(FEED, [row["position"]])).encode())
 
 
-def _position(cursors: Cursors, after: str, end: int) -> int:
-    """Where a cursor stands. One beyond the end comes from another database, or this one was set back to a backup."""
+def position_of(cursors: Cursors, after: str, end: int) -> int:
+    """Where a cursor stands; raises CursorInvalid. One beyond the end comes from another database, or
+    this one was set back to a backup.
+    """
     position = int(cursors.decode(FEED, after)[0])
     if position > end:
         raise CursorInvalid

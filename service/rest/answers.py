@@ -1,6 +1,6 @@
 """What an endpoint returns: bytes that are already the API's format, with version, status and headers around them."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -53,6 +53,8 @@ class Answer:
     media: bytes = b"application/json"
     next_cursor: str | None = None
     cache: bytes | None = None
+    stream: AsyncGenerator[bytes, None] | None = None
+    """What is sent part by part after the head, instead of `body`, until it ends or the caller goes."""
 
 
 def found(resource: Versioned, headers: Mapping[str, str] | None = None) -> Answer:

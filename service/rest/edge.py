@@ -51,6 +51,7 @@ from service.rest.intake import (
 )
 from service.rest.problems import MEDIA, problem_body, problem_headers
 from service.rest.router import Asked, LeanRoute
+from service.rest.streaming import send_stream
 
 _log = logging.getLogger(__name__)
 
@@ -167,7 +168,10 @@ class Edge:
         except Exception:
             answer = self._crash(asked)
         await send(self._start(asked, answer))
-        await send({"type": "http.response.body", "body": b"" if asked.method == "HEAD" else answer.body})
+        if answer.stream is not None and asked.method != "HEAD":
+            await send_stream(answer.stream, receive, send, partial(self._still_admitted, asked))
+        else:
+            await send({"type": "http.response.body", "body": b"" if asked.method == "HEAD" else answer.body})
         self._record(asked, answer.status, started)
 
     def routes(self) -> Dispatch[Target]:
@@ -196,6 +200,16 @@ class Edge:
         if wait:
             raise RateLimited(wait)
         return principal
+
+    async def _still_admitted(self, asked: Asked) -> bool:
+        """Whether the caller of a long answer may still be one: a key that was revoked ends its streams."""
+        try:
+            principal = self._authenticate(asked.headers)
+            if inspect.iscoroutine(principal):
+                await principal
+        except KamError:
+            return False
+        return True
 
     def _find(self, segments: Sequence[str]) -> Mapping[str, Target]:
         """Return the methods of the path; raises NotFound when there is no such path."""
@@ -247,7 +261,8 @@ class Edge:
             headers.append(_PRIVATE if reading and answer.version is not None else _NO_STORE)
         if answer.status not in (204, 304):
             headers.append((b"content-type", answer.media))
-            headers.append((b"content-length", b"%d" % len(answer.body)))
+            if answer.stream is None:
+                headers.append((b"content-length", b"%d" % len(answer.body)))
         if answer.next_cursor is not None and reading:
             headers.append((b"link", _next_link(asked, answer.next_cursor)))
         self._add_common(asked, headers)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Query
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
-from service.models.events import EventRead, EventTypeRead
+from service.models.events import EventPatterns, EventRead, EventTypeRead
 from service.operations import events
 from service.platform.errors import CursorInvalid, NotFound
 from service.platform.types import Id, Shape
@@ -17,14 +17,11 @@ from service.rest.router import Part, PathId
 
 part = Part("events")
 
-_PATTERN = r"(?:\*|[a-z_]+(?:\.[a-z_]+)*(?:\.\*)?)"
-Patterns = Annotated[str, StringConstraints(max_length=2000, pattern=f"^{_PATTERN}(?:,{_PATTERN})*$")]
-
 
 class EventListQuery(PageQuery):
     """Query of the feed."""
 
-    types: Patterns | None = Field(
+    types: EventPatterns | None = Field(
         default=None,
         description="Event types, comma-separated; `plan.*` for all of a kind",
         examples=["account.quadrant_changed,plan.*"],

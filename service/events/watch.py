@@ -1,0 +1,92 @@
+"""Waiting for more events: one watcher for everyone in the process who has read the feed to its end.
+
+However many streams are open, one task looks: it is woken by commits of this process and looks every `poll` seconds
+for those of others; it numbers what waits (so a stream works without a worker), reads the end of the feed, and wakes
+those who wait for it. Nobody waiting, nothing runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+
+import sqlalchemy as sa
+
+from service.events.sequencer import sequence
+from service.models.events import events
+from service.platform.clock import Clock
+from service.platform.database import Database
+from service.platform.statements import Statement
+
+SHARED_SECONDS = 0.02
+"""Looks are at least so far apart: many small commits share one."""
+
+FEED_END = Statement(sa.select(sa.func.coalesce(sa.func.max(events.c.position), 0)))
+"""The position of the last event of the feed."""
+
+log = logging.getLogger(__name__)
+
+
+class FeedWatch:
+    """Knows where the feed ends, as long as somebody wants to know."""
+
+    def __init__(self, database: Database, clock: Clock, poll: float = 1.0) -> None:
+        self._database = database
+        self._clock = clock
+        self._poll = poll
+        self._end = 0
+        self._waiting = 0
+        self._woken = asyncio.Event()
+        self._changed = asyncio.Condition()
+        self._task: asyncio.Task[None] | None = None
+        self._listening = False
+        self.closed = False
+
+    async def beyond(self, position: int, seconds: float) -> bool:
+        """Whether the feed goes beyond a position; waits up to so many seconds for it. False at once when closed."""
+        if self._end > position or self.closed:
+            return not self.closed
+        if not self._listening:
+            self._listening = True
+            self._database.on_commit(self._woken.set)
+        self._waiting += 1
+        try:
+            if self._task is None or self._task.done():
+                self._woken.set()
+                self._task = asyncio.create_task(self._watch())
+            async with self._changed:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._changed.wait_for(lambda: self._end > position or self.closed), seconds)
+        finally:
+            self._waiting -= 1
+        return self._end > position and not self.closed
+
+    async def close(self) -> None:
+        """End every waiting: the process stops."""
+        self.closed = True
+        async with self._changed:
+            self._changed.notify_all()
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _watch(self) -> None:
+        while self._waiting and not self.closed:
+            self._woken.clear()
+            try:
+                await sequence(self._database, self._clock)
+                async with self._database.reading(fresh=True) as reader:
+                    end = int(await reader.value(FEED_END))
+            except Exception:  # the database is away: those who wait go on waiting
+                log.warning("the feed could not be watched", exc_info=True)
+                end = self._end
+                await asyncio.sleep(self._poll)
+            if end != self._end:  # less after a backup was restored
+                self._end = end
+                async with self._changed:
+                    self._changed.notify_all()
+            await asyncio.sleep(SHARED_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), self._poll)

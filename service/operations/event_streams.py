@@ -1,0 +1,77 @@
+"""Following the feed: the events that are there, then those that come, for as long as somebody listens."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from service.access.policy import Permission
+from service.events.catalogue import wanted_types
+from service.events.sequencer import sequence
+from service.events.watch import FEED_END
+from service.operations.context import Context
+from service.platform.errors import TooManyStreams
+from service.queries import events as queries
+
+HEARTBEAT_SECONDS = 15.0
+"""A stream with nothing to tell says at least so often that it lives."""
+
+BATCH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Events in the order of the feed with the cursor behind each; none when nothing came for a while."""
+
+    events: list[tuple[str, str]]
+
+
+async def follow_events(
+    ctx: Context,
+    *,
+    after: str | None = None,
+    types: list[str] | None = None,
+    account_id: str | None = None,
+    heartbeat: float = HEARTBEAT_SECONDS,
+) -> AsyncIterator[Told]:
+    """Open a stream of events: what comes after the cursor, or from now on without one; then what happens.
+
+    Raises CursorInvalid, Invalid for a type that does not exist, and TooManyStreams before it begins. Order and
+    completeness are those of the feed: a stream is the feed, read again whenever there is more. It ends when the
+    service stops; go on with the last cursor.
+    """
+    ctx.require(Permission.EVENT_READ)
+    wanted = None if types is None else wanted_types(types)
+    services = ctx.services
+    if services.streams >= services.settings.event_streams:
+        raise TooManyStreams
+    await sequence(services.database, services.clock)
+    async with ctx.reading(Permission.EVENT_READ, fresh=True) as reader:
+        end = int(await reader.value(FEED_END))
+    position = end if after is None else queries.position_of(ctx.cursors, after, end)
+    return _follow(ctx, position, wanted, account_id, heartbeat)
+
+
+async def _follow(
+    ctx: Context, position: int, types: list[str] | None, account_id: str | None, heartbeat: float
+) -> AsyncIterator[Told]:
+    services = ctx.services
+    services.streams += 1
+    try:
+        while not services.watch.closed:
+            if not await services.watch.beyond(position, heartbeat):
+                yield Told([])
+                continue
+            more = True
+            while more:
+                cursor = ctx.cursors.encode(queries.FEED, [position])
+                async with ctx.reading(Permission.EVENT_READ, fresh=True) as reader:
+                    page = await queries.feed(
+                        reader, ctx.cursors, after=cursor, types=types, account_id=account_id, limit=BATCH
+                    )
+                more = page.has_more
+                position = int(ctx.cursors.decode(queries.FEED, str(page.next_cursor))[0])
+                if page.items:
+                    yield Told(list(zip(page.cursors or [], page.items, strict=True)))
+    finally:
+        services.streams -= 1

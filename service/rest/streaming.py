@@ -1,0 +1,47 @@
+"""Answers that go on: parts are sent as they come, until there are no more, the caller goes, or may no longer ask."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+
+from starlette.types import Receive, Send
+
+RECHECK_SECONDS = 15.0
+"""How long a stream goes on before its caller's key is looked up again."""
+
+
+async def send_stream(
+    parts: AsyncGenerator[bytes, None], receive: Receive, send: Send, still_admitted: Callable[[], Awaitable[bool]]
+) -> None:
+    """Send parts until they end; the generator is closed whatever happens."""
+    gone = asyncio.ensure_future(_gone(receive))
+    checked = time.monotonic()
+    try:
+        while True:
+            step = asyncio.ensure_future(anext(parts, None))
+            try:
+                await asyncio.wait({step, gone}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                if not step.done():
+                    step.cancel()
+            if gone.done():
+                await asyncio.gather(step, return_exceptions=True)
+                return
+            part = step.result()
+            if part is None:
+                break
+            if time.monotonic() - checked > RECHECK_SECONDS:
+                checked = time.monotonic()
+                if not await still_admitted():
+                    break
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+    finally:
+        gone.cancel()
+        await parts.aclose()
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _gone(receive: Receive) -> None:
+    """Return when the caller has gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
