@@ -20,8 +20,9 @@ from service.platform.statements import Statement
 
 PENDING: sa.ColumnElement[str] = sa.literal_column("'pending'")
 LEASED: sa.ColumnElement[str] = sa.literal_column("'leased'")
+BLOCKED: sa.ColumnElement[str] = sa.literal_column("'blocked'")
 HELD: sa.ColumnElement[str] = sa.literal_column("'held'")
-OPEN = [PENDING, LEASED]
+OPEN = [PENDING, LEASED, BLOCKED]
 # literals, not parameters: only so can both databases see that the partial indexes fit
 
 
@@ -156,7 +157,7 @@ UNSTICK = Statement(sa.update(deliveries).values(behind=False).where(one_of(deli
 CANCEL = Statement(
     sa.update(deliveries)
     .values(state="canceled", finished_at=sa.bindparam("now", type_=Instant()))
-    .where(_endpoint, deliveries.c.state.in_([PENDING, HELD]))
+    .where(_endpoint, deliveries.c.state.in_([PENDING, HELD, BLOCKED]))
 )
 """Gives up what waits for an endpoint that is deleted."""
 

@@ -11,6 +11,7 @@ from pydantic import StringConstraints
 from sqlmodel import Field, SQLModel
 
 from service.models.shapes import Living, ReadBase
+from service.models.webhook_pace import PaceColumns, PaceRead, PaceShape
 from service.platform.columns import Instant, Json, Uuid
 from service.platform.types import BigCount, Count, Flag, Id, InstantText, Shape, Text, WebUrl, Whole, patch_of
 
@@ -19,7 +20,7 @@ EventPattern = Annotated[
 ]
 
 
-class WebhookEndpointCreate(Shape):
+class WebhookEndpointCreate(PaceShape):
     """Where events are to be sent."""
 
     url: WebUrl = Member(
@@ -39,7 +40,7 @@ class WebhookEndpointCreate(Shape):
 WebhookEndpointPatch = patch_of(WebhookEndpointCreate, "WebhookEndpointPatch")
 
 
-class WebhookEndpoint(Living, SQLModel, table=True):
+class WebhookEndpoint(PaceColumns, Living, SQLModel, table=True):
     """The table."""
 
     __tablename__ = "webhook_endpoints"
@@ -56,7 +57,7 @@ class WebhookEndpoint(Living, SQLModel, table=True):
 webhook_endpoints: sa.Table = WebhookEndpoint.__table__  # type: ignore[attr-defined]
 
 
-class WebhookEndpointRead(ReadBase):
+class WebhookEndpointRead(PaceRead, ReadBase):
     """A webhook endpoint; its secret is shown once, when it is created or rotated."""
 
     url: WebUrl = Member(description="Where events are sent")
@@ -81,7 +82,7 @@ class WebhookTestSent(Shape):
     endpoint_id: Id = Member(description="The endpoint")
 
 
-DELIVERY_STATES = ("pending", "leased", "succeeded", "dead", "held", "superseded", "canceled")
+DELIVERY_STATES = ("pending", "leased", "succeeded", "dead", "blocked", "held", "superseded", "canceled")
 
 
 class Delivery(SQLModel, table=True):
@@ -89,18 +90,22 @@ class Delivery(SQLModel, table=True):
 
     `behind` says that an older open delivery of the same endpoint and key goes first, so that a claim need not look
     at it: true only while there is such a one, whose end makes the next one false again; false is always safe.
-    `released_at` is when it last came out of being held: its lifetime counts from there.
+    `released_at` is when it last came out of being held: its lifetime counts from there. `family` is what a newer event
+    must share to supersede it, at an endpoint that coalesces. `probes` counts the attempts that only asked whether the
+    endpoint is back: they do not count against the schedule.
     """
 
     __tablename__ = "deliveries"
     __table_args__ = (
         sa.UniqueConstraint("event_id", "endpoint_id", "replay_no", name="uq_deliveries_once"),
         sa.CheckConstraint(
-            "state IN ('pending', 'leased', 'succeeded', 'dead', 'held', 'superseded', 'canceled')", name="known_state"
+            "state IN ('pending', 'leased', 'succeeded', 'dead', 'blocked', 'held', 'superseded', 'canceled')",
+            name="known_state",
         ),
         sa.Index(
             "ix_deliveries_due",
             "endpoint_id",
+            "lane",
             "next_at",
             "event_position",
             postgresql_where=sa.text("state = 'pending' AND behind IS false"),
@@ -123,8 +128,15 @@ class Delivery(SQLModel, table=True):
             "endpoint_id",
             "order_key",
             "event_position",
-            postgresql_where=sa.text("state IN ('pending', 'leased')"),
-            sqlite_where=sa.text("state IN ('pending', 'leased')"),
+            postgresql_where=sa.text("state IN ('pending', 'leased', 'blocked')"),
+            sqlite_where=sa.text("state IN ('pending', 'leased', 'blocked')"),
+        ),
+        sa.Index(
+            "ix_deliveries_family",
+            "endpoint_id",
+            "family",
+            postgresql_where=sa.text("state = 'pending' AND family IS NOT NULL"),
+            sqlite_where=sa.text("state = 'pending' AND family IS NOT NULL"),
         ),
         sa.Index("ix_deliveries_endpoint", "endpoint_id", "created_at", "id"),
     )
@@ -135,7 +147,9 @@ class Delivery(SQLModel, table=True):
     endpoint_id: str = Field(sa_type=Uuid, foreign_key="webhook_endpoints.id")
     order_key: str = Field(sa_type=sa.Text)
     state: str = Field(default="pending", sa_type=sa.Text)
+    family: str | None = Field(default=None, sa_type=sa.Text)
     attempts: int = Field(default=0, sa_type=sa.BigInteger)
+    probes: int = Field(default=0, sa_type=sa.BigInteger, sa_column_kwargs={"server_default": sa.text("0")})
     next_at: datetime = Field(sa_type=Instant)
     lease_until: datetime | None = Field(default=None, sa_type=Instant)
     lease_token: str | None = Field(default=None, sa_type=Uuid)
@@ -190,12 +204,14 @@ class DeliveryRead(Shape):
     event_position: BigCount = Member(description="The event's place in the feed")
     endpoint_id: Id = Member(description="The endpoint")
     order_key: Text = Member(
-        description="Deliveries of one endpoint with the same key go out in order: the account's id"
+        description="Deliveries of one endpoint with the same key go out in order: the account's id, else the "
+        "record's (ordering per_key), the endpoint's (strict), or the event's (none)"
     )
     state: DeliveryState = Member(
-        description="pending, leased (being sent), succeeded, dead, held, superseded or canceled"
+        description="pending, leased (being sent), succeeded, dead (given up), blocked (given up, and its line waits), "
+        "held (the endpoint is turned off), superseded (by a newer event) or canceled"
     )
-    attempts: Count = Member(description="How many calls were begun")
+    attempts: Count = Member(description="How many calls were begun, probes included")
     next_at: InstantText = Member(description="When it is tried next, while pending")
     last_error_class: Text | None = Member(
         description="What went wrong last: http, timeout, connect, dns, tls, blocked, unknown"
@@ -210,7 +226,7 @@ class AttemptRead(Shape):
     id: Id = Member(description="UUIDv7 of the attempt")
     delivery_id: Id = Member(description="The delivery")
     n: Count = Member(description="1 for the first call")
-    trigger: Text = Member(description="scheduled, manual or test")
+    trigger: Text = Member(description="scheduled, probe (is the endpoint back?), manual or test")
     started_at: InstantText = Member(description="When the call began")
     finished_at: InstantText | None = Member(description="When it ended; null while it is open")
     outcome: Text = Member(

@@ -37,6 +37,8 @@ class Compiled:
         processors: dict[str, Callable[[Any], Any]] = compiled._bind_processors
         order = compiled.positiontup if compiled.positiontup is not None else list(compiled.params)
         values = compiled.construct_params(_check=False)
+        for column in getattr(compiled, "insert_prefetch", ()):  # the defaults of columns that the insert leaves out
+            values[column.key] = column.default.arg
         self._binds = [
             (name, processors.get(name), _UNSET if compiled.binds[name].required else values[name]) for name in order
         ]

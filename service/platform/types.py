@@ -206,6 +206,12 @@ Balance = Annotated[int, Field(ge=-2, le=2, json_schema_extra={"format": "int32"
 BigCount = Annotated[int, Field(ge=0, le=BIGGEST, json_schema_extra={"format": "int64"}), BeforeValidator(_whole)]
 """0 to 2^53 - 1."""
 
+InFlight = Annotated[int, Field(ge=1, le=64, json_schema_extra={"format": "int32"}), BeforeValidator(_whole)]
+"""1 to 64 at once."""
+
+CallSeconds = Annotated[int, Field(ge=1, le=30, json_schema_extra={"format": "int32"}), BeforeValidator(_whole)]
+"""1 to 30 seconds."""
+
 Version = Annotated[int, Field(ge=1, le=2**31 - 1, json_schema_extra={"format": "int32"}), BeforeValidator(_whole)]
 """Grows by one with every change; also the ETag."""
 
@@ -256,6 +262,15 @@ BandWidth = Annotated[
     WithJsonSchema({"type": "number", "minimum": 0, "maximum": 5}),
 ]
 """0 to 5 score points as a JSON number, kept as it was sent."""
+
+RatePerSecond = Annotated[
+    Decimal,
+    Field(ge=Decimal("0.01"), le=10_000, allow_inf_nan=False),
+    BeforeValidator(_number),
+    AfterValidator(_four_places),
+    WithJsonSchema({"type": "number", "minimum": 0.01, "maximum": 10_000}),
+]
+"""0.01 to 10,000 per second, kept to 4 decimals."""
 
 Measure = Annotated[
     Decimal,

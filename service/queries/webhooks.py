@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql.elements import ColumnElement
+
 from service.models.events import events
 from service.models.webhooks import (
     DELIVERY_STATES,
@@ -12,13 +17,29 @@ from service.models.webhooks import (
     deliveries,
     webhook_endpoints,
 )
+from service.platform.dialects import json_row
 from service.platform.filters import Filterable
 from service.queries.listing import Listing, Sort
+
+_e = webhook_endpoints.c
+_COMPOSED: dict[str, ColumnElement[Any]] = {
+    "state": sa.case(
+        (_e.enabled.is_(sa.true()), sa.literal_column("'enabled'")), else_=sa.literal_column("'disabled'")
+    ),
+    "breaker": json_row(
+        {
+            "state": _e.breaker_state,
+            "opened_at": _e.breaker_opened_at,
+            "probe_at": _e.breaker_probe_at,
+            "failures": _e.breaker_failures,
+        }
+    ),
+}
 
 WEBHOOK_ENDPOINTS = Listing(
     name="webhook_endpoints",
     table=webhook_endpoints,
-    members={name: webhook_endpoints.c[name] for name in WebhookEndpointRead.model_fields},
+    members={name: _COMPOSED[name] if name in _COMPOSED else _e[name] for name in WebhookEndpointRead.model_fields},
     sorts={"created_at": webhook_endpoints.c.created_at, "url": webhook_endpoints.c.url},
 )
 
