@@ -34,6 +34,7 @@ from service.rest import (
     classification,
     event_streams,
     events,
+    jobs,
     objectives,
     people,
     plans,
@@ -68,6 +69,7 @@ PARTS = (
     events.part,
     event_streams.part,
     webhooks.part,
+    jobs.part,
     api_keys.part,
 )
 TAGS = {
@@ -80,6 +82,7 @@ TAGS = {
     "portfolio": "All accounts side by side",
     "events": "What happened, in order",
     "webhooks": "Where events are sent, and every attempt",
+    "jobs": "Long work, its progress and its result",
     "access": "API keys and the caller",
     "service": "Health, metrics and the contract",
 }

@@ -1,5 +1,5 @@
-"""The loop behind the requests: number and fan out events, deliver them, sweep. In `kam serve` by default, alone to
-scale.
+"""The loop behind the requests: number and fan out events, deliver them, run jobs, sweep. In `kam serve` by default,
+alone to scale.
 
 Any number of workers may run on PostgreSQL. A commit in this process wakes the loop at once; the poll finds what
 others committed, and is the truth. Commits that follow each other closely share a run, so that many small writes do
@@ -24,6 +24,8 @@ from service.delivery.egress import Egress
 from service.delivery.signing import Signer
 from service.events.sequencer import sequence
 from service.events.turns import CANCEL_ORPHANS, HELD, OPEN, PENDING, STUCK, UNSTICK
+from service.jobs.kinds import KINDS
+from service.jobs.runner import Runner
 from service.models.webhooks import deliveries, webhook_endpoints
 from service.operations.context import FORGET_OLD, IDEMPOTENCY_HOURS, Services
 from service.operations.webhooks import address_policy
@@ -51,7 +53,7 @@ log = logging.getLogger(__name__)
 
 
 class Worker:
-    """Sequences, delivers and sweeps until it is stopped."""
+    """Sequences, delivers, runs jobs and sweeps until it is stopped."""
 
     def __init__(self, services: Services, metrics: Metrics | None = None) -> None:
         settings = services.settings
@@ -69,6 +71,7 @@ class Worker:
             deadline=timeout,
         )
         self.dispatcher = Dispatcher(services.database, destination, services.clock, pace, observe=self._observe)
+        self.runner = Runner(services, KINDS, poll=settings.delivery_poll_seconds)
         self._waiting: dict[str, float] = {}
         self._describe()
 
@@ -94,7 +97,7 @@ class Worker:
         self._services.database.on_commit(self.wake)
         tasks = [asyncio.create_task(self._sequence_forever()), asyncio.create_task(self._sweep_forever())]
         try:
-            async with self.dispatcher.running():
+            async with self.dispatcher.running(), self.runner.running():
                 yield self
         finally:
             self._stopping.set()

@@ -20,6 +20,7 @@ RESOURCES = (
     "portfolio",
     "events",
     "webhooks",
+    "jobs",
     "api_keys",
 )
 
@@ -43,6 +44,8 @@ class Permission(StrEnum):
     EVENT_READ = "events:read"
     WEBHOOK_READ = "webhooks:read"
     WEBHOOK_WRITE = "webhooks:write"
+    JOB_READ = "jobs:read"
+    JOB_WRITE = "jobs:write"
     API_KEY_READ = "api_keys:read"
     API_KEY_WRITE = "api_keys:write"
 

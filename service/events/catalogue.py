@@ -224,6 +224,12 @@ class ActionCompleted(RecordEvent):
     type = "action.completed"
 
 
+class JobFinished(RecordEvent):
+    """A job has ended: its `state` is succeeded, failed or canceled."""
+
+    type = "job.finished"
+
+
 FAMILIES: tuple[type[Event], ...] = (AccountEvent, RecordEvent, OperatorEvent)
 """The families of events; every kind is in one of them."""
 

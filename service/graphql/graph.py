@@ -15,6 +15,7 @@ from service.graphql.mutations import (
     actions,
     api_keys,
     classification,
+    jobs,
     objectives,
     people,
     plans,
@@ -27,6 +28,7 @@ from service.models.accounts import AccountRead
 from service.models.actions import ActionRead
 from service.models.api_keys import ApiKeyRead
 from service.models.classification_results import ClassificationEntry
+from service.models.jobs import JobRead
 from service.models.objectives import ObjectiveRead
 from service.models.people import PersonRead
 from service.models.plans import PlanRead
@@ -38,6 +40,7 @@ from service.platform.filters import filter_model
 from service.queries.accounts import ACCOUNTS, AccountFilter
 from service.queries.api_keys import API_KEYS
 from service.queries.classification import CLASSIFICATIONS
+from service.queries.jobs import JOBS, JobFilter
 from service.queries.people import PEOPLE, PersonFilter
 from service.queries.plans import ACTIONS, OBJECTIVES, PLANS, ActionFilter, ObjectiveFilter, PlanFilter
 from service.queries.scoring_models import SCORING_MODELS
@@ -64,6 +67,7 @@ TYPES = (
         filter_model("WebhookDeliveryFilter", DELIVERIES.filters),
     ),
     Type("WebhookAttempt", AttemptRead, ATTEMPTS, Permission.WEBHOOK_READ),
+    Type("Job", JobRead, JOBS, Permission.JOB_READ, JobFilter),
     Type("ApiKey", ApiKeyRead, API_KEYS, Permission.API_KEY_READ),
 )
 
@@ -110,12 +114,25 @@ PAGES = (
     Many("", "actions", "Action", description="Actions of all objectives"),
     Many("", "scoringModels", "ScoringModel", description="Scoring models, newest first"),
     Many("", "webhookEndpoints", "WebhookEndpoint", description="Where events are sent, without secrets"),
+    Many("", "jobs", "Job", description="Long work, newest first"),
     Many("", "apiKeys", "ApiKey", description="API keys, without their values"),
 )
 
 MUTATIONS = tuple(
     call
-    for part in (accounts, classification, stages, stakeholders, people, plans, objectives, actions, webhooks, api_keys)
+    for part in (
+        accounts,
+        classification,
+        stages,
+        stakeholders,
+        people,
+        plans,
+        objectives,
+        actions,
+        webhooks,
+        jobs,
+        api_keys,
+    )
     for call in part.MUTATIONS
 )
 

@@ -90,6 +90,8 @@ class Services:
     running_keys: set[tuple[str, str]] = field(default_factory=set)
     streams: int = 0
     """Open streams of events in this process."""
+    job_listeners: list[Callable[[], None]] = field(default_factory=list)
+    """Called after a transaction of this process asked for a job."""
     watch: FeedWatch = field(init=False)
 
     def __post_init__(self) -> None:
@@ -132,12 +134,19 @@ class Context:
     async def transaction(self, permission: Permission) -> AsyncIterator[Transaction]:
         """A door for writes: commits at the end of the block, rolls back when it raises."""
         self.principal.require(permission)
+        async with self.opened() as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[Transaction]:
+        """The same for operations whose permission depends on the record: they check it inside, before they write."""
         key = self.idempotency
         if key is None:
             async with self.services.database.transaction() as writer:
                 tx = Transaction(self, writer)
                 yield tx
                 await tx.finish()
+            tx.told()
             return
         running = (self.principal.id, key.key)
         if running in self.services.running_keys:
@@ -150,6 +159,7 @@ class Context:
                 yield tx
                 await tx.finish()
                 await tx.store_answer(key)
+            tx.told()
         finally:
             self.services.running_keys.discard(running)
 
@@ -172,6 +182,7 @@ class Transaction:
         self._events: list[Row] = []
         self._answer: Resource | None = None
         self._answered = False
+        self._asked_for_job = False
         self.now: datetime = ctx.services.clock.now()
         self.one = writer.one
         self.all = writer.all
@@ -186,6 +197,11 @@ class Transaction:
         return self.now.date()
 
     @property
+    def principal_id(self) -> str:
+        """Who makes the change."""
+        return self._ctx.principal.id
+
+    @property
     def cause(self) -> dict[str, Any]:
         """Who and what made the change, as its events say."""
         return {**self._ctx.cause, "key_id": self._ctx.principal.id, "request_id": self._ctx.request_id}
@@ -193,6 +209,11 @@ class Transaction:
     @property
     def reader(self) -> Reader:
         """This transaction as a reader, for queries that take one."""
+        return self._writer
+
+    @property
+    def writer(self) -> Writer:
+        """This transaction as a writer, for statements that take one."""
         return self._writer
 
     async def serialize(self, names: list[str], *, shared: bool = False) -> None:
@@ -209,6 +230,16 @@ class Transaction:
         row = outbox.event_row(event, self.now, self.cause)
         self._events.append(row)
         return str(row["id"])
+
+    def tell_jobs(self) -> None:
+        """A job was asked for: the runner in this process hears of it once the transaction is committed."""
+        self._asked_for_job = True
+
+    def told(self) -> None:
+        """The transaction is committed: wake whom it concerns."""
+        if self._asked_for_job:
+            for listener in self._ctx.services.job_listeners:
+                listener()
 
     def answer(self, resource: Resource, outcome: str | None = None) -> Resource:
         """State what the operation answers; stored with the Idempotency-Key, if there is one."""

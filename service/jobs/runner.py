@@ -1,0 +1,176 @@
+"""The loop that runs jobs: claim, then step after step, each one transaction that does a batch and says how far it got.
+
+Any number of these may run, in one process or in many. A process that is killed leaves whole steps behind; when its
+lease has run out, another one goes on from the last. A wake-up is a hint that saves waiting; the poll is the truth.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from datetime import timedelta
+
+from service.access.policy import Permission
+from service.access.principal import SYSTEM
+from service.events.catalogue import JobFinished
+from service.jobs.leases import (
+    LEASE,
+    MOST_ATTEMPTS,
+    Claimed,
+    any_due,
+    claim,
+    hold,
+    job_of,
+    release,
+    write_failure,
+    write_step,
+)
+from service.jobs.work import Kind
+from service.operations.context import Context, Services, Transaction
+from service.platform.database import Row
+from service.platform.errors import KamError
+from service.queries.jobs import JOBS
+
+CONCURRENCY = 2
+"""Jobs that one process runs at once."""
+
+log = logging.getLogger(__name__)
+
+
+class Runner:
+    """Runs the jobs of these kinds until it is stopped."""
+
+    def __init__(
+        self, services: Services, kinds: Sequence[Kind], *, poll: float = 1.0, lease: timedelta = LEASE
+    ) -> None:
+        self._services = services
+        self._kinds = {kind.name: kind for kind in kinds}
+        self._poll, self._lease = poll, lease
+        self._woken = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._running: set[asyncio.Task[None]] = set()
+
+    def wake(self) -> None:
+        """Look for a job now instead of at the next poll; from the loop's own thread."""
+        self._woken.set()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Runner]:
+        """Run in the background for the length of a block; at its end the steps under way end, and the jobs are given
+        back.
+        """
+        self._services.job_listeners.append(self.wake)
+        task = asyncio.create_task(self._run())
+        try:
+            yield self
+        finally:
+            self._services.job_listeners.remove(self.wake)
+            self._stopping.set()
+            self._woken.set()
+            await task
+            await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def run_due(self) -> int:
+        """Run everything that is due now to its end, one job after the other; how many there were."""
+        number = 0
+        while (claimed := await self._claim()) is not None:
+            await self._work(claimed)
+            number += 1
+        return number
+
+    async def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._woken.clear()
+            try:
+                while len(self._running) < CONCURRENCY and (claimed := await self._claim()) is not None:
+                    task = asyncio.create_task(self._work(claimed))
+                    self._running.add(task)
+                    task.add_done_callback(self._ended)
+            except Exception:  # the database is away: jobs wait in it and are found at the next poll
+                log.warning("jobs could not be looked for", exc_info=True)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), self._poll)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._woken.set()
+
+    async def _claim(self) -> Claimed | None:
+        kinds, now = list(self._kinds), self._services.clock.now()
+        if not kinds:
+            return None
+        async with self._services.database.reading(fresh=True) as reader:
+            if not await any_due(reader, kinds, now):
+                return None
+        async with self._services.database.transaction() as writer:
+            return await claim(writer, kinds, now, self._lease)
+
+    async def _work(self, claimed: Claimed) -> None:
+        """Step after step until the job has ended, failed, or is no longer ours."""
+        try:
+            while await self._step(claimed):
+                if self._stopping.is_set():
+                    async with self._services.database.transaction() as writer:
+                        await release(writer, claimed, self._services.clock.now())
+                    return
+        except Exception:  # the database is away: the lease runs out, and the job goes on where it was
+            log.warning("a job could not go on", extra={"fields": {"job": claimed.id}}, exc_info=True)
+
+    async def _step(self, claimed: Claimed) -> bool:
+        """One step; whether there is more to do."""
+        ctx = _context(self._services, claimed)
+        try:
+            async with ctx.transaction(Permission.JOB_WRITE) as tx:
+                row = await hold(tx.writer, claimed)
+                if row is None:
+                    return False
+                if row["attempts"] > MOST_ATTEMPTS:
+                    await self._give_up(tx, row, "The workers that ran this step ended, one after the other")
+                    return False
+                step = await self._kinds[row["kind"]].step(ctx, tx, job_of(row))
+                await write_step(tx.writer, row, claimed, step, tx.now)
+                if step.finished:
+                    await self._tell(tx, claimed.id)
+            if step.finished:
+                log.info("job finished", extra={"fields": _fields(row, row["done"] + step.done)})
+            return not step.finished
+        except Exception as error:
+            return await self._failed(ctx, claimed, error)
+
+    async def _failed(self, ctx: Context, claimed: Claimed, error: Exception) -> bool:
+        """Write down why the step failed; the transaction that did is rolled back."""
+        refused = isinstance(error, KamError) and error.status < 500
+        told = str(error) if isinstance(error, KamError) else f"The step failed unexpectedly ({type(error).__name__})"
+        async with ctx.transaction(Permission.JOB_WRITE) as tx:
+            row = await hold(tx.writer, claimed)
+            if row is None:
+                return False
+            if refused or row["attempts"] >= MOST_ATTEMPTS:
+                await self._give_up(tx, row, told)
+            else:
+                await write_failure(tx.writer, row, told, tx.now, final=False)
+        log.warning("a step of a job failed", extra={"fields": _fields(row, row["done"])}, exc_info=error)
+        return False
+
+    async def _give_up(self, tx: Transaction, row: Row, error: str) -> None:
+        await write_failure(tx.writer, row, error, tx.now, final=True)
+        await self._tell(tx, row["id"])
+
+    async def _tell(self, tx: Transaction, identifier: str) -> None:
+        job = await JOBS.find(tx.reader, identifier)
+        if job is None:
+            raise RuntimeError("a job that is held vanished")
+        tx.emit(JobFinished.of(job.data))
+
+
+def _context(services: Services, claimed: Claimed) -> Context:
+    """The context of a step: it may do everything, in the name of whoever asked for the job."""
+    caller = replace(SYSTEM, id=claimed.created_by or SYSTEM.id)
+    return Context(services, caller, cause={"kind": "job", "origin": None, "job_id": claimed.id})
+
+
+def _fields(row: Row, done: int) -> dict[str, object]:
+    return {"job": row["id"], "kind": row["kind"], "done": done, "total": row["total"]}
