@@ -1,74 +1,41 @@
 """The one way out to addresses that users typed: checked, pinned, without redirects, within a deadline, reading
 little.
 
-The resolver is ours: a name is resolved once per connection, every address must pass the policy, and the connection
-goes to one of exactly those addresses (Host and SNI keep the name), so a second answer of the DNS changes nothing.
-The socket factory looks at the address once more: no socket is opened past the policy, whatever the layers above
-believe. aiohttp, because httpx is thirty times slower at this; it is loaded with the first call, because it takes 10 MB
-and a tenth of the start, and most processes call nobody for long.
+A URL is read once and kept read; the connection is a kept one or a new one to a checked address (connections.py), the
+exchange is bounded in every direction (http_client.py). What failed has a kind, in the words of the attempts' log.
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
 import functools
-import socket
 import ssl
-import tempfile
-from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Mapping
 
+from service.delivery.connections import ClientTls, Connections, Lookup, Origin, Trust
+from service.delivery.http_client import (
+    Answer,
+    CallFailed,
+    Connection,
+    FailureKind,
+    Method,
+    Unanswered,
+    request,
+    request_head,
+)
 from service.platform.addresses import AddressPolicy, Blocked
 
-FailureKind = Literal["http", "timeout", "connect", "dns", "tls", "blocked"]
-Method = Literal["POST", "OPTIONS", "GET"]
-Lookup = Callable[[str], Awaitable[list[str]]]
+__all__ = ["DEADLINE", "Answer", "CallFailed", "ClientTls", "Egress", "FailureKind", "Lookup", "Method"]
 
 DEADLINE = 20.0
-CONNECT = 5.0
-LONGEST_ANSWER = 16_384
-"""Seconds for a whole call, seconds to connect, bytes of an answer that are read."""
-
-IDLE = 4.0
-"""Seconds an unused connection is kept: less than servers commonly do, so that they rarely close one just as it is
-used.
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a receiver said, as far as it was read; header names in lower case."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class ClientTls:
-    """What we show a receiver that asks who calls (mutual TLS): a certificate chain and its key, in PEM."""
-
-    certificate: bytes
-    key: bytes = field(repr=False)
-
-
-class CallFailed(Exception):
-    """No answer came of a call; `kind` says why in the words of the attempts' log."""
-
-    def __init__(self, kind: FailureKind, detail: str) -> None:
-        super().__init__(detail)
-        self.kind = kind
+"""Seconds for a whole call: name, connection, TLS, request and answer."""
 
 
 class Egress:
-    """Connections to receivers, kept alive; one instance per process.
+    """Calls to receivers; one instance per process.
 
-    `lookup` gives the addresses of a name and `tls` the trust (tests set both); `connections` bounds all connections
-    together.
+    `lookup` gives the addresses of a name and `trust` makes a TLS context (tests set both); `connections` bounds all
+    connections together.
     """
 
     def __init__(
@@ -76,19 +43,14 @@ class Egress:
         policy: AddressPolicy,
         *,
         lookup: Lookup | None = None,
-        tls: ssl.SSLContext | None = None,
+        trust: Trust = ssl.create_default_context,
         connections: int = 1000,
         deadline: float = DEADLINE,
     ) -> None:
         self._policy = policy
-        self._threads = ThreadPoolExecutor(8, thread_name_prefix="dns")
-        self._lookup = lookup or self._resolve
-        self._tls = tls
-        self._connections = connections
         self._deadline = deadline
-        self._sessions: dict[bool, Any] = {}
-        self._checked = functools.lru_cache(4096)(policy.check_url)
-        self._context = functools.lru_cache(32)(_identified)
+        self._connections = Connections(policy, lookup, trust, connections)
+        self._prepared = functools.lru_cache(4096)(self._prepare)
 
     async def post(
         self,
@@ -112,155 +74,46 @@ class Egress:
         tls: ClientTls | None = None,
         deadline: float | None = None,
     ) -> Answer:
-        """Call a URL once; the answer's status, headers and first 16 kB. Raises `CallFailed` for everything else.
+        """Call a URL; the answer's status, headers and first 16 kB. Raises `CallFailed` for everything else.
 
         `tls` is shown to a receiver that asks for a certificate; `deadline` (seconds for everything together) replaces
-        the instance's own.
+        the instance's own. Sent twice when a kept connection turns out to have been closed before a byte came back.
         """
-        import aiohttp  # noqa: PLC0415
-
         try:
-            target = self._checked(url)
-            options = {"ssl": self._context(tls)} if tls else {}
-            async with asyncio.timeout(deadline or self._deadline):
-                async with self._session(target.scheme == "https").request(
-                    method, target, data=body, headers=headers, allow_redirects=False, **options
-                ) as response:
-                    content = await _first(response.content, LONGEST_ANSWER)
-                    if not response.content.at_eof():
-                        response.close()
-                    return Answer(response.status, _texts(response.headers), content)
-        except (Blocked, aiohttp.ClientError, aiohttp.http.HttpProcessingError, OSError, ValueError) as error:
-            raise CallFailed(_kind(error), str(error) or type(error).__name__) from error
+            origin, head = self._prepared(method, url, tls)
+            sent = request(head, headers, body)
+        except (Blocked, ValueError) as error:
+            raise CallFailed("blocked", str(error)) from None
+        ends = asyncio.get_running_loop().time() + (deadline or self._deadline)
+        connection = self._connections.kept(origin)
+        if connection is not None:
+            try:
+                return await self._exchange(origin, connection, sent, ends)
+            except Unanswered:
+                pass
+        try:
+            async with asyncio.timeout_at(ends):
+                connection = await self._connections.open(origin)
+        except TimeoutError:
+            raise CallFailed("timeout", "no connection was made in time") from None
+        return await self._exchange(origin, connection, sent, ends)
 
     async def close(self) -> None:
         """Close every connection."""
-        for session in self._sessions.values():
-            await session.close()
-        self._sessions.clear()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        await self._connections.close()
 
-    def _session(self, secure: bool) -> Any:
-        import aiohttp  # noqa: PLC0415
-
-        session = self._sessions.get(secure)
-        if session is None:
-            resolver: Any = _Resolver(self._lookup, functools.partial(self._policy.check_address, secure=secure))
-            session = self._sessions[secure] = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=self._connections,
-                    resolver=resolver,
-                    socket_factory=functools.partial(_socket, self._policy, secure),
-                    use_dns_cache=False,
-                    keepalive_timeout=IDLE,
-                    ssl=self._tls or True,
-                ),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                headers={"Accept": "*/*", "Accept-Encoding": "identity"},
-                auto_decompress=False,
-                trust_env=False,
-                read_bufsize=LONGEST_ANSWER,
-            )
-        return session
-
-    async def _resolve(self, host: str) -> list[str]:
-        found = await asyncio.get_running_loop().run_in_executor(
-            self._threads, functools.partial(socket.getaddrinfo, host, None, type=socket.SOCK_STREAM)
-        )
-        return [str(address[0]) for *_, address in found]
-
-
-def _identified(tls: ClientTls) -> ssl.SSLContext:
-    """Trust as usual, and the caller's certificate; raises ssl.SSLError for one that cannot be used."""
-    context = ssl.create_default_context()
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "client.pem")
-        path.touch(0o600)
-        path.write_bytes(tls.certificate + b"\n" + tls.key)
-        context.load_cert_chain(path, password=lambda: b"")
-    return context
-
-
-class _Resolver:
-    """Resolves once and lets a name through only when every one of its addresses may be connected to."""
-
-    def __init__(self, lookup: Lookup, check: Callable[[str], None]) -> None:
-        self._lookup = lookup
-        self._check = check
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[dict[str, Any]]:
+    async def _exchange(self, origin: Origin, connection: Connection, sent: bytes, ends: float) -> Answer:
         try:
-            async with asyncio.timeout(CONNECT):
-                addresses = await self._lookup(host)
-        except TimeoutError:
-            raise OSError("the name was not resolved in time") from None
-        if not addresses:
-            raise OSError("the name has no address")
-        for address in addresses:
-            self._check(address)
-        return [
-            {
-                "hostname": host,
-                "host": address,
-                "port": port,
-                "family": socket.AF_INET6 if ":" in address else socket.AF_INET,
-                "proto": socket.IPPROTO_TCP,
-                "flags": socket.AI_NUMERICHOST,
-            }
-            for address in dict.fromkeys(addresses)
-        ]
+            answer = await connection.exchange(sent, ends)
+        except BaseException:
+            connection.abort()  # also when the caller was cancelled
+            raise
+        self._connections.keep(origin, connection)
+        return answer
 
-    async def close(self) -> None:
-        """Nothing is held."""
-
-
-def _socket(policy: AddressPolicy, secure: bool, info: tuple[Any, ...]) -> socket.socket:
-    family, kind, protocol, _, address = info
-    try:
-        policy.check_address(str(address[0]), secure=secure)
-    except Blocked as error:
-        raise PermissionError(errno.EACCES, str(error)) from None  # the layers above gather errors of this kind only
-    return socket.socket(family, kind, protocol)
-
-
-async def _first(stream: Any, most: int) -> bytes:
-    parts: list[bytes] = []
-    while most > 0 and (part := await stream.read(most)):
-        parts.append(part)
-        most -= len(part)
-    return b"".join(parts)
-
-
-def _texts(headers: Mapping[str, str]) -> dict[str, str]:
-    """Headers as text any database holds: repeated ones joined, bytes that are no UTF-8 replaced."""
-    texts: dict[str, str] = {}
-    for name, value in headers.items():
-        known = name.lower()
-        clean = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\0", "")
-        texts[known] = f"{texts[known]}, {clean}" if known in texts else clean
-    return texts
-
-
-def _kind(error: BaseException) -> FailureKind:
-    import aiohttp  # noqa: PLC0415
-
-    match error:
-        case Blocked() | aiohttp.InvalidURL():
-            return "blocked"
-        case aiohttp.ClientConnectorDNSError():
-            return "dns"
-        case aiohttp.ClientSSLError() | ssl.SSLError():
-            return "tls"
-        case aiohttp.ClientConnectorError(errno=errno.EACCES):
-            return "blocked"
-        case aiohttp.ConnectionTimeoutError():
-            return "connect"
-        case TimeoutError():
-            return "timeout"
-        case aiohttp.ClientResponseError() | aiohttp.ClientPayloadError() | aiohttp.http.HttpProcessingError():
-            return "http"
-        case _:
-            return "connect"
+    def _prepare(self, method: Method, url: str, tls: ClientTls | None) -> tuple[Origin, bytes]:
+        """What a call of this URL begins with; raises Blocked."""
+        secure, host, port, path = self._policy.check_url(url)
+        name = f"[{host}]" if ":" in host else host.removesuffix(".")
+        named = name if port == (443 if secure else 80) else f"{name}:{port}"
+        return Origin(secure, host, port, tls if secure else None), request_head(method, named, path)

@@ -2,9 +2,10 @@
 forgery, as pure rules.
 
 The table is the IANA special-purpose address registries written out (`ipaddress.is_global` disagrees with them for
-many addresses) plus what this service has no business with. The URL is parsed by the parser that later connects, so
-that both read the same host. Used twice: when a URL is registered (operations) and at every attempt, on the addresses
-the name then resolves to (delivery/egress.py).
+many addresses) plus what this service has no business with. URLs are read by a grammar of our own that knows fewer
+spellings than any other, and what it read is what is later connected to: there is no second parser to disagree with.
+Used twice: when a URL is registered (operations) and at every attempt, on the addresses the name then resolves to
+(delivery/connections.py).
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-
-from yarl import URL
+from typing import NamedTuple
+from urllib.parse import quote
 
 Network = IPv4Network | IPv6Network
 
@@ -74,11 +75,26 @@ BLOCKED: tuple[tuple[Network, str], ...] = tuple(
 _DOTTED = re.compile(r"(?:0|[1-9][0-9]{0,2})(?:\.(?:0|[1-9][0-9]{0,2})){3}")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_URL = re.compile(r"(https?)://([^/?#]*)([^#]*)", re.IGNORECASE)
+_AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[^\[\]:@%]+)(?::([1-9][0-9]{0,4}))?")
+_IN_A_PATH = "!$%&'()*+,-./:;=?@[]_~"
 _NOT_IN_A_URL = re.compile(r"[\x00-\x20\x7f-\xa0\\]")
 
 
 class Blocked(Exception):
     """A URL or an address that may not be called; the text says why and repeats nothing but the address's kind."""
+
+
+class Target(NamedTuple):
+    """A URL in the parts that are connected to and sent."""
+
+    secure: bool
+    """Whether it is called over TLS."""
+    host: str
+    """A name in ASCII and lower case, or an address; no brackets."""
+    port: int
+    path: str
+    """Path and query, percent-encoded where a request line needs it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +109,8 @@ class AddressPolicy:
     @classmethod
     def of(cls, networks: Iterable[str] = (), own_hosts: Iterable[str] = ()) -> AddressPolicy:
         """From settings: CIDRs as text, host names in any case. Raises ValueError for what is no network."""
-        return cls(tuple(ip_network(network) for network in networks), frozenset(host.lower() for host in own_hosts))
+        own = frozenset(_in_ascii(host).removesuffix(".") for host in own_hosts)
+        return cls(tuple(ip_network(network) for network in networks), own)
 
     def is_allowed(self, address: IPv4Address | IPv6Address) -> bool:
         """Whether the address lies in a network that the settings open."""
@@ -117,50 +134,66 @@ class AddressPolicy:
         if not secure:
             raise Blocked("http:// is allowed inside the allowed networks only")
 
-    def check_url(self, text: str) -> URL:
+    def check_url(self, text: str) -> Target:
         """The URL as it will be called; raises `Blocked` for a scheme, host, port, spelling or literal address that
         is not allowed.
 
         Syntax only: what a host name resolves to is checked at every attempt. `http` passes here for a name when any
         network is allowed.
         """
-        url = _parsed(text)
-        secure = url.scheme == "https"
-        if not secure and (url.scheme != "http" or not self.allowed):
+        target = _parsed(text)
+        if not target.secure and not self.allowed:
             raise Blocked("the URL must begin with https://")
-        port = url.port or 0
-        if not (port in (443, 8443) or port >= 1024 or (port == 80 and not secure)):
+        port = target.port
+        if not (port in (443, 8443) or 1024 <= port <= 65535 or (port == 80 and not target.secure)):
             raise Blocked("the port must be 443, 8443 or from 1024 up")
-        host = url.raw_host or ""
-        if ":" in host or _DOTTED.fullmatch(host):
-            self.check_address(host, secure=secure)
+        if ":" in target.host or _DOTTED.fullmatch(target.host):
+            self.check_address(target.host, secure=target.secure)
         else:
-            _check_name(host)
-            name = host.rstrip(".")
+            _check_name(target.host)
+            name = target.host.removesuffix(".")
             if name in self.own_hosts:
                 raise Blocked("the URL points back at this service")
             if name == "localhost" or name.endswith(".localhost"):
-                self.check_address("127.0.0.1", secure=secure)  # RFC 6761: never another host
-        return url
+                self.check_address("127.0.0.1", secure=target.secure)  # RFC 6761: never another host
+        return target
 
 
-def _parsed(text: str) -> URL:
+def _parsed(text: str) -> Target:
     if len(text) > LONGEST_URL:
         raise Blocked(f"the URL is longer than {LONGEST_URL} characters")
     if _NOT_IN_A_URL.search(text):
         raise Blocked("the URL holds a space, a control character or a backslash")
+    parts = _URL.match(text)
+    if parts is None:
+        raise Blocked("the URL must begin with https://")
+    secure, authority = len(parts[1]) == 5, parts[2]
+    if "@" in authority:
+        raise Blocked("the URL must not hold a user name or a password")
+    place = _AUTHORITY.fullmatch(authority)
+    if place is None:
+        raise Blocked("the URL has no host and port that can be read")
+    host = place[1]
     try:
-        url = URL(text)
-        if not url.raw_host or url.port is None:
-            raise Blocked("the URL has no host")
-        authority = re.split(r"[/?#]", text.partition("://")[2], maxsplit=1)[0]
-        if "@" in authority:
-            raise Blocked("the URL must not hold a user name or a password")
-        if "[" in authority and ":" not in url.raw_host:
-            raise Blocked("the host is not a valid address")
+        path = quote(parts[3], safe=_IN_A_PATH)
+        host = str(IPv6Address(host[1:-1])) if host[0] == "[" else _in_ascii(host)
     except ValueError:
         raise Blocked("the URL cannot be read") from None
-    return url
+    return Target(secure, host, int(place[2] or (443 if secure else 80)), path if path[:1] == "/" else "/" + path)
+
+
+def _in_ascii(host: str) -> str:
+    """A host name in lower case and ASCII (IDNA 2008 with the mapping of UTS 46); raises ValueError for what has no
+    such form.
+    """
+    if host.isascii():
+        return host.lower()
+    import idna  # noqa: PLC0415
+
+    name = str(idna.encode(host, uts46=True, std3_rules=True), "ascii")
+    if _DOTTED.fullmatch(name):
+        raise ValueError("an address in other digits than ours")
+    return name
 
 
 def _check_name(host: str) -> None:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from service.delivery import egress as way_out
+from service.delivery.connections import Connections, Origin
 from service.delivery.egress import CallFailed, Egress
 from service.platform.addresses import AddressPolicy
 from tests.delivery.receivers import Received, answering, listening
@@ -36,7 +36,8 @@ async def going_out(
     async def lookup(host: str) -> list[str]:
         return names(host) if callable(names) else (names or {})[host]
 
-    way = Egress(policy, lookup=lookup if names is not None else None, tls=tls, deadline=deadline)
+    trust = (lambda: tls) if tls is not None else ssl.create_default_context
+    way = Egress(policy, lookup=lookup if names is not None else None, trust=trust, deadline=deadline)
     try:
         yield way
     finally:
@@ -107,8 +108,10 @@ async def test_a_name_that_changes_its_address_between_attempts_is_blocked_at_th
 
 
 async def test_the_socket_itself_is_refused_when_the_resolver_was_fooled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(way_out._Resolver, "__init__", lambda self, lookup, check: setattr(self, "_lookup", lookup))
-    monkeypatch.setattr(way_out._Resolver, "_check", lambda self, address: None, raising=False)
+    async def fooled(self: Connections, origin: Origin) -> list[str]:
+        return ["127.0.0.1", "::1"]
+
+    monkeypatch.setattr(Connections, "_addresses", fooled)
     async with listening() as receiver, going_out(AddressPolicy(), names={"a.test": ["127.0.0.1", "::1"]}) as way:
         assert await _failure(way, receiver.url("a.test", scheme="https")) == "blocked"
         assert receiver.connections == 0

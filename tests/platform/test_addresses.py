@@ -95,7 +95,7 @@ def test_a_url_that_may_not_be_called_is_refused(url: str) -> None:
 )
 def test_an_ordinary_url_passes(url: str, host: str, port: int) -> None:
     parsed = PUBLIC_ONLY.check_url(url)
-    assert (parsed.raw_host, parsed.port) == (host, port)
+    assert (parsed.host, parsed.port) == (host, port)
 
 
 def test_allowed_networks_open_http_and_private_addresses_and_nothing_else() -> None:
