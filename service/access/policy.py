@@ -42,6 +42,7 @@ class Permission(StrEnum):
     PLAN_WRITE = "plans:write"
     PORTFOLIO_READ = "portfolio:read"
     EVENT_READ = "events:read"
+    EVENT_WRITE = "events:write"
     WEBHOOK_READ = "webhooks:read"
     WEBHOOK_WRITE = "webhooks:write"
     JOB_READ = "jobs:read"

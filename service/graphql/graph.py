@@ -15,6 +15,7 @@ from service.graphql.mutations import (
     actions,
     api_keys,
     classification,
+    event_consumers,
     jobs,
     objectives,
     people,
@@ -28,6 +29,7 @@ from service.models.accounts import AccountRead
 from service.models.actions import ActionRead
 from service.models.api_keys import ApiKeyRead
 from service.models.classification_results import ClassificationEntry
+from service.models.event_consumers import EventConsumerRead
 from service.models.jobs import JobRead
 from service.models.objectives import ObjectiveRead
 from service.models.people import PersonRead
@@ -40,6 +42,7 @@ from service.platform.filters import filter_model
 from service.queries.accounts import ACCOUNTS, AccountFilter
 from service.queries.api_keys import API_KEYS
 from service.queries.classification import CLASSIFICATIONS
+from service.queries.event_consumers import EVENT_CONSUMERS
 from service.queries.jobs import JOBS, JobFilter
 from service.queries.people import PEOPLE, PersonFilter
 from service.queries.plans import ACTIONS, OBJECTIVES, PLANS, ActionFilter, ObjectiveFilter, PlanFilter
@@ -68,6 +71,7 @@ TYPES = (
     ),
     Type("WebhookAttempt", AttemptRead, ATTEMPTS, Permission.WEBHOOK_READ),
     Type("Job", JobRead, JOBS, Permission.JOB_READ, JobFilter),
+    Type("EventConsumer", EventConsumerRead, EVENT_CONSUMERS, Permission.EVENT_READ),
     Type("ApiKey", ApiKeyRead, API_KEYS, Permission.API_KEY_READ),
 )
 
@@ -115,6 +119,7 @@ PAGES = (
     Many("", "scoringModels", "ScoringModel", description="Scoring models, newest first"),
     Many("", "webhookEndpoints", "WebhookEndpoint", description="Where events are sent, without secrets"),
     Many("", "jobs", "Job", description="Long work, newest first"),
+    Many("", "eventConsumers", "EventConsumer", description="Named consumers of the feed"),
     Many("", "apiKeys", "ApiKey", description="API keys, without their values"),
 )
 
@@ -131,6 +136,7 @@ MUTATIONS = tuple(
         actions,
         webhooks,
         jobs,
+        event_consumers,
         api_keys,
     )
     for call in part.MUTATIONS

@@ -17,9 +17,13 @@
     |   +-- Unauthenticated           401 unauthenticated
     |   +-- Forbidden                 403 insufficient_scope
     |   +-- RateLimited               429 rate_limited
+    |   +-- TooManyStreams            429 too_many_streams
     +-- NotFound                      404 not_found
     +-- Conflict                      409 conflict
     |   +-- ReferenceTaken            409 reference_taken
+    |   +-- NameTaken                 409 name_taken
+    |   +-- ConsumerLeased            409 consumer_leased
+    |   +-- ConsumerLeaseLost         409 consumer_lease_lost
     |   +-- StageTransitionNotAllowed 409 stage_transition_not_allowed
     |   +-- StateTransitionNotAllowed 409 state_transition_not_allowed
     |   +-- IdempotencyKeyInProgress  409 idempotency_key_in_progress
@@ -33,6 +37,7 @@ Operations raise these and know nothing of HTTP; REST makes problem+json of them
 carries what the caller sent: values may be secret, or not printable at all. Only names of members are repeated.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -246,6 +251,35 @@ class ReferenceTaken(Conflict):
         message = "Another live record has this reference"
         error = FieldError(pointer=pointer, code=self.code, message=message)
         super().__init__(message, errors=[error], members={"holder_id": holder_id} if holder_id else None)
+
+
+class NameTaken(Conflict):
+    """Another live record has this name, which must be unique."""
+
+    code, status, title = "name_taken", 409, "Name taken"
+
+    def __init__(self, pointer: str = "/name") -> None:
+        message = "Another live record has this name"
+        super().__init__(message, errors=[FieldError(pointer=pointer, code=self.code, message=message)])
+
+
+class ConsumerLeased(Conflict):
+    """Another reader has the lease of this consumer; `Retry-After` says when it ends at the latest."""
+
+    code, status, title = "consumer_leased", 409, "Consumer leased"
+
+    def __init__(self, seconds: float = 1.0) -> None:
+        message = "Another reader has the lease of this consumer"
+        super().__init__(message, headers={"Retry-After": str(max(1, math.ceil(seconds)))})
+
+
+class ConsumerLeaseLost(Conflict):
+    """The lease has run out or was taken by another reader: what was read may be read again by somebody else."""
+
+    code, status, title = "consumer_lease_lost", 409, "Consumer lease lost"
+
+    def __init__(self) -> None:
+        super().__init__("The lease is not yours any more; poll again")
 
 
 class StageTransitionNotAllowed(Conflict):

@@ -1,0 +1,158 @@
+"""Named consumers of the feed: the service remembers how far a program has come, and lets one of its readers at a time
+read on.
+
+poll leases the consumer and gives the events after the committed place; commit says how far they are done. A reader
+that dies loses its lease when it runs out, and the next one gets the same events again: at least once, in order. The
+token fences off a reader that wakes up late.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import orjson
+
+from service.access.policy import Permission
+from service.events.catalogue import known_types, wanted_types
+from service.events.sequencer import sequence
+from service.events.watch import FEED_END
+from service.models.event_consumers import (
+    EventConsumerCommit,
+    EventConsumerCreate,
+    EventConsumerPoll,
+    EventConsumerSeek,
+)
+from service.operations.context import Context, Transaction, operation, refuse
+from service.operations.records import Expected, change, insert, lock, require
+from service.platform.clock import instant_text
+from service.platform.database import Page, Resource
+from service.platform.errors import ConsumerLeased, ConsumerLeaseLost, KamError, NameTaken
+from service.platform.ids import new_id
+from service.queries import events as feed
+from service.queries.event_consumers import EVENT_CONSUMERS, LEASE_OF
+from service.queries.listing import PageRequest
+
+KIND = "event consumer"
+_FREE: dict[str, Any] = {"lease_token": None, "lease_until": None}
+
+
+async def list_event_consumers(ctx: Context, request: PageRequest) -> Page:
+    """A page of named consumers, with how far they have come."""
+    async with ctx.reading(Permission.EVENT_READ, fresh=True) as reader:
+        return await EVENT_CONSUMERS.page(reader, request, ctx.cursors)
+
+
+async def get_event_consumer(ctx: Context, identifier: str) -> Resource:
+    """One named consumer by id; raises NotFound."""
+    async with ctx.reading(Permission.EVENT_READ, fresh=True) as reader:
+        return await require(reader, EVENT_CONSUMERS, identifier, KIND)
+
+
+@operation
+async def create_event_consumer(ctx: Context, data: EventConsumerCreate) -> Resource:
+    """Name a reader of the feed, from its oldest event or from now on. Raises Invalid for types that do not exist and
+    NameTaken.
+    """
+    ctx.require(Permission.EVENT_WRITE)
+    for index, pattern in enumerate(data.event_types):
+        if not known_types(pattern):
+            raise refuse(f"/event_types/{index}", "unknown_event_type", "No event type is like this")
+    await sequence(ctx.services.database, ctx.services.clock)
+    async with ctx.transaction(Permission.EVENT_WRITE) as tx:
+        stored = {name: getattr(data, name) for name in EventConsumerCreate.model_fields if name != "begin"}
+        begun = {"committed": await _place(tx, data.begin), "created_by": ctx.principal.id}
+        try:
+            return tx.answer(await insert(tx, EVENT_CONSUMERS, {**stored, **begun}), "created")
+        except KamError:
+            raise NameTaken from None
+
+
+@operation
+async def delete_event_consumer(ctx: Context, identifier: str, expected: Expected = None) -> Resource:
+    """Forget a consumer and its place; raises NotFound, StaleVersion."""
+    async with ctx.transaction(Permission.EVENT_WRITE) as tx:
+        await lock(tx, EVENT_CONSUMERS, identifier, expected, KIND)
+        return tx.answer(await change(tx, EVENT_CONSUMERS, identifier, {"deleted_at": tx.now}), "deleted")
+
+
+@operation
+async def poll_event_consumer(ctx: Context, identifier: str, data: EventConsumerPoll) -> Resource:
+    """Lease a consumer and read the events after its committed place, oldest first; raises NotFound and, while another
+    reader has it, ConsumerLeased. Polling again with the token prolongs the lease and gives the same events until some
+    are committed.
+    """
+    ctx.require(Permission.EVENT_WRITE)
+    await sequence(ctx.services.database, ctx.services.clock)
+    if data.wait_seconds:
+        consumer = await get_event_consumer(ctx, identifier)
+        if not consumer.data["behind"]:
+            await ctx.services.watch.beyond(consumer.data["committed"], data.wait_seconds)
+    async with ctx.transaction(Permission.EVENT_WRITE) as tx:
+        before = await lock(tx, EVENT_CONSUMERS, identifier, None, KIND)
+        held = await tx.one(LEASE_OF, id=identifier) or _FREE
+        mine = data.lease_token is not None and held["lease_token"] == data.lease_token
+        if held["lease_until"] is not None and held["lease_until"] > tx.now and not mine:
+            raise ConsumerLeased((held["lease_until"] - tx.now).total_seconds())
+        token, until = data.lease_token if mine else new_id(), tx.now + timedelta(seconds=data.lease_seconds)
+        known = before.data
+        page = await feed.feed(
+            tx.reader,
+            ctx.cursors,
+            after=ctx.cursors.encode(feed.FEED, [known["committed"]]),
+            types=wanted_types(known["event_types"]),
+            account_id=known["account_id"],
+            limit=data.limit,
+        )
+        after = await change(tx, EVENT_CONSUMERS, identifier, {"lease_token": token, "lease_until": until})
+        document = {
+            "consumer_id": identifier,
+            "lease_token": token,
+            "lease_until": instant_text(until),
+            "items": [orjson.Fragment(item) for item in page.items],
+            "cursor": page.next_cursor,
+            "has_more": page.has_more,
+        }
+        return tx.answer(Resource(after.version, orjson.dumps(document)), "leased")
+
+
+@operation
+async def commit_event_consumer(ctx: Context, identifier: str, data: EventConsumerCommit) -> Resource:
+    """Say how far a consumer's events are done; raises NotFound, CursorInvalid, ConsumerLeaseLost when the lease is not
+    the caller's any more (somebody else may have read on), and Invalid for a cursor before the committed place.
+    """
+    async with ctx.transaction(Permission.EVENT_WRITE) as tx:
+        before = await lock(tx, EVENT_CONSUMERS, identifier, None, KIND)
+        held = await tx.one(LEASE_OF, id=identifier) or _FREE
+        if held["lease_token"] != data.lease_token or held["lease_until"] <= tx.now:
+            raise ConsumerLeaseLost
+        position = feed.position_of(ctx.cursors, data.cursor, int(await tx.value(FEED_END)))
+        if position < before.data["committed"]:
+            raise refuse("/cursor", "cursor_behind", "The cursor lies before the committed place; use seek to go back")
+        changes = {"committed": position, "committed_at": tx.now, **(_FREE if data.release else {})}
+        return tx.answer(await change(tx, EVENT_CONSUMERS, identifier, changes), "committed")
+
+
+@operation
+async def seek_event_consumer(
+    ctx: Context, identifier: str, data: EventConsumerSeek, expected: Expected = None
+) -> Resource:
+    """Put a consumer somewhere else in the feed, forwards or back; a reader at work loses its lease. Raises NotFound,
+    StaleVersion, CursorInvalid, and Invalid unless exactly one place is given.
+    """
+    if (data.to is None) == (data.cursor is None):
+        raise refuse("", "one_place", "Give either to or cursor")
+    ctx.require(Permission.EVENT_WRITE)
+    await sequence(ctx.services.database, ctx.services.clock)
+    async with ctx.transaction(Permission.EVENT_WRITE) as tx:
+        await lock(tx, EVENT_CONSUMERS, identifier, expected, KIND)
+        if data.cursor is not None:
+            place = feed.position_of(ctx.cursors, data.cursor, int(await tx.value(FEED_END)))
+        else:
+            place = await _place(tx, str(data.to))
+        changes = {"committed": place, "committed_at": tx.now, **_FREE}
+        return tx.answer(await change(tx, EVENT_CONSUMERS, identifier, changes), "sought")
+
+
+async def _place(tx: Transaction, begin: str) -> int:
+    return int(await tx.value(FEED_END)) if begin == "now" else 0
