@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import json
 import threading
 import time
@@ -13,7 +12,7 @@ from typing import Annotated
 import typer
 
 from service.cli.console import Problem, say
-from service.platform.standard_webhooks import key_of, signature
+from service.platform.standard_webhooks import Verify, verifying
 
 TOLERANCE_SECONDS = 300
 LARGEST = 1_000_000
@@ -22,17 +21,18 @@ LARGEST = 1_000_000
 def listen(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 9000,
     secret: Annotated[
-        str | None, typer.Option(help="The endpoint's secret (whsec_...); without it nothing is checked.")
+        str | None,
+        typer.Option(help="The endpoint's secret (whsec_...) or public key (whpk_...); without it nothing is checked."),
     ] = None,
     count: Annotated[int, typer.Option(min=0, help="Stop after so many webhooks; 0 goes on.")] = 0,
 ) -> None:
     """Receive webhooks on 127.0.0.1, check their signatures and print them."""
     try:
-        key = key_of(secret) if secret else None
+        verify = verifying(secret) if secret else None
     except ValueError as error:
         raise Problem(str(error)) from None
     try:
-        server = Receiver(port, key, count)
+        server = Receiver(port, verify, count)
     except OSError as error:
         raise Problem(f"can't listen on port {port}: {error.strerror}") from None
     say(f"Listening on http://127.0.0.1:{server.server_port}; stop with Ctrl-C")
@@ -44,9 +44,9 @@ class Receiver(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, port: int, key: bytes | None, count: int) -> None:
+    def __init__(self, port: int, verify: Verify | None, count: int) -> None:
         super().__init__(("127.0.0.1", port), _Webhook)
-        self.key = key
+        self.verify = verify
         self._count = count
         self._seen = 0
         self._lock = threading.Lock()
@@ -66,7 +66,7 @@ class _Webhook(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(min(int(self.headers.get("content-length") or 0), LARGEST))
-        verdict = judge(self.server.key, dict(self.headers.items()), body, time.time())
+        verdict = judge(self.server.verify, dict(self.headers.items()), body, time.time())
         kind = _type_of(body)
         self.send_response(401 if verdict == "signature wrong" else 204)
         self.end_headers()
@@ -79,16 +79,15 @@ class _Webhook(BaseHTTPRequestHandler):
         """Print nothing besides the webhooks."""
 
 
-def judge(key: bytes | None, headers: Mapping[str, str], body: bytes, now: float) -> str:
+def judge(verify: Verify | None, headers: Mapping[str, str], body: bytes, now: float) -> str:
     """What a receiver says of a call: `signature valid`, `signature wrong` or `signature not checked`."""
-    if key is None:
+    if verify is None:
         return "signature not checked"
     named = {name.lower(): value for name, value in headers.items()}
     message, stamp, given = (named.get(f"webhook-{name}", "") for name in ("id", "timestamp", "signature"))
     if not stamp.isdigit() or abs(now - int(stamp)) > TOLERANCE_SECONDS:
         return "signature wrong"
-    expected = signature([key], message, int(stamp), body)
-    valid = any(hmac.compare_digest(expected.encode(), one.encode()) for one in given.split())
+    valid = verify(f"{message}.{stamp}.".encode() + body, given)
     return "signature valid" if valid else "signature wrong"
 
 

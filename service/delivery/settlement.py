@@ -84,6 +84,7 @@ _RESULTS: dict[str, sa.types.TypeEngine[Any]] = {
     "duration_ms": sa.BigInteger(),
     "headers": Json(),
     "body": sa.Text(),
+    "signing_key_ids": Json(),
 }
 
 
@@ -141,6 +142,7 @@ def _closing(result: sa.FromClause) -> Statement:
             duration_ms=result.c.duration_ms,
             response_headers=result.c.headers,
             response_body=result.c.body,
+            signing_key_ids=result.c.signing_key_ids,
             finished_at=sa.bindparam("now", type_=Instant()),
         )
         .where(attempts.c.id == result.c.attempt_id, attempts.c.outcome == sa.literal_column("'open'"))
@@ -224,4 +226,5 @@ def _row(settlement: Settlement, now: datetime) -> dict[str, Any]:
         "duration_ms": outcome.duration_ms,
         "headers": outcome.headers,
         "body": outcome.body[:LONGEST_BODY] if outcome.body is not None else None,
+        "signing_key_ids": outcome.signing_key_ids,
     }

@@ -8,7 +8,7 @@ pointer points into the argument it names.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -122,6 +122,16 @@ def body(model: type[BaseModel], kind: str, shown: type[BaseModel] | None = None
             raise Invalid.at("", "json_invalid", "The input holds a value that is not JSON") from None
 
     return Takes("input", kind, "What REST takes as the body", convert, shown or model)
+
+
+def optional_body(model: type[BaseModel], kind: str) -> Takes:
+    """As `body`, for an input that may be left out: the operation then takes None."""
+    taken = body(model, kind)
+
+    def convert(value: Any, declared: Any) -> Any:
+        return None if value is None else taken.convert(value, declared)
+
+    return replace(taken, kind=f"Optional[{kind}]", convert=convert)
 
 
 def scalar(annotation: Any, kind: str, name: str, description: str, default: Any = None) -> Takes:

@@ -12,8 +12,9 @@ from service.models.api_keys import Me
 from service.models.events import EventRead, EventTypeRead
 from service.models.portfolio import MatrixRead, MatrixView
 from service.models.stages import StageTermsRead
+from service.models.webhook_transport import WebhookKeysRead
 from service.models.webhooks import EventPattern
-from service.operations import accounts, events, people, portfolio, stages, stakeholders
+from service.operations import accounts, events, people, portfolio, stages, stakeholders, webhook_secrets
 from service.operations.context import Context
 from service.platform.types import Flag, Id, Limit, Search, Shape, Text
 
@@ -93,6 +94,11 @@ async def read_matrix(ctx: Context, view: MatrixView, limit: int) -> Any:
     return orjson.loads(await portfolio.get_matrix(ctx, view, limit))
 
 
+async def read_webhook_keys(ctx: Context, identifier: str) -> Any:
+    """The keys that deliveries of a webhook endpoint are signed with now, newest first; never a symmetric secret."""
+    return (await webhook_secrets.get_webhook_secret(ctx, identifier)).data
+
+
 def itself(result: Any) -> Any:
     """What the operation returned, as it is."""
     return result
@@ -127,6 +133,7 @@ QUERIES = (
     Call("eventTypes", read_event_types, (), shows("list[EventType]", EventTypeRead)),
     Call("portfolioMatrix", read_matrix, MATRIX, shows("Matrix", MatrixRead)),
     Call("stages", stages.list_stages, (), shows("list[StageTerms]", StageTermsRead)),
+    Call("webhookKeys", read_webhook_keys, (identifier(),), shows("WebhookKeys", WebhookKeysRead)),
     Call("accountByRef", accounts.get_account_by_ref, reference("account"), shows("Account")),
     Call("personByRef", people.get_person_by_ref, reference("person"), shows("Person")),
     Call(

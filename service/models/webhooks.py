@@ -12,6 +12,7 @@ from sqlmodel import Field, SQLModel
 
 from service.models.shapes import Living, ReadBase
 from service.models.webhook_pace import PaceColumns, PaceRead, PaceShape
+from service.models.webhook_transport import SigningRead, SigningShape, SigningShown, TransportColumns
 from service.platform.columns import Instant, Json, Uuid
 from service.platform.types import BigCount, Count, Flag, Id, InstantText, Shape, Text, WebUrl, Whole, patch_of
 
@@ -20,7 +21,7 @@ EventPattern = Annotated[
 ]
 
 
-class WebhookEndpointCreate(PaceShape):
+class WebhookEndpointCreate(PaceShape, SigningShape):
     """Where events are to be sent."""
 
     url: WebUrl = Member(
@@ -37,10 +38,10 @@ class WebhookEndpointCreate(PaceShape):
     )
 
 
-WebhookEndpointPatch = patch_of(WebhookEndpointCreate, "WebhookEndpointPatch")
+WebhookEndpointPatch = patch_of(WebhookEndpointCreate, "WebhookEndpointPatch", SigningShape.model_fields)
 
 
-class WebhookEndpoint(PaceColumns, Living, SQLModel, table=True):
+class WebhookEndpoint(PaceColumns, TransportColumns, Living, SQLModel, table=True):
     """The table."""
 
     __tablename__ = "webhook_endpoints"
@@ -57,7 +58,7 @@ class WebhookEndpoint(PaceColumns, Living, SQLModel, table=True):
 webhook_endpoints: sa.Table = WebhookEndpoint.__table__  # type: ignore[attr-defined]
 
 
-class WebhookEndpointRead(PaceRead, ReadBase):
+class WebhookEndpointRead(PaceRead, SigningRead, ReadBase):
     """A webhook endpoint; its secret is shown once, when it is created or rotated."""
 
     url: WebUrl = Member(description="Where events are sent")
@@ -67,12 +68,8 @@ class WebhookEndpointRead(PaceRead, ReadBase):
     disabled_reason: Text | None = Member(description="Why the service turned it off, if it did")
 
 
-class WebhookEndpointCreated(WebhookEndpointRead):
-    """A new webhook endpoint with its secret."""
-
-    secret: Annotated[str, StringConstraints(pattern=r"^whsec_[A-Za-z0-9+/=]+$", max_length=200)] = Member(
-        description="The signing secret (Standard Webhooks, HMAC-SHA256), shown this once"
-    )
+class WebhookEndpointCreated(SigningShown, WebhookEndpointRead):
+    """A webhook endpoint with its new signing keys."""
 
 
 class WebhookTestSent(Shape):
@@ -171,7 +168,7 @@ class Attempt(SQLModel, table=True):
     __tablename__ = "attempts"
     __table_args__ = (
         sa.CheckConstraint(
-            "outcome IN ('open', 'ok', 'http', 'timeout', 'connect', 'dns', 'tls', 'blocked', 'unknown')",
+            "outcome IN ('open', 'ok', 'http', 'timeout', 'connect', 'dns', 'tls', 'auth', 'blocked', 'unknown')",
             name="known_outcome",
         ),
         sa.Index("ix_attempts_delivery", "delivery_id", "n"),
@@ -188,6 +185,7 @@ class Attempt(SQLModel, table=True):
     duration_ms: int | None = Field(default=None, sa_type=sa.BigInteger)
     response_headers: Any = Field(default=None, sa_type=Json, nullable=True)
     response_body: str | None = Field(default=None, sa_type=sa.Text)
+    signing_key_ids: Any = Field(default=None, sa_type=Json, nullable=True)
 
 
 attempts: sa.Table = Attempt.__table__  # type: ignore[attr-defined]
@@ -214,7 +212,7 @@ class DeliveryRead(Shape):
     attempts: Count = Member(description="How many calls were begun, probes included")
     next_at: InstantText = Member(description="When it is tried next, while pending")
     last_error_class: Text | None = Member(
-        description="What went wrong last: http, timeout, connect, dns, tls, blocked, unknown"
+        description="What went wrong last: http, timeout, connect, dns, tls, auth, blocked, unknown"
     )
     created_at: InstantText = Member(description="When it came up")
     finished_at: InstantText | None = Member(description="When it ended")
@@ -230,11 +228,15 @@ class AttemptRead(Shape):
     started_at: InstantText = Member(description="When the call began")
     finished_at: InstantText | None = Member(description="When it ended; null while it is open")
     outcome: Text = Member(
-        description="open, ok, http (answered, not 2xx), timeout, connect, dns, tls, blocked, unknown"
+        description="open, ok, http (answered, not 2xx), timeout, connect, dns, tls, auth (no credentials could be "
+        "had for the call), blocked, unknown"
     )
     status: Whole | None = Member(description="HTTP status of the answer")
     duration_ms: Count | None = Member(description="How long the call took, in milliseconds")
     response_headers: dict[str, str] | None = Member(description="Headers of the answer")
     response_body: Annotated[str, StringConstraints(max_length=16384)] | None = Member(
         description="The answer's first 16 kB"
+    )
+    signing_key_ids: Annotated[list[Id], Member(max_length=5)] | None = Member(
+        description="The keys that signed the call, newest first; null when it was not made, or its end is unknown"
     )

@@ -17,27 +17,21 @@ from service.events.turns import CANCEL, HOLD, LET_FIRST_GO, RELEASE
 from service.models.webhooks import WebhookEndpointCreate, deliveries, webhook_endpoints
 from service.operations.context import Context, Transaction, operation, refuse
 from service.operations.records import Expected, change, differing, insert, lock, require, require_live, violated
-from service.platform import standard_webhooks
+from service.operations.webhook_records import KIND, check_secret, sealed_ring, shown_once
 from service.platform.addresses import AddressPolicy, Blocked
 from service.platform.columns import Instant, Uuid
 from service.platform.database import ConstraintViolated, Page, Resource
 from service.platform.errors import Conflict, NotFound
 from service.platform.ids import new_id
-from service.platform.secrets import Secrets, Unreadable
 from service.platform.settings import Settings
+from service.platform.signing_keys import fresh
 from service.platform.statements import Statement
 from service.platform.types import Shape
 from service.queries.listing import PageRequest
 from service.queries.webhooks import ATTEMPTS, DELIVERIES, WEBHOOK_ENDPOINTS
 
-KIND = "webhook endpoint"
 DELIVERY = "webhook delivery"
-LIVE_SECRETS = 2
-"""How many secrets of an endpoint are in use at once: every delivery is signed with each of them."""
 
-_SECRETS = Statement(
-    sa.select(webhook_endpoints.c.secret_encrypted).where(webhook_endpoints.c.id == sa.bindparam("id", type_=Uuid()))
-)
 _TO_REPEAT = Statement(
     sa.select(
         deliveries.c.event_id,
@@ -107,10 +101,11 @@ async def create_webhook_endpoint(ctx: Context, data: WebhookEndpointCreate) -> 
     async with ctx.transaction(Permission.WEBHOOK_WRITE) as tx:
         values = {name: getattr(data, name) for name in WebhookEndpointCreate.model_fields}
         _check(ctx.services.settings, values)
-        secret = standard_webhooks.new_secret()
-        sealed = ctx.services.secrets.seal(standard_webhooks.pack([secret]))
+        check_secret(data.secret, data.signature_kind)
+        keys = fresh(data.signature_kind, tx.now, values.pop("secret"))
+        sealed = sealed_ring(ctx.services.secrets, keys)
         stored = {**values, "disabled_reason": None, "secret_encrypted": sealed, "created_by": ctx.principal.id}
-        return tx.answer(_shown_once(await insert(tx, WEBHOOK_ENDPOINTS, stored), secret), "created")
+        return tx.answer(shown_once(await insert(tx, WEBHOOK_ENDPOINTS, stored), keys), "created")
 
 
 @operation
@@ -150,23 +145,6 @@ async def delete_webhook_endpoint(ctx: Context, identifier: str, expected: Expec
         after = await change(tx, WEBHOOK_ENDPOINTS, identifier, {"deleted_at": tx.now})
         await tx.execute(CANCEL, endpoint_id=identifier, now=tx.now)
         return tx.answer(after, "deleted")
-
-
-@operation
-async def rotate_webhook_secret(ctx: Context, identifier: str, expected: Expected = None) -> Resource:
-    """Make a new secret, which is in this answer and nowhere else; raises NotFound, StaleVersion.
-
-    Deliveries are signed with the new one and the one before, so a receiver may change over at any time. The one
-    before is dropped by the next rotation: to be rid of a secret that leaked, rotate twice.
-    """
-    async with ctx.transaction(Permission.WEBHOOK_WRITE) as tx:
-        await lock(tx, WEBHOOK_ENDPOINTS, identifier, expected, KIND)
-        known = _opened(ctx.services.secrets, await tx.value(_SECRETS, id=identifier))
-        secret = standard_webhooks.new_secret()
-        live = [secret, *known][:LIVE_SECRETS]
-        sealed = ctx.services.secrets.seal(standard_webhooks.pack(live))
-        after = await change(tx, WEBHOOK_ENDPOINTS, identifier, {"secret_encrypted": sealed})
-        return tx.answer(_shown_once(after, secret), "rotated")
 
 
 @operation
@@ -239,17 +217,3 @@ def _check(settings: Settings, values: Mapping[str, Any]) -> None:
     for index, pattern in enumerate(values.get("event_types", ())):
         if not known_types(pattern):
             raise refuse(f"/event_types/{index}", "unknown_event_type", "No event type is like this")
-
-
-def _shown_once(endpoint: Resource, secret: str) -> Resource:
-    return Resource(endpoint.version, orjson.dumps({**endpoint.data, "secret": secret}), secret=True)
-
-
-def _opened(secrets: Secrets, sealed: str) -> list[str]:
-    """An endpoint's live secrets, newest first; none when they were sealed with another key than the present one, for
-    a rotation is the way out of that.
-    """
-    try:
-        return secrets.open(sealed).decode().split()
-    except Unreadable:
-        return []

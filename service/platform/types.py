@@ -191,6 +191,9 @@ Flag = Annotated[bool, BeforeValidator(_flag)]
 Count = Annotated[int, Field(ge=0, le=2**31 - 1, json_schema_extra={"format": "int32"}), BeforeValidator(_whole)]
 """0 to 2,147,483,647."""
 
+GraceSeconds = Annotated[int, Field(ge=0, le=604_800, json_schema_extra={"format": "int32"}), BeforeValidator(_whole)]
+"""Seconds, up to a week."""
+
 Whole = Annotated[int, Field(ge=-(2**31), le=2**31 - 1, json_schema_extra={"format": "int32"}), BeforeValidator(_whole)]
 """Any 32-bit integer."""
 

@@ -1,6 +1,7 @@
 """Webhook endpoints, their deliveries and attempts over HTTP.
 
-A secret can't be read again: it is shown when it is made, by creating or rotating, and there is no path that reads it.
+A secret can't be read again: it is shown when it is made, by creating or rotating. What `secret` reads is which keys
+there are, and the public half of those that have one.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import Annotated
 
 from fastapi import Body, Query
 
+from service.models.webhook_transport import WebhookKeysRead, WebhookSecretRotation
 from service.models.webhooks import (
     AttemptRead,
     DeliveryRead,
@@ -19,7 +21,7 @@ from service.models.webhooks import (
     WebhookEndpointRead,
     WebhookTestSent,
 )
-from service.operations import webhooks
+from service.operations import webhook_secrets, webhooks
 from service.platform.database import Resource
 from service.platform.errors import Conflict, CursorInvalid, NotFound, StaleVersion
 from service.queries.webhooks import ATTEMPTS, DELIVERIES, WEBHOOK_ENDPOINTS
@@ -94,17 +96,33 @@ async def delete_webhook_endpoint(ctx: Caller, id: PathId, asked: Inquiry) -> An
     return no_content(await webhooks.delete_webhook_endpoint(ctx, id, asked.expected))
 
 
+@part.get(
+    "/webhook-endpoints/{id}/secret",
+    response_model=WebhookKeysRead,
+    summary="Read which keys sign",
+    errors=[NotFound],
+)
+async def read_webhook_secret(ctx: Caller, id: PathId) -> Answer:
+    """Reads the keys that deliveries are signed with now, newest first: id, kind, when each was made and when it ends,
+    and the public half of v1a keys. A symmetric secret is not shown again.
+    """
+    return plain((await webhook_secrets.get_webhook_secret(ctx, id)).body)
+
+
 @part.post(
     "/webhook-endpoints/{id}/secret/rotate",
     response_model=WebhookEndpointCreated,
-    summary="Rotate a webhook secret",
+    summary="Rotate the signing keys",
     errors=[NotFound, StaleVersion],
 )
-async def rotate_webhook_secret(ctx: Caller, id: PathId, asked: Inquiry) -> Answer:
-    """Makes a new secret, shown in this answer only. Deliveries carry a signature with the new one and one with the
-    secret before, until the next rotation; rotate twice to be rid of a secret that leaked.
+async def rotate_webhook_secret(
+    ctx: Caller, id: PathId, asked: Inquiry, data: Annotated[WebhookSecretRotation | None, Body()] = None
+) -> Answer:
+    """Makes new signing keys, shown in this answer only. Until the grace is over deliveries carry a signature with the
+    new keys and one with each key before; at most five keys live at once. `grace_seconds: 0` ends the others at once,
+    for a secret that leaked. The body may be left out.
     """
-    return found(await webhooks.rotate_webhook_secret(ctx, id, asked.expected))
+    return found(await webhook_secrets.rotate_webhook_secret(ctx, id, data, asked.expected))
 
 
 @part.post(

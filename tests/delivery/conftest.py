@@ -26,6 +26,7 @@ from service.platform.database import Database, Row
 from service.platform.ids import new_id
 from service.platform.postgresql import PostgresDatabase
 from service.platform.secrets import Secrets
+from service.platform.signing_keys import SigningKey, pack
 from service.platform.sqlite import SqliteDatabase
 from service.platform.statements import DIALECTS, Statement
 from tests.postgres import create_database, drop_database
@@ -46,6 +47,13 @@ def _insert(table: sa.Table, row: Row) -> Statement:
     return Statement(sa.insert(table).values({name: sa.bindparam(name) for name in row}))
 
 
+def ring_of(*secrets: str) -> bytes:
+    """Serialised secrets as the packed signing keys of an endpoint, newest first."""
+    return pack(
+        [SigningKey(new_id(), "v1a" if secret.startswith("whsk_") else "v1", secret, NOW) for secret in secrets]
+    )
+
+
 @dataclass
 class Store:
     """A database with the means to fill it and to look."""
@@ -64,7 +72,7 @@ class Store:
         """A new endpoint's id."""
         row = {
             "id": new_id(), "url": url, "event_types": ["*"], "enabled": True, "version": 1,
-            "secret_encrypted": SEALING.seal(standard_webhooks.pack([self.secret])),
+            "secret_encrypted": SEALING.seal(ring_of(self.secret)),
             "created_at": self.clock.now(), "updated_at": self.clock.now(), **more,
         }  # fmt: skip
         await self.insert(webhook_endpoints, **row)

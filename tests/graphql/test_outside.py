@@ -63,6 +63,19 @@ async def test_an_endpoint_shows_its_secret_once_and_then_its_deliveries(ask):
     assert again["retryDelivery"]["delivery"] == {"id": delivery, "state": "pending", "endpoint": {"id": identifier}}
     rotated = await ask.data("mutation($id: ID!) { rotateWebhookSecret(id: $id) { secret } }", {"id": identifier})
     assert rotated["rotateWebhookSecret"]["secret"] != made["secret"]
+    rotated = await ask.data(
+        "mutation($id: ID!) { rotateWebhookSecret(id: $id, input: {graceSeconds: 60, signatureKind: v1a}) { secret publicKey webhookEndpoint { signatureKind } } }",
+        {"id": identifier},
+    )
+    rotated = rotated["rotateWebhookSecret"]
+    assert rotated["secret"] is None and rotated["webhookEndpoint"] == {"signatureKind": "v1a"}
+    keys = await ask.data(
+        "query($id: ID!) { webhookKeys(id: $id) { endpointId keys { id kind endsAt publicKey } } }", {"id": identifier}
+    )
+    assert keys["webhookKeys"]["endpointId"] == identifier
+    assert [key["kind"] for key in keys["webhookKeys"]["keys"]] == ["v1a", "v1", "v1"]
+    assert keys["webhookKeys"]["keys"][0]["publicKey"] == rotated["publicKey"]
+    assert [key["endsAt"] is None for key in keys["webhookKeys"]["keys"]] == [True, False, False]
     off = await ask.data(
         "mutation($id: ID!) { updateWebhookEndpoint(id: $id, input: {enabled: false}) { webhookEndpoint { enabled } } }",
         {"id": identifier},

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
-OutcomeKind = Literal["ok", "http", "timeout", "connect", "dns", "tls", "blocked", "unknown"]
+OutcomeKind = Literal["ok", "http", "timeout", "connect", "dns", "tls", "auth", "blocked", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,8 @@ class Outcome:
     """At most 16 kB of the answer, as text the database can hold."""
     retry_after: str | None = None
     """The `Retry-After` header, unread."""
+    signing_key_ids: tuple[str, ...] | None = None
+    """Which keys signed the call; None when it was not made."""
 
     @property
     def gone(self) -> bool:

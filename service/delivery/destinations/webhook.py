@@ -37,19 +37,18 @@ class WebhookDestination:
     async def _send(self, delivery: Delivery) -> Outcome:
         started = time.perf_counter()
         try:
-            headers = self._signer.headers(
-                delivery.sealed_secrets, delivery.event_id, int(self._now().timestamp()), delivery.body
+            signed = self._signer.sign(
+                delivery.sealed_secrets, delivery.event_id, self._now().timestamp(), delivery.body
             )
         except (
             Exception
         ):  # a key that does not open the secrets must cost this endpoint its deliveries, not the worker its life
             return Outcome("unknown")
-        headers["content-type"] = "application/json"
-        headers["user-agent"] = USER_AGENT
+        headers = {**signed.headers, "content-type": "application/json", "user-agent": USER_AGENT}
         try:
             answer = await self._egress.post(delivery.url, delivery.body, headers)
         except CallFailed as failed:
-            return Outcome(failed.kind, duration_ms=_since(started))
+            return Outcome(failed.kind, duration_ms=_since(started), signing_key_ids=signed.key_ids)
         return Outcome(
             "ok" if 200 <= answer.status <= 299 else "http",
             status=answer.status,
@@ -57,6 +56,7 @@ class WebhookDestination:
             headers=answer.headers,
             body=answer.body.decode("utf-8", "replace").replace("\0", ""),
             retry_after=answer.headers.get("retry-after"),
+            signing_key_ids=signed.key_ids,
         )
 
 

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from service.graphql.calls import Call, Gives, body, gives, identifier, if_version
+from service.graphql.calls import Call, Gives, body, gives, identifier, if_version, optional_body
+from service.models.webhook_transport import WebhookSecretRotation
 from service.models.webhooks import WebhookEndpointCreate, WebhookEndpointPatch
-from service.operations import webhooks
+from service.operations import webhook_secrets, webhooks
 
 ENDPOINT = gives("webhookEndpoint", "WebhookEndpoint")
 SECRET = Gives(
-    "secret", "Optional[str]", lambda result: result.data.get("secret"), "The signing secret, shown this once"
+    "secret",
+    "Optional[str]",
+    lambda result: result.data.get("secret"),
+    "The new symmetric secret, shown this once; null when the endpoint signs with v1a only",
 )
+PUBLIC_KEY = Gives(
+    "publicKey",
+    "Optional[str]",
+    lambda result: result.data.get("public_key"),
+    "The public half of the new ed25519 key; null when the endpoint signs with v1 only",
+)
+KEYS = (*ENDPOINT, SECRET, PUBLIC_KEY)
 EVENT = Gives("eventId", "ID", lambda result: result.data["event_id"], "The event; also the header webhook-id")
 BODY = body(WebhookEndpointCreate, "CreateWebhookEndpointInput")
 PATCH = body(WebhookEndpointPatch, "UpdateWebhookEndpointInput")
+ROTATION = optional_body(WebhookSecretRotation, "RotateWebhookSecretInput")
 
 MUTATIONS = (
-    Call("createWebhookEndpoint", webhooks.create_webhook_endpoint, (BODY,), (*ENDPOINT, SECRET)),
+    Call("createWebhookEndpoint", webhooks.create_webhook_endpoint, (BODY,), KEYS),
     Call("updateWebhookEndpoint", webhooks.update_webhook_endpoint, (identifier(), PATCH, if_version()), ENDPOINT),
     Call("deleteWebhookEndpoint", webhooks.delete_webhook_endpoint, (identifier(), if_version()), ENDPOINT),
-    Call("rotateWebhookSecret", webhooks.rotate_webhook_secret, (identifier(), if_version()), (*ENDPOINT, SECRET)),
+    Call("rotateWebhookSecret", webhook_secrets.rotate_webhook_secret, (identifier(), ROTATION, if_version()), KEYS),
     Call("sendWebhookTest", webhooks.send_webhook_test, (identifier(),), (EVENT,)),
     Call("retryDelivery", webhooks.retry_delivery, (identifier(),), gives("delivery", "WebhookDelivery")),
 )

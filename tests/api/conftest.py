@@ -1,0 +1,28 @@
+"""A receiver on the loopback interface, and a worker that sends to it when it is told to."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+
+from service.operations.context import Services
+from service.platform.clock import SetClock
+from tests.api.webhooks import Sender
+from tests.delivery.receivers import Receiver, listening
+
+
+@pytest.fixture
+async def sender(services: Services, clock: SetClock) -> AsyncIterator[Sender]:
+    """A sender whose clock begins at the present: receivers look at the time of a signature."""
+    clock.set(datetime.now(UTC))
+    made = Sender(services)
+    yield made
+    await made.worker._egress.close()
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with listening() as listener:
+        yield listener
