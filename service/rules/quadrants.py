@@ -194,6 +194,16 @@ def four_box(attractiveness: Fraction | Decimal, strength: Fraction | Decimal, c
     return _BOXES[attractive, Fraction(strength) >= Fraction(cuts.relative_strength)]
 
 
+def box_at(attractive: bool, strong: bool) -> Quadrant:
+    """The box of a row and a column."""
+    return _BOXES[attractive, strong]
+
+
+def sides_of(quadrant: Quadrant) -> tuple[bool, bool]:
+    """A box's row and column: whether attractiveness is high there, and whether our strength is."""
+    return _SIDES[quadrant]
+
+
 def raw_quadrant(attractiveness: Border, strength: Border) -> Quadrant:
     """Place an account by its two borders, without regard to where it was."""
     return _BOXES[attractiveness.high, strength.high]

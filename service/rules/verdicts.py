@@ -30,6 +30,11 @@ def exact(value: Decimal | int | float | str) -> Decimal:
     return value if isinstance(value, Decimal) else Decimal(str(value))
 
 
+def as_decimal(value: Fraction) -> Decimal:
+    """Write a number that was given as a decimal (a cut, a sum of weights) as one again, exact to 28 digits."""
+    return Decimal(value.numerator) / Decimal(value.denominator)
+
+
 def shown(value: Fraction | Decimal | int, places: int = 4) -> Decimal:
     """Round an exact number for show to so many decimal places, half up (away from 0), as the databases round."""
     exactly = Fraction(value)
