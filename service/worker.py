@@ -27,8 +27,8 @@ from service.events.turns import CANCEL_ORPHANS, HELD, OPEN, PENDING, STUCK, UNS
 from service.jobs.kinds import KINDS
 from service.jobs.runner import Runner
 from service.models.webhooks import deliveries, webhook_endpoints
-from service.operations.context import FORGET_OLD, IDEMPOTENCY_HOURS, Services
-from service.operations.webhooks import address_policy
+from service.operations.context import FORGET_OLD, IDEMPOTENCY_HOURS, Services, system_context
+from service.operations.webhooks import address_policy, turn_off_endpoints_without_owner
 from service.platform.statements import Statement
 from service.platform.telemetry import Metrics
 
@@ -155,6 +155,7 @@ class Worker:
         else would move.
         """
         await self._services.authenticator.write_last_use()
+        await turn_off_endpoints_without_owner(system_context(self._services))
         now = self._services.clock.now()
         async with self._services.database.reading(fresh=True) as reader:
             stuck = await reader.column(STUCK)

@@ -1,5 +1,10 @@
 """What an endpoint gets: filters, channels, replays."""
 
+import sqlalchemy as sa
+from alembic import op
+
+from service.platform import columns
+
 revision = "202611221020"
 down_revision = "202611221010"
 branch_labels = None
@@ -7,8 +12,15 @@ depends_on = None
 
 
 def upgrade() -> None:
-    pass
+    op.add_column("events", sa.Column("content", sa.Text(), nullable=True))
+    op.add_column("webhook_endpoints", sa.Column("filter", columns.Json(), nullable=True))
+    for name in ("changed", "channels"):
+        op.add_column(
+            "webhook_endpoints", sa.Column(name, columns.Json(), nullable=False, server_default=sa.text("'[]'"))
+        )
 
 
 def downgrade() -> None:
-    pass
+    for name in ("channels", "changed", "filter"):
+        op.drop_column("webhook_endpoints", name)
+    op.drop_column("events", "content")

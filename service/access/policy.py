@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 
+from service.platform.scopes import covers
+
 RESOURCES = (
     "accounts",
     "classification",
@@ -53,14 +55,8 @@ class Permission(StrEnum):
 
 def granted(scopes: Iterable[str]) -> frozenset[str]:
     """The permissions that a set of scopes grants, as their values; unknown scopes grant nothing."""
-    out: set[str] = set()
-    for scope in scopes:
-        resource, _, verb = scope.partition(":")
-        for permission in Permission:
-            part, _, needed = permission.value.partition(":")
-            if scope == "*" or (part == resource and verb in ("*", "write", needed)):
-                out.add(permission.value)
-    return frozenset(out)
+    held = list(scopes)
+    return frozenset(each.value for each in Permission if any(covers(scope, each.value) for scope in held))
 
 
 def beyond(wanted: Iterable[str], held: frozenset[str]) -> list[str]:

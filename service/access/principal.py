@@ -7,6 +7,7 @@ from datetime import datetime
 
 from service.access.policy import Permission, granted
 from service.platform.errors import Forbidden
+from service.platform.ids import SYSTEM_ID
 
 
 @dataclass(frozen=True)
@@ -30,4 +31,4 @@ class Principal:
             raise Forbidden(permission.value)
 
 
-SYSTEM = Principal.of("00000000-0000-7000-8000-000000000000", "system", ["*"])
+SYSTEM = Principal.of(SYSTEM_ID, "system", ["*"])

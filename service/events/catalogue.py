@@ -4,12 +4,13 @@ event.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from service.events.content import content_of
 from service.events.event import Event, RecordEvent, account_summary, difference
 from service.events.operator_events import OperatorEvent
-from service.platform.errors import Invalid
+from service.events.patterns import matches
 
 
 class AccountEvent(Event):
@@ -18,7 +19,9 @@ class AccountEvent(Event):
     @classmethod
     def of(cls, account: Mapping[str, Any], **data: Any) -> Event:
         """The event about an account as it is now."""
-        return cls(account["id"], account["version"], {"account": account_summary(account), **data}, account["id"])
+        told = {"account": account_summary(account), **data}
+        content = content_of(account, data.get("changed"), data.get("previous"), data.get("current"))
+        return cls(account["id"], account["version"], told, account["id"], content)
 
     @classmethod
     def between(cls, before: Mapping[str, Any], after: Mapping[str, Any], **data: Any) -> Event:
@@ -249,23 +252,3 @@ def catalogue() -> dict[str, type[Event]]:
 def known_types(pattern: str) -> list[str]:
     """The event types that a pattern takes, in the catalogue's order."""
     return [name for name in catalogue() if matches([pattern], name)]
-
-
-def wanted_types(patterns: Sequence[str]) -> list[str] | None:
-    """The types that a reader's patterns take, sorted; None for all of them, those of former versions too. Raises
-    Invalid for a pattern that no type is like.
-    """
-    for pattern in patterns:
-        if not known_types(pattern):
-            raise Invalid.parameter("types", "unknown_event_type", "No event type is like this; see /v1/event-types")
-    if "*" in patterns:
-        return None
-    return sorted({name for pattern in patterns for name in known_types(pattern)})
-
-
-def matches(patterns: list[str], event_type: str) -> bool:
-    """Whether a subscription's patterns take an event type: exact, by leading segments (`plan.*`), or all (`*`)."""
-    return any(
-        pattern in ("*", event_type) or (pattern.endswith(".*") and event_type.startswith(pattern[:-1]))
-        for pattern in patterns
-    )

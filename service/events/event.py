@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from service.events.content import content_of
+
 
 @dataclass(frozen=True)
 class Event:
@@ -20,6 +22,8 @@ class Event:
     subject_version: int
     data: dict[str, Any] = field(default_factory=dict)
     account_id: str | None = None
+    content: dict[str, list[str]] | None = None
+    """What subscriptions filter by; see content.py."""
 
     @property
     def subject_kind(self) -> str:
@@ -57,7 +61,8 @@ class RecordEvent(Event):
         head: dict[str, Any] = {"account": {"id": account_id}} if account_id else {}
         if account is not None:
             head = {"account": account_summary(account)}
-        return cls(record["id"], record["version"], {**head, kind: dict(record), **data}, account_id)
+        told = {**head, kind: dict(record), **data}
+        return cls(record["id"], record["version"], told, account_id, content_of(account, data.get("changed")))
 
     @classmethod
     def between(

@@ -27,6 +27,7 @@ _COLUMNS = (
     "subject_version",
     "occurred_at",
     "cause",
+    "content",
     "body",
     "dedupe_key",
 )
@@ -84,6 +85,7 @@ def event_row(event: Event, at: datetime, cause: Mapping[str, Any]) -> Row:
         "subject_version": event.subject_version,
         "occurred_at": at,
         "cause": dict(cause),
+        "content": None if event.content is None else orjson.dumps(event.content).decode(),
         "body": orjson.dumps(envelope, default=str).decode(),
         "dedupe_key": None,
     }

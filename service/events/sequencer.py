@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from service.events.catalogue import matches
-from service.events.operator_events import WebhookTest
+from service.events.subscriptions import MEMBERS, OWNER, Told, subscription
 from service.events.turns import MARK_BEHIND
+from service.models.api_keys import api_keys
 from service.models.events import events
 from service.models.webhooks import deliveries, webhook_endpoints
 from service.platform.clock import Clock
@@ -54,6 +54,7 @@ def _number() -> Statement:
             events.c.account_id,
             events.c.subject_id,
             events.c.cause,
+            events.c.content,
         )
     )
 
@@ -62,12 +63,17 @@ _NUMBER = _number()
 _ENDPOINTS = Statement(
     sa.select(
         webhook_endpoints.c.id,
-        webhook_endpoints.c.event_types,
         webhook_endpoints.c.enabled,
+        *(webhook_endpoints.c[name] for name in MEMBERS),
+        *(api_keys.c[name] for name in OWNER),
+    )
+    .select_from(
+        webhook_endpoints.outerjoin(api_keys, sa.cast(api_keys.c.id, sa.Text) == webhook_endpoints.c.created_by)
     )
     .where(webhook_endpoints.c.deleted_at.is_(None))
     .order_by(webhook_endpoints.c.id)
-    .with_for_update(read=True)  # none is turned on or off meanwhile: what is held then would not be let go
+    # none is turned on or off meanwhile: what is held then would not be let go
+    .with_for_update(read=True, of=webhook_endpoints)
 )
 _COLUMNS = ("id", "event_id", "event_position", "endpoint_id", "order_key", "state", "behind", "next_at", "created_at")
 _DELIVER = Statement(
@@ -121,18 +127,15 @@ async def _run(writer: Writer, kind: str, clock: Clock) -> int:
 
 
 def _fan_out(numbered: list[Row], endpoints: list[Row], clock: Clock) -> list[Row]:
-    """One delivery per event and subscribed endpoint; a test event goes to its own endpoint only, and what an
-    endpoint itself gave rise to (`cause.origin`: it was turned off, a delivery to it was given up) not to that one.
-    """
+    """One delivery per event and subscribed endpoint."""
     now = clock.now()
+    asked = [(endpoint, subscription(endpoint, now)) for endpoint in endpoints]
     out: list[Row] = []
     begun: set[tuple[str, str]] = set()
     for event in numbered:
-        for endpoint in endpoints:
-            if event["type"] == WebhookTest.type:
-                if event["subject_id"] != endpoint["id"]:
-                    continue
-            elif event["cause"].get("origin") == endpoint["id"] or not matches(endpoint["event_types"], event["type"]):
+        told = Told.of(event)
+        for endpoint, wants in asked:
+            if not wants.match(told):
                 continue
             line = (endpoint["id"], event["account_id"] or event["subject_id"])
             out.append(

@@ -48,6 +48,7 @@ class Event(SQLModel, table=True):
     subject_version: int = Field(default=1, sa_type=sa.BigInteger)
     occurred_at: datetime = Field(sa_type=Instant)
     cause: Any = Field(sa_type=Json)
+    content: str | None = Field(default=None, sa_type=sa.Text)
     body: str = Field(sa_type=sa.Text)
     dedupe_key: str | None = Field(default=None, sa_type=sa.Text, unique=True)
 
@@ -57,7 +58,7 @@ sa.Index("ix_events_account", events.c.account_id, events.c.position)
 sa.Index("ix_events_type", events.c.type, events.c.position)
 
 
-_PATTERN = r"(?:\*|[a-z_]+(?:\.[a-z_]+)*(?:\.\*)?)"
+_PATTERN = r"(?:\*|[a-z_]+)(?:\.(?:\*|[a-z_]+))*"
 EventPatterns = Annotated[str, StringConstraints(max_length=2000, pattern=f"^{_PATTERN}(?:,{_PATTERN})*$")]
 """Patterns of event types, comma-separated, as queries take them."""
 

@@ -12,16 +12,17 @@ from sqlmodel import Field, SQLModel
 
 from service.models.shapes import Living, ReadBase
 from service.models.webhook_pace import PaceColumns, PaceRead, PaceShape
+from service.models.webhook_subscription import SubscriptionRead, SubscriptionShape
 from service.models.webhook_transport import SigningRead, SigningShape, SigningShown, TransportColumns
 from service.platform.columns import Instant, Json, Uuid
 from service.platform.types import BigCount, Count, Flag, Id, InstantText, Shape, Text, WebUrl, Whole, patch_of
 
 EventPattern = Annotated[
-    str, StringConstraints(strict=True, max_length=100, pattern=r"^(\*|[a-z_]+(\.[a-z_]+)*(\.\*)?)$")
+    str, StringConstraints(strict=True, max_length=100, pattern=r"^(\*|[a-z_]+)(\.(\*|[a-z_]+))*$")
 ]
 
 
-class WebhookEndpointCreate(PaceShape, SigningShape):
+class WebhookEndpointCreate(PaceShape, SigningShape, SubscriptionShape):
     """Where events are to be sent."""
 
     url: WebUrl = Member(
@@ -29,7 +30,8 @@ class WebhookEndpointCreate(PaceShape, SigningShape):
         examples=["https://example.com/hooks/kam"],
     )
     event_types: Annotated[list[EventPattern], Member(min_length=1, max_length=50)] = Member(
-        description="Event types; `plan.*` for all of a kind, `*` for all",
+        description="Event types; a segment may be `*`: `plan.*` for all of a kind, `*.created`, `*` for all. What the "
+        "key that creates the endpoint may not read is not sent",
         examples=[["account.quadrant_changed", "plan.*"]],
     )
     description: Text | None = Member(default=None, description="What this endpoint is for")
@@ -48,6 +50,9 @@ class WebhookEndpoint(PaceColumns, TransportColumns, Living, SQLModel, table=Tru
 
     url: str = Field(sa_type=sa.Text)
     event_types: Any = Field(sa_type=Json)
+    filter: Any = Field(default=None, sa_type=Json, nullable=True)
+    changed: Any = Field(default_factory=list, sa_type=Json, sa_column_kwargs={"server_default": sa.text("'[]'")})
+    channels: Any = Field(default_factory=list, sa_type=Json, sa_column_kwargs={"server_default": sa.text("'[]'")})
     description: str | None = Field(default=None, sa_type=sa.Text)
     enabled: bool = Field(default=True, sa_type=sa.Boolean)
     disabled_reason: str | None = Field(default=None, sa_type=sa.Text)
@@ -58,7 +63,7 @@ class WebhookEndpoint(PaceColumns, TransportColumns, Living, SQLModel, table=Tru
 webhook_endpoints: sa.Table = WebhookEndpoint.__table__  # type: ignore[attr-defined]
 
 
-class WebhookEndpointRead(PaceRead, SigningRead, ReadBase):
+class WebhookEndpointRead(PaceRead, SigningRead, SubscriptionRead, ReadBase):
     """A webhook endpoint; its secret is shown once, when it is created or rotated."""
 
     url: WebUrl = Member(description="Where events are sent")
@@ -66,6 +71,10 @@ class WebhookEndpointRead(PaceRead, SigningRead, ReadBase):
     description: Text | None = Member(description="What this endpoint is for")
     enabled: Flag = Member(description="Whether deliveries are sent")
     disabled_reason: Text | None = Member(description="Why the service turned it off, if it did")
+    created_by: Id | None = Member(
+        description="The API key whose permissions decide what is sent: the one that created the endpoint. Once it is "
+        "revoked or expired, the endpoint is turned off; the key that turns it on again takes its place"
+    )
 
 
 class WebhookEndpointCreated(SigningShown, WebhookEndpointRead):

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from service.events import outbox
 from service.events.catalogue import AccountCreated, AccountOwnerChanged, AccountUpdated
+from service.events.content import content_of
 from service.models.accounts import AccountCreate, AccountPatch, accounts
 from service.models.stages import stage_entries
 from service.operations.context import Context, Transaction, refuse
@@ -147,7 +148,8 @@ async def revise_at_once(
         "current": outbox.GAP,
         "changed": names,
     }
-    told = outbox.told_row(AccountUpdated(before.id, before.version + 1, data, before.id), tx.now, tx.cause)
+    content = content_of({**before.data, **changes}, names, before.data)
+    told = outbox.told_row(AccountUpdated(before.id, before.version + 1, data, before.id, content), tx.now, tx.cause)
     binds = {f"v_{name}": value for name, value in changes.items()}
     try:
         row = await tx.one(statement, **binds, **told, id=before.id, seen=before.version, v_now=tx.now)

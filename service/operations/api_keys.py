@@ -10,6 +10,7 @@ from service.access.policy import Permission, beyond, known_scope
 from service.models.api_keys import ApiKeyCreate
 from service.operations.context import Context, Services, Transaction, operation, refuse, system_context
 from service.operations.records import change, insert, lock, require
+from service.operations.subscription_records import turn_off_ownerless
 from service.platform.database import Page, Resource
 from service.platform.errors import Forbidden
 from service.platform.statements import Statement
@@ -66,7 +67,7 @@ async def _make(ctx: Context, tx: Transaction, data: ApiKeyCreate, value: str | 
 @operation
 async def revoke_api_key(ctx: Context, identifier: str) -> Resource:
     """Make a key stop working: here at once, in other processes within seconds. Raises NotFound. Revoking twice
-    changes nothing.
+    changes nothing. Webhook endpoints that it created are turned off; another key can turn them on.
     """
     async with ctx.transaction(Permission.API_KEY_WRITE) as tx:
         before = await lock(tx, API_KEYS, identifier, None, KIND)
@@ -75,6 +76,7 @@ async def revoke_api_key(ctx: Context, identifier: str) -> Resource:
         if beyond(before.data["scopes"], ctx.principal.permissions):
             raise Forbidden(None, "A key can't revoke a key that has more than it has")
         after = await change(tx, API_KEYS, identifier, {"revoked_at": tx.now})
+        await turn_off_ownerless(tx)
         tx.answer(after, "revoked")
     ctx.services.authenticator.forget()
     return after

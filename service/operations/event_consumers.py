@@ -14,8 +14,9 @@ from typing import Any
 import orjson
 
 from service.access.policy import Permission
-from service.events.catalogue import known_types, wanted_types
+from service.events.catalogue import known_types
 from service.events.sequencer import sequence
+from service.events.subscriptions import readable_types
 from service.events.watch import FEED_END
 from service.models.event_consumers import (
     EventConsumerCommit,
@@ -79,8 +80,8 @@ async def delete_event_consumer(ctx: Context, identifier: str, expected: Expecte
 @operation
 async def poll_event_consumer(ctx: Context, identifier: str, data: EventConsumerPoll) -> Resource:
     """Lease a consumer and read the events after its committed place, oldest first; raises NotFound and, while another
-    reader has it, ConsumerLeased. Polling again with the token prolongs the lease and gives the same events until some
-    are committed.
+    reader has it, ConsumerLeased, and Forbidden for types that the caller may not see. Polling
+    again with the token prolongs the lease and gives the same events until some are committed.
     """
     ctx.require(Permission.EVENT_WRITE)
     await sequence(ctx.services.database, ctx.services.clock)
@@ -100,7 +101,7 @@ async def poll_event_consumer(ctx: Context, identifier: str, data: EventConsumer
             tx.reader,
             ctx.cursors,
             after=ctx.cursors.encode(feed.FEED, [known["committed"]]),
-            types=wanted_types(known["event_types"]),
+            types=readable_types(ctx.principal.scopes, known["event_types"]),
             account_id=known["account_id"],
             limit=data.limit,
         )

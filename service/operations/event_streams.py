@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from service.access.policy import Permission
-from service.events.catalogue import wanted_types
 from service.events.sequencer import sequence
+from service.events.subscriptions import readable_types
 from service.events.watch import FEED_END
 from service.operations.context import Context
 from service.platform.errors import TooManyStreams
@@ -36,12 +36,13 @@ async def follow_events(
 ) -> AsyncIterator[Told]:
     """Open a stream of events: what comes after the cursor, or from now on without one; then what happens.
 
-    Raises CursorInvalid, Invalid for a type that does not exist, and TooManyStreams before it begins. Order and
+    Raises CursorInvalid, Invalid for a type that does not exist, Forbidden for one that the caller may not see, and
+    TooManyStreams before it begins. Order and
     completeness are those of the feed: a stream is the feed, read again whenever there is more. It ends when the
     service stops; go on with the last cursor.
     """
     ctx.require(Permission.EVENT_READ)
-    wanted = None if types is None else wanted_types(types)
+    wanted = readable_types(ctx.principal.scopes, types)
     services = ctx.services
     if services.streams >= services.settings.event_streams:
         raise TooManyStreams

@@ -8,8 +8,9 @@ database: a replica that lags would hide the positions just given.
 from __future__ import annotations
 
 from service.access.policy import Permission
-from service.events.catalogue import catalogue, wanted_types
+from service.events.catalogue import catalogue
 from service.events.sequencer import sequence
+from service.events.subscriptions import may_see, readable_types
 from service.models.events import EventTypeRead
 from service.operations.context import Context
 from service.platform.database import Page, Resource
@@ -27,25 +28,27 @@ async def list_events(
     account_id: str | None = None,
     limit: int = 50,
 ) -> Page:
-    """The next events after a cursor, oldest first; raises CursorInvalid, or Invalid for a type that does not exist.
+    """The next events after a cursor, oldest first, of those that the caller may see; raises CursorInvalid, Invalid for
+    a type that does not exist, Forbidden for one that the caller may not see.
 
+    An event is seen by who may read what it tells: `plan.*` needs plans:read, and so on.
     `types` are patterns (`account.*`, `*`). The page always has a `next_cursor`; without more it stands at the end of
     the feed, and asking with it later gives what has come since.
     """
     ctx.require(Permission.EVENT_READ)
-    wanted = None if types is None else wanted_types(types)
+    wanted = readable_types(ctx.principal.scopes, types)
     await sequence(ctx.services.database, ctx.services.clock)
     async with ctx.reading(Permission.EVENT_READ, fresh=True) as reader:
         return await queries.feed(reader, ctx.cursors, after=after, types=wanted, account_id=account_id, limit=limit)
 
 
 async def get_event(ctx: Context, identifier: str) -> Resource:
-    """One event by id, as the feed shows it; raises NotFound."""
+    """One event by id, as the feed shows it; raises NotFound, also for one that the caller may not see."""
     ctx.require(Permission.EVENT_READ)
     await sequence(ctx.services.database, ctx.services.clock)
     async with ctx.reading(Permission.EVENT_READ, fresh=True) as reader:
         event = await queries.find(reader, ctx.cursors, identifier)
-    if event is None:
+    if event is None or not may_see(ctx.principal.scopes, event.data["type"]):
         raise NotFound(KIND)
     return event
 

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import uuid_utils
 
+SYSTEM_ID = "00000000-0000-7000-8000-000000000000"
+"""Stands where an API key's id would when the service acts by itself."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 
+from service.events.content import FACETS
 from service.models.accounts import LOWEST, AccountRead, accounts
 from service.platform.columns import Uuid
 from service.platform.dialects import JsonDocument, as_json, document, json_row
@@ -60,9 +61,16 @@ SUMMED = json_row({"id": a.id, "name": a.name, "version": a.version, "refs": ref
 """A row of accounts as events sum it up."""
 
 
+_WITH_FACETS = json_row(
+    {"id": a.id, "name": a.name, "version": a.version, "refs": refs_of(accounts), **{name: a[name] for name in FACETS}}
+)
+
+
 def summary_of(account_id: ColumnElement[Any]) -> ColumnElement[str]:
-    """The account with this id as events sum it up: id, name, version, refs; as JSON text."""
-    return document(sa.type_coerce(sa.select(SUMMED).where(a.id == account_id).scalar_subquery(), JsonDocument()))
+    """The account with this id as events need it: id, name, version, refs, and what subscriptions filter by; as JSON
+    text.
+    """
+    return document(sa.type_coerce(sa.select(_WITH_FACETS).where(a.id == account_id).scalar_subquery(), JsonDocument()))
 
 
 SUMMARY = Statement(sa.select(summary_of(sa.bindparam("id", type_=Uuid())).label("summary")))

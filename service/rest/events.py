@@ -23,7 +23,7 @@ class EventListQuery(PageQuery):
 
     types: EventPatterns | None = Field(
         default=None,
-        description="Event types, comma-separated; `plan.*` for all of a kind",
+        description="Event types, comma-separated; `plan.*` for all of a kind, `*.created`",
         examples=["account.quadrant_changed,plan.*"],
     )
     account_id: Id | None = Field(default=None, description="Only events of this account")

@@ -48,7 +48,8 @@ AttemptPage = page_of("AttemptPage", AttemptRead)
 )
 async def create_webhook_endpoint(ctx: Caller, data: Annotated[WebhookEndpointCreate, Body()]) -> Answer:
     """Has events sent to a URL from now on, as signed POSTs (Standard Webhooks). The secret is shown in this answer
-    only. The URL must be https and public, unless the service's settings allow its network.
+    only. The URL must be https and public, unless the service's settings allow its network. The endpoint gets what
+    the key that creates it may read: events whose data it could not read are not sent.
     """
     return created(await webhooks.create_webhook_endpoint(ctx, data))
 
