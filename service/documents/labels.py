@@ -63,7 +63,9 @@ class Label:
     y: float
 
 
-def place(discs: Sequence[Disc], frame: Area, taken: Iterable[Area], insistent: int = 12, most: int = 50) -> dict[int, Label]:
+def place(
+    discs: Sequence[Disc], frame: Area, taken: Iterable[Area], insistent: int = 12, most: int = 50
+) -> dict[int, Label]:
     """Names by the number of their bubble, the most important bubble first.
 
     No name covers another, or leaves the frame, or covers what is `taken`. The first `insistent` may cover bubbles

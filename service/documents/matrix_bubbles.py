@@ -108,7 +108,9 @@ def _told(account: Mapping[str, Any]) -> str:
         parts.append("no competitor known")
     if account["quadrant"] != account["raw_quadrant"]:
         by_hand = account["quadrant_source"] == "override"
-        parts.append(f"{account['quadrant']} {'by hand' if by_hand else 'held'}, by its scores {account['raw_quadrant']}")
+        parts.append(
+            f"{account['quadrant']} {'by hand' if by_hand else 'held'}, by its scores {account['raw_quadrant']}"
+        )
     else:
         parts.append(str(account["quadrant"]))
     revenue = account["revenue"]

@@ -165,7 +165,7 @@ def _notes(document: Mapping[str, Any], drawn: Drawn, named: int) -> Iterator[st
         yield f"{total - shown - drawn.without_place:,} smaller ones are left out."
     if drawn.beyond:
         yield f"{drawn.beyond:,} lie beyond the scale of strength and stand at its edge."
-    if float(document["dead_band"]) > 0:
+    if document["view"] == "four_box" and float(document["dead_band"]) > 0:
         yield (
             f"An account changes its box only when it is {document['dead_band']:g} score points past the line: one "
             "in the colour of the neighbouring box is held there."

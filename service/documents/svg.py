@@ -75,16 +75,12 @@ def line_of(text: str, x: float, y: float, *, style: str, anchor: str = "start")
 
 def segment(x1: float, y1: float, x2: float, y2: float, style: str) -> str:
     """A straight line."""
-    return (
-        f'<line class="{style}" x1="{number(x1)}" y1="{number(y1)}" x2="{number(x2)}" y2="{number(y2)}"/>'
-    )
+    return f'<line class="{style}" x1="{number(x1)}" y1="{number(y1)}" x2="{number(x2)}" y2="{number(y2)}"/>'
 
 
 def box(x: float, y: float, width: float, height: float, style: str) -> str:
     """A rectangle."""
-    return (
-        f'<rect class="{style}" x="{number(x)}" y="{number(y)}" width="{number(width)}" height="{number(height)}"/>'
-    )
+    return f'<rect class="{style}" x="{number(x)}" y="{number(y)}" width="{number(width)}" height="{number(height)}"/>'
 
 
 def page(name: str, width: int, height: int, title: str, description: str, style: str, parts: list[str]) -> bytes:

@@ -17,20 +17,26 @@ from service.graphql.edges import Document
 from service.models.accounts import accounts
 from service.models.classification import attractiveness_scores, business_strengths
 from service.models.classification_results import AttractivenessRead, BusinessStrengthRead, ClassificationRead
+from service.models.forecasts import ForecastPositionRead, forecast_positions
 from service.models.scoring_models import scoring_models
 from service.models.stages import AccountStageRead, stage_entries
 from service.operations.classification_records import result_document
+from service.operations.forecasts import forecast_document
 from service.operations.scoring_model_records import model_of
 from service.operations.stages import stage_document
 from service.platform.columns import Json
 from service.platform.dialects import JsonDocument, as_json, json_list, json_row
 from service.platform.errors import Conflict
 from service.queries.classification import LATEST
+from service.queries.forecasts import STORED
 from service.queries.scoring_models import ACTIVE
 from service.queries.stages import LAST_ENTRY
 from service.rules.classification import classify
 
 a, m, s, b, e = accounts.c, scoring_models.c, attractiveness_scores.c, business_strengths.c, stage_entries.c
+f = forecast_positions.c
+
+OWN = {"account_id": a.id, "version": a.version}
 
 _MODEL = (
     sa.select(
@@ -83,6 +89,14 @@ _ENTRY = (
 )
 
 
+_FORECAST = (
+    sa.select(json_row({**OWN, **{name: f[name] for name in STORED}, "model": sa.type_coerce(_MODEL, JsonDocument())}))
+    .where(f.account_id == a.id, f.superseded_at.is_(None))
+    .correlate(accounts)
+    .scalar_subquery()
+)
+
+
 def _classification(raw: dict[str, Any]) -> dict[str, Any]:
     """The latest result, or for an account that nobody has scored what the active model says of it."""
     result = raw["result"]
@@ -110,11 +124,16 @@ def _stage(raw: dict[str, Any]) -> Any:
     return orjson.loads(stage_document(raw["account_id"], standing).body)
 
 
+def _forecast(raw: dict[str, Any]) -> Any:
+    """The forecast with its box; a row without one is null in the statement already."""
+    if raw["model"] is None:
+        raise Conflict("No scoring model is active")
+    return forecast_document(raw["account_id"], raw, model_of(raw["model"]))
+
+
 def _document(expression: Any) -> Any:
     return sa.type_coerce(expression, JsonDocument())
 
-
-OWN = {"account_id": a.id, "version": a.version}
 
 DOCUMENTS = (
     Document(
@@ -147,6 +166,16 @@ DOCUMENTS = (
         Permission.CLASSIFICATION_READ,
         _strength,
         "The stored success factors of the customer",
+    ),
+    Document(
+        "Account",
+        "forecastPosition",
+        "ForecastPosition",
+        ForecastPositionRead,
+        _document(_FORECAST),
+        Permission.CLASSIFICATION_READ,
+        _forecast,
+        "Where the account is expected to stand some years ahead; null when nobody has said",
     ),
     Document(
         "Account",

@@ -16,6 +16,7 @@ from service.graphql.mutations import (
     api_keys,
     classification,
     event_consumers,
+    forecasts,
     jobs,
     objectives,
     people,
@@ -128,6 +129,7 @@ MUTATIONS = tuple(
     for part in (
         accounts,
         classification,
+        forecasts,
         stages,
         stakeholders,
         people,

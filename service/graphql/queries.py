@@ -87,11 +87,18 @@ async def read_event_types(ctx: Context) -> Any:
     return [kind.model_dump(mode="json") for kind in await events.list_event_types(ctx)]
 
 
-async def read_matrix(ctx: Context, view: MatrixView, limit: int) -> Any:
+async def read_matrix(ctx: Context, view: MatrixView, limit: int, forecast: bool) -> Any:
     """All accounts by box: the four boxes or Fiocca's nine cells, with how many accounts stand in each and the largest
-    of them by revenue.
+    of them by revenue; with `forecast` also where each is expected to stand.
     """
-    return orjson.loads(await portfolio.get_matrix(ctx, view, limit))
+    return orjson.loads(await portfolio.get_matrix(ctx, view, limit, forecast))
+
+
+async def draw_matrix(ctx: Context, view: MatrixView, limit: int, forecast: bool) -> str:
+    """The matrix as a picture, as the text of an SVG document: strength high on the left, attractiveness high on top,
+    bubbles by revenue, forecasts as arrows.
+    """
+    return (await portfolio.draw_portfolio(ctx, view, limit, forecast)).decode()
 
 
 async def read_webhook_keys(ctx: Context, identifier: str) -> Any:
@@ -118,6 +125,7 @@ FEED = (
 MATRIX = (
     scalar(MatrixView, "Optional[MatrixView]", "view", "four_box unless said otherwise", MatrixView.FOUR_BOX),
     scalar(Limit, "Optional[int]", "limit", "Accounts listed per box, 200 unless said otherwise; at most 200", 200),
+    scalar(Flag, "Optional[bool]", "forecast", "Also where each account is expected to stand", False),
 )
 
 
@@ -132,6 +140,7 @@ QUERIES = (
     Call("event", read_event, (identifier(),), shows("Event", EventRead)),
     Call("eventTypes", read_event_types, (), shows("list[EventType]", EventTypeRead)),
     Call("portfolioMatrix", read_matrix, MATRIX, shows("Matrix", MatrixRead)),
+    Call("portfolioMatrixSvg", draw_matrix, MATRIX, (Gives("value", "str", itself),)),
     Call("stages", stages.list_stages, (), shows("list[StageTerms]", StageTermsRead)),
     Call("webhookKeys", read_webhook_keys, (identifier(),), shows("WebhookKeys", WebhookKeysRead)),
     Call("accountByRef", accounts.get_account_by_ref, reference("account"), shows("Account")),

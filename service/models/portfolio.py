@@ -8,9 +8,9 @@ from typing import Annotated
 from pydantic import Field as Member
 from pydantic import StringConstraints
 
-from service.platform.types import BigCount, Count, Currency, Id, Limit, Money, Name, Shape
+from service.platform.types import BigCount, Count, Currency, DayText, Flag, Id, Limit, Money, Name, Shape
 from service.rules.fiocca import FioccaVerb
-from service.rules.vocabulary import Quadrant
+from service.rules.vocabulary import Quadrant, QuadrantSource
 
 Level = Annotated[str, StringConstraints(max_length=20)]
 Shown = Annotated[float, Member(ge=0)]
@@ -23,11 +23,32 @@ class MatrixView(StrEnum):
     FIOCCA = "fiocca"
 
 
+class MatrixFormat(StrEnum):
+    """How the matrix is shown: its numbers (JSON), or the picture (SVG)."""
+
+    JSON = "json"
+    SVG = "svg"
+
+
 class MatrixQuery(Shape):
-    """Which matrix, and how many accounts of each box."""
+    """Which matrix, how it is shown, and how many accounts of each box."""
 
     view: MatrixView = Member(default=MatrixView.FOUR_BOX, description="four_box or fiocca")
     limit: Limit = Member(default=200, description="Accounts listed per box, the largest by revenue first; 1 to 200")
+    forecast: Flag = Member(default=False, description="Also where each account is expected to stand")
+    format: MatrixFormat | None = Member(
+        default=None, description="json or svg; when left out, Accept decides (image/svg+xml gives the picture)"
+    )
+
+
+class MatrixForecast(Shape):
+    """Where an account is expected to stand; never part of where it stands."""
+
+    attractiveness: Shown = Member(description="The attractiveness expected, 0 to 10")
+    relative_strength: Shown | None = Member(description="The relative strength expected")
+    business_strength: Shown | None = Member(description="Our own total expected, 0 to 10")
+    quadrant: Quadrant = Member(description="The box it lies in by the matrix's cuts")
+    on: DayText = Member(description="For which day")
 
 
 class MatrixAccount(Shape):
@@ -36,11 +57,16 @@ class MatrixAccount(Shape):
     id: Id = Member(description="The account")
     name: Name = Member(description="Its name")
     quadrant: Quadrant | None = Member(description="Its quadrant")
+    quadrant_source: QuadrantSource | None = Member(description="Whether that was computed or set by hand")
+    raw_quadrant: Quadrant | None = Member(description="The quadrant by its scores alone, without the dead band")
     attractiveness: Shown | None = Member(description="Its attractiveness, 0 to 10")
     business_strength: Shown | None = Member(description="Our total on its success factors, 0 to 10")
     relative_strength: Shown | None = Member(description="Our total divided by the best competitor's")
     revenue: Money | None = Member(description="Our revenue with the account over the last twelve months")
     currency: Currency | None = Member(description="The currency of the revenue")
+    forecast: MatrixForecast | None = Member(
+        description="Where it is expected to stand; null unless that was asked for and somebody has said"
+    )
 
 
 class MatrixBox(Shape):
@@ -74,6 +100,14 @@ class MatrixLimits(Shape):
     high: Shown = Member(description="Above this is high or strong")
 
 
+class MatrixBorderWidth(Shape):
+    """How near to a line an account is borderline."""
+
+    attractiveness: Shown = Member(description="Score points around the attractiveness cut")
+    relative_strength: Shown = Member(description="Ratio around the relative-strength cut")
+    fiocca: Shown = Member(description="Score points around Fiocca's limits")
+
+
 class MatrixModel(Shape):
     """The scoring model that the portfolio stands on."""
 
@@ -89,6 +123,10 @@ class MatrixRead(Shape):
     model: MatrixModel = Member(description="The active scoring model")
     cuts: MatrixCuts = Member(description="The lines between the four boxes")
     limits: MatrixLimits = Member(description="The limits of the nine cells")
+    border_width: MatrixBorderWidth = Member(description="How near to a line an account is borderline")
+    dead_band: Shown = Member(
+        description="Score points that an account must be past a cut before its quadrant changes; 0 is off"
+    )
     boxes: Annotated[list[MatrixBox], Member(max_length=9)] = Member(
         description="Row by row from high attractiveness down, and within a row from high strength down"
     )

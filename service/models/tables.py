@@ -10,8 +10,10 @@ from service.models import (
     actions,
     api_keys,
     classification,
+    deletions,
     event_consumers,
     events,
+    forecasts,
     jobs,
     objectives,
     people,
@@ -21,6 +23,7 @@ from service.models import (
     stages,
     stakeholders,
     webhooks,
+    yardsticks,
 )
 
 metadata: sa.MetaData = SQLModel.metadata
@@ -30,8 +33,10 @@ MODULES = (
     api_keys,
     classification,
     event_consumers,
+    deletions,
     events,
     jobs,
+    forecasts,
     objectives,
     people,
     plans,
@@ -40,6 +45,7 @@ MODULES = (
     stages,
     stakeholders,
     webhooks,
+    yardsticks,
 )
 
 

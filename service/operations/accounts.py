@@ -11,6 +11,7 @@ from service.events.catalogue import (
 )
 from service.models.accounts import AccountCreate, accounts
 from service.models.actions import actions
+from service.models.deletions import account_deletions
 from service.models.objectives import objectives
 from service.models.plans import plans
 from service.models.stakeholders import stakeholders
@@ -28,6 +29,7 @@ from service.operations.records import (
 from service.platform.columns import Instant, Uuid
 from service.platform.database import Page, Resource
 from service.platform.errors import NotFound
+from service.platform.ids import new_id
 from service.platform.statements import Statement
 from service.platform.types import Shape
 from service.queries import refs as references
@@ -53,6 +55,17 @@ _STAKEHOLDER_IDS = Statement(
     sa.select(stakeholders.c.id).where(
         stakeholders.c.account_id == sa.bindparam("account_id", type_=Uuid()), stakeholders.c.deleted_at.is_(None)
     )
+)
+_d = account_deletions.c
+_BEGIN_DELETION = Statement(
+    sa.insert(account_deletions).values(
+        {name: sa.bindparam(name, type_=_d[name].type) for name in ("id", "account_id", "deleted_at")}
+    )
+)
+_END_DELETION = Statement(
+    sa.update(account_deletions)
+    .where(_d.account_id == sa.bindparam("b_account_id", type_=Uuid()), _d.restored_at.is_(None))
+    .values(restored_at=sa.bindparam("b_now", type_=Instant()))
 )
 _DELETED_AT = Statement(sa.select(accounts.c.deleted_at).where(accounts.c.id == sa.bindparam("id", type_=Uuid())))
 
@@ -130,6 +143,7 @@ async def delete_account(ctx: Context, identifier: str, expected: Expected = Non
         for statement in _DELETE_CHILDREN:
             await tx.execute(statement, account_id=identifier, mark=tx.now, now=tx.now)
         await set_refs_live(tx, [identifier, *people], False)
+        await tx.execute(_BEGIN_DELETION, id=new_id(tx.now), account_id=identifier, deleted_at=tx.now)
         after = await change(tx, ACCOUNTS, identifier, {"deleted_at": tx.now})
         tx.emit(AccountDeleted.of(after.data, previous=before.data))
         return tx.answer(after, "deleted")
@@ -153,6 +167,7 @@ async def restore_account(ctx: Context, identifier: str, expected: Expected = No
             await tx.execute(statement, account_id=identifier, mark=mark, now=tx.now)
         people = await tx.column(_STAKEHOLDER_IDS, account_id=identifier)
         await set_refs_live(tx, [identifier, *people], True)
+        await tx.execute(_END_DELETION, b_account_id=identifier, b_now=tx.now)
         after = await change(tx, ACCOUNTS, identifier, {"deleted_at": None})
         tx.emit(AccountRestored.of(after.data, current=after.data))
         return tx.answer(after, "restored")

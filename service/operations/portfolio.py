@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import orjson
 
 from service.access.policy import Permission
+from service.documents.matrix import draw_matrix
 from service.models.portfolio import MatrixView
 from service.operations.classification_records import plain_numbers
 from service.operations.context import Context
 from service.operations.scoring_model_records import ActiveModel, active_model
 from service.queries.portfolio import MATRICES
 from service.rules.fiocca import VERBS
+from service.rules.forecasts import forecast_quadrant
 from service.rules.vocabulary import QUADRANTS
 
+_NO_FORECAST = ',"forecast":null}'
+_AXES = ("attractiveness", "relative_strength", "business_strength")
 
-async def get_matrix(ctx: Context, view: MatrixView, limit: int) -> bytes:
+
+async def get_matrix(ctx: Context, view: MatrixView, limit: int, forecast: bool = False) -> bytes:
     """All accounts by box as JSON: counts of all, and up to `limit` accounts of each box, the largest by revenue first.
 
-    Accounts in no box are counted as unclassified. Two statements, however many accounts there are.
+    Accounts in no box are counted as unclassified. With `forecast` each account also says where it is expected to
+    stand, beside where it stands and never instead. Two statements, however many accounts there are.
     """
     async with ctx.reading(Permission.PORTFOLIO_READ) as reader:
         model = await active_model(reader)
-        rows = await reader.all(MATRICES[view], limit=limit)
+        rows = await reader.all(MATRICES[view, forecast], limit=limit)
     sizes: dict[str | None, int] = {}
-    listed: dict[str | None, list[orjson.Fragment]] = {}
+    listed: dict[str | None, list[Any]] = {}
     for row in rows:
         sizes[row["box"]] = row["size"]
-        listed.setdefault(row["box"], []).append(orjson.Fragment(row["document"]))
+        shown = _expected(row["document"], model) if forecast else orjson.Fragment(row["document"][:-1] + _NO_FORECAST)
+        listed.setdefault(row["box"], []).append(shown)
     boxes = [
         {**box, "count": sizes.get(box["box"], 0), "accounts": listed.get(box["box"], [])}
         for box in (_four_boxes() if view is MatrixView.FOUR_BOX else _nine_cells())
@@ -38,12 +46,37 @@ async def get_matrix(ctx: Context, view: MatrixView, limit: int) -> bytes:
     return orjson.dumps({"view": view.value, **_yardstick(model), "boxes": boxes, **counts})
 
 
+async def draw_portfolio(ctx: Context, view: MatrixView, limit: int, forecast: bool = False) -> bytes:
+    """The matrix as a picture (SVG): strength high on the left, attractiveness high on top, bubbles by revenue, the
+    lines with their values and borders, forecasts as arrows; up to `limit` accounts of each box. The same portfolio
+    gives the same bytes.
+    """
+    return draw_matrix(orjson.loads(await get_matrix(ctx, view, limit, forecast)))
+
+
+def _expected(document: str, model: ActiveModel) -> dict[str, Any]:
+    """An account of the matrix with the box of its forecast by the matrix's own cuts."""
+    account: dict[str, Any] = orjson.loads(document)
+    stated = account["forecast"]
+    if stated is not None:
+        numbers = {name: None if stated[name] is None else Decimal(str(stated[name])) for name in _AXES}
+        quadrant = forecast_quadrant(cuts=model.rules.cuts, **numbers)
+        account["forecast"] = {**{name: stated[name] for name in _AXES}, "quadrant": quadrant, "on": stated["on"]}
+    return account
+
+
 def _yardstick(model: ActiveModel) -> dict[str, Any]:
-    cuts, limits = model.rules.cuts, model.rules.fiocca
+    cuts, limits, width = model.rules.cuts, model.rules.fiocca, model.rules.border_width
     lines: dict[str, Any] = plain_numbers(
         {
             "cuts": {"attractiveness": cuts.attractiveness, "relative_strength": cuts.relative_strength},
             "limits": {"low": limits.low, "high": limits.high},
+            "border_width": {
+                "attractiveness": width.attractiveness,
+                "relative_strength": width.relative_strength,
+                "fiocca": width.fiocca,
+            },
+            "dead_band": model.rules.dead_band,
         }
     )
     return {"model": model.reference(), **lines}

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
+import sqlalchemy as sa
+
+from service.models.yardsticks import yardsticks
+from service.operations.context import Transaction
 from service.platform.database import Reader
 from service.platform.errors import Conflict
+from service.platform.ids import new_id
+from service.platform.statements import Statement
 from service.queries.scoring_models import ACTIVE_MODEL
 from service.rules.quadrants import PortfolioRange, resolved_cuts
 from service.rules.scoring import ScoringModel
@@ -36,6 +43,20 @@ class ActiveModel:
     def reference(self) -> dict[str, Any]:
         """How classifications and events name it."""
         return {"id": self.id, "name": self.name, "version": self.number}
+
+
+_REMEMBER = Statement(
+    sa.insert(yardsticks).values({column.name: sa.bindparam(column.name, type_=column.type) for column in yardsticks.c})
+)
+
+
+async def remember_yardstick(
+    tx: Transaction, model_id: str, low: Decimal | None = None, high: Decimal | None = None
+) -> None:
+    """Keep since when a model holds, with the range (lowest and highest attractiveness) that its cut rests on: whoever
+    makes a model the active one or reads the range anew says so, and the past keeps the yardstick it had.
+    """
+    await tx.execute(_REMEMBER, id=new_id(tx.now), model_id=model_id, since=tx.now, range_low=low, range_high=high)
 
 
 _MODELS: dict[tuple[str, int], ActiveModel] = {}

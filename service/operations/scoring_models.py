@@ -17,7 +17,7 @@ from service.operations.classification_records import (
 )
 from service.operations.context import Context, Services, Transaction, operation, system_context
 from service.operations.records import Expected, change, insert, lock, require
-from service.operations.scoring_model_records import MODEL_LOCK
+from service.operations.scoring_model_records import MODEL_LOCK, remember_yardstick
 from service.platform.database import Page, Resource
 from service.platform.errors import Conflict
 from service.platform.statements import Statement
@@ -86,6 +86,7 @@ async def activate_scoring_model(ctx: Context, identifier: str, expected: Expect
         retired = await _retire(tx)
         active = {"state": ModelState.ACTIVE.value, "activated_at": tx.now}
         after = await change(tx, SCORING_MODELS, identifier, active)
+        await remember_yardstick(tx, identifier)
         tx.emit(ScoringModelActivated.of(after.data, previous=retired))
         await _classify_all(tx)
         return tx.answer(after, "activated")
@@ -103,7 +104,8 @@ async def ensure_default_model(services: Services) -> None:
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
         await tx.serialize([MODEL_LOCK])
         if await tx.value(_ACTIVE_ID) is None:
-            await _add(tx, DEFAULT_MODEL, state=ModelState.ACTIVE.value, activated_at=tx.now)
+            made = await _add(tx, DEFAULT_MODEL, state=ModelState.ACTIVE.value, activated_at=tx.now)
+            await remember_yardstick(tx, made.id)
 
 
 async def _add(tx: Transaction, model: ScoringModel, **values: Any) -> Resource:

@@ -9,6 +9,7 @@ from service.models.portfolio import MatrixAccount, MatrixView
 from service.platform.dialects import document, json_row
 from service.platform.statements import Statement
 from service.queries.accounts import ACCOUNTS, low
+from service.queries.forecasts import forecast_of
 
 a = accounts.c
 
@@ -18,13 +19,14 @@ _BOXES = {
 }
 
 
-def _matrix(view: MatrixView) -> Statement:
+def _matrix(view: MatrixView, forecast: bool) -> Statement:
     """Each box with its size and its largest accounts by revenue; of accounts in no box one row tells the number."""
     box = _BOXES[view]
     rank = sa.func.row_number().over(partition_by=box, order_by=[low(a.revenue).desc(), a.id.asc()])
     size = sa.func.count().over(partition_by=box)
     ranked = ACCOUNTS.scoped(sa.select(a.id, box.label("box"), rank.label("rank"), size.label("size"))).subquery()
-    shown = document(json_row({name: a[name] for name in MatrixAccount.model_fields}))
+    members = {name: a[name] for name in MatrixAccount.model_fields if name != "forecast"}
+    shown = document(json_row({**members, "forecast": forecast_of(as_of=False)} if forecast else members))
     return Statement(
         sa.select(ranked.c.box, ranked.c.size, shown.label("document"))
         .select_from(ranked.join(accounts, a.id == ranked.c.id))
@@ -36,4 +38,5 @@ def _matrix(view: MatrixView) -> Statement:
     )
 
 
-MATRICES = {view: _matrix(view) for view in MatrixView}
+MATRICES = {(view, forecast): _matrix(view, forecast) for view in MatrixView for forecast in (False, True)}
+"""By view, and whether forecasts come with it."""

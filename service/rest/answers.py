@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any, Protocol
 
 import orjson
@@ -44,7 +45,7 @@ class Paged(Protocol):
 
 @dataclass(slots=True)
 class Answer:
-    """An answer on its way out. `version` makes the ETag, `next_cursor` the Link, a 201 the Location of its route."""
+    """An answer on its way out. `version` (or `tag`) makes the ETag, `next_cursor` the Link, a 201 the Location of its route."""
 
     body: bytes = b""
     status: int = 200
@@ -55,6 +56,8 @@ class Answer:
     cache: bytes | None = None
     stream: AsyncGenerator[bytes, None] | None = None
     """What is sent part by part after the head, instead of `body`, until it ends or the caller goes."""
+    tag: bytes | None = None
+    """The entity tag of an answer without a version, quotes included."""
 
 
 def found(resource: Versioned, headers: Mapping[str, str] | None = None) -> Answer:
@@ -81,6 +84,16 @@ def page(shown: Paged) -> Answer:
 def plain(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
     """Return JSON text (bytes as they are), a model, or plain values, without an ETag."""
     return Answer(to_json(value), status, None, header_pairs(headers))
+
+
+def tagged(body: bytes, media: str, *, varies: str) -> Answer:
+    """Return 200 with a document that has no version: its ETag is made of its content, so that who holds it already
+    gets 304; `varies` names the request header that it depends on.
+    """
+    tag = b'"c%s"' % blake2b(body, digest_size=12).hexdigest().encode()
+    headers = ((b"vary", varies.encode()),)
+    charset = b"; charset=utf-8" if media.endswith("+xml") else b""
+    return Answer(body, 200, headers=headers, media=media.encode() + charset, tag=tag)
 
 
 def no_content(resource: Versioned | None = None) -> Answer:

@@ -11,9 +11,8 @@ def etag(version: int) -> bytes:
     return b'"v%d"' % version
 
 
-def is_unmodified(if_none_match: bytes, version: int) -> bool:
-    """Return whether the reader already holds this version (weak comparison, so `W/` does not matter)."""
-    tag = etag(version)
+def is_unmodified(if_none_match: bytes, tag: bytes) -> bool:
+    """Return whether the reader already holds what has this tag (weak comparison, so `W/` does not matter)."""
     if if_none_match == tag or if_none_match.strip() == b"*":
         return True
     return any(b'"%s"' % match.group(2) == tag for match in _TAG.finditer(if_none_match))

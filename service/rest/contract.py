@@ -196,7 +196,7 @@ def _mend_operation(operation: Document, method: str, route: APIRoute, lean: Lea
     declared = lean.declared
     if lean.public:
         operation["security"] = []
-    versioned = _has(route.response_model, "version")
+    versioned = _has(route.response_model, "version") or "ETag" in declared.answer_headers
     conditional = method in ("patch", "delete") or (method == "put" and versioned)
     names = [
         *(["If-None-Match"] if method == "get" and versioned else []),
@@ -238,10 +238,14 @@ def _mend_answer(answer: Document, method: str, status: int, route: APIRoute, le
     declared = lean.declared
     model = route.response_model
     if declared.produces and declared.produces != ("application/json",) and "content" in answer:
-        answer["content"] = {media: {"schema": {"type": "string"}} for media in declared.produces}
+        text = {"schema": {"type": "string"}}
+        answer["content"] = {
+            media: answer["content"].get(media, text) if media == "application/json" and model is not None else text
+            for media in declared.produces
+        }
     headers = [
         "X-Request-Id",
-        *(["ETag"] if _has(model, "version") else []),
+        *(["ETag"] if _has(model, "version") and "ETag" not in declared.answer_headers else []),
         *(["Location"] if status == 201 and declared.location else []),
         *(["Link"] if method == "get" and _has(model, "next_cursor") else []),
         *([] if lean.public else ["RateLimit", "RateLimit-Policy"]),

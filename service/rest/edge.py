@@ -249,16 +249,16 @@ class Edge:
         """Return the first message of an answer: status and headers, with its conditions decided."""
         headers = [(b"x-request-id", asked.request_id.encode()), _NOSNIFF]
         reading = asked.method in ("GET", "HEAD")
-        if answer.version is not None:
-            tag = etag(answer.version)
+        tag = answer.tag if answer.version is None else etag(answer.version)
+        if tag is not None:
             headers.append((b"etag", tag))
             condition = asked.headers.get(b"if-none-match") if reading and answer.status == 200 else None
-            if condition is not None and is_unmodified(condition, answer.version):
+            if condition is not None and is_unmodified(condition, tag):
                 answer.status, answer.body = 304, b""
         if answer.cache is not None:
             headers.append((b"cache-control", answer.cache))
         else:
-            headers.append(_PRIVATE if reading and answer.version is not None else _NO_STORE)
+            headers.append(_PRIVATE if reading and tag is not None else _NO_STORE)
         if answer.status not in (204, 304):
             headers.append((b"content-type", answer.media))
             if answer.stream is None:

@@ -108,6 +108,18 @@ def _is_taken(content_type: bytes, takes: tuple[str, ...]) -> bool:
 @lru_cache(maxsize=256)
 def accepts(accept: bytes, produces: tuple[str, ...]) -> bool:
     """Return whether an Accept header leaves one of `produces` (RFC 9110, 12.5.1: the most specific range decides)."""
+    return any(weight > 0 for weight in _weights(accept, produces))
+
+
+@lru_cache(maxsize=256)
+def preferred(accept: bytes, produces: tuple[str, ...]) -> str:
+    """Return which of `produces` an Accept header wants most; the first of them where it leaves the choice."""
+    weights = _weights(accept, produces)
+    return produces[weights.index(max(weights))]
+
+
+def _weights(accept: bytes, produces: tuple[str, ...]) -> list[float]:
+    """Return how much each of `produces` is wanted, 0 to 1; an empty header wants all of them."""
     ranges: dict[str, float] = {}
     for part in accept.decode("latin-1").lower().split(","):
         media, *parameters = (piece.strip() for piece in part.split(";"))
@@ -122,14 +134,9 @@ def accepts(accept: bytes, produces: tuple[str, ...]) -> bool:
         if media:
             ranges[media] = weight
     if not ranges:
-        return True
-    for media in produces:
-        for candidate in (media, media.split("/")[0] + "/*", "*/*"):
-            if candidate in ranges:
-                if ranges[candidate] > 0:
-                    return True
-                break
-    return False
+        return [1.0] * len(produces)
+    candidates = ((media, media.split("/")[0] + "/*", "*/*") for media in produces)
+    return [next((ranges[each] for each in names if each in ranges), 0.0) for names in candidates]
 
 
 def check_conditions(headers: Mapping[bytes, bytes]) -> None:

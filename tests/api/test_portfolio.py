@@ -46,6 +46,7 @@ async def test_the_four_boxes(client: httpx.AsyncClient) -> None:
     assert strategic["accounts"][0] == {
         "id": big, "name": "Big", "quadrant": "strategic", "attractiveness": 8, "business_strength": 7,
         "relative_strength": 1.166667, "revenue": "20.50", "currency": "EUR",
+        "quadrant_source": "computed", "raw_quadrant": "strategic", "forecast": None,
     }  # fmt: skip
     assert strategic["investment_strategy"] == "strategic investment" and strategic["strength"] == "high"
     assert [account["id"] for account in matrix["boxes"][1]["accounts"]] == [star]
