@@ -1,4 +1,4 @@
-"""The accounts of a matrix as bubbles: where each is drawn, how large, what its tooltip says, which way it is to move."""
+"""The accounts of a matrix as bubbles: where each is drawn, how large, what its tooltip says, where it is to go."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands beside the matrix: what sizes, colours and marks mean, and what is not drawn; and the colours themselves."""
+"""What stands beside the matrix: what sizes, colours and marks mean, what is not drawn; and the colours."""
 
 from __future__ import annotations
 

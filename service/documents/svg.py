@@ -1,4 +1,4 @@
-"""SVG as text: escaping, numbers, the width of a line of text, colours in light and dark. Nothing here knows an account.
+"""SVG as text: escaping, numbers, the width of a line of text, a whole document. Nothing here knows an account.
 
 The same data gives the same bytes. No scripts, no links, nothing from outside: a picture can be shown anywhere.
 """

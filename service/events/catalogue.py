@@ -83,6 +83,12 @@ class AccountTargetStageChanged(AccountEvent):
     type = "account.target_stage_changed"
 
 
+class AccountForecastChanged(AccountEvent):
+    """Another forecast position of an account, or none any more; where it stands today is as it was."""
+
+    type = "account.forecast_changed"
+
+
 class ScoringModelActivated(RecordEvent):
     """Another scoring model is the active one."""
 

@@ -1,4 +1,4 @@
-"""By which scoring model, with which range of the portfolio, accounts were judged since when: the yardstick of any day."""
+"""By which scoring model, with which range of the portfolio, accounts were judged since when: a day's yardstick."""
 
 from __future__ import annotations
 

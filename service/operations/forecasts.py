@@ -5,7 +5,6 @@ with where it stands.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -17,7 +16,7 @@ from service.models.forecasts import ForecastPositionPut, forecast_positions
 from service.operations.classification_records import plain_numbers, refused
 from service.operations.context import Context, Transaction, operation, refuse
 from service.operations.records import Expected, change, lock, require_person
-from service.operations.scoring_model_records import ActiveModel, active_model
+from service.operations.scoring_model_records import ActiveModel, active_model, forecast_box
 from service.platform.clock import instant_text
 from service.platform.columns import Instant, Uuid
 from service.platform.database import Resource, Row
@@ -26,7 +25,7 @@ from service.platform.ids import new_id
 from service.platform.statements import Statement
 from service.queries.accounts import ACCOUNTS
 from service.queries.forecasts import FORECAST
-from service.rules.forecasts import forecast_quadrant, usual_day, validate_day
+from service.rules.forecasts import usual_day, validate_day
 from service.rules.vocabulary import QUADRANTS
 
 KIND = "account"
@@ -141,21 +140,9 @@ async def _stored(tx: Transaction, identifier: str) -> Row:
     return row
 
 
-def place(forecast: Mapping[str, Any], model: ActiveModel) -> str | None:
-    """The box of a forecast (attractiveness 0-10, a ratio or our own total) by a model's cuts."""
-    numbers = [
-        None if forecast[name] is None else Decimal(str(forecast[name]))
-        for name in ("attractiveness", "relative_strength", "business_strength")
-    ]
-    if numbers[0] is None:
-        return None
-    quadrant = forecast_quadrant(numbers[0], numbers[1], numbers[2], model.rules.cuts)
-    return None if quadrant is None else quadrant.value
-
-
 def forecast_document(identifier: str, row: Mapping[str, Any], model: ActiveModel) -> dict[str, Any]:
     """A stored forecast as it reads; the version is the account's."""
-    quadrant = place(row, model)
+    quadrant = forecast_box(row, model)
     terms = {each.value: each_terms for each, each_terms in QUADRANTS.items()}
     at, on = row["recorded_at"], row["forecast_on"]
     return {

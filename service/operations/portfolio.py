@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -12,10 +11,9 @@ from service.documents.matrix import draw_matrix
 from service.models.portfolio import MatrixView
 from service.operations.classification_records import plain_numbers
 from service.operations.context import Context
-from service.operations.scoring_model_records import ActiveModel, active_model
+from service.operations.scoring_model_records import ActiveModel, active_model, forecast_box
 from service.queries.portfolio import MATRICES
 from service.rules.fiocca import VERBS
-from service.rules.forecasts import forecast_quadrant
 from service.rules.vocabulary import QUADRANTS
 
 _NO_FORECAST = ',"forecast":null}'
@@ -59,8 +57,7 @@ def _expected(document: str, model: ActiveModel) -> dict[str, Any]:
     account: dict[str, Any] = orjson.loads(document)
     stated = account["forecast"]
     if stated is not None:
-        numbers = {name: None if stated[name] is None else Decimal(str(stated[name])) for name in _AXES}
-        quadrant = forecast_quadrant(cuts=model.rules.cuts, **numbers)
+        quadrant = forecast_box(stated, model)
         account["forecast"] = {**{name: stated[name] for name in _AXES}, "quadrant": quadrant, "on": stated["on"]}
     return account
 

@@ -16,6 +16,7 @@ from service.platform.errors import Conflict
 from service.platform.ids import new_id
 from service.platform.statements import Statement
 from service.queries.scoring_models import ACTIVE_MODEL
+from service.rules.forecasts import forecast_quadrant
 from service.rules.quadrants import PortfolioRange, resolved_cuts
 from service.rules.scoring import ScoringModel
 from service.rules.scoring_documents import model_from_dict
@@ -88,3 +89,15 @@ def model_of(row: Mapping[str, Any]) -> ActiveModel:
         portfolio = PortfolioRange(exact(row["range_low"]), exact(row["range_high"]))
     resolved = replace(rules, cuts=resolved_cuts(rules.cuts, portfolio))
     return ActiveModel(row["id"], row["name"], row["number"], resolved, row["version"])
+
+
+def forecast_box(forecast: Mapping[str, Any], model: ActiveModel) -> str | None:
+    """The box of a forecast (attractiveness 0-10, a ratio or our own total) by a model's cuts."""
+    numbers = [
+        None if forecast[name] is None else Decimal(str(forecast[name]))
+        for name in ("attractiveness", "relative_strength", "business_strength")
+    ]
+    if numbers[0] is None:
+        return None
+    quadrant = forecast_quadrant(numbers[0], numbers[1], numbers[2], model.rules.cuts)
+    return None if quadrant is None else quadrant.value

@@ -30,7 +30,7 @@ FORECAST = Statement(
 
 def forecast_of(as_of: bool) -> ColumnElement[Any]:
     """The forecast of a row of accounts as a JSON object, or null; with `as_of` the one that held at `:as_of`."""
-    chosen = f.superseded_at.is_(None)
+    chosen: ColumnElement[bool] = f.superseded_at.is_(None)
     if as_of:
         at = sa.bindparam("as_of", type_=Instant())
         chosen = sa.and_(f.recorded_at <= at, sa.or_(f.superseded_at.is_(None), f.superseded_at > at))

@@ -45,7 +45,9 @@ class Paged(Protocol):
 
 @dataclass(slots=True)
 class Answer:
-    """An answer on its way out. `version` (or `tag`) makes the ETag, `next_cursor` the Link, a 201 the Location of its route."""
+    """An answer on its way out. `version` (or `tag`) makes the ETag, `next_cursor` the Link, a 201 the Location of its
+    route.
+    """
 
     body: bytes = b""
     status: int = 200

@@ -238,9 +238,11 @@ def _mend_answer(answer: Document, method: str, status: int, route: APIRoute, le
     declared = lean.declared
     model = route.response_model
     if declared.produces and declared.produces != ("application/json",) and "content" in answer:
-        text = {"schema": {"type": "string"}}
+        plain_text: Document = {"schema": {"type": "string"}}
         answer["content"] = {
-            media: answer["content"].get(media, text) if media == "application/json" and model is not None else text
+            media: answer["content"].get(media, plain_text)
+            if media == "application/json" and model is not None
+            else plain_text
             for media in declared.produces
         }
     headers = [

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from xml.etree import ElementTree
 
 import httpx
 import pytest
 
 from service.operations.context import Services
 from service.operations.scoring_models import ensure_default_model
+
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.fixture(autouse=True)
@@ -95,3 +98,52 @@ async def test_who_may_and_what_is_refused(client: httpx.AsyncClient, make_clien
     assert (await (await make_client("portfolio:read")).get("/v1/portfolio/matrix")).status_code == 200
     refused = await (await make_client("accounts:read")).get("/v1/portfolio/matrix")
     assert refused.status_code == 403 and refused.json()["required_scope"] == "portfolio:read"
+
+
+async def test_the_matrix_as_a_picture(client: httpx.AsyncClient) -> None:
+    await place(client, "Big & <b>", 8, 7, "20.50")
+    answer = await client.get("/v1/portfolio/matrix", params={"format": "svg"})
+    assert answer.status_code == 200 and answer.headers["content-type"] == "image/svg+xml; charset=utf-8"
+    picture = ElementTree.fromstring(answer.content)
+    assert any("Big & <b>: attractiveness 8" in str(title.text) for title in picture.iter(f"{SVG}title"))
+    by_header = await client.get("/v1/portfolio/matrix", headers={"Accept": "image/svg+xml"})
+    assert by_header.content == answer.content and "Accept" in by_header.headers["vary"]
+    cells = await client.get("/v1/portfolio/matrix", params={"format": "svg", "view": "fiocca"})
+    assert "Develop / Defend" in cells.text
+
+
+async def test_json_unless_the_picture_is_wanted_more(client: httpx.AsyncClient) -> None:
+    for accept, media in (
+        ("*/*", "application/json"),
+        ("application/json, image/svg+xml", "application/json"),
+        ("application/json;q=0.5, image/svg+xml", "image/svg+xml; charset=utf-8"),
+        ("image/*", "image/svg+xml; charset=utf-8"),
+    ):
+        answer = await client.get("/v1/portfolio/matrix", headers={"Accept": accept})
+        assert answer.headers["content-type"] == media, accept
+    told = await client.get("/v1/portfolio/matrix", params={"format": "json"}, headers={"Accept": "image/svg+xml"})
+    assert told.headers["content-type"] == "application/json"
+    refused = await client.get("/v1/portfolio/matrix", headers={"Accept": "text/html"})
+    assert refused.status_code == 406
+
+
+@pytest.mark.parametrize("form", ["json", "svg"])
+async def test_an_unchanged_portfolio_is_not_sent_again(client: httpx.AsyncClient, form: str) -> None:
+    await place(client, "A", 8, 7)
+    first = await client.get("/v1/portfolio/matrix", params={"format": form})
+    kept = {"If-None-Match": first.headers["etag"]}
+    same = await client.get("/v1/portfolio/matrix", params={"format": form}, headers=kept)
+    assert same.status_code == 304 and same.content == b"" and same.headers["etag"] == first.headers["etag"]
+    await place(client, "B", 8, 7)
+    assert (await client.get("/v1/portfolio/matrix", params={"format": form}, headers=kept)).status_code == 200
+
+
+async def test_graphql_gives_the_same_matrix_and_picture(client: httpx.AsyncClient) -> None:
+    await place(client, "A", 8, 7)
+    query = (
+        "{ portfolioMatrix(view: fiocca) { total deadBand borderWidth { fiocca } } portfolioMatrixSvg(view: fiocca) }"
+    )
+    told = (await client.post("/graphql", json={"query": query})).json()["data"]
+    assert told["portfolioMatrix"] == {"total": 1, "deadBand": 0, "borderWidth": {"fiocca": 0.3}}
+    picture = await client.get("/v1/portfolio/matrix", params={"format": "svg", "view": "fiocca"})
+    assert told["portfolioMatrixSvg"] == picture.text

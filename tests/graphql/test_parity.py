@@ -12,8 +12,9 @@ from service.graphql.graph import GRAPH
 from service.graphql.names import camel
 from service.models.accounts import AccountCreate
 from service.models.classification import AttractivenessPut, BusinessStrengthPut
+from service.models.forecasts import ForecastPositionPut
 from service.models.stages import StageTransitionCreate, TargetStagePut
-from service.operations import accounts, classification, stages
+from service.operations import accounts, classification, forecasts, stages
 from service.operations.context import system_context
 
 CREATE = """mutation {
@@ -90,6 +91,8 @@ async def classify(services, ask, identifier):
     )
     target = {"target_stage": "mid_kam", "target_stage_on": "2027-06-30", "reason": "Potential"}
     await stages.put_target_stage(ctx, identifier, TargetStagePut.model_validate(target))
+    forecast = {"attractiveness": 8.5, "relative_strength": 1.25, "reason": "A second plant"}
+    await forecasts.put_forecast_position(ctx, identifier, ForecastPositionPut.model_validate(forecast))
 
 
 async def test_every_kind_of_record_reads_the_same(ask, services, portfolio, schema):
@@ -125,6 +128,7 @@ async def test_the_documents_about_an_account_read_the_same(ask, services, portf
         "attractivenessScores": await classification.get_attractiveness(ctx, identifier),
         "businessStrengthFactors": await classification.get_business_strength(ctx, identifier),
         "stageDetail": await stages.get_stage(ctx, identifier),
+        "forecastPosition": await forecasts.get_forecast_position(ctx, identifier) if scored else None,
     }
     edges = {edge.field: edge.target for edge in GRAPH.edges.values() if isinstance(edge, Document)}
     asked = " ".join(f"{field} {{ {everything(schema, target)} }}" for field, target in edges.items())
@@ -132,6 +136,9 @@ async def test_the_documents_about_an_account_read_the_same(ask, services, portf
     assert ask.statements == 1
     assert set(shown) == set(rest)
     for field, document in rest.items():
+        if document is None:
+            assert shown[field] is None
+            continue
         told = camelled(document.data, schema.type_map[edges[field]])
         assert shown[field] == {key: told.get(key) for key in shown[field]}, field
 
