@@ -41,7 +41,7 @@ from service.rest.answers import Answer, plain
 from service.rest.binding import Lean
 from service.rest.older_contract import openapi_30
 from service.rest.problems import Problem, ProblemError
-from service.rest.router import LeanRoute, Part
+from service.rest.router import JSON, LeanRoute, Part
 
 Document = dict[str, Any]
 
@@ -237,12 +237,10 @@ def _mend_answer(answer: Document, method: str, status: int, route: APIRoute, le
     """Write down the media type and the headers of a successful answer."""
     declared = lean.declared
     model = route.response_model
-    if declared.produces and declared.produces != ("application/json",) and "content" in answer:
+    if declared.produces and declared.produces != JSON and "content" in answer:
         plain_text: Document = {"schema": {"type": "string"}}
         answer["content"] = {
-            media: answer["content"].get(media, plain_text)
-            if media == "application/json" and model is not None
-            else plain_text
+            media: plain_text if media not in JSON or model is None else answer["content"].get(media, plain_text)
             for media in declared.produces
         }
     headers = [
