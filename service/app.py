@@ -135,6 +135,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
         burst=settings.rate_burst,
         cors_origins=settings.cors_origins,
         mounted={"/graphql": graph},
+        sockets={"/graphql": graph.connect},
     )
     return edge
 

@@ -87,9 +87,11 @@ class Graph:
         pages: Iterable[Many],
         queries: Iterable[Call] = (),
         mutations: Iterable[Call] = (),
+        subscriptions: Iterable[Call] = (),
     ) -> None:
         self.calls = {call.name: call for call in queries}
         self.mutations = {call.name: call for call in mutations}
+        self.subscriptions = {call.name: call for call in subscriptions}
         self.types = {kind.name: kind for kind in types}
         self.edges = {(edge.source, edge.field): edge for edge in edges}
         self.pages = {page.field: page for page in pages}

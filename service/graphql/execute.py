@@ -7,13 +7,13 @@ null and an error with its path, and the others stand. Mutations run one after t
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 import sqlalchemy as sa
-from graphql import GraphQLSchema, OperationType, execute_sync, get_named_type
+from graphql import GraphQLSchema, OperationDefinitionNode, OperationType, execute_sync, get_named_type
 from graphql.execution.values import VariableValues
 
 from service.graphql import errors
@@ -28,7 +28,15 @@ from service.graphql.selection import Connection, Constant, Leaf, Nested, Select
 from service.graphql.statements import Builder
 from service.operations.context import Context
 from service.platform.dialects import one_of
-from service.platform.errors import Invalid, MethodNotAllowed, NotFound, QueryTooComplex, Unavailable
+from service.platform.errors import (
+    Invalid,
+    KamError,
+    MethodNotAllowed,
+    NotAcceptable,
+    NotFound,
+    QueryTooComplex,
+    Unavailable,
+)
 from service.platform.pagination import Cursors
 from service.platform.statements import Statement
 
@@ -56,18 +64,41 @@ class Engine:
 
     async def run(self, ctx: Context, request: Request) -> bytes:
         """The body of the answer; raises Refused when nothing of the document was run."""
-        document = self._documents.document(request.query)
-        name = document.choose(request.operation_name)
-        operation = document.operations[name]
+        document, name, operation = self._chosen(request)
         if request.read_only and operation.operation is not OperationType.QUERY:
             raise errors.refused(MethodNotAllowed(["POST"]))
+        if operation.operation is OperationType.SUBSCRIPTION:
+            raise errors.refused(NotAcceptable("A subscription needs Accept: text/event-stream, or a WebSocket"))
+        return await self._run(ctx, request, document, name, operation).answer()
+
+    async def stream(self, ctx: Context, request: Request) -> AsyncGenerator[bytes, None]:
+        """The answers of an operation as they come: many of a subscription, one of anything else. Raises Refused when
+        nothing of it was run.
+        """
+        document, name, operation = self._chosen(request)
+        run = self._run(ctx, request, document, name, operation)
+        if operation.operation is not OperationType.SUBSCRIPTION:
+            return _once(await run.answer())
+        try:
+            return run.follow(await run.source())
+        except KamError as error:
+            raise errors.refused(error, ctx.request_id) from None
+
+    def _chosen(self, request: Request) -> tuple[Document, str, OperationDefinitionNode]:
+        document = self._documents.document(request.query)
+        name = document.choose(request.operation_name)
+        return document, name, document.operations[name]
+
+    def _run(
+        self, ctx: Context, request: Request, document: Document, name: str, operation: OperationDefinitionNode
+    ) -> Run:
         variables = document.variables[name].read(request.variables)
         conditions = {each: bool(variables.coerced.get(each)) for each in document.conditions}
         plan = document.plans.get(
             (name, *conditions.values()),
             lambda: self._compile(document, operation, conditions, ctx.services.database.kind),
         )
-        return await Run(self, ctx, plan, variables, request.variables).answer()
+        return Run(self, ctx, plan, variables, request.variables)
 
     def _compile(self, document: Document, operation: Any, conditions: Mapping[str, bool], kind: str) -> Plan:
         compiler = Compiler(self.schema, self.graph, document.tree, conditions, shallow=kind == "sqlite")
@@ -102,6 +133,31 @@ class Run:
         fields = [b'"%s":%s' % (root.key.encode(), await self._field(root)) for root in self._plan.roots]
         body = b'{"data":{' + b",".join(fields) + b"}"
         return body + (b',"errors":' + orjson.dumps(self._errors) if self._errors else b"") + b"}"
+
+    async def source(self) -> AsyncIterator[Any]:
+        """What a subscription follows; raises what keeps it from beginning."""
+        root = self._followed()
+        call = self._engine.graph.subscriptions[root.name]
+        values = call.arguments(root.arguments.read(self._variables), root.arguments.definition)
+        source: AsyncIterator[Any] = await call.run(self._ctx, *values)
+        return source
+
+    async def follow(self, source: AsyncIterator[Any]) -> AsyncGenerator[bytes, None]:
+        """An answer for everything that the source gives; empty bytes say that it lives."""
+        root = self._followed()
+        typename = get_named_type(root.arguments.definition.type).name
+        selection = root.selection(typename)
+        async for value in source:
+            if value is None:
+                yield b""
+                continue
+            shown = await self._shaped(root.key, selection, value)
+            yield b'{"data":{"%s":%s}}' % (root.key.encode(), shown)
+
+    def _followed(self) -> Root:
+        root = self._plan.roots[0]
+        assert isinstance(root, Root)  # noqa: S101 - validation allows a subscription one field, and no introspection
+        return root
 
     def _one_mutation(self) -> None:
         if sum(isinstance(root, Root) for root in self._plan.roots) > 1:
@@ -315,6 +371,10 @@ class Run:
         if not self._plan.operation.variable_definitions:
             self._plan.introspected = data
         return data
+
+
+async def _once(body: bytes) -> AsyncGenerator[bytes, None]:
+    yield body
 
 
 def _binds(asked: Mapping[int, Asked]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from service.graphql.mutations import (
     webhooks,
 )
 from service.graphql.queries import QUERIES
+from service.graphql.subscriptions import SUBSCRIPTIONS
 from service.models.accounts import AccountRead
 from service.models.actions import ActionRead
 from service.models.api_keys import ApiKeyRead
@@ -144,4 +145,4 @@ MUTATIONS = tuple(
     for call in part.MUTATIONS
 )
 
-GRAPH = Graph(TYPES, EDGES, PAGES, QUERIES, MUTATIONS)
+GRAPH = Graph(TYPES, EDGES, PAGES, QUERIES, MUTATIONS, SUBSCRIPTIONS)

@@ -18,11 +18,12 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from service.graphql import errors
+from service.graphql import errors, server_sent
 from service.graphql.execute import Engine, Request
 from service.graphql.graph import GRAPH
 from service.graphql.limits import Limits
 from service.graphql.schema import served
+from service.graphql.socket import Admit, Socket
 from service.operations.context import Context
 from service.platform.errors import (
     InternalError,
@@ -35,6 +36,7 @@ from service.platform.errors import (
 )
 from service.platform.idempotency import Idempotency
 from service.platform.pagination import Cursors
+from service.platform.streaming import send_stream
 from service.platform.strict_json import read_json
 
 Scope = MutableMapping[str, Any]
@@ -84,11 +86,15 @@ class GraphQLApp:
         if self._page is not None and _wants_page(scope, accept):
             await _send(send, 200, self._page[0], [(b"content-type", b"text/html; charset=utf-8"), *self._page[1]])
             return
-        media = negotiate(accept)
+        streamed = server_sent.asked_for(accept)
+        media = MODERN if streamed else negotiate(accept)
         extra: Headers = []
         try:
             if media is None:
                 raise NotAcceptable(f"This path answers with {MODERN} or {LEGACY}")
+            if streamed:
+                await self._stream(scope, receive, send, headers)
+                return
             body, status = await self._answer(scope, receive, headers), 200
         except errors.Refused as refused:
             status = 200 if refused.well_formed and media != MODERN else refused.status
@@ -104,7 +110,26 @@ class GraphQLApp:
         told = [(b"content-type", kind), (b"cache-control", b"no-store"), (b"vary", b"Accept"), *extra]
         await _send(send, status, body, told)
 
+    async def connect(self, scope: Scope, receive: Receive, send: Send, admit: Admit) -> None:
+        """Serve one WebSocket."""
+        engine = self._engine or await self.prepare()
+        await Socket(dict(scope["headers"]), receive, send, admit).serve(engine, list(scope.get("subprotocols", ())))
+
+    async def _stream(self, scope: Scope, receive: Receive, send: Send, headers: Mapping[bytes, bytes]) -> None:
+        """Serve one operation as server-sent events; raises like _answer when nothing of it was run."""
+        ctx, asked = await self._asked(scope, receive, headers)
+        engine = self._engine or await self.prepare()
+        answers = await engine.stream(ctx, asked)
+        told = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store")]
+        await send({"type": "http.response.start", "status": 200, "headers": [*told, (b"x-accel-buffering", b"no")]})
+        await send_stream(server_sent.written(answers), receive, send, scope["still_admitted"])
+
     async def _answer(self, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
+        ctx, asked = await self._asked(scope, receive, headers)
+        engine = self._engine or await self.prepare()
+        return await engine.run(ctx, asked)
+
+    async def _asked(self, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes]) -> tuple[Context, Request]:
         method = scope["method"]
         if method not in ("GET", "POST"):
             raise MethodNotAllowed(["GET", "POST"])
@@ -119,8 +144,7 @@ class GraphQLApp:
                 ctx = replace(ctx, idempotency=_idempotency(key, raw))
         else:
             asked = _request(_parameters(scope["query_string"]), read_only=True)
-        engine = self._engine or await self.prepare()
-        return await engine.run(ctx, asked)
+        return ctx, asked
 
 
 def _request(given: Any, *, read_only: bool) -> Request:

@@ -58,11 +58,13 @@ def agrees(schema: GraphQLSchema, graph: Graph) -> bool:
     wanted: dict[str, set[str]] = {"Query": {"node", "nodes", *graph.singles, *graph.pages, *graph.calls}}
     if graph.mutations:
         wanted["Mutation"] = set(graph.mutations)
+    if graph.subscriptions:
+        wanted["Subscription"] = set(graph.subscriptions)
     for kind in graph.types.values():
         wanted[kind.name] = _names(kind.model) | {field for source, field in graph.edges if source == kind.name}
         if kind.filter is not None:
             wanted[f"{kind.name}Filter"] = _names(kind.filter)
-    for call in (*graph.mutations.values(), *graph.calls.values()):
+    for call in (*graph.mutations.values(), *graph.calls.values(), *graph.subscriptions.values()):
         wanted |= {_bare(taken.kind): _names(taken.model) for taken in call.takes if taken.model is not None}
         wanted |= {_bare(given.kind): _names(given.model) for given in call.gives if given.model is not None}
     types = schema.type_map
@@ -83,7 +85,9 @@ def sdl(graph: Graph = GRAPH) -> str:
         scalar_map={kind: strawberry.scalar(name=name, description=told) for kind, (name, told) in SCALARS.items()}
     )
     types = [author.names[name] for name in graph.types]
-    schema = strawberry.Schema(author.names["Query"], author.names.get("Mutation"), types=types, config=config)
+    query = author.names["Query"]
+    mutation, subscription = (author.names.get(name) for name in ("Mutation", "Subscription"))
+    schema = strawberry.Schema(query, mutation, subscription, types=types, config=config)
     return schema.as_str() + "\n"
 
 
@@ -106,6 +110,9 @@ def write(graph: Graph) -> Author:
     author.object("Query", _queries(author, graph), "Everything that can be read")
     if graph.mutations:
         author.object("Mutation", [_mutation(author, call) for call in graph.mutations.values()], "Every change")
+    if graph.subscriptions:
+        fields = [_query(author, call, "{}") for call in graph.subscriptions.values()]
+        author.object("Subscription", fields, "What can be followed, over graphql-transport-ws or server-sent events")
     return author
 
 
@@ -175,11 +182,11 @@ def _queries(author: Author, graph: Graph) -> list[Field]:
     return fields
 
 
-def _query(author: Author, call: Call) -> Field:
+def _query(author: Author, call: Call, kind: str = "Optional[{}]") -> Field:
     given = call.gives[0]
     if given.model is not None and _bare(given.kind) not in author.names:
         author.output(_bare(given.kind), given.model)
-    return Field(call.name, f"Optional[{given.kind}]", call.description, _arguments(author, call))
+    return Field(call.name, kind.format(given.kind), call.description, _arguments(author, call))
 
 
 def _mutation(author: Author, call: Call) -> Field:

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Protocol
+from urllib.parse import quote
 
 import orjson
 from pydantic import BaseModel
@@ -101,6 +102,18 @@ def tagged(body: bytes, media: str, *, varies: str) -> Answer:
 def no_content(resource: Versioned | None = None) -> Answer:
     """Return 204; the deleted resource tells whether this was a retry."""
     return Answer(b"", 204, headers=() if resource is None else _told(resource, None))
+
+
+def location(template: str, body: bytes, arguments: Mapping[str, Any]) -> bytes:
+    """Return the Location of a new resource from its own members and the path parameters."""
+    return template.format_map({**arguments, **orjson.loads(body)}).encode("ascii", "ignore")
+
+
+def next_link(raw_path: bytes, query: bytes, cursor: str) -> bytes:
+    """Return the Link to the next page: the same request with another `after`."""
+    kept = [pair for pair in query.split(b"&") if pair and not pair.startswith(b"after=")]
+    changed = b"&".join([*kept, b"after=" + quote(cursor, safe="").encode()])
+    return b'<%s?%s>; rel="next"' % (raw_path, changed.replace(b">", b"%3E"))
 
 
 def to_json(value: Any) -> bytes:

@@ -8,13 +8,11 @@ framework inside the same frame. No rules, no SQL.
 import inspect
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any, Protocol
-from urllib.parse import quote
 
-import orjson
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -31,8 +29,9 @@ from service.platform.errors import (
     RateLimited,
 )
 from service.platform.rate_limits import RateLimiter
+from service.platform.streaming import send_stream
 from service.platform.telemetry import AccessLog, Metrics, RequestIds
-from service.rest.answers import Answer
+from service.rest.answers import Answer, location, next_link
 from service.rest.binding import Lean
 from service.rest.conditional import etag, is_unmodified
 from service.rest.dispatch import Dispatch, allowed_methods, path_segments
@@ -51,7 +50,6 @@ from service.rest.intake import (
 )
 from service.rest.problems import MEDIA, problem_body, problem_headers
 from service.rest.router import Asked, LeanRoute
-from service.rest.streaming import send_stream
 
 _log = logging.getLogger(__name__)
 
@@ -89,7 +87,8 @@ MakeContext = Callable[[Any, Asked], Any]
 class Edge:
     """The ASGI application that is served; `app` is the framework's, which declares the routes.
 
-    `mounted` are applications of their own by path, reached without the framework's search through all routes.
+    `mounted` are applications of their own by path, reached without the framework's search through all routes;
+    `sockets` are those that speak WebSocket, called with a way to let their caller in.
     """
 
     def __init__(
@@ -105,6 +104,7 @@ class Edge:
         burst: int = 2000,
         cors_origins: Collection[str] = (),
         mounted: Mapping[str, ASGIApp] | None = None,
+        sockets: Mapping[str, Callable[..., Awaitable[None]]] | None = None,
     ) -> None:
         self.app = app
         self.metrics = metrics or Metrics()
@@ -114,12 +114,16 @@ class Edge:
         self._make_context = make_context
         self._max_body = max_body
         self._mounted = mounted or {}
+        self._sockets = sockets or {}
         self._origins = frozenset(origin.encode() for origin in cors_origins)
         self._ids = RequestIds()
         self._routes: Dispatch[Target] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection event: HTTP here, lifespan and WebSocket by the framework."""
+        """Serve one connection event: HTTP and WebSocket here, lifespan by the framework."""
+        if scope["type"] == "websocket":
+            await self._connect(scope, receive, send)
+            return
         if scope["type"] != "http":
             try:
                 await self.app(scope, receive, send)
@@ -211,6 +215,21 @@ class Edge:
             return False
         return True
 
+    async def _connect(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand a WebSocket to the application at its path, with the means to let its caller in."""
+        connect = self._sockets.get(scope["path"])
+        if connect is None:
+            await receive()
+            await send({"type": "websocket.close", "code": 4404})
+            return
+        asked = Asked("GET", raw_path(scope), scope["query_string"], {}, self._ids.choose(None), scope["path"])
+
+        async def admit(headers: Mapping[bytes, bytes]) -> Any:
+            asked.headers = headers
+            return self._make_context(await self.admit(asked), asked)
+
+        await connect(scope, receive, send, admit)
+
     def _find(self, segments: Sequence[str]) -> Mapping[str, Target]:
         """Return the methods of the path; raises NotFound when there is no such path."""
         methods = (self._routes or self.routes()).find(segments)
@@ -242,7 +261,7 @@ class Edge:
             arguments[lean.context] = self._make_context(principal, asked)
         answer: Answer = await lean.endpoint(**arguments)
         if answer.status == 201 and declared.location is not None:
-            answer.headers = (*answer.headers, (b"location", _location(declared.location, answer.body, arguments)))
+            answer.headers = (*answer.headers, (b"location", location(declared.location, answer.body, arguments)))
         return answer
 
     def _start(self, asked: Asked, answer: Answer) -> Message:
@@ -264,7 +283,7 @@ class Edge:
             if answer.stream is None:
                 headers.append((b"content-length", b"%d" % len(answer.body)))
         if answer.next_cursor is not None and reading:
-            headers.append((b"link", _next_link(asked, answer.next_cursor)))
+            headers.append((b"link", next_link(asked.raw_path, asked.query, answer.next_cursor)))
         self._add_common(asked, headers)
         headers.extend(answer.headers)
         return {"type": "http.response.start", "status": answer.status, "headers": headers}
@@ -323,6 +342,7 @@ class Edge:
             await send(message)
 
         inner = {**scope, "request_id": asked.request_id, "asked": asked, "admit": admit}
+        inner["still_admitted"] = partial(self._still_admitted, asked)
         if head:
             inner["method"] = "GET"
         try:
@@ -373,15 +393,3 @@ def refusal(error: KamError, asked: Asked) -> Answer:
     """Return the problem document of an error."""
     headers = tuple(problem_headers(error))
     return Answer(problem_body(error, asked.request_id), error.status, None, headers, MEDIA)
-
-
-def _location(template: str, body: bytes, arguments: Mapping[str, Any]) -> bytes:
-    """Return the Location of a new resource from its own members and the path parameters."""
-    return template.format_map({**arguments, **orjson.loads(body)}).encode("ascii", "ignore")
-
-
-def _next_link(asked: Asked, cursor: str) -> bytes:
-    """Return the Link to the next page: this request with another `after`."""
-    kept = [pair for pair in asked.query.split(b"&") if pair and not pair.startswith(b"after=")]
-    query = b"&".join([*kept, b"after=" + quote(cursor, safe="").encode()])
-    return b'<%s?%s>; rel="next"' % (asked.raw_path, query.replace(b">", b"%3E"))

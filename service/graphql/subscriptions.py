@@ -1,0 +1,48 @@
+"""What can be followed as a GraphQL subscription: the feed of events, as it grows."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import orjson
+from pydantic import Field
+
+from service.graphql.calls import Call, Gives, scalar
+from service.models.events import EventRead
+from service.models.webhooks import EventPattern
+from service.operations.context import Context
+from service.operations.event_streams import Told, follow_events
+from service.platform.types import Id, Search
+
+
+async def follow(
+    ctx: Context, after: str | None, types: list[str] | None, account_id: str | None
+) -> AsyncIterator[dict[str, Any] | None]:
+    """Each event as it is committed, in the order of the feed: after a cursor, or from now on without one. Whoever was
+    cut off goes on with the cursor of the last event: nothing is missing, nothing told twice.
+    """
+    return _events(await follow_events(ctx, after=after, types=types, account_id=account_id))
+
+
+async def _events(told: AsyncIterator[Told]) -> AsyncIterator[dict[str, Any] | None]:
+    """The events one by one; None when nothing came for a while."""
+    async for each in told:
+        for _, item in each.events:
+            yield orjson.loads(item)
+        if not each.events:
+            yield None
+
+
+FOLLOWED = (
+    scalar(Search, "Optional[str]", "after", "Begin behind this cursor; without it, now"),
+    scalar(
+        Annotated[list[EventPattern], Field(max_length=50)],
+        "Optional[list[str]]",
+        "types",
+        "Only these types of events; `plan.*` for all of a kind",
+    ),
+    scalar(Id, "Optional[ID]", "accountId", "Only events of this account"),
+)
+
+SUBSCRIPTIONS = (Call("events", follow, FOLLOWED, (Gives("value", "Event", lambda value: value, model=EventRead),)),)
