@@ -23,13 +23,17 @@ def upgrade() -> None:
         batch.add_column(sa.Column("range_at", columns.Instant(), nullable=True))
     for identifier, definition in _definitions():
         cuts = {**definition["cuts"], "attractiveness_rule": "fixed"}
-        _write(identifier, {**definition, "cuts": cuts, "border_width": BORDER_WIDTH})
+        factors = [{**factor, "unit": None, "group": None, "source": None} for factor in definition["factors"]]
+        _write(identifier, {**definition, "factors": factors, "cuts": cuts, "border_width": BORDER_WIDTH})
 
 
 def downgrade() -> None:
     for identifier, definition in _definitions():
         definition.pop("border_width", None)
         definition["cuts"].pop("attractiveness_rule", None)
+        for factor in definition["factors"]:
+            for member in ("unit", "group", "source"):
+                factor.pop(member, None)
         _write(identifier, definition)
     with op.batch_alter_table("scoring_models") as batch:
         batch.drop_column("range_at")

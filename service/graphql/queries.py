@@ -11,12 +11,23 @@ from service.graphql.calls import Call, Gives, document, identifier, reference, 
 from service.models.api_keys import Me
 from service.models.events import EventRead, EventTypeRead
 from service.models.portfolio import MatrixRead, MatrixView
+from service.models.scoring_models import LibraryFactorRead, ScoringModelComparison
 from service.models.stages import StageTermsRead
 from service.models.webhook_transport import WebhookKeysRead
 from service.models.webhooks import EventPattern
-from service.operations import accounts, events, people, portfolio, stages, stakeholders, webhook_secrets
+from service.operations import (
+    accounts,
+    events,
+    people,
+    portfolio,
+    scoring_models,
+    stages,
+    stakeholders,
+    webhook_secrets,
+)
 from service.operations.context import Context
 from service.platform.types import Flag, Id, Limit, Search, Shape, Text
+from service.rules.factor_library import FactorAxis
 
 
 async def read_me(ctx: Context) -> dict[str, Any]:
@@ -143,6 +154,18 @@ QUERIES = (
     Call("portfolioMatrixSvg", draw_matrix, MATRIX, (Gives("value", "str", itself),)),
     Call("stages", stages.list_stages, (), shows("list[StageTerms]", StageTermsRead)),
     Call("webhookKeys", read_webhook_keys, (identifier(),), shows("WebhookKeys", WebhookKeysRead)),
+    Call(
+        "scoringModelComparison",
+        scoring_models.compare_scoring_models,
+        (identifier(), identifier("with", "The other model: what it changes is told")),
+        shows("ScoringModelComparison", ScoringModelComparison),
+    ),
+    Call(
+        "attractivenessFactors",
+        scoring_models.list_attractiveness_factors,
+        (scalar(FactorAxis, "Optional[FactorAxis]", "axis", "Only criteria of this axis"),),
+        shows("list[LibraryFactor]", LibraryFactorRead),
+    ),
     Call("accountByRef", accounts.get_account_by_ref, reference("account"), shows("Account")),
     Call("personByRef", people.get_person_by_ref, reference("person"), shows("Person")),
     Call(

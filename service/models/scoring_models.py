@@ -20,6 +20,7 @@ from service.platform.types import (
     ExactMeasure,
     ExactScore,
     Flag,
+    Id,
     InstantText,
     Name,
     Ratio,
@@ -27,8 +28,11 @@ from service.platform.types import (
     Shape,
     Text,
     Weight,
+    patch_of,
 )
+from service.rules.factor_library import FactorAxis, FactorSource
 from service.rules.quadrants import CutRule
+from service.rules.scoring import FactorGroup
 from service.rules.vocabulary import Direction
 
 
@@ -65,6 +69,11 @@ class FactorShape(Shape):
     bands: Annotated[list[Band], Member(max_length=20)] = Member(
         default_factory=list, description="Anchored bands that turn a raw metric into a score; without gaps or overlaps"
     )
+    unit: Name | None = Member(default=None, description="The unit of the metric", examples=["percent a year"])
+    group: FactorGroup | None = Member(
+        default=None, description="hard: outcome-based, can be counted; soft: judged. A good set holds both"
+    )
+    source: Name | None = Member(default=None, description="Where the criterion comes from")
 
 
 class CutsShape(Shape):
@@ -112,6 +121,31 @@ class ScoringModelCreate(Shape):
     border_width: BorderWidthShape = Member(
         default_factory=BorderWidthShape, description="How near to a border is borderline"
     )
+
+
+ScoringModelPatch = patch_of(ScoringModelCreate, "ScoringModelPatch")
+"""Of `cuts`, `fiocca` and `border_width` the members that are sent change; `factors` are replaced as a whole."""
+
+
+class ScoringModelClone(Shape):
+    """A copy of a scoring model to work on: a new draft."""
+
+    name: Name | None = Member(default=None, description="The copy's name; made from the original's when left out")
+    changes: ScoringModelPatch | None = Member(  # type: ignore[valid-type]
+        default=None, description="What shall differ from the original, as in a patch"
+    )
+
+
+class ComparisonQuery(Shape):
+    """The model to compare with."""
+
+    with_: Id = Member(alias="with", description="The id of the other model: what it changes is told")
+
+
+class LibraryQuery(Shape):
+    """Which criteria."""
+
+    axis: FactorAxis | None = Member(default=None, description="Only criteria of this axis")
 
 
 class ScoringModelRow(Living, SQLModel, table=True):
@@ -176,3 +210,86 @@ class ScoringModelRead(ReadBase):
     )
     range_high: Score | None = Member(description="The greatest attractiveness then")
     range_at: InstantText | None = Member(description="When that was; null if never")
+
+
+class ComparedModel(Shape):
+    """One of the two models."""
+
+    id: Id = Member(description="The model")
+    name: Name = Member(description="Its name")
+    version: Count = Member(description="Its number")
+    state: ModelState = Member(description="draft, active or retired")
+
+
+class ChangedFactor(Shape):
+    """A factor that both models have and that differs."""
+
+    key: Key = Member(description="The factor's key")
+    changed: Annotated[list[Name], Member(max_length=10)] = Member(
+        description="The members that differ: name, weight, direction, required, bands, unit, group, source"
+    )
+    before: FactorShape = Member(description="As it is in this model")
+    after: FactorShape = Member(description="As it is in the other model")
+
+
+class ChangedSetting(Shape):
+    """A line or width that differs."""
+
+    setting: Name = Member(description="Its name", examples=["cuts.attractiveness"])
+    before: ExactMeasure = Member(description="In this model")
+    after: ExactMeasure = Member(description="In the other model")
+
+
+class ChangedRule(Shape):
+    """The rule of the attractiveness cut, when it differs."""
+
+    before: CutRule = Member(description="In this model")
+    after: CutRule = Member(description="In the other model")
+
+
+class ScoringModelComparison(Shape):
+    """What the other model changes."""
+
+    before: ComparedModel = Member(description="This model")
+    after: ComparedModel = Member(description="The other model")
+    same: Flag = Member(description="Whether nothing but the names of the models differs")
+    added: Annotated[list[FactorShape], Member(max_length=8)] = Member(
+        description="Factors that only the other model has"
+    )
+    removed: Annotated[list[FactorShape], Member(max_length=8)] = Member(description="Factors that only this model has")
+    changed: Annotated[list[ChangedFactor], Member(max_length=8)] = Member(
+        description="Factors that both have and that differ"
+    )
+    unchanged: Annotated[list[Key], Member(max_length=8)] = Member(description="Keys of the factors that do not differ")
+    settings: Annotated[list[ChangedSetting], Member(max_length=8)] = Member(
+        description="Cut lines, limits, dead band and border widths that differ"
+    )
+    attractiveness_rule: ChangedRule | None = Member(
+        description="Where the attractiveness cut comes from, when that differs"
+    )
+
+
+class LibraryFactorRead(Shape):
+    """A criterion of the factor library, ready to pick: a factor without a weight."""
+
+    key: Key = Member(description="A key for the factor")
+    name: Name = Member(description="Its name for people")
+    description: Text = Member(description="What is meant")
+    axis: FactorAxis = Member(
+        description="attractiveness; business_strength for criteria of the other axis; strategic_importance and "
+        "difficulty for Fiocca's general portfolio of all accounts"
+    )
+    group: FactorGroup = Member(description="hard: outcome-based, can be counted; soft: judged")
+    direction: Direction = Member(description="Which way its metric is good")
+    unit: Name | None = Member(description="The unit of its metric, if it has one")
+    bands: Annotated[list[Band], Member(max_length=20)] = Member(
+        description="Bands to begin with, where the method gives some; adapt their thresholds"
+    )
+    source: Name = Member(description="Where the criterion is named")
+    source_key: FactorSource = Member(description="The same for programs")
+
+
+class FactorLibrary(Shape):
+    """The criteria that the sources name."""
+
+    items: Annotated[list[LibraryFactorRead], Member(max_length=100)] = Member(description="The criteria")

@@ -1,14 +1,25 @@
-"""Scoring models: written once, never changed, one of them active; activating one classifies every account anew."""
+"""Scoring models: drafts that may change until they are first activated, one active model, and those that were.
+
+A model that has been active never changes, so that what it classified stays explained. Activating one classifies every
+account anew.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 
 from service.access.policy import Permission
 from service.events.catalogue import ScoringModelActivated
-from service.models.scoring_models import ModelState, ScoringModelCreate, scoring_models
+from service.models.scoring_models import (
+    ModelState,
+    ScoringModelClone,
+    ScoringModelCreate,
+    scoring_models,
+)
 from service.operations.classification_records import (
     plain_numbers,
     read_standings,
@@ -19,15 +30,18 @@ from service.operations.context import Context, Services, Transaction, operation
 from service.operations.records import Expected, change, insert, lock, require
 from service.operations.scoring_model_records import MODEL_LOCK, remember_yardstick
 from service.platform.database import Page, Resource
-from service.platform.errors import Conflict
+from service.platform.errors import Conflict, Invalid, ScoringModelUsed
 from service.platform.statements import Statement
+from service.platform.types import Shape
 from service.queries.accounts import ACCOUNTS
 from service.queries.classification import COUNT_SCORED, NEXT_SCORED
 from service.queries.listing import PageRequest
-from service.queries.scoring_models import SCORING_MODELS
+from service.queries.scoring_models import DEFINED, SCORING_MODELS
 from service.rules.classification import DEFAULT_MODEL
+from service.rules.factor_library import LIBRARY, SOURCES, FactorAxis, other_axis_warnings
+from service.rules.model_comparison import compare, comparison_to_dict
 from service.rules.scoring import ScoringModel, model_warnings, validate_model
-from service.rules.scoring_documents import model_from_dict, model_to_dict
+from service.rules.scoring_documents import bands_to_list, model_from_dict, model_to_dict, with_changes
 
 KIND = "scoring model"
 MOST_RECLASSIFIED = 10_000
@@ -35,6 +49,9 @@ MOST_RECLASSIFIED = 10_000
 
 _BATCH = 200
 _NUMBERS = "scoring model numbers"
+_NAME_KEPT = 170
+"""Characters of a name that a copy's name keeps, so that it stays within 200."""
+
 _BEFORE_ALL = "00000000-0000-0000-0000-000000000000"
 _m = scoring_models.c
 _ACTIVE_ID = Statement(sa.select(_m.id).where(_m.state == sa.literal_column("'active'")))
@@ -55,18 +72,89 @@ async def get_scoring_model(ctx: Context, identifier: str) -> Resource:
 
 @operation
 async def create_scoring_model(ctx: Context, data: ScoringModelCreate) -> Resource:
-    """Write a scoring model; it decides nothing until it is activated, and its definition never changes.
+    """Write a scoring model; it decides nothing until it is activated, and from then on its definition never changes.
 
     Raises Invalid with pointers for weights that do not sum to 100 within 0.01 (they are never normalised), bands with
     gaps or overlaps or against their direction, repeated factor keys, and cuts or limits out of range. What is allowed
     but unwise stands in `warnings`.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
-        model = model_from_dict(data.model_dump(by_alias=True))
-        verdicts = validate_model(model)
-        if verdicts:
-            raise refused(verdicts)
-        return tx.answer(await _add(tx, model))
+        return tx.answer(await _add(tx, _judged(data.model_dump(by_alias=True))))
+
+
+@operation
+async def update_scoring_model(ctx: Context, identifier: str, patch: Shape, expected: Expected = None) -> Resource:
+    """Change a draft: of cuts, limits and widths the members that were sent, its factors as a whole.
+
+    Raises NotFound, StaleVersion, ScoringModelUsed for a model that has ever been active, and Invalid as for a new
+    model. Without a difference nothing is written.
+    """
+    async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
+        before = await _lock_draft(tx, identifier, expected)
+        model = _judged(with_changes(_document(before), patch.model_dump(by_alias=True, exclude_unset=True)))
+        if model == model_from_dict(_document(before)):
+            return tx.answer(before, "unchanged")
+        changes = {"name": model.name, "definition": _definition(model)}
+        return tx.answer(await change(tx, SCORING_MODELS, identifier, changes))
+
+
+@operation
+async def delete_scoring_model(ctx: Context, identifier: str, expected: Expected = None) -> Resource:
+    """Drop a draft; raises NotFound, StaleVersion, and ScoringModelUsed for a model that has ever been active."""
+    async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
+        await _lock_draft(tx, identifier, expected)
+        return tx.answer(await change(tx, SCORING_MODELS, identifier, {"deleted_at": tx.now}), "deleted")
+
+
+@operation
+async def clone_scoring_model(ctx: Context, identifier: str, data: ScoringModelClone) -> Resource:
+    """Make a new draft from any model, with changes as in a patch; raises NotFound, and Invalid as for a new model."""
+    async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
+        original = await require(tx.reader, SCORING_MODELS, identifier, KIND)
+        document = _document(original)
+        document["name"] = f"{document['name'][:_NAME_KEPT]} (from version {original.data['number']})"
+        changes = data.model_dump(by_alias=True, exclude_unset=True).get("changes") or {}
+        if data.name is not None:
+            changes["name"] = data.name
+        return tx.answer(await _add(tx, _judged(with_changes(document, changes), "/changes")))
+
+
+async def compare_scoring_models(ctx: Context, identifier: str, other: str) -> dict[str, Any]:
+    """What another model changes: factors added, removed and changed, cut lines, limits, dead band, border widths.
+
+    Raises NotFound for the model, and Invalid for the one it is compared with.
+    """
+    async with ctx.reading(Permission.CLASSIFICATION_READ) as reader:
+        before = await require(reader, SCORING_MODELS, identifier, KIND)
+        after = await SCORING_MODELS.find(reader, other)
+    if after is None:
+        raise Invalid.parameter("with", "unknown_reference", f"There is no such {KIND}")
+    models = (model_from_dict(_document(before)), model_from_dict(_document(after)))
+    written: dict[str, Any] = plain_numbers(comparison_to_dict(compare(*models), *models))
+    return {"before": _named(before), "after": _named(after), **written}
+
+
+async def list_attractiveness_factors(ctx: Context, axis: FactorAxis | None = None) -> list[dict[str, Any]]:
+    """The criteria that the sources name, ready to pick: each with its source, direction, axis, and bands if it has
+    some. A weight is the programme's own decision.
+    """
+    ctx.require(Permission.CLASSIFICATION_READ)
+    return [
+        {
+            "key": factor.key,
+            "name": factor.name,
+            "description": factor.description,
+            "axis": factor.axis.value,
+            "group": factor.group.value,
+            "direction": factor.direction.value,
+            "unit": factor.unit,
+            "bands": plain_numbers(bands_to_list(factor.bands)),
+            "source": SOURCES[factor.source],
+            "source_key": factor.source.value,
+        }
+        for factor in LIBRARY
+        if axis is None or factor.axis is axis
+    ]
 
 
 @operation
@@ -111,16 +199,48 @@ async def ensure_default_model(services: Services) -> None:
 async def _add(tx: Transaction, model: ScoringModel, **values: Any) -> Resource:
     """Insert a model under the next number; those who add at once wait for each other."""
     await tx.serialize([_NUMBERS])
-    definition = plain_numbers(model_to_dict(model))
+    number = int(await tx.value(_HIGHEST)) + 1
+    draft = {"state": ModelState.DRAFT.value, "activated_at": None}
+    stored = {"name": model.name, "number": number, "definition": _definition(model)}
+    return await insert(tx, SCORING_MODELS, {**stored, **draft, **values})
+
+
+def _judged(document: Mapping[str, Any], pointer: str = "") -> ScoringModel:
+    """The model that a document says; raises Invalid with the rules' verdicts, which point below `pointer`."""
+    model = model_from_dict(document)
+    verdicts = validate_model(model)
+    if verdicts:
+        raise refused(replace(verdict, pointer=f"{pointer}{verdict.pointer}") for verdict in verdicts)
+    return model
+
+
+def _definition(model: ScoringModel) -> dict[str, Any]:
+    """A model as it is stored, with what is allowed but unwise in it."""
+    definition: dict[str, Any] = plain_numbers(model_to_dict(model))
     definition.pop("name")
     definition["warnings"] = [
         {"pointer": verdict.pointer, "code": verdict.code, "message": verdict.message}
-        for verdict in model_warnings(model)
+        for verdict in (*model_warnings(model), *other_axis_warnings(model))
     ]
-    number = int(await tx.value(_HIGHEST)) + 1
-    draft = {"state": ModelState.DRAFT.value, "activated_at": None}
-    stored = {"name": model.name, "number": number, "definition": definition}
-    return await insert(tx, SCORING_MODELS, {**stored, **draft, **values})
+    return definition
+
+
+def _document(stored: Resource) -> dict[str, Any]:
+    """A stored model as the rules read it."""
+    return {name: stored.data[name] for name in ("name", *DEFINED) if name != "warnings"}
+
+
+def _named(stored: Resource) -> dict[str, Any]:
+    data = stored.data
+    return {"id": data["id"], "name": data["name"], "version": data["number"], "state": data["state"]}
+
+
+async def _lock_draft(tx: Transaction, identifier: str, expected: Expected) -> Resource:
+    """A model that has never been active, locked; an activation waits for it, and the other way round."""
+    before = await lock(tx, SCORING_MODELS, identifier, expected, KIND)
+    if before.data["state"] != ModelState.DRAFT or before.data["activated_at"] is not None:
+        raise ScoringModelUsed
+    return before
 
 
 async def _retire(tx: Transaction) -> dict[str, Any] | None:

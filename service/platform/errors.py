@@ -22,6 +22,7 @@
     +-- Conflict                      409 conflict
     |   +-- ReferenceTaken            409 reference_taken
     |   +-- NameTaken                 409 name_taken
+    |   +-- ScoringModelUsed          409 scoring_model_used
     |   +-- ConsumerLeased            409 consumer_leased
     |   +-- ConsumerLeaseLost         409 consumer_lease_lost
     |   +-- StageTransitionNotAllowed 409 stage_transition_not_allowed
@@ -251,6 +252,17 @@ class ReferenceTaken(Conflict):
         message = "Another live record has this reference"
         error = FieldError(pointer=pointer, code=self.code, message=message)
         super().__init__(message, errors=[error], members={"holder_id": holder_id} if holder_id else None)
+
+
+class ScoringModelUsed(Conflict):
+    """A scoring model that has classified accounts never changes; clone it to go on from it."""
+
+    code, status, title = "scoring_model_used", 409, "Scoring model used"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This model has been active and never changes, so that what it classified stays explained; clone it"
+        )
 
 
 class NameTaken(Conflict):

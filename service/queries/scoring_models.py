@@ -11,13 +11,14 @@ from service.platform.statements import Statement
 from service.queries.listing import Listing, Sort
 
 m = scoring_models.c
-_DEFINED = ("factors", "cuts", "fiocca", "dead_band", "border_width", "warnings")
+DEFINED = ("factors", "cuts", "fiocca", "dead_band", "border_width", "warnings")
+"""The members of a model that its definition holds."""
 
 SCORING_MODELS = Listing(
     name="scoring_models",
     table=scoring_models,
     members={
-        name: sa.type_coerce(m.definition[name], Json()) if name in _DEFINED else m[name]
+        name: sa.type_coerce(m.definition[name], Json()) if name in DEFINED else m[name]
         for name in ScoringModelRead.model_fields
     },
     filters={"state": enum_field(m.state, ModelState)},

@@ -6,13 +6,23 @@ from typing import Annotated
 
 from fastapi import Body, Query
 
-from service.models.scoring_models import ScoringModelCreate, ScoringModelRead
+from service.models.scoring_models import (
+    ComparisonQuery,
+    FactorLibrary,
+    LibraryQuery,
+    ScoringModelClone,
+    ScoringModelComparison,
+    ScoringModelCreate,
+    ScoringModelPatch,
+    ScoringModelRead,
+)
 from service.operations import scoring_models
-from service.platform.errors import Conflict, CursorInvalid, NotFound, StaleVersion
+from service.platform.errors import Conflict, CursorInvalid, NotFound, ScoringModelUsed, StaleVersion
 from service.queries.scoring_models import SCORING_MODELS
-from service.rest.answers import Answer, created, found, page
+from service.rest.answers import Answer, created, found, no_content, page, plain
 from service.rest.dependencies import Caller, list_query, page_of, page_request
 from service.rest.router import Inquiry, Part, PathId
+from service.rules.factor_library import FactorAxis
 
 part = Part("classification")
 
@@ -29,8 +39,8 @@ ScoringModelPage = page_of("ScoringModelPage", ScoringModelRead)
 )
 async def create_scoring_model(ctx: Caller, data: Annotated[ScoringModelCreate, Body()]) -> Answer:
     """Writes a scoring model: factors whose weights sum to 100 (within 0.01, never normalised), their score bands, cut
-    lines and limits. It decides nothing until it is activated, and its definition never changes. `warnings` say what is
-    allowed but unwise.
+    lines and limits. It decides nothing until it is activated, and once it has been its definition never changes.
+    `warnings` say what is allowed but unwise.
     """
     return created(await scoring_models.create_scoring_model(ctx, data))
 
@@ -45,6 +55,67 @@ async def list_scoring_models(ctx: Caller, query: Annotated[ScoringModelListQuer
 async def read_scoring_model(ctx: Caller, id: PathId) -> Answer:
     """Reads one scoring model."""
     return found(await scoring_models.get_scoring_model(ctx, id))
+
+
+@part.patch(
+    "/scoring-models/{id}",
+    response_model=ScoringModelRead,
+    summary="Change a draft",
+    errors=[NotFound, StaleVersion, ScoringModelUsed],
+)
+async def update_scoring_model(
+    ctx: Caller,
+    id: PathId,
+    patch: Annotated[ScoringModelPatch, Body()],  # type: ignore[valid-type]
+    asked: Inquiry,
+) -> Answer:
+    """Changes a model that has never been active: of `cuts`, `fiocca` and `border_width` the members that are sent,
+    `factors` as a whole. A model that has been active is 409 scoring_model_used; clone it.
+    """
+    return found(await scoring_models.update_scoring_model(ctx, id, patch, asked.expected))
+
+
+@part.delete("/scoring-models/{id}", summary="Delete a draft", errors=[NotFound, StaleVersion, ScoringModelUsed])
+async def delete_scoring_model(ctx: Caller, id: PathId, asked: Inquiry) -> Answer:
+    """Drops a model that has never been active. One that has been is 409 scoring_model_used."""
+    return no_content(await scoring_models.delete_scoring_model(ctx, id, asked.expected))
+
+
+@part.post(
+    "/scoring-models/{id}/clone",
+    status_code=201,
+    response_model=ScoringModelRead,
+    summary="Clone a scoring model",
+    location="/v1/scoring-models/{id}",
+    errors=[NotFound],
+)
+async def clone_scoring_model(ctx: Caller, id: PathId, data: Annotated[ScoringModelClone, Body()]) -> Answer:
+    """Makes a new draft from any model, with `changes` as in a patch: the way to go on from a model that has been
+    active.
+    """
+    return created(await scoring_models.clone_scoring_model(ctx, id, data))
+
+
+@part.get(
+    "/scoring-models/{id}/comparison",
+    response_model=ScoringModelComparison,
+    summary="Compare two scoring models",
+    errors=[NotFound],
+)
+async def compare_scoring_models(ctx: Caller, id: PathId, query: Annotated[ComparisonQuery, Query()]) -> Answer:
+    """Tells what the model named by `with` changes: factors that came, went or differ in weight, bands, direction or
+    being required, and the cut lines, limits, dead band and border widths that differ.
+    """
+    return plain(await scoring_models.compare_scoring_models(ctx, id, query.with_))
+
+
+@part.get("/attractiveness-factors", response_model=FactorLibrary, summary="List the factor library")
+async def list_attractiveness_factors(ctx: Caller, query: Annotated[LibraryQuery, Query()]) -> Answer:
+    """Lists the criteria that the sources name, ready to pick for a scoring model: each with its source, direction,
+    unit and, where the method gives some, score bands. `axis` says which of them belong to attractiveness.
+    """
+    axis = None if query.axis is None else FactorAxis(query.axis)
+    return plain({"items": await scoring_models.list_attractiveness_factors(ctx, axis)})
 
 
 @part.post(

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from enum import StrEnum
 from fractions import Fraction
 from itertools import pairwise
 
@@ -35,13 +36,21 @@ class ScoreBand:
     score: Decimal
 
 
+class FactorGroup(StrEnum):
+    """Whether a factor is outcome-based and can be counted, or is judged; a good set begins with the hard ones."""
+
+    HARD = "hard"
+    SOFT = "soft"
+
+
 @dataclass(frozen=True, slots=True)
 class Factor:
     """One thing that makes an account attractive: its weight (0-100, all together 100) and, if measured, its bands.
 
     A score is always 10 = best. `direction` says which way the METRIC is good and so which way the bands must run; it
     never turns a given score round. Without a score for a required factor the account is incomplete; an optional
-    factor without one is left out and the others carry its weight.
+    factor without one is left out and the others carry its weight. `unit` is that of the metric, `group` and `source`
+    say what kind of criterion it is and where it comes from; they decide nothing.
     """
 
     key: str
@@ -50,6 +59,9 @@ class Factor:
     direction: Direction = Direction.HIGHER_IS_BETTER
     required: bool = True
     bands: tuple[ScoreBand, ...] = ()
+    unit: str | None = None
+    group: FactorGroup | None = None
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,13 +159,22 @@ def validate_model(model: ScoringModel) -> list[Verdict]:
 
 
 def model_warnings(model: ScoringModel) -> list[Verdict]:
-    """Say what is allowed but unwise: fewer than 3 factors hide the reason, more than 6 blur it."""
-    count = len(model.factors)
+    """Say what is allowed but unwise: fewer than 3 factors give a one-sided picture, more than 6 blur it; factors that
+    say their group and are all soft; a metric that is good when low, without bands that turn it round.
+    """
+    warnings, count = [], len(model.factors)
     if count < FEWEST_ADVISED:
-        return [Verdict("/factors", "few_factors", f"{count} factors give a one-sided picture; use 3 to 6.")]
+        warnings.append(Verdict("/factors", "few_factors", f"{count} factors give a one-sided picture; use 3 to 6."))
     if count > MOST_ADVISED:
-        return [Verdict("/factors", "many_factors", f"{count} factors blur the picture; use 3 to 6.")]
-    return []
+        warnings.append(Verdict("/factors", "many_factors", f"{count} factors blur the picture; use 3 to 6."))
+    if model.factors and all(factor.group is FactorGroup.SOFT for factor in model.factors):
+        message = "All factors are soft; begin with hard, outcome-based ones such as growth or spend."
+        warnings.append(Verdict("/factors", "no_hard_factor", message))
+    for index, factor in enumerate(model.factors):
+        if factor.direction is Direction.LOWER_IS_BETTER and not factor.bands:
+            message = f"{factor.name} is good when low; without bands each rater must turn it round: 10 is always best."
+            warnings.append(Verdict(f"/factors/{index}/bands", "reverse_factor_without_bands", message))
+    return warnings
 
 
 def validate_bands(factor: Factor, pointer: str = "") -> list[Verdict]:

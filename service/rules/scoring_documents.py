@@ -1,12 +1,12 @@
 """A scoring model as a plain document and back: the form in which it is sent and stored; numbers stay exact."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
 from service.rules.fiocca import FioccaLimits
 from service.rules.quadrants import BorderWidth, CutRule, Cuts
-from service.rules.scoring import Factor, ScoreBand, ScoringModel
+from service.rules.scoring import Factor, FactorGroup, ScoreBand, ScoringModel
 from service.rules.verdicts import exact
 from service.rules.vocabulary import Direction
 
@@ -15,17 +15,7 @@ def model_to_dict(model: ScoringModel) -> dict[str, Any]:
     """Write a model with the names of the API; an unbounded band end is null, numbers are Decimal."""
     return {
         "name": model.name,
-        "factors": [
-            {
-                "key": factor.key,
-                "name": factor.name,
-                "weight": factor.weight,
-                "direction": factor.direction.value,
-                "required": factor.required,
-                "bands": [{"from": band.lower, "to": band.upper, "score": band.score} for band in factor.bands],
-            }
-            for factor in model.factors
-        ],
+        "factors": [factor_to_dict(factor) for factor in model.factors],
         "cuts": {
             "attractiveness": model.cuts.attractiveness,
             "relative_strength": model.cuts.relative_strength,
@@ -37,6 +27,37 @@ def model_to_dict(model: ScoringModel) -> dict[str, Any]:
             "attractiveness": model.border_width.attractiveness,
             "relative_strength": model.border_width.relative_strength,
             "fiocca": model.border_width.fiocca,
+        },
+    }
+
+
+def bands_to_list(bands: Iterable[ScoreBand]) -> list[dict[str, Any]]:
+    """Write score bands; an unbounded end is null."""
+    return [{"from": band.lower, "to": band.upper, "score": band.score} for band in bands]
+
+
+def factor_to_dict(factor: Factor) -> dict[str, Any]:
+    """Write a factor with the names of the API."""
+    return {
+        "key": factor.key,
+        "name": factor.name,
+        "weight": factor.weight,
+        "direction": factor.direction.value,
+        "required": factor.required,
+        "bands": bands_to_list(factor.bands),
+        "unit": factor.unit,
+        "group": None if factor.group is None else factor.group.value,
+        "source": factor.source,
+    }
+
+
+def with_changes(document: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A model's document with what shall differ: of cuts, limits and widths the members given, the rest as a whole."""
+    return {
+        **document,
+        **{
+            name: {**(document.get(name) or {}), **value} if isinstance(value, Mapping) else value
+            for name, value in changes.items()
         },
     }
 
@@ -74,6 +95,9 @@ def _factor(document: Mapping[str, Any]) -> Factor:
             ScoreBand(_end(band.get("from")), _end(band.get("to")), exact(band["score"]))
             for band in document.get("bands") or ()
         ),
+        unit=document.get("unit"),
+        group=None if document.get("group") is None else FactorGroup(document["group"]),
+        source=document.get("source"),
     )
 
 

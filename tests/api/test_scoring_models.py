@@ -96,7 +96,7 @@ async def test_a_model_reads_as_it_was_written(client: httpx.AsyncClient) -> Non
     assert made["factors"] == [
         {"key": "growth", "name": "Growth", "weight": 100, "direction": "higher_is_better", "required": True,
          "bands": [{"from": None, "to": 10, "score": 3}, {"from": 10, "to": 20, "score": 6},
-                   {"from": 20, "to": None, "score": 9}]}
+                   {"from": 20, "to": None, "score": 9}], "unit": None, "group": None, "source": None}
     ]  # fmt: skip
     assert made["cuts"] == {"attractiveness": 5.5, "relative_strength": 1, "attractiveness_rule": "fixed"}
     assert made["dead_band"] == 0.25 and made["range_low"] is made["range_high"] is made["range_at"] is None

@@ -1,6 +1,7 @@
 """One tree of migrations for both databases: up, down, up again, no drift, and starts that do not collide."""
 
 import asyncio
+import json
 import re
 import sqlite3
 import subprocess
@@ -148,3 +149,25 @@ def run(url: str, sql: str) -> list[tuple[str]]:
             await connection.close()
 
     return asyncio.run(ask())
+
+
+def test_scoring_models_from_before_get_the_members_that_models_have_now(url: str):
+    """A model as it was stored before cut rules and border widths is read by today's code, and goes back."""
+    migrate.upgrade(url, "202611220900")
+    old = (
+        '{"factors": [{"key": "a", "name": "A", "weight": 100, "direction": "higher_is_better", "required": true,'
+        ' "bands": []}], "cuts": {"attractiveness": 5, "relative_strength": 1}, "fiocca": {"low": 3.3, "high": 6.7},'
+        ' "dead_band": 0, "warnings": []}'
+    )
+    at = "'2026-11-21 00:00:00+00'" if url.startswith("postgresql") else "'2026-11-21T00:00:00.000000Z'"
+    columns = "id, version, created_at, updated_at, name, number, state, definition"
+    values = f"'01890000-0000-7000-8000-000000000001', 1, {at}, {at}, 'Old', 1, 'active', '{old}'"
+    run(url, f"INSERT INTO scoring_models ({columns}) VALUES ({values})")
+    migrate.upgrade(url, "202611220910")
+    ((now,),) = run(url, "SELECT definition FROM scoring_models")
+    read = json.loads(now)
+    assert read["cuts"]["attractiveness_rule"] == "fixed" and read["border_width"]["relative_strength"] == 0.05
+    assert read["factors"][0]["unit"] is read["factors"][0]["group"] is read["factors"][0]["source"] is None
+    migrate.downgrade(url, "202611220900")
+    ((back,),) = run(url, "SELECT definition FROM scoring_models")
+    assert json.loads(back) == json.loads(old)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from service.graphql.calls import Call, Gives, Reread, body, gives, identifier, if_version
 from service.models.classification import AttractivenessPut, BusinessStrengthPut
-from service.models.scoring_models import ScoringModelCreate
+from service.models.scoring_models import ScoringModelClone, ScoringModelCreate, ScoringModelPatch
 from service.operations import classification, scoring_models
 
 ACCOUNT = identifier("accountId", "The account")
@@ -25,6 +25,19 @@ MUTATIONS = (
         "createScoringModel",
         scoring_models.create_scoring_model,
         (body(ScoringModelCreate, "CreateScoringModelInput"),),
+        MODEL,
+    ),
+    Call(
+        "updateScoringModel",
+        scoring_models.update_scoring_model,
+        (identifier(), body(ScoringModelPatch, "UpdateScoringModelInput"), if_version()),
+        MODEL,
+    ),
+    Call("deleteScoringModel", scoring_models.delete_scoring_model, (identifier(), if_version()), MODEL),
+    Call(
+        "cloneScoringModel",
+        scoring_models.clone_scoring_model,
+        (identifier(), body(ScoringModelClone, "CloneScoringModelInput")),
         MODEL,
     ),
     Call("activateScoringModel", scoring_models.activate_scoring_model, (identifier(), if_version()), MODEL),
