@@ -45,6 +45,7 @@ from service.rest import (
     scoring_models,
     stages,
     stakeholders,
+    webhook_operating,
     webhooks,
 )
 from service.rest.contract import Webhook, contract_part, openapi
@@ -73,6 +74,7 @@ PARTS = (
     event_streams.part,
     event_consumers.part,
     webhooks.part,
+    webhook_operating.part,
     jobs.part,
     api_keys.part,
 )

@@ -23,6 +23,7 @@ from service.graphql.mutations import (
     plans,
     stages,
     stakeholders,
+    webhook_operating,
     webhooks,
 )
 from service.graphql.queries import QUERIES
@@ -138,6 +139,7 @@ MUTATIONS = tuple(
         objectives,
         actions,
         webhooks,
+        webhook_operating,
         jobs,
         event_consumers,
         api_keys,

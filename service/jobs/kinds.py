@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from service.jobs.replay import Replay
 from service.jobs.work import Kind
 
-KINDS: tuple[Kind, ...] = ()
+KINDS: tuple[Kind, ...] = (Replay(),)

@@ -19,6 +19,12 @@ def new_id(at: datetime | None = None) -> str:
     return str(uuid_utils.uuid7(nanoseconds=(at - _EPOCH) // timedelta(microseconds=1) * 1000))
 
 
+def first_id(at: datetime) -> str:
+    """The lowest UUIDv7 of an instant, to the millisecond: ids made from then on sort behind it."""
+    milliseconds = max((at - _EPOCH) // timedelta(milliseconds=1), 0)
+    return str(uuid.UUID(int=(milliseconds & (2**48 - 1)) << 80 | 0x7 << 76 | 0x2 << 62))
+
+
 def canonical_id(text: str) -> str | None:
     """The canonical text of a UUID, or None where the text is none."""
     if len(text) != 36:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 import orjson
@@ -14,6 +15,7 @@ from service.platform.columns import Uuid
 from service.platform.database import Page, Reader, Resource, Row
 from service.platform.dialects import one_of
 from service.platform.errors import CursorInvalid
+from service.platform.ids import first_id
 from service.platform.pagination import Cursors
 from service.platform.statements import Statement
 
@@ -22,6 +24,35 @@ FEED = "events"
 
 _COLUMNS = (events.c.position, events.c.body)
 _BY_ID = Statement(sa.select(*_COLUMNS).where(events.c.id == sa.bindparam("id", type_=Uuid())))
+
+_PLACED = events.c.position.is_not(None)
+_beside = sa.select(events.c.position).where(_PLACED).limit(1)
+_SPAN = Statement(
+    sa.select(
+        sa.func.coalesce(
+            _beside.where(events.c.id < sa.bindparam("since", type_=Uuid()))
+            .order_by(events.c.id.desc())
+            .scalar_subquery(),
+            sa.select(sa.func.min(events.c.position) - 1).scalar_subquery(),
+            0,
+        ).label("after"),
+        sa.func.coalesce(
+            _beside.where(events.c.id >= sa.bindparam("until", type_=Uuid())).order_by(events.c.id).scalar_subquery(),
+            sa.select(sa.func.max(events.c.position)).scalar_subquery(),
+            0,
+        ).label("end"),
+    )
+)
+SLACK = timedelta(hours=1)
+"""Longer than a transaction lasts and clocks differ: by so much may an event stand before one that occurred earlier."""
+
+
+async def span(reader: Reader, since: datetime, until: datetime) -> tuple[int, int]:
+    """Places of the feed, the first exclusive, between which everything lies that happened in a range of time, and some
+    more around it. A look-up each, because an event's id begins with its time.
+    """
+    row = await reader.one(_SPAN, since=first_id(since - SLACK), until=first_id(until + SLACK))
+    return (0, 0) if row is None else (int(row["after"]), int(row["end"]))
 
 
 @lru_cache(maxsize=4)
