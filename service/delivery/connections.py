@@ -63,6 +63,7 @@ class Connections:
         self._trusting = functools.lru_cache(1)(lambda: _context(trust, None))
         self._identified = functools.lru_cache(32)(functools.partial(_context, trust))
         self._room = asyncio.Semaphore(most)
+        self._waiting = 0
         self._threads: ThreadPoolExecutor | None = None
         self._lookups: dict[str, asyncio.Task[list[str]]] = {}
         self._idle: dict[Origin, deque[Connection]] = {}
@@ -72,27 +73,24 @@ class Connections:
     def kept(self, origin: Origin) -> Connection | None:
         """The connection to an origin that was used last, if it still stands."""
         line = self._idle.get(origin)
-        if line is None:
-            return None
-        now = asyncio.get_running_loop().time()
         while line:
             connection = line.pop()
-            if connection.usable and now - connection.idle_since < IDLE:
-                if not line:
-                    del self._idle[origin]
+            if connection.usable and connection.idle_for() < IDLE:
                 return connection
             connection.abort()
-        del self._idle[origin]
         return None
 
     def keep(self, origin: Origin, connection: Connection) -> None:
         """Take a connection back after its call."""
         if not connection.usable:
             return
-        if self._room.locked() or connection.idle_since - connection.born > AGE:
+        if self._waiting or connection.idle_since - connection.born > AGE:
             connection.abort()
             return
-        self._idle.setdefault(origin, deque()).append(connection)
+        line = self._idle.get(origin)
+        if line is None:
+            line = self._idle[origin] = deque()
+        line.append(connection)
         if self._sweeping is None:
             self._sweeping = asyncio.get_running_loop().call_later(1.0, self._sweep)
 
@@ -100,9 +98,7 @@ class Connections:
         """A new connection; raises `CallFailed`. Waits when there are too many, after letting an idle one go."""
         context = self._context(origin)
         addresses = await self._addresses(origin)
-        if self._room.locked():
-            self._make_room()
-        await self._room.acquire()
+        await self._enter()
         connection = Connection(asyncio.get_running_loop(), self._gone)
         self._all.add(connection)
         try:
@@ -134,24 +130,28 @@ class Connections:
             self._all.remove(connection)
             self._room.release()
 
-    def _make_room(self) -> None:
-        oldest = min(self._idle, key=lambda origin: self._idle[origin][0].idle_since, default=None)
-        if oldest is not None:
-            line = self._idle[oldest]
-            line.popleft().abort()
-            if not line:
-                del self._idle[oldest]
+    async def _enter(self) -> None:
+        """Wait for room for one more connection; an idle one makes room."""
+        while self._room.locked() and (lines := [line for line in self._idle.values() if line]):
+            oldest = min(lines, key=_idle_since).popleft()
+            if oldest.usable:
+                oldest.abort()
+                break
+        self._waiting += 1
+        try:
+            await self._room.acquire()
+        finally:
+            self._waiting -= 1
 
     def _sweep(self) -> None:
         self._sweeping = None
-        loop = asyncio.get_running_loop()
         for origin, line in list(self._idle.items()):
-            while line and not (line[0].usable and loop.time() - line[0].idle_since < IDLE):
+            while line and not (line[0].usable and line[0].idle_for() < IDLE):
                 line.popleft().abort()
             if not line:
                 del self._idle[origin]
         if self._idle:
-            self._sweeping = loop.call_later(1.0, self._sweep)
+            self._sweeping = asyncio.get_running_loop().call_later(1.0, self._sweep)
 
     def _context(self, origin: Origin) -> ssl.SSLContext | None:
         if not origin.secure:
@@ -177,7 +177,7 @@ class Connections:
         task = self._lookups.get(host)
         if task is None:
             task = self._lookups[host] = asyncio.ensure_future(self._lookup(host))
-            task.add_done_callback(lambda _: self._lookups.pop(host, None))
+            task.add_done_callback(functools.partial(self._looked, host))
         try:
             async with asyncio.timeout(CONNECT):
                 return await asyncio.shield(task)
@@ -185,6 +185,15 @@ class Connections:
             raise CallFailed("dns", "the name was not resolved in time") from None
         except (OSError, UnicodeError):
             raise CallFailed("dns", "the name cannot be resolved") from None
+        except asyncio.CancelledError:
+            if task.cancelled():  # not we, but the lookup: everything is being closed
+                raise CallFailed("dns", "the lookup was given up") from None
+            raise
+
+    def _looked(self, host: str, task: asyncio.Task[list[str]]) -> None:
+        del self._lookups[host]
+        if not task.cancelled():
+            task.exception()  # whoever asked may have stopped waiting
 
     async def _resolve(self, host: str) -> list[str]:
         if self._threads is None:
@@ -229,6 +238,10 @@ class Connections:
             self._policy.check_address(address, secure=secure)
         except Blocked as error:
             raise CallFailed("blocked", str(error)) from None
+
+
+def _idle_since(line: deque[Connection]) -> float:
+    return line[0].idle_since
 
 
 async def _establish(connection: Connection, plain: socket.socket, context: ssl.SSLContext | None, host: str) -> None:

@@ -70,29 +70,36 @@ def request_head(method: Method, host: str, path: str) -> bytes:
 
 def request(head: bytes, headers: Mapping[str, str], body: bytes) -> bytes:
     """The bytes of a request; raises ValueError for headers that would not arrive as they were meant."""
-    fixed = _fixed(tuple(headers))
-    text = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-    if text.count("\n") != len(headers) or text.count("\r") != len(headers) or "\0" in text:
+    form, lines = _form(tuple(headers))
+    text = form % (*headers.values(), len(body))
+    if text.count("\n") != lines or text.count("\r") != lines or "\0" in text:
         raise ValueError("a header holds a line break")
-    return b"".join((head, text.encode("latin-1"), fixed, b"%d\r\n\r\n" % len(body), body))
+    return b"".join((head, text.encode("latin-1"), body))
 
 
 @functools.lru_cache(1024)
-def _fixed(names: tuple[str, ...]) -> bytes:
-    """What follows headers of these names: our own that they leave out. Raises ValueError for names that cannot be
-    sent.
+def _form(names: tuple[str, ...]) -> tuple[str, int]:
+    """The lines for headers of these names and for our own that they leave out, and how many lines these are. Raises
+    ValueError for names that cannot be sent.
     """
     lower = {name.lower() for name in names}
     if len(lower) != len(names) or lower & _OURS or not all(_TOKEN.fullmatch(name) for name in names):
         raise ValueError("a header may not be sent")
-    own = "".join(f"{name}: {value}\r\n" for name, value in _ACCEPTED.items() if name not in lower)
-    return f"{own}content-length: ".encode("ascii")
+    lines = [f"{name.replace('%', '%%')}: %s" for name in names]
+    lines += [f"{name}: {value}" for name, value in _ACCEPTED.items() if name not in lower]
+    return "\r\n".join([*lines, "content-length: %d", "", ""]), len(lines) + 2
 
 
 class Connection(asyncio.Protocol):
     """One connection. `exchange` sends a request and gives the future of its answer, one at a time; `usable` says
     whether another may follow, `made` whether it ever stood; `lost` is called once when it ends.
     """
+
+    __slots__ = (
+        "_body_left", "_count", "_done", "_ends", "_framed_left", "_head_left", "_headers", "_heard", "_in_body",
+        "_keep", "_loop", "_lost", "_parser", "_parts", "_status", "_timer", "_transport", "_waiter", "born",
+        "idle_since", "made", "served", "usable",
+    )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, lost: Callable[[Connection], None]) -> None:
         self.usable = False
@@ -128,6 +135,10 @@ class Connection(asyncio.Protocol):
         waiter = self._waiter = self._loop.create_future()
         self._transport.write(request)
         return waiter
+
+    def idle_for(self) -> float:
+        """Seconds since the last answer."""
+        return self._loop.time() - self.idle_since
 
     def abort(self) -> None:
         """Drop the connection, and the call on it."""
