@@ -96,9 +96,9 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_body_left", "_count", "_done", "_ends", "_framed_left", "_head_left", "_headers", "_heard", "_in_body",
-        "_keep", "_loop", "_lost", "_parser", "_parts", "_status", "_timer", "_transport", "_waiter", "born",
-        "idle_since", "made", "served", "usable",
+        "_body_left", "_count", "_done", "_ended", "_ends", "_framed_left", "_head_left", "_headers", "_heard",
+        "_in_body", "_keep", "_loop", "_lost", "_parser", "_parts", "_status", "_timer", "_transport", "_waiter",
+        "born", "idle_since", "made", "served", "usable",
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, lost: Callable[[Connection], None]) -> None:
@@ -113,6 +113,7 @@ class Connection(asyncio.Protocol):
         self._waiter: asyncio.Future[Answer] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._ends = 0.0
+        self._ended: Exception | None = None
         self._begin()
 
     def _begin(self) -> None:
@@ -124,7 +125,11 @@ class Connection(asyncio.Protocol):
         self._keep = False
 
     def exchange(self, request: bytes, ends: float) -> asyncio.Future[Answer]:
-        """Send a request; the future fails with `CallFailed`, at the latest at `ends` (the loop's time)."""
+        """Send a request; the future fails with `CallFailed`, at the latest at `ends` (the loop's time). Raises
+        at once what it would, when the connection has ended already.
+        """
+        if not self.usable:
+            raise _ending(self._ended)
         if self.served:
             self._begin()
         self.usable = False
@@ -205,18 +210,18 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
         self.usable = False
+        self._ended = exc
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if self._waiter is not None:
             self._end(exc)
         self._lost(self)
+        del self._parser  # it holds this object: without the circle both are gone at once
 
     def _end(self, exc: Exception | None) -> None:
-        if isinstance(exc, ssl.SSLError):
-            self._fail(CallFailed("tls", exc.reason or "TLS failed"))
-        elif not self._heard:
-            self._fail(Unanswered())
+        if not self._heard:
+            self._fail(_ending(exc))
         elif exc is None and self._in_body and not self._framed():
             self._keep = False
             self._finish()
@@ -288,6 +293,11 @@ class Connection(asyncio.Protocol):
             self._keep = self._keep and self._body_left >= 0
         else:
             self._headers = {}
+
+
+def _ending(exc: Exception | None) -> CallFailed:
+    """Why a connection ended that said nothing: a receiver refuses our certificate only after the handshake."""
+    return CallFailed("tls", exc.reason or "TLS failed") if isinstance(exc, ssl.SSLError) else Unanswered()
 
 
 def _refuse(reason: str) -> NoReturn:

@@ -10,6 +10,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 Behaviour = Callable[[asyncio.StreamWriter, "Received"], Awaitable[None]]
 
 
@@ -30,6 +31,8 @@ class Receiver:
     connections: int = 0
     requests: list[Received] = field(default_factory=list)
     port: int = 0
+    handle: Handler | None = None
+    """Takes whole connections, when it is set: for receivers that do not wait for a request, or break the protocol."""
     in_flight: int = 0
     most_in_flight: int = 0
 
@@ -46,13 +49,11 @@ class Receiver:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Handle one connection."""
         self.connections += 1
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-                pairs = (line.partition(":") for line in head[1:] if line)
-                headers = {name.lower(): value.strip() for name, _, value in pairs}
-                body = await reader.readexactly(int(headers.get("content-length", "0")))
-                request = Received(head[0], headers, body)
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            if self.handle is not None:
+                await self.handle(reader, writer)
+            while self.handle is None:
+                request = await read_request(reader)
                 self.requests.append(request)
                 self.in_flight += 1
                 self.most_in_flight = max(self.most_in_flight, self.in_flight)
@@ -62,6 +63,14 @@ class Receiver:
                 finally:
                     self.in_flight -= 1
         writer.close()
+
+
+async def read_request(reader: asyncio.StreamReader) -> Received:
+    """The next request of a connection, whole."""
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+    pairs = (line.partition(":") for line in head[1:] if line)
+    headers = {name.lower(): value.strip() for name, _, value in pairs}
+    return Received(head[0], headers, await reader.readexactly(int(headers.get("content-length", "0"))))
 
 
 def answering(status: int = 200, body: bytes = b"ok", **headers: str) -> Behaviour:
@@ -77,10 +86,15 @@ def answering(status: int = 200, body: bytes = b"ok", **headers: str) -> Behavio
 
 @contextlib.asynccontextmanager
 async def listening(
-    behave: Behaviour | None = None, *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None, port: int = 0
+    behave: Behaviour | None = None,
+    *,
+    handle: Handler | None = None,
+    host: str = "127.0.0.1",
+    tls: ssl.SSLContext | None = None,
+    port: int = 0,
 ) -> AsyncIterator[Receiver]:
     """A receiver for the length of a block."""
-    receiver = Receiver(behave or answering())
+    receiver = Receiver(behave or answering(), handle=handle)
     server = await asyncio.start_server(receiver.serve, host, port, ssl=tls)
     receiver.port = server.sockets[0].getsockname()[1]
     try:
