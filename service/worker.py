@@ -21,7 +21,6 @@ from service.delivery.destinations.base import Delivery, Outcome
 from service.delivery.destinations.webhook import WebhookDestination
 from service.delivery.dispatcher import Dispatcher, Pace
 from service.delivery.egress import Egress
-from service.delivery.signing import Signer
 from service.events.sequencer import sequence
 from service.events.turns import CANCEL_ORPHANS, HELD, OPEN, PENDING, STUCK, UNSTICK
 from service.jobs.kinds import KINDS
@@ -63,7 +62,13 @@ class Worker:
         self._stopping = asyncio.Event()
         timeout = settings.webhook_timeout_seconds
         self._egress = Egress(address_policy(settings), deadline=timeout)
-        destination = WebhookDestination(self._egress, Signer(services.secrets.open), services.clock.now)
+        destination = WebhookDestination(
+            self._egress,
+            services.secrets.open,
+            services.clock.now,
+            public_url=settings.public_url,
+            deadline=timeout,
+        )
         pace = Pace(
             concurrency=settings.delivery_concurrency,
             poll=settings.delivery_poll_seconds,

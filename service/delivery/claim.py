@@ -26,6 +26,7 @@ from service.platform.database import Reader, Writer
 from service.platform.dialects import one_of
 from service.platform.ids import new_id
 from service.platform.statements import Statement
+from service.queries.webhooks import TRANSPORT
 
 LEASE = timedelta(seconds=40)
 """Twice the longest call: a delivery whose call is not begun in the first half is given back instead."""
@@ -143,6 +144,8 @@ CLAIMED = Statement(
         events.c.body,
         webhook_endpoints.c.url,
         webhook_endpoints.c.secret_encrypted,
+        webhook_endpoints.c.transport_sealed,
+        TRANSPORT,
     )
     .select_from(
         deliveries.join(events, events.c.id == deliveries.c.event_id).join(
@@ -304,4 +307,6 @@ def _delivery(row: dict[str, Any]) -> Delivery:
         sealed_secrets=row["secret_encrypted"],
         body=row["body"].encode(),
         created_at=row["created_at"],
+        transport=row["transport"],
+        transport_sealed=row["transport_sealed"],
     )

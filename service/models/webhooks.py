@@ -13,7 +13,14 @@ from sqlmodel import Field, SQLModel
 from service.models.shapes import Living, ReadBase
 from service.models.webhook_pace import PaceColumns, PaceRead, PaceShape
 from service.models.webhook_subscription import SubscriptionRead, SubscriptionShape
-from service.models.webhook_transport import SigningRead, SigningShape, SigningShown, TransportColumns
+from service.models.webhook_transport import (
+    SigningRead,
+    SigningShape,
+    SigningShown,
+    TransportColumns,
+    TransportRead,
+    TransportShape,
+)
 from service.platform.columns import Instant, Json, Uuid
 from service.platform.types import BigCount, Count, Flag, Id, InstantText, Shape, Text, WebUrl, Whole, patch_of
 
@@ -22,7 +29,7 @@ EventPattern = Annotated[
 ]
 
 
-class WebhookEndpointCreate(PaceShape, SigningShape, SubscriptionShape):
+class WebhookEndpointCreate(TransportShape, PaceShape, SigningShape, SubscriptionShape):
     """Where events are to be sent."""
 
     url: WebUrl = Member(
@@ -63,7 +70,7 @@ class WebhookEndpoint(PaceColumns, TransportColumns, Living, SQLModel, table=Tru
 webhook_endpoints: sa.Table = WebhookEndpoint.__table__  # type: ignore[attr-defined]
 
 
-class WebhookEndpointRead(PaceRead, SigningRead, SubscriptionRead, ReadBase):
+class WebhookEndpointRead(TransportRead, PaceRead, SigningRead, SubscriptionRead, ReadBase):
     """A webhook endpoint; its secret is shown once, when it is created or rotated."""
 
     url: WebUrl = Member(description="Where events are sent")

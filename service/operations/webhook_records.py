@@ -21,6 +21,7 @@ SEALED = Statement(
     sa.select(
         webhook_endpoints.c.secret_encrypted,
         webhook_endpoints.c.signature_kind,
+        webhook_endpoints.c.transport_sealed,
     ).where(webhook_endpoints.c.id == sa.bindparam("id", type_=Uuid()), webhook_endpoints.c.deleted_at.is_(None))
 )
 """The sealed columns of a live endpoint."""

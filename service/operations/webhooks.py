@@ -23,7 +23,8 @@ from service.operations.subscription_records import (
     stored_filter,
     turn_off_ownerless,
 )
-from service.operations.webhook_records import KIND, check_secret, sealed_ring, shown_once
+from service.operations.transport_records import MEMBERS, Transport
+from service.operations.webhook_records import KIND, SEALED, check_secret, sealed_ring, shown_once
 from service.platform.addresses import AddressPolicy, Blocked
 from service.platform.columns import Instant, Uuid
 from service.platform.database import ConstraintViolated, Page, Resource
@@ -108,6 +109,7 @@ async def create_webhook_endpoint(ctx: Context, data: WebhookEndpointCreate) -> 
         values = {name: getattr(data, name) for name in WebhookEndpointCreate.model_fields}
         values["filter"] = stored_filter(data.filter)
         _check(ctx.services.settings, values)
+        values |= _transport(ctx, tx).columns(values)
         check_secret(data.secret, data.signature_kind)
         keys = fresh(data.signature_kind, tx.now, values.pop("secret"))
         sealed = sealed_ring(ctx.services.secrets, keys)
@@ -126,7 +128,10 @@ async def update_webhook_endpoint(ctx: Context, identifier: str, patch: Shape, e
         given = patch.given()
         if "filter" in given:
             given["filter"] = stored_filter(given["filter"], before.data["filter"])
-        changes = differing(before.data, given)
+        changes = differing(before.data, {name: value for name, value in given.items() if name not in MEMBERS})
+        if not MEMBERS.isdisjoint(given):
+            sealed = await tx.one(SEALED, id=identifier)
+            changes |= _transport(ctx, tx).columns(given, before.data, sealed["transport_sealed"] if sealed else None)
         if not changes:
             return tx.answer(before, "unchanged")
         _check(ctx.services.settings, changes)
@@ -227,6 +232,10 @@ async def turn_off_endpoints_without_owner(ctx: Context) -> int:
             return 0
     async with ctx.transaction(Permission.WEBHOOK_WRITE) as tx:
         return await turn_off_ownerless(tx)
+
+
+def _transport(ctx: Context, tx: Transaction) -> Transport:
+    return Transport(ctx.services.secrets, address_policy(ctx.services.settings), tx.now)
 
 
 def _check(settings: Settings, values: Mapping[str, Any]) -> None:

@@ -17,7 +17,7 @@ from service.models.webhooks import (
     deliveries,
     webhook_endpoints,
 )
-from service.platform.dialects import json_row
+from service.platform.dialects import document, json_row
 from service.platform.filters import Filterable
 from service.queries.listing import Listing, Sort
 
@@ -42,6 +42,11 @@ WEBHOOK_ENDPOINTS = Listing(
     members={name: _COMPOSED[name] if name in _COMPOSED else _e[name] for name in WebhookEndpointRead.model_fields},
     sorts={"created_at": webhook_endpoints.c.created_at, "url": webhook_endpoints.c.url},
 )
+
+TRANSPORT = document(
+    json_row({name: _e[name] for name in ("format", "body_map", "headers", "auth", "handshake")})
+).label("transport")
+"""How an endpoint is called, as one text: what the delivery engine passes on and the destination reads."""
 
 DELIVERIES = Listing(
     name="webhook_deliveries",

@@ -19,7 +19,6 @@ from service.delivery.destinations.base import Delivery, Destination, Outcome
 from service.delivery.destinations.webhook import USER_AGENT, WebhookDestination
 from service.delivery.dispatcher import Dispatcher, Pace
 from service.delivery.egress import Egress
-from service.delivery.signing import Signer
 from service.models.events import events
 from service.models.webhooks import deliveries, webhook_endpoints
 from service.platform.addresses import AddressPolicy
@@ -41,7 +40,7 @@ async def dispatching(
     observe: Callable[[Delivery, Outcome, str], None] | None = None,
 ) -> AsyncIterator[Dispatcher]:
     if destination is None:
-        destination = WebhookDestination(Egress(policy, deadline=deadline), Signer(SEALING.open), Clock().now)
+        destination = WebhookDestination(Egress(policy, deadline=deadline), SEALING.open, Clock().now)
     try:
         yield Dispatcher(
             store.database, destination, store.clock, pace or Pace(poll=0.05), observe=observe, random=lambda: 0.5

@@ -28,9 +28,13 @@ class Delivery:
     url: str
     sealed_secrets: str
     body: bytes
-    """The event as stored: these bytes are signed and sent, never serialised again."""
+    """The event as stored: in the standard format these bytes are signed and sent, never serialised again."""
     created_at: datetime
     """When it came up, or was last released after being held: its lifetime counts from here."""
+    transport: str = "{}"
+    """How the endpoint is called (`queries.webhooks.TRANSPORT`), for the destination to read."""
+    transport_sealed: str | None = None
+    """The secrets that go with it."""
 
 
 @dataclass(frozen=True, slots=True)
