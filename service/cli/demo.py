@@ -17,13 +17,24 @@ from service.access.principal import SYSTEM
 from service.cli.demo_portfolio import ACTIONS, COMPANIES, OBJECTIVES, RIVALS, STAKEHOLDERS, TEAM, Company
 from service.models.accounts import AccountCreate
 from service.models.actions import ActionCreate, ActionPatch
-from service.models.classification import AttractivenessPut, BusinessStrengthPut
+from service.models.classification import BusinessStrengthPut
 from service.models.objectives import ObjectiveCreate
 from service.models.people import PersonCreate
 from service.models.plans import PlanCreate, PlanTransition
+from service.models.ratings import AttractivenessPut
 from service.models.stages import StageTransitionCreate, TargetStagePut
 from service.models.stakeholders import StakeholderCreate
-from service.operations import accounts, actions, classification, objectives, people, plans, stages, stakeholders
+from service.operations import (
+    accounts,
+    actions,
+    classification,
+    objectives,
+    people,
+    plans,
+    ratings,
+    stages,
+    stakeholders,
+)
 from service.operations.context import Context, Services
 from service.operations.services import make_services
 from service.platform.clock import SetClock
@@ -158,7 +169,7 @@ class _Year:
 
         async def run() -> None:
             shape = AttractivenessPut.model_validate({"scores": scores})
-            await classification.put_attractiveness(self._ctx, self._ids[company.name], shape)
+            await ratings.put_attractiveness(self._ctx, self._ids[company.name], shape)
 
         return run
 

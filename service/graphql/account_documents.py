@@ -15,55 +15,38 @@ import sqlalchemy as sa
 from service.access.policy import Permission
 from service.graphql.edges import Document
 from service.models.accounts import accounts
-from service.models.classification import attractiveness_scores, business_strengths
+from service.models.classification import business_strengths
 from service.models.classification_results import AttractivenessRead, BusinessStrengthRead, ClassificationRead
 from service.models.forecasts import ForecastPositionRead, forecast_positions
 from service.models.scoring_models import scoring_models
 from service.models.stages import AccountStageRead, stage_entries
-from service.operations.classification_records import result_document
 from service.operations.forecasts import forecast_document
-from service.operations.scoring_model_records import model_of
+from service.operations.position_records import live, live_document, rests_on_another_model
+from service.operations.ratings import rated_document
+from service.operations.scoring_model_records import ActiveModel, model_of
 from service.operations.stages import stage_document
-from service.platform.columns import Json
-from service.platform.dialects import JsonDocument, as_json, json_list, json_row
+from service.platform.dialects import JsonDocument, json_row
 from service.platform.errors import Conflict
-from service.queries.classification import LATEST
+from service.queries.classification import LATEST_MODEL, LIVE
 from service.queries.forecasts import STORED
-from service.queries.scoring_models import ACTIVE
+from service.queries.ratings import CURRENT_RATINGS
+from service.queries.scoring_models import ACTIVE, RULES
 from service.queries.stages import LAST_ENTRY
-from service.rules.classification import classify
 
-a, m, s, b, e = accounts.c, scoring_models.c, attractiveness_scores.c, business_strengths.c, stage_entries.c
+a, m, b, e = accounts.c, scoring_models.c, business_strengths.c, stage_entries.c
 f = forecast_positions.c
 
 OWN = {"account_id": a.id, "version": a.version}
 
-_MODEL = (
-    sa.select(
-        json_row(
-            {name: m[name] for name in ("id", "version", "name", "number", "definition", "range_low", "range_high")}
-        )
-    )
-    .where(ACTIVE)
+_ACTIVE = sa.select(json_row({name: m[name] for name in RULES})).where(ACTIVE).scalar_subquery()
+_EARLIER = (
+    sa.select(json_row({name: m[name] for name in RULES}))
+    .where(m.id == LATEST_MODEL, m.state != sa.literal_column("'active'"))
+    .correlate(accounts)
     .scalar_subquery()
 )
-_SCORES = (
-    sa.select(
-        json_row(
-            {
-                "factor": s.factor,
-                "score": s.score,
-                "metric": as_json(s.metric),
-                "evidence": s.evidence,
-                "rater_id": s.rater_id,
-                "scored_at": s.scored_at,
-            }
-        )
-    )
-    .where(s.account_id == a.id)
-    .order_by(s.factor)
-    .correlate(accounts)
-)
+"""The model of the latest entry when it is no longer the active one."""
+
 _STRENGTH = (
     sa.select(
         json_row(
@@ -90,23 +73,31 @@ _ENTRY = (
 
 
 _FORECAST = (
-    sa.select(json_row({**OWN, **{name: f[name] for name in STORED}, "model": sa.type_coerce(_MODEL, JsonDocument())}))
+    sa.select(json_row({**OWN, **{name: f[name] for name in STORED}, "model": sa.type_coerce(_ACTIVE, JsonDocument())}))
     .where(f.account_id == a.id, f.superseded_at.is_(None))
     .correlate(accounts)
     .scalar_subquery()
 )
 
 
+def _model(raw: dict[str, Any] | None) -> ActiveModel:
+    if raw is None:
+        raise Conflict("No scoring model is active")
+    return model_of(raw)
+
+
 def _classification(raw: dict[str, Any]) -> dict[str, Any]:
-    """The latest result, or for an account that nobody has scored what the active model says of it."""
-    result = raw["result"]
-    if result is None:
-        stored = raw["model"]
-        if stored is None:
-            raise Conflict("No scoring model is active")
-        model = model_of(stored)
-        result = result_document(classify(model.rules, {}, None), model, None)
-    return {"account_id": raw["account_id"], "version": raw["version"], **result}
+    """The classification by the active model, or by the one it rests on while a job is still on its way to it."""
+    stored, model = raw["standing"], _model(raw["model"])
+    position = live(stored, model)
+    if rests_on_another_model(stored, position, model) is not None:
+        model = _model(raw["earlier"])
+        position = live(stored, model)
+    return live_document(stored, position, model)
+
+
+def _rated(raw: dict[str, Any]) -> dict[str, Any]:
+    return rated_document(raw["rated"], _model(raw["model"]))
 
 
 def _strength(raw: dict[str, Any]) -> dict[str, Any]:
@@ -142,7 +133,11 @@ DOCUMENTS = (
         "Classification",
         ClassificationRead,
         json_row(
-            {**OWN, "result": sa.type_coerce(LATEST, Json()), "model": _document(sa.case((LATEST.is_(None), _MODEL)))}
+            {
+                "standing": _document(json_row(LIVE)),
+                "model": _document(_ACTIVE),
+                "earlier": _document(_EARLIER),
+            }
         ),
         Permission.CLASSIFICATION_READ,
         _classification,
@@ -153,9 +148,10 @@ DOCUMENTS = (
         "attractivenessScores",
         "Attractiveness",
         AttractivenessRead,
-        json_row({**OWN, "scores": json_list(_SCORES)}),
+        json_row({"rated": _document(json_row(CURRENT_RATINGS)), "model": _document(_ACTIVE)}),
         Permission.CLASSIFICATION_READ,
-        description="The stored attractiveness scores",
+        _rated,
+        "The current ratings of its attractiveness, and what counts of them",
     ),
     Document(
         "Account",

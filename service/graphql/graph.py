@@ -37,6 +37,7 @@ from service.models.jobs import JobRead
 from service.models.objectives import ObjectiveRead
 from service.models.people import PersonRead
 from service.models.plans import PlanRead
+from service.models.ratings import RatingRead
 from service.models.scoring_models import ScoringModelRead
 from service.models.stages import StageEntryRead
 from service.models.stakeholders import StakeholderRead
@@ -49,6 +50,7 @@ from service.queries.event_consumers import EVENT_CONSUMERS
 from service.queries.jobs import JOBS, JobFilter
 from service.queries.people import PEOPLE, PersonFilter
 from service.queries.plans import ACTIONS, OBJECTIVES, PLANS, ActionFilter, ObjectiveFilter, PlanFilter
+from service.queries.ratings import RATINGS
 from service.queries.scoring_models import SCORING_MODELS
 from service.queries.stages import STAGE_ENTRIES
 from service.queries.stakeholders import STAKEHOLDERS, StakeholderFilter
@@ -63,6 +65,7 @@ TYPES = (
     Type("Action", ActionRead, ACTIONS, Permission.PLAN_READ, ActionFilter),
     Type("ScoringModel", ScoringModelRead, SCORING_MODELS, Permission.CLASSIFICATION_READ),
     Type("ClassificationEntry", ClassificationEntry, CLASSIFICATIONS, Permission.CLASSIFICATION_READ),
+    Type("Rating", RatingRead, RATINGS, Permission.CLASSIFICATION_READ),
     Type("StageEntry", StageEntryRead, STAGE_ENTRIES, Permission.STAGE_READ),
     Type("WebhookEndpoint", WebhookEndpointRead, WEBHOOK_ENDPOINTS, Permission.WEBHOOK_READ),
     Type(
@@ -91,6 +94,7 @@ EDGES = (
     Many(
         "Account", "classificationHistory", "ClassificationEntry", "account_id", "How it was classified, newest first"
     ),
+    Many("Account", "ratings", "Rating", "account_id", "Every rating it ever got, newest first"),
     Many("Account", "stageHistory", "StageEntry", "account_id", "Its movements between stages, newest first"),
     *DOCUMENTS,
     Many("WebhookEndpoint", "deliveries", "WebhookDelivery", "endpoint_id", "What was or will be sent, newest first"),
@@ -98,6 +102,7 @@ EDGES = (
     Many("WebhookDelivery", "attemptLog", "WebhookAttempt", "delivery_id", "The calls that were made, in order"),
     One("Stakeholder", "account", "Account", "account_id", "The account"),
     One("Stakeholder", "reportsTo", "Stakeholder", "reports_to_id", "The stakeholder this one reports to"),
+    One("Rating", "rater", "Person", "rater_id", "Who scored"),
     Many("Stakeholder", "reports", "Stakeholder", "reports_to_id", "The stakeholders who report to this one"),
     Many("Person", "accounts", "Account", "owner_id", "The accounts this person manages"),
     Many("Person", "actions", "Action", "owner_id", "The actions this person is to do"),

@@ -97,7 +97,11 @@ AccountPatch = patch_of(AccountCreate, "AccountPatch")
 
 
 class Account(Living, AccountFields, table=True):
-    """The table: the caller's fields, and what the operations compute."""
+    """The table: the caller's fields, and what the operations compute.
+
+    `raw_quadrant` is the box by the scores alone, `computed_quadrant` after the dead band, `quadrant` after an
+    override. `leading_verb` is the chosen one of a compound Fiocca cell.
+    """
 
     __tablename__ = "accounts"
 
@@ -105,11 +109,13 @@ class Account(Living, AccountFields, table=True):
     quadrant: str | None = Field(default=None, sa_type=sa.Text)
     quadrant_source: str | None = Field(default=None, sa_type=sa.Text)
     raw_quadrant: str | None = Field(default=None, sa_type=sa.Text)
+    computed_quadrant: str | None = Field(default=None, sa_type=sa.Text)
     attractiveness: Decimal | None = Field(default=None, sa_type=Exact(12, 6))
     business_strength: Decimal | None = Field(default=None, sa_type=Exact(12, 6))
     relative_strength: Decimal | None = Field(default=None, sa_type=Exact(14, 6))
     fiocca_attractiveness: str | None = Field(default=None, sa_type=sa.Text)
     fiocca_position: str | None = Field(default=None, sa_type=sa.Text)
+    leading_verb: str | None = Field(default=None, sa_type=sa.Text)
     classification_status: str = Field(default="incomplete", sa_type=sa.Text)
     stage: str = Field(default="pre_kam", sa_type=sa.Text)
     target_stage: str | None = Field(default=None, sa_type=sa.Text)

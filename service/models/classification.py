@@ -1,4 +1,4 @@
-"""The inputs of each account's classification, and its history."""
+"""Our strength with each customer as it is scored, and the history of classifications."""
 
 from __future__ import annotations
 
@@ -11,38 +11,10 @@ from pydantic import Field as Member
 from pydantic import StringConstraints
 from sqlmodel import Field, SQLModel
 
-from service.models.shapes import Key, check_in
-from service.platform.columns import Exact, Instant, Json, Uuid
-from service.platform.types import (
-    EXACT_DECIMALS,
-    ExactMeasure,
-    ExactScore,
-    Flag,
-    Id,
-    Name,
-    Shape,
-    Text,
-    Weight,
-)
+from service.models.shapes import check_in
+from service.platform.columns import Exact, Instant, Json, Precise, Uuid
+from service.platform.types import ExactScore, Flag, Id, Name, Shape, Weight
 from service.rules.vocabulary import Quadrant, QuadrantSource
-
-
-class ScoreInput(Shape):
-    """The score of one factor: either a score or a raw metric that the model's bands turn into one."""
-
-    factor: Key = Member(description="The factor's key in the active model")
-    score: ExactScore | None = Member(default=None, description="The score, 0 to 10; either this or metric")
-    metric: ExactMeasure | None = Member(
-        default=None, description="A raw metric for the factor's bands; either this or score"
-    )
-    evidence: Text | None = Member(default=None, description="What the score rests on")
-    rater_id: Id | None = Member(default=None, description="Who scored: a person")
-
-
-class AttractivenessPut(Shape):
-    """The account's scores on the active model; replaces those that were there."""
-
-    scores: Annotated[list[ScoreInput], Member(max_length=8)] = Member(description="One entry per factor")
 
 
 class SuccessFactorShape(Shape):
@@ -73,25 +45,10 @@ class BusinessStrengthPut(Shape):
     confirmed_by_id: Id | None = Member(default=None, description="The stakeholder who confirmed factors and weights")
 
 
-class AttractivenessScore(SQLModel, table=True):
-    """One factor's score of one account; `metric` is the exact text of the number that the bands turned into it."""
-
-    __tablename__ = "attractiveness_scores"
-
-    account_id: str = Field(primary_key=True, sa_type=Uuid, foreign_key="accounts.id")
-    factor: str = Field(primary_key=True, sa_type=sa.Text)
-    rater_id: str | None = Field(default=None, sa_type=Uuid, foreign_key="people.id")
-    score: Decimal = Field(sa_type=Exact(19, EXACT_DECIMALS))
-    metric: str | None = Field(default=None, sa_type=sa.Text)
-    evidence: str | None = Field(default=None, sa_type=sa.Text)
-    scored_at: datetime = Field(sa_type=Instant)
-
-
-attractiveness_scores: sa.Table = AttractivenessScore.__table__  # type: ignore[attr-defined]
-
-
 class BusinessStrengthRow(SQLModel, table=True):
-    """One account's success factors with all scores."""
+    """One account's success factors with all scores, and their undivided totals (weight x score summed) for us and for
+    the best competitor (null when none is known): exact, so that a database can decide by them.
+    """
 
     __tablename__ = "business_strengths"
 
@@ -99,6 +56,9 @@ class BusinessStrengthRow(SQLModel, table=True):
     factors: Any = Field(sa_type=Json)
     no_known_competitor: bool = Field(default=False, sa_type=sa.Boolean)
     confirmed_by_id: str | None = Field(default=None, sa_type=Uuid, foreign_key="stakeholders.id")
+    ours_points: Decimal = Field(sa_type=Precise)
+    best_points: Decimal | None = Field(default=None, sa_type=Precise)
+    weight_sum: Decimal = Field(sa_type=Precise)
     updated_at: datetime = Field(sa_type=Instant)
 
 
@@ -106,9 +66,13 @@ business_strengths: sa.Table = BusinessStrengthRow.__table__  # type: ignore[att
 
 
 class ClassificationRow(SQLModel, table=True):
-    """One entry of an account's classification history: the whole explained result as it was told.
+    """One entry of an account's classification history: where it stood, and the inputs from which that is computed
+    again, by the model that is named.
 
-    `account_version` is the account's version that it belongs to, and the order of the history.
+    `account_version` is the account's version that it belongs to, and the order of the history. `inputs` is `{"scores":
+    {factor: {"total": text, "ratings": n}}, "strength": null or {"factors": [...], "no_known_competitor": flag}}`: a
+    factor's value is total / ratings, and the total is text because it is exact. The oldest entries have the
+    strength's totals, as text too, in place of its factors: ours_points, best_points, weight_sum, best_competitor.
     """
 
     __tablename__ = "classifications"
@@ -123,9 +87,21 @@ class ClassificationRow(SQLModel, table=True):
     model_id: str = Field(sa_type=Uuid, foreign_key="scoring_models.id")
     classified_at: datetime = Field(sa_type=Instant)
     cause: str = Field(sa_type=sa.Text)
+    reason: str | None = Field(default=None, sa_type=sa.Text)
+    recorded_by: str | None = Field(default=None, sa_type=sa.Text)
     quadrant: str | None = Field(default=None, sa_type=sa.Text)
     quadrant_source: str | None = Field(default=None, sa_type=sa.Text)
-    result: Any = Field(sa_type=Json)
+    computed_quadrant: str | None = Field(default=None, sa_type=sa.Text)
+    raw_quadrant: str | None = Field(default=None, sa_type=sa.Text)
+    attractiveness: Decimal | None = Field(default=None, sa_type=Exact(12, 6))
+    business_strength: Decimal | None = Field(default=None, sa_type=Exact(12, 6))
+    relative_strength: Decimal | None = Field(default=None, sa_type=Exact(14, 6))
+    fiocca_attractiveness: str | None = Field(default=None, sa_type=sa.Text)
+    fiocca_position: str | None = Field(default=None, sa_type=sa.Text)
+    leading_verb: str | None = Field(default=None, sa_type=sa.Text)
+    classification_status: str = Field(sa_type=sa.Text)
+    missing: Any = Field(sa_type=Json)
+    inputs: Any = Field(sa_type=Json)
 
 
 classifications: sa.Table = ClassificationRow.__table__  # type: ignore[attr-defined]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field as Member
-from pydantic import StringConstraints
+from pydantic import StringConstraints, WithJsonSchema
 
 from service.platform.types import Count, ExactMeasure, ExactScore, Flag, Id, InstantText, Name, Shape, Text, Version
 from service.rules.fiocca import FioccaVerb
 from service.rules.quadrants import Axis
+from service.rules.ratings import ValueRule
 from service.rules.strength import StrengthRule
 from service.rules.vocabulary import (
+    ClassificationCause,
     ClassificationStatus,
     FioccaAttractiveness,
     FioccaPosition,
@@ -67,6 +69,24 @@ class StrengthResult(Shape):
     no_known_competitor: Flag = Member(description="Whether somebody said outright that no competitor is known")
 
 
+class LeadingChoice(Shape):
+    """Why a verb leads in a cell that permits two."""
+
+    reason: Text | None = Member(description="Why this verb leads")
+    recorded_by: Text | None = Member(description="The key that chose it")
+    recorded_at: InstantText = Member(description="When")
+
+
+class OverrideRead(Shape):
+    """A quadrant that somebody set by hand, for a time."""
+
+    quadrant: Quadrant = Member(description="The quadrant it sets")
+    reason: Text = Member(description="Why")
+    recorded_by: Text = Member(description="The key that set it")
+    recorded_at: InstantText = Member(description="When it was set")
+    expires_at: InstantText = Member(description="Until when it is in force; the account is then classified anew")
+
+
 class FioccaResult(Shape):
     """The cell of the nine-cell account portfolio (Fiocca 1982, as adapted in the source slides)."""
 
@@ -75,6 +95,10 @@ class FioccaResult(Shape):
     verbs: Annotated[list[FioccaVerb], Member(max_length=2)] = Member(
         description="The permitted verbs of the cell; compound cells have two"
     )
+    leading_verb: FioccaVerb | None = Member(
+        description="The verb that leads: the only one, or of two the chosen one; null until somebody chooses"
+    )
+    choice: LeadingChoice | None = Member(description="Who chose it and why; null where the cell has one verb")
     attractiveness_near_limit: Flag = Member(description="Whether the attractiveness lies within 0.3 of a limit")
     position_near_limit: Flag = Member(description="Whether our total lies within 0.3 of a limit")
 
@@ -115,8 +139,15 @@ class ClassificationResult(Shape):
     reasons: Annotated[list[Reason], Member(max_length=50)] = Member(description="The same in words")
     attractiveness: AttractivenessResult = Member(description="The vertical axis")
     business_strength: StrengthResult | None = Member(description="The horizontal axis; null when nobody scored it")
-    quadrant: Quadrant | None = Member(description="The box of the four-box matrix, null while incomplete")
+    quadrant: Quadrant | None = Member(
+        description="The box of the four-box matrix: the one set by hand, else the computed one; null while incomplete"
+    )
+    quadrant_source: QuadrantSource | None = Member(description="Whether that was computed or set by hand")
+    computed_quadrant: Quadrant | None = Member(
+        description="The box by the scores after the dead band, also while another one is set by hand"
+    )
     raw_quadrant: Quadrant | None = Member(description="The box by the scores alone, without the dead band")
+    override: OverrideRead | None = Member(description="The quadrant set by hand that is in force")
     investment_strategy: Name | None = Member(description="How much to invest, by the quadrant")
     fiocca: FioccaResult | None = Member(description="The cell of the nine-cell portfolio")
     borders: Annotated[list[BorderResult], Member(max_length=2)] = Member(description="Where the account lies per axis")
@@ -131,40 +162,6 @@ class ClassificationRead(ClassificationResult):
     version: Version = Member(description="The account's version; the ETag is made of it")
 
 
-class ClassificationEntry(Shape):
-    """One entry of an account's classification history."""
-
-    id: Id = Member(description="UUIDv7 of this entry")
-    account_id: Id = Member(description="The account")
-    account_version: Version = Member(description="The account's version that came with it")
-    classified_at: InstantText = Member(description="When the account was classified")
-    cause: Annotated[str, StringConstraints(max_length=50)] = Member(
-        description="What led to it: attractiveness, business_strength or scoring_model"
-    )
-    quadrant: Quadrant | None = Member(description="The quadrant it then had")
-    quadrant_source: QuadrantSource | None = Member(description="Whether that was computed or set by hand")
-    result: ClassificationResult = Member(description="The whole result as it was told")
-
-
-class StoredScore(Shape):
-    """A factor's score as it is stored."""
-
-    factor: FactorKey = Member(description="The factor's key")
-    score: ExactScore = Member(description="The score, 0 to 10")
-    metric: ExactMeasure | None = Member(description="The raw metric that the model's bands turned into the score")
-    evidence: Text | None = Member(description="What the score rests on")
-    rater_id: Id | None = Member(description="Who scored")
-    scored_at: InstantText = Member(description="When it was given")
-
-
-class AttractivenessRead(Shape):
-    """An account's stored attractiveness scores; those of factors that the active model lacks are kept but ignored."""
-
-    account_id: Id = Member(description="The account")
-    version: Version = Member(description="The account's version; the ETag is made of it")
-    scores: Annotated[list[StoredScore], Member(max_length=1000)] = Member(description="The scores by factor key")
-
-
 class StoredSuccessFactor(Shape):
     """A success factor of the customer as it is stored."""
 
@@ -172,6 +169,95 @@ class StoredSuccessFactor(Shape):
     weight: ShownWeight = Member(description="Its weight")
     ours: ExactScore = Member(description="Our score")
     competitors: Annotated[dict[str, ExactScore], Member(max_length=10)] = Member(description="Each competitor's score")
+
+
+ClassificationInputs = Annotated[
+    dict[str, Any],
+    WithJsonSchema(
+        {
+            "type": "object",
+            "description": "`scores`: by factor key the exact value as `total` (decimal text) divided by `ratings`; "
+            "`strength`: null, or the success `factors` with `no_known_competitor` (in the oldest entries, instead of "
+            "the factors, the totals `ours_points`, `best_points`, `weight_sum` as decimal text and `best_competitor`)",
+        }
+    ),
+]
+
+
+class ClassificationEntry(Shape):
+    """One entry of an account's classification history: where it stood, and what that was computed from."""
+
+    id: Id = Member(description="UUIDv7 of this entry")
+    account_id: Id = Member(description="The account")
+    account_version: Version = Member(description="The account's version that came with it")
+    model_id: Id = Member(description="The scoring model that it rests on")
+    classified_at: InstantText = Member(description="When the account was classified")
+    cause: ClassificationCause = Member(description="What led to it")
+    reason: Text | None = Member(description="Why: of overrides, confirmations and leading verbs")
+    recorded_by: Text | None = Member(description="The key behind it")
+    quadrant: Quadrant | None = Member(description="The quadrant it then had")
+    quadrant_source: QuadrantSource | None = Member(description="Whether that was computed or set by hand")
+    computed_quadrant: Quadrant | None = Member(description="The box by the scores after the dead band")
+    raw_quadrant: Quadrant | None = Member(description="The box by the scores alone")
+    attractiveness: Shown | None = Member(description="Weighted attractiveness, 0 to 10")
+    business_strength: Shown | None = Member(description="Our weighted total, 0 to 10")
+    relative_strength: ShownWeight | None = Member(description="Our total divided by the best competitor's")
+    fiocca_attractiveness: FioccaAttractiveness | None = Member(description="Attractiveness band of the Fiocca cell")
+    fiocca_position: FioccaPosition | None = Member(description="Position band of the Fiocca cell")
+    leading_verb: FioccaVerb | None = Member(description="The verb chosen of the two of a compound cell")
+    classification_status: ClassificationStatus = Member(description="Whether every required input was there")
+    missing: Annotated[list[FactorKey], Member(max_length=10)] = Member(description="What was missing")
+    inputs: ClassificationInputs = Member(
+        description="What it was computed from: `scores` by factor key, each an exact `total` (text) divided by "
+        "`ratings`, and `strength`, the success factors or null; with the model they give the same position again"
+    )
+
+
+class StoredScore(Shape):
+    """A current rating of a factor."""
+
+    id: Id = Member(description="The rating")
+    factor: FactorKey = Member(description="The factor's key")
+    score: ExactScore = Member(description="The score, 0 to 10")
+    metric: ExactMeasure | None = Member(description="The raw metric that the model's bands turned into the score")
+    evidence: Text | None = Member(description="What the score rests on")
+    rater_id: Id | None = Member(description="Who scored")
+    scored_at: InstantText = Member(description="When it was judged")
+    chosen: Flag = Member(description="Whether it was chosen as the factor's value, instead of the mean")
+
+
+class FactorState(Shape):
+    """What counts of a factor of the active model, and how far its raters are apart."""
+
+    factor: FactorKey = Member(description="The factor's key")
+    name: Name = Member(description="Its name")
+    required: Flag = Member(description="Whether an account without it is incomplete")
+    value: Shown | None = Member(description="The score that counts, 0 to 10, by the active model; null if none")
+    rule: ValueRule | None = Member(
+        description="single: the only rating; mean: the mean of each rater's latest; chosen: the one that was chosen"
+    )
+    ratings: Count = Member(description="How many current ratings it has")
+    spread: Shown | None = Member(description="The highest minus the lowest of them, in score points")
+    disagreement: Flag = Member(description="Whether the raters are 3 points or more apart: a whole written band")
+
+
+class AttractivenessRead(Shape):
+    """An account's current ratings; those of factors that the active model lacks are kept but ignored."""
+
+    account_id: Id = Member(description="The account")
+    version: Version = Member(description="The account's version; the ETag is made of it")
+    scores: Annotated[list[StoredScore], Member(max_length=1000)] = Member(
+        description="The current ratings by factor key and rater"
+    )
+    factors: Annotated[list[FactorState], Member(max_length=8)] = Member(
+        description="What counts of each factor of the active model"
+    )
+    missing: Annotated[list[FactorKey], Member(max_length=8)] = Member(
+        description="Required factors without a value: while there are any, the account has no quadrant"
+    )
+    warnings: Annotated[list[Reason], Member(max_length=1000)] = Member(
+        description="Scores that were changed without new evidence, and raters who disagree"
+    )
 
 
 class BusinessStrengthRead(Shape):

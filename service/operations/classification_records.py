@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
-import orjson
 import sqlalchemy as sa
 
 from service.events.catalogue import AccountClassified, AccountQuadrantChanged
@@ -20,8 +18,19 @@ from service.events.event import Event
 from service.models.accounts import accounts
 from service.models.classification import classifications
 from service.operations.context import Transaction
+from service.operations.position_records import (
+    Position,
+    Standing,
+    classification_of,
+    classify_inputs,
+    explained,
+    inputs_of,
+    place,
+    plain_numbers,
+    scores_of_inputs,
+)
 from service.operations.records import change
-from service.operations.scoring_model_records import ActiveModel, active_model
+from service.operations.scoring_model_records import ActiveModel, active_model, stored_model
 from service.platform.clock import instant_text
 from service.platform.columns import Uuid
 from service.platform.database import Resource, Row
@@ -29,26 +38,14 @@ from service.platform.errors import FieldError, Invalid
 from service.platform.ids import new_id
 from service.platform.statements import Statement
 from service.queries.accounts import ACCOUNTS
-from service.queries.classification import SCORES, STANDINGS
-from service.rules.classification import Classification, classify, to_dict
-from service.rules.scoring import ScoringModel, score_from_metric
-from service.rules.strength import BusinessStrength, SuccessFactor, business_strength
-from service.rules.verdicts import Verdict, exact, shown
-from service.rules.vocabulary import Quadrant, QuadrantSource
+from service.queries.classification import COLUMNS, RATINGS_IN_USE, STANDINGS
+from service.rules.classification import Classification
+from service.rules.fiocca import VERBS, FioccaVerb, leading_verb
+from service.rules.quadrants import Axis
+from service.rules.scoring import ScoringModel
+from service.rules.verdicts import Verdict, shown
+from service.rules.vocabulary import ClassificationCause, FioccaAttractiveness, FioccaPosition
 
-HIGHEST_SHOWN_RATIO = Decimal(99_999_999)
-
-_POSITION = (
-    "quadrant",
-    "quadrant_source",
-    "raw_quadrant",
-    "attractiveness",
-    "business_strength",
-    "relative_strength",
-    "fiocca_attractiveness",
-    "fiocca_position",
-    "classification_status",
-)
 _REMEMBER = Statement(
     sa.insert(classifications).values(
         {column.name: sa.bindparam(column.name, type_=column.type) for column in classifications.c}
@@ -59,7 +56,7 @@ _PLACE = Statement(
     .where(accounts.c.id == sa.bindparam("b_id", type_=Uuid()))
     .values(
         {
-            **{name: sa.bindparam(f"b_{name}", type_=accounts.c[name].type) for name in _POSITION},
+            **{name: sa.bindparam(f"b_{name}", type_=accounts.c[name].type) for name in COLUMNS},
             "version": accounts.c.version + sa.literal_column("1"),
             "updated_at": sa.bindparam("b_now", type_=accounts.c.updated_at.type),
         }
@@ -68,189 +65,184 @@ _PLACE = Statement(
 
 
 @dataclass
-class Standing:
-    """What is stored of one account: its row as it reads, its inputs, its latest result."""
+class Stored:
+    """What is stored of one account: its row as it reads, its inputs, its latest entry in the history.
+
+    `row` holds its columns and its success factors; `earlier` is the model of the latest entry.
+    """
 
     account: Resource
     model: ActiveModel
-    scores: list[Row]
-    strength: Row
-    latest: dict[str, Any] | None
+    ratings: list[Row]
+    row: Row
+    override: Row | None
+    earlier: ActiveModel | None
+
+    @property
+    def latest(self) -> dict[str, Any] | None:
+        """The latest entry of the history, as JSON has it."""
+        entry: dict[str, Any] | None = self.row["latest"]
+        return entry
 
 
 @dataclass
 class Judged:
-    """One account classified anew: the document to tell, the columns to set, and whether the result is another one."""
+    """One account classified anew: its position, the inputs to keep, and whether anything is another than before."""
 
-    result: dict[str, Any]
-    columns: dict[str, Any]
+    position: Position
+    inputs: dict[str, Any]
+    missing: list[str]
     changed: bool
 
 
-async def read_standings(tx: Transaction, locked: Sequence[Resource]) -> list[Standing]:
+async def read_standings(tx: Transaction, locked: Sequence[Resource]) -> list[Stored]:
     """What is stored of accounts that the transaction has locked, in their order; two statements, however many."""
     ids = [account.id for account in locked]
     rows = {row["id"]: row for row in await tx.all(STANDINGS, ids=ids)}
-    scores: dict[str, list[Row]] = {}
-    for row in await tx.all(SCORES, ids=ids):
-        scores.setdefault(row["account_id"], []).append(row)
+    ratings: dict[str, list[Row]] = {}
+    for row in await tx.all(RATINGS_IN_USE, ids=ids):
+        ratings.setdefault(row["account_id"], []).append(row)
     first = rows[ids[0]]
     model = await active_model(tx.reader, first["model_id"], first["model_version"])
+    earlier = {model.id: model}
+    for row in rows.values():
+        entry = row["latest"]
+        if entry is not None and entry["model_id"] not in earlier:
+            earlier[entry["model_id"]] = await stored_model(tx.reader, entry["model_id"], entry["model_version"])
     return [
-        Standing(account, model, scores.get(account.id, []), rows[account.id], rows[account.id]["latest"])
+        Stored(
+            account,
+            model,
+            ratings.get(account.id, []),
+            rows[account.id],
+            rows[account.id]["override"],
+            None if rows[account.id]["latest"] is None else earlier[rows[account.id]["latest"]["model_id"]],
+        )
         for account in locked
     ]
 
 
-def scores_in_use(model: ScoringModel, rows: Iterable[Mapping[str, Any]]) -> dict[str, Decimal]:
-    """The scores that count: a metric is read through the active model's bands where it has some, else the stored
-    score stands. Scores of factors that the model does not have stay stored and are ignored.
+def judge(stored: Stored, held: str | None) -> Judged:
+    """Classify an account by what is stored; `held` is the quadrant that a dead band holds.
+
+    With a dead band the present computed quadrant holds an account near a border, unless the model itself has changed
+    or a manager confirmed the raw one.
     """
-    factors = {factor.key: factor for factor in model.factors}
-    used: dict[str, Decimal] = {}
-    for row in rows:
-        factor = factors.get(row["factor"])
-        if factor is None:
-            continue
-        score: Decimal | None = exact(row["score"])
-        if row["metric"] is not None and factor.bands:
-            score = score_from_metric(factor, Decimal(row["metric"])).score
-        if score is not None:
-            used[factor.key] = score
-    return used
-
-
-def strength_in_use(row: Mapping[str, Any] | None) -> BusinessStrength | None:
-    """Our strength by the stored success factors; None when nobody has scored it."""
-    if row is None or row["factors"] is None:
-        return None
-    return business_strength(success_factors(row["factors"]), bool(row["no_known_competitor"]))
-
-
-def success_factors(stored: Iterable[Mapping[str, Any]]) -> list[SuccessFactor]:
-    """Stored success factors as the rules take them."""
-    return [
-        SuccessFactor(
-            factor["name"],
-            exact(factor["weight"]),
-            exact(factor["ours"]),
-            {name: exact(score) for name, score in factor["competitors"].items()},
-        )
-        for factor in stored
-    ]
-
-
-def judge(standing: Standing, at: str, *, model_changed: bool = False) -> Judged:
-    """Classify an account by what is stored; `at` is the instant of the result.
-
-    With a dead band the present quadrant holds an account near a border, unless the model itself has changed.
-    """
-    held = None if model_changed else standing.account.data["quadrant"]
-    outcome = classify(
-        standing.model.rules,
-        scores_in_use(standing.model.rules, standing.scores),
-        strength_in_use(standing.strength),
-        None if held is None else Quadrant(held),
+    strength = stored.row if stored.row["factors"] is not None else None
+    standing = Standing(stored.ratings, strength, held, stored.override, stored.row["leading_verb"])
+    position = place(stored.model.rules, standing)
+    inputs = inputs_of(position, strength)
+    before, missing = stored.latest, list(position.outcome.missing)
+    changed = (
+        before is None
+        or before["missing"] != missing
+        or before["inputs"] != inputs
+        or any(before[name] != value for name, value in plain_numbers(position.columns).items())
     )
-    result = result_document(outcome, standing.model, at)
-    before = standing.latest
-    changed = before is None or any(result[key] != before.get(key) for key in result if key != "classified_at")
-    return Judged(result, _columns(outcome), changed)
+    return Judged(position, inputs, missing, changed)
 
 
-def result_document(outcome: Classification, model: ActiveModel, at: str | None) -> dict[str, Any]:
-    """The explained result as it is told and kept: numbers rounded for show only, after everything was decided."""
-    written = to_dict(outcome)
-    if written["business_strength"] is not None and outcome.business_strength is not None:
-        written["business_strength"]["relative_strength"] = outcome.business_strength.relative_strength_shown
-    result: dict[str, Any] = plain_numbers(written)
-    return {**result, "model": model.reference(), "classified_at": at}
+def unchanged(tx: Transaction, stored: Stored) -> Resource:
+    """The classification of an account of which nothing was written."""
+    judged = judge(stored, stored.row["computed_quadrant"])
+    return _answer(stored, judged, stored.account.id, stored.account.version, instant_text(tx.now))
 
 
-def _columns(outcome: Classification) -> dict[str, Any]:
-    strength, placed = outcome.business_strength, outcome.fiocca
-    appeal = outcome.attractiveness.score
-    ours = None if strength is None else strength.ours
-    ratio = None if strength is None else strength.relative_strength_shown
-    return {
-        "quadrant": None if outcome.quadrant is None else outcome.quadrant.value,
-        "quadrant_source": None if outcome.quadrant is None else QuadrantSource.COMPUTED.value,
-        "raw_quadrant": None if outcome.raw_quadrant is None else outcome.raw_quadrant.value,
-        "attractiveness": None if appeal is None else shown(appeal),
-        "business_strength": None if ours is None else shown(ours),
-        "relative_strength": None if ratio is None else min(ratio, HIGHEST_SHOWN_RATIO),
-        "fiocca_attractiveness": None if placed is None else placed.attractiveness.value,
-        "fiocca_position": None if placed is None else placed.position.value,
-        "classification_status": outcome.status.value,
-    }
+def _answer(stored: Stored, judged: Judged, account_id: str, version: int, now: str) -> Resource:
+    at = stored.latest["classified_at"] if stored.latest is not None and not judged.changed else now
+    result = explained(judged.position, stored.model, at, stored.override, stored.row["leading"])
+    return classification_of(account_id, version, result)
 
 
-async def settle(tx: Transaction, standing: Standing, moved: Sequence[dict[str, Any]], cause: str) -> Resource:
-    """Classify one account after its inputs were written: set its columns, keep the result in the history, tell.
+async def settle(
+    tx: Transaction,
+    stored: Stored,
+    moved: Sequence[dict[str, Any]],
+    cause: ClassificationCause,
+    *,
+    reason: str | None = None,
+    confirmed: bool = False,
+) -> Resource:
+    """Classify one account after its inputs were written: set its columns, keep the entry in the history, tell.
 
-    Answers with the classification and the account's new version. `moved` are success factors that changed.
+    Answers with the classification and the account's new version. `moved` are success factors that changed, `reason`
+    is what somebody gave for it; `confirmed` takes the raw quadrant in spite of the dead band.
     """
-    judged = judge(standing, instant_text(tx.now))
-    account = await change(tx, ACCOUNTS, standing.account.id, judged.columns if judged.changed else {})
-    result = judged.result if judged.changed or standing.latest is None else standing.latest
+    judged = judge(stored, None if confirmed else stored.row["computed_quadrant"])
+    account = await change(tx, ACCOUNTS, stored.account.id, judged.position.columns if judged.changed else {})
     if judged.changed:
-        await tx.execute(_REMEMBER, **_entry(tx, account.id, account.version, standing.model, judged, cause))
-    for event in _events(account.data, standing, result, moved, cause):
-        tx.emit(event)
-    return classification_of(account.id, account.version, result)
+        await tx.execute(_REMEMBER, **_entry(tx, account.id, account.version, stored.model, judged, cause, reason))
+        for event in _events(account.data, stored, judged, moved, cause, reason):
+            tx.emit(event)
+    return _answer(stored, judged, account.id, account.version, instant_text(tx.now))
 
 
-async def settle_many(tx: Transaction, standings: Sequence[Standing], cause: str) -> int:
+async def settle_many(tx: Transaction, standings: Sequence[Stored], cause: ClassificationCause) -> int:
     """Classify accounts anew after the model has changed: two statements for all of them; how many had another
     result.
     """
-    at = instant_text(tx.now)
-    judged = [(standing, judge(standing, at, model_changed=True)) for standing in standings]
-    judged = [(standing, outcome) for standing, outcome in judged if outcome.changed]
+    judged = [(stored, judge(stored, None)) for stored in standings]
+    judged = [(stored, outcome) for stored, outcome in judged if outcome.changed]
     if not judged:
         return 0
     places, entries = [], []
-    for standing, outcome in judged:
-        after = {**standing.account.data, "version": standing.account.version + 1}
-        places.append(
-            {"b_id": after["id"], "b_now": tx.now, **{f"b_{name}": value for name, value in outcome.columns.items()}}
-        )
-        entries.append(_entry(tx, after["id"], after["version"], standing.model, outcome, cause))
-        for event in _events(after, standing, outcome.result, (), cause):
+    for stored, outcome in judged:
+        after = {**stored.account.data, "version": stored.account.version + 1}
+        columns = outcome.position.columns
+        places.append({"b_id": after["id"], "b_now": tx.now, **{f"b_{name}": columns[name] for name in COLUMNS}})
+        entries.append(_entry(tx, after["id"], after["version"], stored.model, outcome, cause, None))
+        for event in _events(after, stored, outcome, (), cause, None):
             tx.emit(event)
     await tx.many(_PLACE, places)
     await tx.many(_REMEMBER, entries)
     return len(judged)
 
 
-def _entry(tx: Transaction, account_id: str, version: int, model: ActiveModel, judged: Judged, cause: str) -> Row:
+def _entry(
+    tx: Transaction,
+    account_id: str,
+    version: int,
+    model: ActiveModel,
+    judged: Judged,
+    cause: ClassificationCause,
+    reason: str | None,
+) -> Row:
     return {
         "id": new_id(tx.now),
         "account_id": account_id,
         "account_version": version,
         "model_id": model.id,
         "classified_at": tx.now,
-        "cause": cause,
-        "quadrant": judged.columns["quadrant"],
-        "quadrant_source": judged.columns["quadrant_source"],
-        "result": judged.result,
+        "cause": cause.value,
+        "reason": reason,
+        "recorded_by": tx.cause["key_id"],
+        **judged.position.columns,
+        "missing": judged.missing,
+        "inputs": judged.inputs,
     }
 
 
 def _events(
     account: Mapping[str, Any],
-    standing: Standing,
-    result: Mapping[str, Any],
+    stored: Stored,
+    judged: Judged,
     moved: Sequence[dict[str, Any]],
-    cause: str,
+    cause: ClassificationCause,
+    reason: str | None,
 ) -> list[Event]:
-    """What there is to tell: nothing when neither scores, strength nor position changed."""
-    previous, current = _summary(standing.latest), _summary(result)
+    """What there is to tell: nothing when neither scores, strength nor position changed as far as numbers are shown,
+    and nothing while an account moves to and fro inside the dead band.
+    """
+    before = stored.latest
+    previous = summary(before, None if before is None else before["missing"])
+    current = summary(plain_numbers(judged.position.columns), judged.missing)
     changed = [name for name in current if previous[name] != current[name]]
-    factors = [*_moved_scores(standing.latest, result), *moved]
-    if not changed and not factors:
+    factors = [*_moved_scores(stored, judged), *moved]
+    if (not changed and not factors) or _inside_the_dead_band(stored, judged.position.outcome, changed):
         return []
-    why = {"model": standing.model.reference(), "factors": factors, "cause": cause}
+    why = {"model": stored.model.reference(), "factors": factors, "cause": cause.value}
+    if reason is not None:
+        why["reason"] = reason
     told = [AccountClassified.of(account, previous=previous, current=current, changed=changed, **why)]
     if previous["quadrant"] != current["quadrant"]:
         axes = ("quadrant", "attractiveness", "relative_strength")
@@ -266,27 +258,59 @@ def _events(
     return told
 
 
-def _summary(result: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The headline of a result, as events tell it."""
-    if result is None:
+def summary(columns: Mapping[str, Any] | None, missing: Sequence[str] | None) -> dict[str, Any]:
+    """The headline of a position, as events tell it; `columns` are those of accounts and of the history, as JSON."""
+    if columns is None:
         names = ("quadrant", "raw_quadrant", "attractiveness", "business_strength", "relative_strength", "fiocca")
         return {"status": "incomplete", **dict.fromkeys(names), "missing": None}
-    strength, placed = result["business_strength"] or {}, result["fiocca"]
     return {
-        "status": result["status"],
-        "quadrant": result["quadrant"],
-        "raw_quadrant": result["raw_quadrant"],
-        "attractiveness": result["attractiveness"]["score"],
-        "business_strength": strength.get("ours"),
-        "relative_strength": strength.get("relative_strength"),
-        "fiocca": placed and {name: placed[name] for name in ("attractiveness", "position", "verbs")},
-        "missing": result["missing"],
+        "status": columns["classification_status"],
+        **{name: columns[name] for name in ("quadrant", "raw_quadrant")},
+        **{name: columns[name] for name in ("attractiveness", "business_strength", "relative_strength")},
+        "fiocca": _cell(columns),
+        "missing": missing,
     }
 
 
-def _moved_scores(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _cell(columns: Mapping[str, Any]) -> dict[str, Any] | None:
+    if columns["fiocca_position"] is None:
+        return None
+    band, position = columns["fiocca_attractiveness"], columns["fiocca_position"]
+    verbs, chosen = VERBS[FioccaAttractiveness(band), FioccaPosition(position)], columns["leading_verb"]
+    verb = leading_verb(verbs, None if chosen is None else FioccaVerb(chosen))
+    return {
+        "attractiveness": band,
+        "position": position,
+        "verbs": [each.value for each in verbs],
+        "leading_verb": None if verb is None else verb.value,
+    }
+
+
+_HELD = {
+    Axis.ATTRACTIVENESS: {"attractiveness"},
+    Axis.RELATIVE_STRENGTH: {"business_strength", "relative_strength"},
+    Axis.ABSOLUTE_STRENGTH: {"business_strength"},
+}
+
+
+def _inside_the_dead_band(stored: Stored, outcome: Classification, changed: Sequence[str]) -> bool:
+    """Tell whether an account only moved where its quadrant is held: on axes where it lies inside the dead band, and
+    lay inside it before. Its quadrant, cell, status and what is missing are the same.
+    """
+    band, before = stored.model.rules.dead_band, stored.latest
+    if not band or before is None or before["model_id"] != stored.model.id:
+        return False
+    was = classify_inputs(stored.model.rules, before["inputs"])
+    inside = [{border.axis for border in each.borders if abs(border.points) <= band} for each in (was, outcome)]
+    quiet = {"raw_quadrant"}.union(*(_HELD[axis] for axis in inside[0] & inside[1]))
+    return set(changed) <= quiet
+
+
+def _moved_scores(stored: Stored, judged: Judged) -> list[dict[str, Any]]:
     """The attractiveness factors whose contribution changed, with what it was and is; null is no score."""
-    old, new = _contributions(before), _contributions(after)
+    before = stored.latest
+    old = {} if before is None or stored.earlier is None else _contributions(stored.earlier.rules, before["inputs"])
+    new = _contributions(stored.model.rules, judged.inputs)
     return [
         {"axis": "attractiveness", "factor": key, "previous": old.get(key), "current": new.get(key)}
         for key in [*new, *(key for key in old if key not in new)]
@@ -294,26 +318,13 @@ def _moved_scores(before: Mapping[str, Any] | None, after: Mapping[str, Any]) ->
     ]
 
 
-def _contributions(result: Mapping[str, Any] | None) -> dict[str, dict[str, Any]]:
-    listed = [] if result is None else result["attractiveness"]["contributions"]
-    return {one["factor"]: {name: one[name] for name in ("weight", "score")} for one in listed}
-
-
-def classification_of(account_id: str, version: int, result: Mapping[str, Any]) -> Resource:
-    """A result as the account's classification; the version is the account's."""
-    document = {"account_id": account_id, "version": version, **result}
-    return Resource(version, orjson.dumps(document), "updated")
-
-
-def plain_numbers(value: Any) -> Any:
-    """The same value with numbers as JSON has them; a decimal that came from JSON keeps its every digit."""
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, Mapping):
-        return {key: plain_numbers(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain_numbers(inner) for inner in value]
-    return value
+def _contributions(model: ScoringModel, inputs: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    scores = scores_of_inputs(inputs)
+    return {
+        factor.key: plain_numbers({"weight": shown(factor.weight), "score": shown(scores[factor.key])})
+        for factor in model.factors
+        if factor.key in scores
+    }
 
 
 def refused(verdicts: Iterable[Verdict]) -> Invalid:

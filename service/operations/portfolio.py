@@ -9,8 +9,8 @@ import orjson
 from service.access.policy import Permission
 from service.documents.matrix import draw_matrix
 from service.models.portfolio import MatrixView
-from service.operations.classification_records import plain_numbers
 from service.operations.context import Context
+from service.operations.position_records import plain_numbers
 from service.operations.scoring_model_records import ActiveModel, active_model, forecast_box
 from service.queries.portfolio import MATRICES
 from service.rules.fiocca import VERBS

@@ -15,7 +15,7 @@ from service.platform.database import Reader
 from service.platform.errors import Conflict
 from service.platform.ids import new_id
 from service.platform.statements import Statement
-from service.queries.scoring_models import ACTIVE_MODEL
+from service.queries.scoring_models import ACTIVE_MODEL, MODEL_BY_ID
 from service.rules.forecasts import forecast_quadrant
 from service.rules.quadrants import PortfolioRange, resolved_cuts
 from service.rules.scoring import ScoringModel
@@ -74,6 +74,21 @@ async def active_model(reader: Reader, identifier: str | None = None, version: i
     row = await reader.one(ACTIVE_MODEL)
     if row is None:
         raise Conflict("No scoring model is active")
+    return _kept(row)
+
+
+async def stored_model(reader: Reader, identifier: str, version: int) -> ActiveModel:
+    """A model by id, active or not; one that was read before in this version is not read again."""
+    known = _MODELS.get((identifier, version))
+    if known is not None:
+        return known
+    row = await reader.one(MODEL_BY_ID, id=identifier)
+    if row is None:
+        raise RuntimeError("a classification names a model that is not there")
+    return _kept(row)
+
+
+def _kept(row: Mapping[str, Any]) -> ActiveModel:
     model = model_of(row)
     if len(_MODELS) >= _KEPT_MODELS:
         _MODELS.clear()

@@ -20,13 +20,9 @@ from service.models.scoring_models import (
     ScoringModelCreate,
     scoring_models,
 )
-from service.operations.classification_records import (
-    plain_numbers,
-    read_standings,
-    refused,
-    settle_many,
-)
+from service.operations.classification_records import read_standings, refused, settle_many
 from service.operations.context import Context, Services, Transaction, operation, system_context
+from service.operations.position_records import plain_numbers
 from service.operations.records import Expected, change, insert, lock, require
 from service.operations.scoring_model_records import MODEL_LOCK, remember_yardstick
 from service.platform.database import Page, Resource
@@ -42,6 +38,7 @@ from service.rules.factor_library import LIBRARY, SOURCES, FactorAxis, other_axi
 from service.rules.model_comparison import compare, comparison_to_dict
 from service.rules.scoring import ScoringModel, model_warnings, validate_model
 from service.rules.scoring_documents import bands_to_list, model_from_dict, model_to_dict, with_changes
+from service.rules.vocabulary import ClassificationCause
 
 KIND = "scoring model"
 MOST_RECLASSIFIED = 10_000
@@ -262,6 +259,6 @@ async def _classify_all(tx: Transaction) -> None:
         rows = await tx.all(ACCOUNTS.by_ids(lock=True), ids=ids)
         locked = [Resource(row["version"], row["document"].encode()) for row in rows]
         if locked:
-            await settle_many(tx, await read_standings(tx, locked), "scoring_model")
+            await settle_many(tx, await read_standings(tx, locked), ClassificationCause.SCORING_MODEL)
             await tx.flush()
         last = ids[-1]

@@ -122,6 +122,24 @@ class Money(Exact):
         super().__init__(17, 2)
 
 
+class Precise(TypeDecorator[Decimal]):
+    """An exact decimal of any length, never shown: `numeric` on PostgreSQL, its plain text on SQLite, where only Python
+    calculates with it.
+    """
+
+    impl = sa.Numeric
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(sa.Numeric() if dialect.name == "postgresql" else sa.Text())
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        return value if value is None or dialect.name == "postgresql" else f"{value:f}"
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
+        return Decimal(value) if isinstance(value, str) else value
+
+
 class Json(TypeDecorator[Any]):
     """A JSON value: `jsonb` on PostgreSQL, text on SQLite."""
 

@@ -60,6 +60,13 @@ class sort_value(FunctionElement[Any]):
         self.type = key.type
 
 
+class exact_text(FunctionElement[str]):
+    """An `Exact` column inside a document, as text: a JSON number would be read as a float."""
+
+    type = sa.Text()
+    inherit_cache = False
+
+
 class one_of(FunctionElement[bool]):
     """`column` equals one of the values of a bound list: `= ANY($1)` on PostgreSQL, `json_each` on SQLite; one plan
     for any length.
@@ -191,6 +198,17 @@ def _pg_sort_value(element: sort_value, compiler: Any, **kw: Any) -> str:
 @compiles(sort_value, "sqlite")
 def _lite_sort_value(element: sort_value, compiler: Any, **kw: Any) -> str:
     return str(compiler.process(next(iter(element.clauses)), **kw))
+
+
+@compiles(exact_text, "postgresql")
+def _pg_exact_text(element: exact_text, compiler: Any, **kw: Any) -> str:
+    return f"({compiler.process(element.clauses, **kw)})::text"
+
+
+@compiles(exact_text, "sqlite")
+def _lite_exact_text(element: exact_text, compiler: Any, **kw: Any) -> str:
+    column: Any = next(iter(element.clauses))
+    return f"({compiler.process(column, **kw)} || 'e-{column.type.scale}')"
 
 
 @compiles(one_of, "postgresql")

@@ -5,20 +5,20 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from service.models.accounts import accounts
-from service.models.classification import (
-    attractiveness_scores,
-    business_strengths,
-    classifications,
-)
+from service.models.classification import business_strengths, classifications
 from service.models.classification_results import ClassificationEntry
+from service.models.quadrant_overrides import quadrant_overrides
+from service.models.ratings import ratings
 from service.models.scoring_models import scoring_models
 from service.platform.columns import Json, Uuid
-from service.platform.dialects import one_of
+from service.platform.dialects import JsonDocument, exact_text, json_list, json_row, one_of
 from service.platform.statements import Statement
 from service.queries.listing import Listing, Sort
 from service.queries.scoring_models import ACTIVE
 
-a, m, s, b, h = accounts.c, scoring_models.c, attractiveness_scores.c, business_strengths.c, classifications.c
+a, m, b, h = accounts.c, scoring_models.c, business_strengths.c, classifications.c
+r, o = ratings.c, quadrant_overrides.c
+
 CLASSIFICATIONS = Listing(
     name="classifications",
     table=classifications,
@@ -27,14 +27,74 @@ CLASSIFICATIONS = Listing(
     default_sort=(Sort("account_version", True),),
 )
 
-LATEST = (
-    sa.select(h.result)
+COLUMNS = (
+    "quadrant",
+    "quadrant_source",
+    "computed_quadrant",
+    "raw_quadrant",
+    "attractiveness",
+    "business_strength",
+    "relative_strength",
+    "fiocca_attractiveness",
+    "fiocca_position",
+    "leading_verb",
+    "classification_status",
+)
+"""What accounts and entries of the history both hold of a position."""
+
+
+def latest(*names: str) -> sa.ScalarSelect[str]:
+    """These members of an account's latest entry (and model_version), as JSON; null when it was never classified."""
+    members = {name: m.version if name == "model_version" else h[name] for name in names}
+    return (
+        sa.select(json_row(members))
+        .select_from(classifications.join(scoring_models, m.id == h.model_id))
+        .where(h.account_id == a.id)
+        .order_by(h.account_version.desc())
+        .limit(sa.literal_column("1"))
+        .correlate(accounts)
+        .scalar_subquery()
+    )
+
+
+LATEST_MODEL = (
+    sa.select(h.model_id)
     .where(h.account_id == a.id)
     .order_by(h.account_version.desc())
     .limit(sa.literal_column("1"))
     .correlate(accounts)
     .scalar_subquery()
 )
+ACTIVE_ID = sa.select(m.id).where(ACTIVE).scalar_subquery()
+ACTIVE_VERSION = sa.select(m.version).where(ACTIVE).scalar_subquery()
+CURRENT = r.superseded_at.is_(None)
+
+OVERRIDE = (
+    sa.select(
+        json_row(
+            {
+                "quadrant": o.quadrant,
+                "reason": o.reason,
+                "recorded_by": o.recorded_by,
+                "recorded_at": o.recorded_at,
+                "expires_at": o.expires_at,
+            }
+        )
+    )
+    .where(o.account_id == a.id)
+    .correlate(accounts)
+    .scalar_subquery()
+)
+LEADING = (
+    sa.select(json_row({"reason": h.reason, "recorded_by": h.recorded_by, "recorded_at": h.classified_at}))
+    .where(h.account_id == a.id, h.cause == sa.literal_column("'leading_verb'"), h.leading_verb == a.leading_verb)
+    .order_by(h.account_version.desc())
+    .limit(sa.literal_column("1"))
+    .correlate(accounts)
+    .scalar_subquery()
+)
+"""Why the leading verb was chosen: the latest entry that chose it."""
+
 _STORED_STRENGTH = (
     b.account_id.label("strength_of"),
     b.factors,
@@ -43,37 +103,58 @@ _STORED_STRENGTH = (
     b.updated_at.label("strength_at"),
 )
 
+_ENTRY = ("model_id", "model_version", "classified_at", "missing", "inputs", *COLUMNS)
+
 STANDINGS = Statement(
     sa.select(
         a.id,
-        a.raw_quadrant,
-        sa.select(m.id).where(ACTIVE).scalar_subquery().label("model_id"),
-        sa.select(m.version).where(ACTIVE).scalar_subquery().label("model_version"),
-        sa.type_coerce(LATEST, Json()).label("latest"),
+        *[a[name] for name in COLUMNS],
+        ACTIVE_ID.label("model_id"),
+        ACTIVE_VERSION.label("model_version"),
+        sa.type_coerce(latest(*_ENTRY), Json()).label("latest"),
+        sa.type_coerce(OVERRIDE, Json()).label("override"),
+        sa.type_coerce(sa.case((a.leading_verb.is_not(None), LEADING)), Json()).label("leading"),
         *_STORED_STRENGTH,
     )
     .select_from(accounts.outerjoin(business_strengths, b.account_id == a.id))
     .where(one_of(a.id, "ids"))
 )
-"""Of each account: the strength factors, the latest result, which model is active; read under the accounts' locks."""
+"""Of each account: its position, the strength factors, the latest entry, which model is active; read under locks."""
 
-SCORES = Statement(sa.select(attractiveness_scores).where(one_of(s.account_id, "ids")).order_by(s.account_id, s.factor))
-"""The stored scores of accounts."""
+RATINGS_IN_USE = Statement(
+    sa.select(ratings).where(one_of(r.account_id, "ids"), CURRENT).order_by(r.account_id, r.factor, r.rater_key)
+)
+"""The current ratings of accounts."""
 
-RESULT = Statement(
-    sa.select(a.version, sa.type_coerce(LATEST, Json()).label("latest")).where(
+LIVE = {
+    **{name: a[name] for name in ("id", "version", *COLUMNS)},
+    "model_id": ACTIVE_ID,
+    "model_version": ACTIVE_VERSION,
+    "latest": sa.type_coerce(latest("model_id", "model_version", "classified_at"), JsonDocument()),
+    "override": sa.type_coerce(OVERRIDE, JsonDocument()),
+    "leading": sa.type_coerce(sa.case((a.leading_verb.is_not(None), LEADING)), JsonDocument()),
+    "ratings": json_list(
+        sa.select(json_row({"factor": r.factor, "score": exact_text(r.score), "metric": r.metric, "chosen": r.chosen}))
+        .where(r.account_id == a.id, CURRENT)
+        .order_by(r.factor, r.rater_key)
+        .correlate(accounts)
+    ),
+    "strength": sa.type_coerce(
+        sa.select(json_row({"factors": b.factors, "no_known_competitor": b.no_known_competitor}))
+        .where(b.account_id == a.id)
+        .correlate(accounts)
+        .scalar_subquery(),
+        JsonDocument(),
+    ),
+}
+"""All that an account's classification is explained from, as members of one document."""
+
+STANDING = Statement(
+    sa.select(sa.type_coerce(json_row(LIVE), Json()).label("standing")).where(
         a.id == sa.bindparam("id", type_=Uuid()), a.deleted_at.is_(None)
     )
 )
-"""An account's version and latest result (null when nothing was ever scored)."""
-
-STORED_SCORES = Statement(
-    sa.select(a.version, s.factor, s.score, s.metric, s.evidence, s.rater_id, s.scored_at)
-    .select_from(accounts.outerjoin(attractiveness_scores, s.account_id == a.id))
-    .where(a.id == sa.bindparam("id", type_=Uuid()), a.deleted_at.is_(None))
-    .order_by(s.factor)
-)
-"""An account's version beside each stored score; one row of nulls when there is none."""
+"""The same of one account."""
 
 STORED_STRENGTH = Statement(
     sa.select(a.version, *_STORED_STRENGTH)
@@ -83,7 +164,7 @@ STORED_STRENGTH = Statement(
 """An account's version beside its stored success factors."""
 
 _HAS_INPUTS = sa.or_(
-    sa.exists().where(s.account_id == a.id).correlate(accounts),
+    sa.exists().where(r.account_id == a.id, CURRENT).correlate(accounts),
     sa.exists().where(b.account_id == a.id).correlate(accounts),
 )
 _SCORED = sa.select(a.id).where(a.deleted_at.is_(None), _HAS_INPUTS)

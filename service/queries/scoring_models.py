@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from service.models.scoring_models import ModelState, ScoringModelRead, scoring_models
-from service.platform.columns import Json
+from service.platform.columns import Json, Uuid
 from service.platform.filters import enum_field
 from service.platform.statements import Statement
 from service.queries.listing import Listing, Sort
@@ -27,6 +27,8 @@ SCORING_MODELS = Listing(
 )
 
 ACTIVE = m.state == sa.literal_column("'active'")
-ACTIVE_MODEL = Statement(
-    sa.select(m.id, m.version, m.name, m.number, m.definition, m.range_low, m.range_high).where(ACTIVE)
-)
+RULES = ("id", "version", "name", "number", "definition", "range_low", "range_high")
+"""What of a model decides."""
+
+ACTIVE_MODEL = Statement(sa.select(*[m[name] for name in RULES]).where(ACTIVE))
+MODEL_BY_ID = Statement(sa.select(*[m[name] for name in RULES]).where(m.id == sa.bindparam("id", type_=Uuid())))

@@ -1,4 +1,4 @@
-"""Classification over HTTP: an account's inputs, the explained result, its history."""
+"""Classification over HTTP: our strength with a customer, the explained result, its history."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from typing import Annotated
 
 from fastapi import Body, Query
 
-from service.models.classification import AttractivenessPut, BusinessStrengthPut
+from service.models.classification import BusinessStrengthPut
 from service.models.classification_results import (
-    AttractivenessRead,
     BusinessStrengthRead,
     ClassificationEntry,
     ClassificationRead,
@@ -23,33 +22,6 @@ from service.rest.router import Inquiry, Part, PathId
 part = Part("classification")
 
 ClassificationPage = page_of("ClassificationPage", ClassificationEntry)
-
-
-@part.put(
-    "/accounts/{id}/attractiveness",
-    response_model=ClassificationRead,
-    summary="Score an account's attractiveness",
-    errors=[NotFound, StaleVersion, Conflict],
-)
-async def put_attractiveness(
-    ctx: Caller, id: PathId, data: Annotated[AttractivenessPut, Body()], asked: Inquiry
-) -> Answer:
-    """Replaces the account's scores on the factors of the active model and answers with the classification. Each is a
-    score from 0 to 10, or a metric that the factor's bands turn into one. Sends account.classified, and
-    account.quadrant_changed when the quadrant changed; writing the same again sends nothing.
-    """
-    return found(await classification.put_attractiveness(ctx, id, data, asked.expected))
-
-
-@part.get(
-    "/accounts/{id}/attractiveness",
-    response_model=AttractivenessRead,
-    summary="Read an account's scores",
-    errors=[NotFound],
-)
-async def read_attractiveness(ctx: Caller, id: PathId) -> Answer:
-    """Reads the stored scores with their evidence and raters."""
-    return found(await classification.get_attractiveness(ctx, id))
 
 
 @part.put(
@@ -99,5 +71,7 @@ async def read_classification(ctx: Caller, id: PathId) -> Answer:
     errors=[NotFound, CursorInvalid],
 )
 async def list_classifications(ctx: Caller, id: PathId, query: Annotated[PageQuery, Query()]) -> Answer:
-    """Lists every result that differed from the one before, newest first, with what led to it."""
+    """Lists every position or input that differed from the one before, newest first, with what led to it and the
+    inputs from which the named model gives the same position again.
+    """
     return page(await classification.list_classifications(ctx, id, PageRequest(limit=query.limit, after=query.after)))

@@ -96,7 +96,7 @@ DEFAULT_MODEL = ScoringModel(
 
 def classify(
     model: ScoringModel,
-    scores: Mapping[str, Decimal],
+    scores: Mapping[str, Decimal | Fraction],
     strength: BusinessStrength | None,
     previous_quadrant: Quadrant | None = None,
 ) -> Classification:
@@ -143,7 +143,10 @@ def _strength_border(model: ScoringModel, strength: BusinessStrength | None) -> 
 
 
 def _what_is_missing(
-    model: ScoringModel, scores: Mapping[str, Decimal], appeal: Attractiveness, strength: BusinessStrength | None
+    model: ScoringModel,
+    scores: Mapping[str, Decimal | Fraction],
+    appeal: Attractiveness,
+    strength: BusinessStrength | None,
 ) -> tuple[tuple[str, ...], tuple[Verdict, ...]]:
     missing, reasons = list(appeal.missing), score_verdicts(model, scores)
     reasons += [

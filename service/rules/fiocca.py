@@ -4,6 +4,7 @@ Both axes are absolute scores 0-10: the account's attractiveness and our own wei
 factors. That total is not the relative strength of the four boxes; neither is ever converted into the other.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -85,6 +86,16 @@ VERB_MEANINGS: dict[FioccaVerb, VerbMeaning] = {
     ),
     _V.WITHDRAW: VerbMeaning("to zero, planned", "exit plan, transfer to a distributor", "silent neglect"),
 }
+
+
+def leading_verb(verbs: Sequence[FioccaVerb], chosen: FioccaVerb | None) -> FioccaVerb | None:
+    """The verb that leads in a cell: its only one, or of two the chosen one; None while nobody has chosen."""
+    return verbs[0] if len(verbs) == 1 else kept_choice(verbs, chosen)
+
+
+def kept_choice(verbs: Sequence[FioccaVerb], chosen: FioccaVerb | None) -> FioccaVerb | None:
+    """A choice that still holds: the cell lists two verbs and this is one of them; in any other cell it ends."""
+    return chosen if len(verbs) > 1 and chosen in verbs else None
 
 
 def validate_limits(limits: FioccaLimits, pointer: str = "/fiocca") -> list[Verdict]:

@@ -5,7 +5,7 @@ fractions, no floats), so an account on a border is on it for everybody.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -88,29 +88,12 @@ class MetricScore:
 
 
 @dataclass(frozen=True, slots=True)
-class GivenScore:
-    """A factor's score as handed in: either a score 0-10 or a metric in the factor's own unit."""
-
-    factor: str
-    score: Decimal | None = None
-    metric: Decimal | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ReadScores:
-    """Given scores after reading: scores by factor key, and what is wrong with the rest."""
-
-    scores: dict[str, Decimal]
-    verdicts: tuple[Verdict, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Contribution:
     """What one factor adds: points = weight x score / weight used, exact."""
 
     factor: str
     weight: Decimal
-    score: Decimal
+    score: Decimal | Fraction
     points: Fraction
 
 
@@ -232,42 +215,7 @@ def score_from_metric(factor: Factor, metric: Decimal, pointer: str = "") -> Met
     return MetricScore(None, Verdict(pointer, "metric_outside_bands", message))
 
 
-def read_scores(model: ScoringModel, given: Sequence[GivenScore], pointer: str = "/scores") -> ReadScores:
-    """Read the scores of one account: known factors, each once, each a score 0-10 or a metric, never both."""
-    factors = {factor.key: factor for factor in model.factors}
-    scores: dict[str, Decimal] = {}
-    verdicts: list[Verdict] = []
-    seen: set[str] = set()
-    for index, entry in enumerate(given):
-        place = f"{pointer}/{index}"
-        factor = factors.get(entry.factor)
-        if factor is None:
-            message = f"The active scoring model has no factor {entry.factor}; it has {', '.join(factors)}."
-            verdicts.append(Verdict(f"{place}/factor", "unknown_factor", message))
-            continue
-        if entry.factor in seen:
-            verdicts.append(Verdict(f"{place}/factor", "factor_repeated", f"{entry.factor} is scored twice."))
-            continue
-        seen.add(entry.factor)
-        read = _read_one(factor, entry, place)
-        if read.verdict is not None:
-            verdicts.append(read.verdict)
-        elif read.score is not None:
-            scores[entry.factor] = read.score
-    return ReadScores(scores, tuple(verdicts))
-
-
-def _read_one(factor: Factor, entry: GivenScore, place: str) -> MetricScore:
-    if entry.metric is not None and entry.score is None:
-        return score_from_metric(factor, entry.metric, f"{place}/metric")
-    if entry.score is None or entry.metric is not None:
-        message = "Give either a score or a metric, not both or none."
-        return MetricScore(None, Verdict(place, "score_or_metric", message))
-    refused = score_verdict(f"{place}/score", entry.score)
-    return MetricScore(None if refused else entry.score, refused)
-
-
-def score_verdicts(model: ScoringModel, scores: Mapping[str, Decimal]) -> list[Verdict]:
+def score_verdicts(model: ScoringModel, scores: Mapping[str, Decimal | Fraction]) -> list[Verdict]:
     """Refuse scores by key that lie outside 0 to 10; keys the model does not know are not judged."""
     found = (
         score_verdict(f"/scores/{escaped(factor.key)}", scores[factor.key])
@@ -277,7 +225,7 @@ def score_verdicts(model: ScoringModel, scores: Mapping[str, Decimal]) -> list[V
     return [verdict for verdict in found if verdict is not None]
 
 
-def attractiveness(model: ScoringModel, scores: Mapping[str, Decimal]) -> Attractiveness:
+def attractiveness(model: ScoringModel, scores: Mapping[str, Decimal | Fraction]) -> Attractiveness:
     """Compute A = sum(weight x score) / sum(weights of the scored factors), exact, 0-10.
 
     With every factor scored and weights of exactly 100 this is the textbook weight x score / 100 (McDonald). Dividing

@@ -71,6 +71,20 @@ class BusinessStrength:
         return None if self.relative_strength is None else shown(self.relative_strength, RATIO_PLACES)
 
 
+@dataclass(frozen=True, slots=True)
+class StrengthPoints:
+    """The totals before they are divided, exact: weight x score summed, for us and for the best competitor (None when
+    none is known), and the sum of the weights.
+
+    R >= cut exactly when ours >= cut x best, and our total 0-10 is ours / weights: so a database can decide by whole
+    numbers what the rules decide by fractions.
+    """
+
+    ours: Fraction
+    best: Fraction | None
+    weights: Fraction
+
+
 # To begin with when the customer has not named its own: ease of doing business, quality of product, quality of people
 # (Cranfield), price and delivery (behavioural triangle of purchasing).
 DEFAULT_SUCCESS_FACTORS: tuple[SuccessFactorTemplate, ...] = (
@@ -153,7 +167,20 @@ def business_strength(factors: Sequence[SuccessFactor], no_known_competitor: boo
     return BusinessStrength(ours, competitors, best, ours / best.total, rule, True)
 
 
+def strength_points(factors: Sequence[SuccessFactor]) -> StrengthPoints:
+    """The undivided totals of success factors that validate_strength does not refuse."""
+    theirs = [_points(factors, [factor.competitors[name] for factor in factors]) for name in _competitor_names(factors)]
+    ours = _points(factors, [factor.ours for factor in factors])
+    return StrengthPoints(ours, max(theirs, default=None), _weights(factors))
+
+
 def _total(factors: Sequence[SuccessFactor], scores: Sequence[Decimal]) -> Fraction:
-    weights = [Fraction(factor.weight) for factor in factors]
-    weighted = sum((w * Fraction(s) for w, s in zip(weights, scores, strict=True)), Fraction(0))
-    return weighted / sum(weights, Fraction(0))
+    return _points(factors, scores) / _weights(factors)
+
+
+def _points(factors: Sequence[SuccessFactor], scores: Sequence[Decimal]) -> Fraction:
+    return sum((Fraction(f.weight) * Fraction(s) for f, s in zip(factors, scores, strict=True)), Fraction(0))
+
+
+def _weights(factors: Sequence[SuccessFactor]) -> Fraction:
+    return sum((Fraction(factor.weight) for factor in factors), Fraction(0))

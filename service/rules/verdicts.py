@@ -48,12 +48,12 @@ def plain(value: Fraction | Decimal | int, places: int = 4) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def is_score(value: Decimal) -> bool:
+def is_score(value: Decimal | Fraction) -> bool:
     """Tell whether a number is a score: finite and 0 to 10, both included."""
-    return value.is_finite() and LOWEST_SCORE <= value <= HIGHEST_SCORE
+    return (isinstance(value, Fraction) or value.is_finite()) and LOWEST_SCORE <= value <= HIGHEST_SCORE
 
 
-def score_verdict(pointer: str, value: Decimal) -> Verdict | None:
+def score_verdict(pointer: str, value: Decimal | Fraction) -> Verdict | None:
     """Refuse a score outside 0 to 10."""
     if is_score(value):
         return None

@@ -25,6 +25,20 @@ class QuadrantSource(StrEnum):
     OVERRIDE = "override"
 
 
+class ClassificationCause(StrEnum):
+    """What led to an entry of an account's classification history."""
+
+    ATTRACTIVENESS = "attractiveness"
+    BUSINESS_STRENGTH = "business_strength"
+    SCORING_MODEL = "scoring_model"
+    RECLASSIFICATION = "reclassification"
+    OVERRIDE = "override"
+    OVERRIDE_REMOVED = "override_removed"
+    OVERRIDE_EXPIRED = "override_expired"
+    CONFIRMATION = "confirmation"
+    LEADING_VERB = "leading_verb"
+
+
 class ClassificationStatus(StrEnum):
     """Whether an account has every score it needs: a missing score is missing, never 0, and gives no quadrant."""
 

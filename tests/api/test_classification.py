@@ -170,12 +170,18 @@ async def test_the_history_is_newest_first_also_within_one_instant(client: httpx
     rest = (await client.get(f"{account}/classification/history", params={"after": first["next_cursor"]})).json()
     listed = [*first["items"], *rest["items"]]
     assert [entry["account_version"] for entry in listed] == [5, 4, 3, 2] and rest["has_more"] is False
-    assert listed[0]["result"] == {
-        key: value
-        for key, value in (await client.get(f"{account}/classification")).json().items()
-        if key not in ("account_id", "version")
-    }
-    assert listed[0]["cause"] == "attractiveness"
+    now = (await client.get(f"{account}/classification")).json()
+    assert [entry["attractiveness"] for entry in listed] == [4.3, 3.8, 3.3, 2.8]
+    last = listed[0]
+    assert last["cause"] == "attractiveness" and last["reason"] is None and last["recorded_by"]
+    assert last["model_id"] == now["model"]["id"] and last["missing"] == now["missing"] == ["business_strength"]
+    assert last["attractiveness"] == now["attractiveness"]["score"] and last["classified_at"] == now["classified_at"]
+    kept = {"a": {"total": "4", "ratings": 1}, "b": {"total": "5", "ratings": 1}, "c": {"total": "4", "ratings": 1}}
+    assert last["inputs"] == {"scores": kept, "strength": None}
+    await client.put(f"{account}/business-strength", json=strength(7, 6))
+    (newest, *_) = (await client.get(f"{account}/classification/history")).json()["items"]
+    assert newest["inputs"] == {"scores": kept, "strength": {**strength(7, 6), "no_known_competitor": False}}
+    assert (newest["quadrant"], newest["quadrant_source"], newest["raw_quadrant"]) == ("status", "computed", "status")
 
 
 async def test_evidence_alone_changes_the_inputs_and_tells_nothing(
@@ -190,10 +196,11 @@ async def test_evidence_alone_changes_the_inputs_and_tells_nothing(
     answer = await client.put(f"{account}/attractiveness", json=body)
     assert answer.status_code == 200, answer.text
     stored = await client.get(f"{account}/attractiveness")
-    assert stored.json()["scores"] == [
+    (rating,) = stored.json()["scores"]
+    assert rating.pop("id") and rating == (
         {"factor": "a", "score": 8, "metric": None, "evidence": "Annual report", "rater_id": rater,
-         "scored_at": "2026-11-21T12:00:00.000000Z"}
-    ]  # fmt: skip
+         "scored_at": "2026-11-21T12:00:00.000000Z", "chosen": False}
+    )  # fmt: skip
     assert stored.headers["etag"] == answer.headers["etag"] == '"v3"'
     assert len(await told(services)) == count
     assert len((await client.get(f"{account}/classification/history")).json()["items"]) == 1

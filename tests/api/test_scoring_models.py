@@ -166,10 +166,16 @@ async def test_activation_retires_the_model_before_and_moves_the_accounts(
     assert moved[0]["factors"][0] == {
         "axis": "attractiveness", "factor": "a", "previous": {"weight": 60, "score": 8}, "current": {"weight": 20, "score": 8}
     }  # fmt: skip
-    history = (await client.get(f"{staying}/classification/history")).json()["items"]
+    history = (await client.get(f"{moving}/classification/history")).json()["items"]
     assert [entry["cause"] for entry in history] == ["scoring_model", "business_strength", "attractiveness"]
-    etag = (await client.get(f"{staying}/classification")).headers["etag"]
-    assert etag == f'"v{(await client.get(staying)).json()["version"]}"'
+    assert [entry["model_id"] for entry in history] == [second["id"], first["id"], first["id"]]
+    etag = (await client.get(f"{moving}/classification")).headers["etag"]
+    assert etag == f'"v{(await client.get(moving)).json()["version"]}"'
+    history = (await client.get(f"{staying}/classification/history")).json()["items"]
+    assert [entry["cause"] for entry in history] == ["business_strength", "attractiveness"]  # it stands where it stood
+    answer = await client.get(f"{staying}/classification")
+    assert answer.json()["model"]["id"] == second["id"] and (await client.get(staying)).json()["version"] == 3
+    assert "etag" not in answer.headers  # it changed with the model, and the account's version did not
 
 
 async def test_activating_the_active_model_changes_nothing(client: httpx.AsyncClient, services: Services) -> None:

@@ -11,10 +11,11 @@ from service.graphql.edges import Document
 from service.graphql.graph import GRAPH
 from service.graphql.names import camel
 from service.models.accounts import AccountCreate
-from service.models.classification import AttractivenessPut, BusinessStrengthPut
+from service.models.classification import BusinessStrengthPut
 from service.models.forecasts import ForecastPositionPut
+from service.models.ratings import AttractivenessPut
 from service.models.stages import StageTransitionCreate, TargetStagePut
-from service.operations import accounts, classification, forecasts, stages
+from service.operations import accounts, classification, forecasts, ratings, stages
 from service.operations.context import system_context
 
 CREATE = """mutation {
@@ -84,7 +85,7 @@ async def classify(services, ask, identifier):
     ctx = system_context(services)
     models = (await ask.data("{ scoringModels(first: 1) { nodes { factors { key } } } }"))["scoringModels"]["nodes"]
     scores = [{"factor": factor["key"], "score": 7.5, "evidence": "seen"} for factor in models[0]["factors"]]
-    await classification.put_attractiveness(ctx, identifier, AttractivenessPut.model_validate({"scores": scores}))
+    await ratings.put_attractiveness(ctx, identifier, AttractivenessPut.model_validate({"scores": scores}))
     await classification.put_business_strength(ctx, identifier, BusinessStrengthPut.model_validate(SCORED))
     await stages.move_stage(
         ctx, identifier, StageTransitionCreate.model_validate({"to": "early_kam", "reason": "A contract"})
@@ -98,13 +99,15 @@ async def classify(services, ask, identifier):
 async def test_every_kind_of_record_reads_the_same(ask, services, portfolio, schema):
     await classify(services, ask, portfolio["Account"])
     pages = await ask.data(
-        "{ scoringModels { nodes { id } } accounts { nodes { classificationHistory { nodes { id } } stageHistory { nodes { id } } } } }"
+        "{ scoringModels { nodes { id } } accounts { nodes { classificationHistory { nodes { id } } "
+        "ratings { nodes { id } } stageHistory { nodes { id } } } } }"
     )
     account = pages["accounts"]["nodes"][0]
     ids = {
         **portfolio,
         "ScoringModel": pages["scoringModels"]["nodes"][0]["id"],
         "ClassificationEntry": account["classificationHistory"]["nodes"][0]["id"],
+        "Rating": account["ratings"]["nodes"][0]["id"],
         "StageEntry": account["stageHistory"]["nodes"][0]["id"],
     }
     for name, identifier in ids.items():
@@ -125,7 +128,7 @@ async def test_the_documents_about_an_account_read_the_same(ask, services, portf
     ctx = system_context(services)
     rest = {
         "classification": await classification.get_classification(ctx, identifier),
-        "attractivenessScores": await classification.get_attractiveness(ctx, identifier),
+        "attractivenessScores": await ratings.get_attractiveness(ctx, identifier),
         "businessStrengthFactors": await classification.get_business_strength(ctx, identifier),
         "stageDetail": await stages.get_stage(ctx, identifier),
         "forecastPosition": await forecasts.get_forecast_position(ctx, identifier) if scored else None,

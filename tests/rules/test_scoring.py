@@ -14,12 +14,10 @@ from service.rules.fiocca import FioccaLimits
 from service.rules.quadrants import Cuts
 from service.rules.scoring import (
     Factor,
-    GivenScore,
     ScoreBand,
     ScoringModel,
     attractiveness,
     model_warnings,
-    read_scores,
     score_from_metric,
     score_verdicts,
     validate_model,
@@ -224,29 +222,6 @@ def test_a_metric_outside_the_bands_or_without_bands_has_no_score() -> None:
     ):
         read = score_from_metric(factor, Decimal(metric))
         assert read.score is None and read.verdict is not None and read.verdict.code == code
-
-
-def test_given_scores_are_read_with_pointers_to_what_is_wrong() -> None:
-    model = ScoringModel("T", (GROWTH, Factor("prestige", "Prestige", Decimal(50))))
-    read = read_scores(
-        model,
-        [
-            GivenScore("growth", metric=Decimal(12)),
-            GivenScore("size", score=Decimal(1)),
-            GivenScore("growth", score=Decimal(1)),
-            GivenScore("prestige", metric=Decimal(1)),
-        ],
-    )
-    assert read.scores == {"growth": Decimal(9)}
-    assert [(v.pointer, v.code) for v in read.verdicts] == [
-        ("/scores/1/factor", "unknown_factor"),
-        ("/scores/2/factor", "factor_repeated"),
-        ("/scores/3/metric", "factor_has_no_bands"),
-    ]
-    both = [GivenScore("growth", Decimal(1), Decimal(1)), GivenScore("prestige")]
-    assert [v.code for v in read_scores(model, both).verdicts] == ["score_or_metric", "score_or_metric"]
-    high = read_scores(model, [GivenScore("prestige", Decimal(11))])
-    assert ([v.pointer for v in high.verdicts], high.scores) == (["/scores/0/score"], {})
 
 
 def test_the_default_model_is_valid_without_warnings_and_survives_its_document() -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from service.graphql.calls import Call, Gives, Reread, body, gives, identifier, if_version
-from service.models.classification import AttractivenessPut, BusinessStrengthPut
+from service.models.classification import BusinessStrengthPut
+from service.models.ratings import AttractivenessPut
 from service.models.scoring_models import ScoringModelClone, ScoringModelCreate, ScoringModelPatch
-from service.operations import classification, scoring_models
+from service.operations import classification, ratings, scoring_models
 
 ACCOUNT = identifier("accountId", "The account")
 MODEL = gives("scoringModel", "ScoringModel")
@@ -17,7 +18,7 @@ SCORES = body(AttractivenessPut, "PutAttractivenessInput")
 STRENGTH = body(BusinessStrengthPut, "PutBusinessStrengthInput")
 
 MUTATIONS = (
-    Call("putAttractiveness", classification.put_attractiveness, (ACCOUNT, SCORES, if_version()), CLASSIFICATION),
+    Call("putAttractiveness", ratings.put_attractiveness, (ACCOUNT, SCORES, if_version()), CLASSIFICATION),
     Call(
         "putBusinessStrength", classification.put_business_strength, (ACCOUNT, STRENGTH, if_version()), CLASSIFICATION
     ),

@@ -1,0 +1,263 @@
+"""Where an account stands by what is stored of it, as columns, as inputs of the history, and explained: no SQL here.
+
+The write path, the live reads of both APIs and the past all come through `place` and `explained`, so they agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import orjson
+
+from service.operations.scoring_model_records import ActiveModel
+from service.platform.database import Resource
+from service.rules.classification import Classification, classify, to_dict
+from service.rules.fiocca import FioccaVerb, kept_choice, leading_verb
+from service.rules.quadrants import CutRule
+from service.rules.ratings import FactorValue, Rating, plain_text, values_used
+from service.rules.scoring import ScoringModel
+from service.rules.strength import BusinessStrength, CompetitorTotal, StrengthRule, SuccessFactor, business_strength
+from service.rules.verdicts import exact, shown
+from service.rules.vocabulary import QUADRANTS, Quadrant, QuadrantSource
+
+HIGHEST_SHOWN_RATIO = Decimal(99_999_999)
+COMPUTED = (
+    "computed_quadrant",
+    "raw_quadrant",
+    "attractiveness",
+    "business_strength",
+    "relative_strength",
+    "fiocca_attractiveness",
+    "fiocca_position",
+    "classification_status",
+)
+"""Columns that follow from a model and the inputs alone, without what somebody set by hand."""
+
+
+@dataclass(frozen=True)
+class Position:
+    """An account classified: the rules' outcome, the value of each factor, and the columns of accounts and history."""
+
+    outcome: Classification
+    values: Mapping[str, FactorValue]
+    columns: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What of an account a classification is explained from: stored rows, however they were read.
+
+    `held` is the quadrant that a dead band holds (the computed one of before), `override` the quadrant set by hand,
+    which counts until it is removed or the worker ends it after its expiry, `verb` the chosen leading verb.
+    """
+
+    ratings: Iterable[Mapping[str, Any]]
+    strength: Mapping[str, Any] | None
+    held: str | None
+    override: Mapping[str, Any] | None = None
+    verb: str | None = None
+
+
+def place(model: ScoringModel, standing: Standing) -> Position:
+    """Classify an account by what is stored of it."""
+    values = values_used(model, map(_rating, standing.ratings))
+    strength = strength_in_use(standing.strength)
+    outcome = classify(
+        model,
+        {factor: value.value for factor, value in values.items()},
+        strength,
+        None if standing.held is None else Quadrant(standing.held),
+    )
+    return Position(outcome, values, _columns(outcome, standing))
+
+
+def _rating(row: Mapping[str, Any]) -> Rating:
+    metric = None if row["metric"] is None else Decimal(row["metric"])
+    return Rating(row["factor"], exact(row["score"]), metric, bool(row["chosen"]))
+
+
+def strength_in_use(stored: Mapping[str, Any] | None) -> BusinessStrength | None:
+    """Our strength by stored success factors, or by the totals that old entries of the history hold; None when nobody
+    has scored it.
+    """
+    if stored is None:
+        return None
+    if "factors" in stored:
+        if stored["factors"] is None:
+            return None
+        return business_strength(success_factors(stored["factors"]), bool(stored["no_known_competitor"]))
+    return _strength_by_totals(stored)
+
+
+def _strength_by_totals(stored: Mapping[str, Any]) -> BusinessStrength:
+    weights = Fraction(stored["weight_sum"])
+    ours = Fraction(stored["ours_points"]) / weights
+    if stored["best_points"] is None:
+        return BusinessStrength(ours, (), None, None, StrengthRule.ABSOLUTE, True)
+    best = CompetitorTotal(stored["best_competitor"], Fraction(stored["best_points"]) / weights)
+    ratio = ours / best.total if best.total else None
+    return BusinessStrength(ours, (best,), best, ratio, StrengthRule.RELATIVE, ratio is not None)
+
+
+def success_factors(stored: Iterable[Mapping[str, Any]]) -> list[SuccessFactor]:
+    """Stored success factors as the rules take them."""
+    return [
+        SuccessFactor(
+            factor["name"],
+            exact(factor["weight"]),
+            exact(factor["ours"]),
+            {name: exact(score) for name, score in factor["competitors"].items()},
+        )
+        for factor in stored
+    ]
+
+
+def _columns(outcome: Classification, standing: Standing) -> dict[str, Any]:
+    strength, placed, override = outcome.business_strength, outcome.fiocca, standing.override
+    appeal = outcome.attractiveness.score
+    ours = None if strength is None else strength.ours
+    ratio = None if strength is None else strength.relative_strength_shown
+    computed = None if outcome.quadrant is None else outcome.quadrant.value
+    source = QuadrantSource.COMPUTED if override is None else QuadrantSource.OVERRIDE
+    quadrant = computed if override is None else override["quadrant"]
+    chosen = None if standing.verb is None else FioccaVerb(standing.verb)
+    verb = None if placed is None else kept_choice(placed.verbs, chosen)
+    return {
+        "quadrant": quadrant,
+        "quadrant_source": None if quadrant is None else source.value,
+        "computed_quadrant": computed,
+        "raw_quadrant": None if outcome.raw_quadrant is None else outcome.raw_quadrant.value,
+        "attractiveness": None if appeal is None else shown(appeal),
+        "business_strength": None if ours is None else shown(ours),
+        "relative_strength": None if ratio is None else min(ratio, HIGHEST_SHOWN_RATIO),
+        "fiocca_attractiveness": None if placed is None else placed.attractiveness.value,
+        "fiocca_position": None if placed is None else placed.position.value,
+        "leading_verb": None if verb is None else verb.value,
+        "classification_status": outcome.status.value,
+    }
+
+
+def inputs_of(position: Position, strength: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What the history keeps to compute a position again: each factor's value as an exact total of so many ratings,
+    and the success factors as they are stored.
+    """
+    scored = strength is not None and strength["factors"] is not None
+    return {
+        "scores": {
+            factor: {"total": plain_text(value.total), "ratings": value.ratings}
+            for factor, value in position.values.items()
+        },
+        "strength": {
+            "factors": strength["factors"],
+            "no_known_competitor": bool(strength["no_known_competitor"]),
+        }
+        if scored and strength is not None
+        else None,
+    }
+
+
+def scores_of_inputs(inputs: Mapping[str, Any]) -> dict[str, Decimal | Fraction]:
+    """The exact score of each factor that an entry of the history holds."""
+    return {key: Fraction(value["total"]) / value["ratings"] for key, value in inputs["scores"].items()}
+
+
+def classify_inputs(model: ScoringModel, inputs: Mapping[str, Any], held: str | None = None) -> Classification:
+    """The outcome of the inputs that an entry of the history holds, by a model."""
+    previous = None if held is None else Quadrant(held)
+    return classify(model, scores_of_inputs(inputs), strength_in_use(inputs["strength"]), previous)
+
+
+def explained(
+    position: Position,
+    model: ActiveModel,
+    at: str | None,
+    override: Mapping[str, Any] | None = None,
+    leading: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """A position as it is told: numbers rounded for show only, after everything was decided.
+
+    `at` is when it came about; `override` and `leading` say who set the quadrant or chose the leading verb, and why.
+    """
+    outcome, columns = position.outcome, position.columns
+    written = to_dict(outcome)
+    if written["business_strength"] is not None and outcome.business_strength is not None:
+        written["business_strength"]["relative_strength"] = outcome.business_strength.relative_strength_shown
+    quadrant = columns["quadrant"]
+    written |= {
+        "quadrant": quadrant,
+        "quadrant_source": columns["quadrant_source"],
+        "computed_quadrant": columns["computed_quadrant"],
+        "investment_strategy": None if quadrant is None else QUADRANTS[Quadrant(quadrant)].investment_strategy,
+        "override": override,
+    }
+    if outcome.fiocca is not None:
+        chosen = columns["leading_verb"]
+        verb = leading_verb(outcome.fiocca.verbs, None if chosen is None else FioccaVerb(chosen))
+        choice = None if chosen is None or leading is None else dict(leading)
+        written["fiocca"] |= {"leading_verb": None if verb is None else verb.value, "choice": choice}
+    result: dict[str, Any] = plain_numbers(written)
+    return {**result, "model": model.reference(), "classified_at": at}
+
+
+def live(stored: Mapping[str, Any], model: ActiveModel) -> Position:
+    """Where an account stands by a model, from the document that `queries.classification.LIVE` reads of it."""
+    return place(
+        model.rules,
+        Standing(
+            stored["ratings"],
+            stored["strength"],
+            stored["computed_quadrant"],
+            stored["override"],
+            stored["leading_verb"],
+        ),
+    )
+
+
+def rests_on_another_model(stored: Mapping[str, Any], position: Position, model: ActiveModel) -> str | None:
+    """The model that an account's position still rests on, when it is not the active one: while a job classifies the
+    portfolio anew, the accounts that it has not reached yet keep their place and are explained by that.
+    """
+    before = stored["latest"]
+    if before is None or before["model_id"] == model.id:
+        return None
+    computed = plain_numbers(position.columns)
+    moved = any(stored[name] != computed[name] for name in COMPUTED)
+    return str(before["model_id"]) if moved else None
+
+
+def same_for_this_version(stored: Mapping[str, Any], model: ActiveModel) -> bool:
+    """Tell whether what an account's classification says follows from the account's version alone, so that an ETag can
+    be made of it: it rests on the model of its latest entry, and its cut does not move with the portfolio.
+    """
+    latest = stored["latest"]
+    fixed = model.rules.cuts.attractiveness_rule is CutRule.FIXED
+    return fixed and latest is not None and latest["model_id"] == model.id
+
+
+def live_document(stored: Mapping[str, Any], position: Position, model: ActiveModel) -> dict[str, Any]:
+    """An account's classification as it reads."""
+    latest = stored["latest"]
+    at = None if latest is None else latest["classified_at"]
+    result = explained(position, model, at, stored["override"], stored["leading"])
+    return {"account_id": stored["id"], "version": stored["version"], **result}
+
+
+def classification_of(account_id: str, version: int, result: Mapping[str, Any]) -> Resource:
+    """A result as the account's classification; the version is the account's."""
+    document = {"account_id": account_id, "version": version, **result}
+    return Resource(version, orjson.dumps(document), "updated")
+
+
+def plain_numbers(value: Any) -> Any:
+    """The same value with numbers as JSON has them; a decimal that came from JSON keeps its every digit."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, Mapping):
+        return {key: plain_numbers(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain_numbers(inner) for inner in value]
+    return value
