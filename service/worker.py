@@ -21,6 +21,7 @@ from service.delivery.destinations.base import Delivery, Outcome
 from service.delivery.destinations.webhook import WebhookDestination
 from service.delivery.dispatcher import Dispatcher, Pace
 from service.delivery.egress import Egress
+from service.events.retention import forget_old
 from service.events.sequencer import sequence
 from service.events.turns import CANCEL_ORPHANS, HELD, OPEN, PENDING, STUCK, UNSTICK
 from service.jobs.kinds import KINDS
@@ -170,6 +171,9 @@ class Worker:
             if stuck:
                 log.warning("deliveries waited behind none", extra={"fields": {"deliveries": len(stuck)}})
                 await writer.execute(UNSTICK, ids=stuck)
+        removed = await forget_old(self._services.database, now, self._services.settings.event_retention_days)
+        if removed:
+            log.info("old events were removed", extra={"fields": {"events": removed}})
 
     def _observe(self, _delivery: Delivery, outcome: Outcome, state: str) -> None:
         self._metrics.count("kam_delivery_attempts_total", outcome=outcome.kind)

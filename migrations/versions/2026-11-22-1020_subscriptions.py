@@ -18,9 +18,17 @@ def upgrade() -> None:
         op.add_column(
             "webhook_endpoints", sa.Column(name, columns.Json(), nullable=False, server_default=sa.text("'[]'"))
         )
+    bounds = op.create_table(
+        "feed_bounds",
+        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("removed_to", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_feed_bounds")),
+    )
+    op.bulk_insert(bounds, [{"id": 1, "removed_to": 0}])
 
 
 def downgrade() -> None:
+    op.drop_table("feed_bounds")
     for name in ("channels", "changed", "filter"):
         op.drop_column("webhook_endpoints", name)
     op.drop_column("events", "content")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any
 
 import orjson
@@ -26,7 +27,7 @@ from service.operations import (
     webhook_secrets,
 )
 from service.operations.context import Context
-from service.platform.types import Flag, Id, Limit, Search, Shape, Text
+from service.platform.types import Flag, Id, InstantText, Limit, Search, Shape, Text
 from service.rules.factor_library import FactorAxis
 
 
@@ -70,12 +71,20 @@ class EventConnection(Shape):
 
 
 async def read_events(
-    ctx: Context, first: int, after: str | None, types: list[str] | None, account_id: str | None
+    ctx: Context,
+    first: int,
+    after: str | None,
+    types: list[str] | None,
+    account_id: str | None,
+    since: datetime | None,
+    until: datetime | None,
 ) -> Any:
     """The feed of events in the order of their commits, without a gap: whoever goes on with endCursor misses none and
     sees none twice.
     """
-    page = await events.list_events(ctx, after=after, types=types, account_id=account_id, limit=first)
+    page = await events.list_events(
+        ctx, after=after, types=types, account_id=account_id, since=since, until=until, limit=first
+    )
     nodes = [orjson.loads(item) for item in page.items]
     cursors = page.cursors or []
     info = {
@@ -132,6 +141,8 @@ FEED = (
         "Only these types of events; `plan.*` for all of a kind",
     ),
     scalar(Id, "Optional[ID]", "accountId", "Only events of this account"),
+    scalar(InstantText, "Optional[str]", "since", "Only what happened from this instant on"),
+    scalar(InstantText, "Optional[str]", "until", "Only what happened before this instant"),
 )
 MATRIX = (
     scalar(MatrixView, "Optional[MatrixView]", "view", "four_box unless said otherwise", MatrixView.FOUR_BOX),

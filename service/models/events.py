@@ -53,6 +53,18 @@ class Event(SQLModel, table=True):
     dedupe_key: str | None = Field(default=None, sa_type=sa.Text, unique=True)
 
 
+class FeedBounds(SQLModel, table=True):
+    """One row: events up to the position `removed_to` were removed from the feed, because they are older than events
+    are kept. Those of them that are still to be delivered somewhere are there, and are removed afterwards.
+    """
+
+    __tablename__ = "feed_bounds"
+
+    id: int = Field(default=1, sa_column=sa.Column(sa.BigInteger, primary_key=True, autoincrement=False))
+    removed_to: int = Field(default=0, sa_type=sa.BigInteger)
+
+
+feed_bounds: sa.Table = FeedBounds.__table__  # type: ignore[attr-defined]
 events: sa.Table = Event.__table__  # type: ignore[attr-defined]
 sa.Index("ix_events_account", events.c.account_id, events.c.position)
 sa.Index("ix_events_type", events.c.type, events.c.position)

@@ -17,7 +17,6 @@ from service.access.policy import Permission
 from service.events.catalogue import known_types
 from service.events.sequencer import sequence
 from service.events.subscriptions import readable_types
-from service.events.watch import FEED_END
 from service.models.event_consumers import (
     EventConsumerCommit,
     EventConsumerCreate,
@@ -80,7 +79,7 @@ async def delete_event_consumer(ctx: Context, identifier: str, expected: Expecte
 @operation
 async def poll_event_consumer(ctx: Context, identifier: str, data: EventConsumerPoll) -> Resource:
     """Lease a consumer and read the events after its committed place, oldest first; raises NotFound and, while another
-    reader has it, ConsumerLeased, and Forbidden for types that the caller may not see. Polling
+    reader has it, ConsumerLeased, CursorExpired, and Forbidden for types that the caller may not see. Polling
     again with the token prolongs the lease and gives the same events until some are committed.
     """
     ctx.require(Permission.EVENT_WRITE)
@@ -127,7 +126,7 @@ async def commit_event_consumer(ctx: Context, identifier: str, data: EventConsum
         held = await tx.one(LEASE_OF, id=identifier) or _FREE
         if held["lease_token"] != data.lease_token or held["lease_until"] <= tx.now:
             raise ConsumerLeaseLost
-        position = feed.position_of(ctx.cursors, data.cursor, int(await tx.value(FEED_END)))
+        position = feed.position_of(ctx.cursors, data.cursor, await feed.bounds(tx.reader))
         if position < before.data["committed"]:
             raise refuse("/cursor", "cursor_behind", "The cursor lies before the committed place; use seek to go back")
         changes = {"committed": position, "committed_at": tx.now, **(_FREE if data.release else {})}
@@ -148,7 +147,7 @@ async def seek_event_consumer(
     async with ctx.transaction(Permission.EVENT_WRITE) as tx:
         await lock(tx, EVENT_CONSUMERS, identifier, expected, KIND)
         if data.cursor is not None:
-            place = feed.position_of(ctx.cursors, data.cursor, int(await tx.value(FEED_END)))
+            place = feed.position_of(ctx.cursors, data.cursor, await feed.bounds(tx.reader))
         else:
             place = await _place(tx, str(data.to))
         changes = {"committed": place, "committed_at": tx.now, **_FREE}
@@ -156,4 +155,5 @@ async def seek_event_consumer(
 
 
 async def _place(tx: Transaction, begin: str) -> int:
-    return int(await tx.value(FEED_END)) if begin == "now" else 0
+    kept = await feed.bounds(tx.reader)
+    return kept.end if begin == "now" else kept.removed_to

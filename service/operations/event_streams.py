@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from service.access.policy import Permission
 from service.events.sequencer import sequence
 from service.events.subscriptions import readable_types
-from service.events.watch import FEED_END
 from service.operations.context import Context
 from service.platform.errors import TooManyStreams
 from service.queries import events as queries
@@ -36,10 +35,9 @@ async def follow_events(
 ) -> AsyncIterator[Told]:
     """Open a stream of events: what comes after the cursor, or from now on without one; then what happens.
 
-    Raises CursorInvalid, Invalid for a type that does not exist, Forbidden for one that the caller may not see, and
-    TooManyStreams before it begins. Order and
-    completeness are those of the feed: a stream is the feed, read again whenever there is more. It ends when the
-    service stops; go on with the last cursor.
+    Raises CursorInvalid, CursorExpired, Invalid for a type that does not exist, Forbidden for one that the caller may
+    not see, and TooManyStreams before it begins. Order and completeness are those of the feed: a stream is the feed,
+    read again whenever there is more. It ends when the service stops; go on with the last cursor.
     """
     ctx.require(Permission.EVENT_READ)
     wanted = readable_types(ctx.principal.scopes, types)
@@ -48,8 +46,8 @@ async def follow_events(
         raise TooManyStreams
     await sequence(services.database, services.clock)
     async with ctx.reading(Permission.EVENT_READ, fresh=True) as reader:
-        end = int(await reader.value(FEED_END))
-    position = end if after is None else queries.position_of(ctx.cursors, after, end)
+        kept = await queries.bounds(reader)
+    position = kept.end if after is None else queries.position_of(ctx.cursors, after, kept)
     return _follow(ctx, position, wanted, account_id, heartbeat)
 
 

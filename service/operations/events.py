@@ -7,6 +7,8 @@ database: a replica that lags would hide the positions just given.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from service.access.policy import Permission
 from service.events.catalogue import catalogue
 from service.events.sequencer import sequence
@@ -18,6 +20,7 @@ from service.platform.errors import NotFound
 from service.queries import events as queries
 
 KIND = "event"
+EARLIEST, LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
 
 async def list_events(
@@ -26,10 +29,13 @@ async def list_events(
     after: str | None = None,
     types: list[str] | None = None,
     account_id: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
     limit: int = 50,
 ) -> Page:
-    """The next events after a cursor, oldest first, of those that the caller may see; raises CursorInvalid, Invalid for
-    a type that does not exist, Forbidden for one that the caller may not see.
+    """The next events after a cursor, oldest first, of those that the caller may see; raises CursorInvalid,
+    CursorExpired when events after it are no longer kept, Invalid for a type that does not exist, Forbidden for one
+    that the caller may not see.
 
     An event is seen by who may read what it tells: `plan.*` needs plans:read, and so on.
     `types` are patterns (`account.*`, `*`). The page always has a `next_cursor`; without more it stands at the end of
@@ -39,7 +45,10 @@ async def list_events(
     wanted = readable_types(ctx.principal.scopes, types)
     await sequence(ctx.services.database, ctx.services.clock)
     async with ctx.reading(Permission.EVENT_READ, fresh=True) as reader:
-        return await queries.feed(reader, ctx.cursors, after=after, types=wanted, account_id=account_id, limit=limit)
+        between = None if since is None and until is None else (since or EARLIEST, until or LATEST)
+        return await queries.feed(
+            reader, ctx.cursors, after=after, types=wanted, account_id=account_id, between=between, limit=limit
+        )
 
 
 async def get_event(ctx: Context, identifier: str) -> Resource:

@@ -9,6 +9,7 @@
     |   +-- QueryTooComplex           400 query_too_complex
     |   +-- MethodNotAllowed          405 method_not_allowed
     |   +-- NotAcceptable             406 not_acceptable
+    |   +-- CursorExpired             410 cursor_expired
     |   +-- BodyTooLarge              413 body_too_large
     |   +-- UnsupportedMediaType      415 unsupported_media_type
     |   +-- Invalid                   422 invalid_request
@@ -110,6 +111,17 @@ class CursorInvalid(RequestRefused):
     def __init__(self, parameter: str = "after") -> None:
         message = "This cursor was not issued for this list; start again without it"
         super().__init__(message, errors=[FieldError(code=self.code, message=message, parameter=parameter)])
+
+
+class CursorExpired(RequestRefused):
+    """What came after this cursor is no longer kept; `oldest` is the cursor before the oldest event that is."""
+
+    code, status, title = "cursor_expired", 410, "Cursor expired"
+
+    def __init__(self, oldest: str, parameter: str = "after") -> None:
+        message = "Events after this cursor are no longer kept: what you hold must be read anew; go on from `oldest`"
+        error = FieldError(code=self.code, message=message, parameter=parameter)
+        super().__init__(message, errors=[error], members={"oldest": oldest})
 
 
 class GraphqlSyntax(RequestRefused):

@@ -55,6 +55,13 @@ class Settings(BaseSettings):
         default=True,
         description="Whether the API's processes also deliver webhooks and run jobs (`kam serve --no-worker`)",
     )
+    event_retention_days: int = Field(
+        default=90,
+        ge=1,
+        le=3650,
+        description="How long events, and what became of their deliveries, are kept; what is still to be delivered is "
+        "kept longer",
+    )
     delivery_concurrency: int = Field(
         default=64, ge=1, le=1000, description="Webhook calls in flight at once, per worker"
     )

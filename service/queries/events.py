@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 
 import orjson
 import sqlalchemy as sa
 
-from service.events.watch import FEED_END
-from service.models.events import events
-from service.platform.columns import Uuid
+from service.models.events import events, feed_bounds
+from service.platform.columns import Instant, Uuid
 from service.platform.database import Page, Reader, Resource, Row
 from service.platform.dialects import one_of
-from service.platform.errors import CursorInvalid
+from service.platform.errors import CursorExpired, CursorInvalid
 from service.platform.ids import first_id
 from service.platform.pagination import Cursors
 from service.platform.statements import Statement
@@ -25,6 +25,12 @@ FEED = "events"
 _COLUMNS = (events.c.position, events.c.body)
 _BY_ID = Statement(sa.select(*_COLUMNS).where(events.c.id == sa.bindparam("id", type_=Uuid())))
 
+_BOUNDS = Statement(
+    sa.select(
+        sa.func.coalesce(sa.select(feed_bounds.c.removed_to).scalar_subquery(), 0).label("removed_to"),
+        sa.func.coalesce(sa.select(sa.func.max(events.c.position)).scalar_subquery(), 0).label("end"),
+    )
+)
 _PLACED = events.c.position.is_not(None)
 _beside = sa.select(events.c.position).where(_PLACED).limit(1)
 _SPAN = Statement(
@@ -47,6 +53,20 @@ SLACK = timedelta(hours=1)
 """Longer than a transaction lasts and clocks differ: by so much may an event stand before one that occurred earlier."""
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Where the feed begins, exclusive, and ends."""
+
+    removed_to: int
+    end: int
+
+
+async def bounds(reader: Reader) -> Bounds:
+    """Where the feed begins and ends now."""
+    row = await reader.one(_BOUNDS) or {"removed_to": 0, "end": 0}
+    return Bounds(int(row["removed_to"]), int(row["end"]))
+
+
 async def span(reader: Reader, since: datetime, until: datetime) -> tuple[int, int]:
     """Places of the feed, the first exclusive, between which everything lies that happened in a range of time, and some
     more around it. A look-up each, because an event's id begins with its time.
@@ -55,8 +75,8 @@ async def span(reader: Reader, since: datetime, until: datetime) -> tuple[int, i
     return (0, 0) if row is None else (int(row["after"]), int(row["end"]))
 
 
-@lru_cache(maxsize=4)
-def _after(by_type: bool, by_account: bool) -> Statement:
+@lru_cache(maxsize=8)
+def _after(by_type: bool, by_account: bool, by_time: bool) -> Statement:
     query = sa.select(*_COLUMNS).where(
         events.c.position > sa.bindparam("after", type_=sa.BigInteger),
         events.c.position <= sa.bindparam("end", type_=sa.BigInteger),
@@ -65,6 +85,11 @@ def _after(by_type: bool, by_account: bool) -> Statement:
         query = query.where(one_of(events.c.type, "types"))
     if by_account:
         query = query.where(events.c.account_id == sa.bindparam("account_id", type_=Uuid()))
+    if by_time:
+        query = query.where(
+            events.c.occurred_at >= sa.bindparam("since", type_=Instant()),
+            events.c.occurred_at < sa.bindparam("until", type_=Instant()),
+        )
     return Statement(query.order_by(events.c.position).limit(sa.bindparam("limit", type_=sa.BigInteger)))
 
 
@@ -75,22 +100,35 @@ async def feed(
     after: str | None = None,
     types: Sequence[str] | None = None,
     account_id: str | None = None,
+    between: tuple[datetime, datetime] | None = None,
     limit: int = 50,
 ) -> Page:
-    """The next events after a cursor, oldest first; raises CursorInvalid.
+    """The next events after a cursor, oldest first; raises CursorInvalid and CursorExpired. `between` are two instants,
+    the second exclusive.
 
     `next_cursor` is always there, also at the end, and then stands after everything that was looked at: whoever asks
     with it gets what came since, and nothing is looked at twice.
     """
-    end = int(await reader.value(FEED_END))
-    start = 0 if after is None else position_of(cursors, after, end)
-    statement = _after(types is not None, account_id is not None)
+    kept = await bounds(reader)
+    start, end = kept.removed_to if after is None else position_of(cursors, after, kept), kept.end
+    since = until = None
+    if between is not None:
+        since, until = between
+        first, last = await span(reader, since, until)
+        start, end = max(start, first), min(end, last)
     rows = await reader.all(
-        statement, after=start, end=end, types=list(types or ()), account_id=account_id, limit=limit + 1
+        _after(types is not None, account_id is not None, between is not None),
+        after=start,
+        end=end,
+        types=list(types or ()),
+        account_id=account_id,
+        since=since,
+        until=until,
+        limit=limit + 1,
     )
     more = len(rows) > limit
     rows = rows[:limit]
-    reached = rows[-1]["position"] if more else end
+    reached = rows[-1]["position"] if more else max(start, end)
     marks = [cursors.encode(FEED, [row["position"]]) for row in rows]
     items = [_item(row, mark) for row, mark in zip(rows, marks, strict=True)]
     return Page(items, cursors.encode(FEED, [reached]), more, cursors=marks)
@@ -104,13 +142,16 @@ async def find(reader: Reader, cursors: Cursors, identifier: str) -> Resource | 
     return Resource(1, _item(row, cursors.encode(FEED, [row["position"]])).encode())
 
 
-def position_of(cursors: Cursors, after: str, end: int) -> int:
-    """Where a cursor stands; raises CursorInvalid. One beyond the end comes from another database, or
-    this one was set back to a backup.
+def position_of(cursors: Cursors, after: str, kept: Bounds) -> int:
+    """Where a cursor stands; raises CursorInvalid for one beyond the end (it comes from another database, or this one
+    was set back to a backup) and CursorExpired where events after it are no longer kept: a reader that was away for
+    too long must know that it has missed some.
     """
     position = int(cursors.decode(FEED, after)[0])
-    if position > end:
+    if position > kept.end:
         raise CursorInvalid
+    if position < kept.removed_to:
+        raise CursorExpired(cursors.encode(FEED, [kept.removed_to]))
     return position
 
 

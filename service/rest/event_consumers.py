@@ -17,7 +17,15 @@ from service.models.event_consumers import (
 )
 from service.models.events import EventRead
 from service.operations import event_consumers
-from service.platform.errors import ConsumerLeased, ConsumerLeaseLost, CursorInvalid, NameTaken, NotFound, StaleVersion
+from service.platform.errors import (
+    ConsumerLeased,
+    ConsumerLeaseLost,
+    CursorExpired,
+    CursorInvalid,
+    NameTaken,
+    NotFound,
+    StaleVersion,
+)
 from service.platform.types import Flag, Id, InstantText, Shape
 from service.queries.event_consumers import EVENT_CONSUMERS
 from service.rest.answers import Answer, created, found, no_content, page, plain
@@ -81,7 +89,7 @@ async def delete_event_consumer(ctx: Caller, id: PathId, asked: Inquiry) -> Answ
     "/event-consumers/{id}/poll",
     response_model=EventConsumerBatch,
     summary="Lease events of a consumer",
-    errors=[NotFound, ConsumerLeased],
+    errors=[NotFound, ConsumerLeased, CursorExpired],
 )
 async def poll_event_consumer(ctx: Caller, id: PathId, data: Annotated[EventConsumerPoll, Body()]) -> Answer:
     """Gives the events after the committed place and leases the consumer: until the lease ends nobody else gets them.
@@ -95,7 +103,7 @@ async def poll_event_consumer(ctx: Caller, id: PathId, data: Annotated[EventCons
     "/event-consumers/{id}/commit",
     response_model=EventConsumerRead,
     summary="Commit a consumer's place",
-    errors=[NotFound, ConsumerLeaseLost, CursorInvalid],
+    errors=[NotFound, ConsumerLeaseLost, CursorInvalid, CursorExpired],
 )
 async def commit_event_consumer(ctx: Caller, id: PathId, data: Annotated[EventConsumerCommit, Body()]) -> Answer:
     """Says how far the leased events are done, and ends the lease unless `release` is false."""
@@ -106,7 +114,7 @@ async def commit_event_consumer(ctx: Caller, id: PathId, data: Annotated[EventCo
     "/event-consumers/{id}/seek",
     response_model=EventConsumerRead,
     summary="Move a consumer in the feed",
-    errors=[NotFound, StaleVersion, CursorInvalid],
+    errors=[NotFound, StaleVersion, CursorInvalid, CursorExpired],
 )
 async def seek_event_consumer(
     ctx: Caller, id: PathId, data: Annotated[EventConsumerSeek, Body()], asked: Inquiry

@@ -12,7 +12,7 @@ from pydantic import Field
 from service.models.events import EventPatterns
 from service.operations import event_streams
 from service.operations.event_streams import Told
-from service.platform.errors import CursorInvalid, TooManyStreams
+from service.platform.errors import CursorExpired, CursorInvalid, TooManyStreams
 from service.platform.types import Id, Shape
 from service.rest.answers import Answer
 from service.rest.dependencies import Caller, Cursor
@@ -58,7 +58,7 @@ class StreamQuery(Shape):
 @part.get(
     "/events/stream",
     summary="Follow the events as they happen",
-    errors=[CursorInvalid, TooManyStreams],
+    errors=[CursorInvalid, CursorExpired, TooManyStreams],
     produces=(MEDIA,),
     openapi_extra={"parameters": [_LAST_EVENT_ID]},
     responses={200: {"description": "The events, as they come", "content": _CONTENT}},

@@ -9,8 +9,8 @@ from pydantic import Field
 
 from service.models.events import EventPatterns, EventRead, EventTypeRead
 from service.operations import events
-from service.platform.errors import CursorInvalid, NotFound
-from service.platform.types import Id, Shape
+from service.platform.errors import CursorExpired, CursorInvalid, NotFound
+from service.platform.types import Id, InstantText, Shape
 from service.rest.answers import Answer, found, plain
 from service.rest.dependencies import Caller, Cursor, PageQuery
 from service.rest.router import Part, PathId
@@ -27,6 +27,8 @@ class EventListQuery(PageQuery):
         examples=["account.quadrant_changed,plan.*"],
     )
     account_id: Id | None = Field(default=None, description="Only events of this account")
+    since: InstantText | None = Field(default=None, description="Only what happened from this instant on")
+    until: InstantText | None = Field(default=None, description="Only what happened before this instant")
 
 
 class EventPage(Shape):
@@ -43,17 +45,21 @@ class EventTypeList(Shape):
     items: Annotated[list[EventTypeRead], Field(max_length=500)] = Field(description="In the catalogue's order")
 
 
-@part.get("/events", response_model=EventPage, summary="Read the feed of events", errors=[CursorInvalid])
+@part.get("/events", response_model=EventPage, summary="Read the feed of events", errors=[CursorInvalid, CursorExpired])
 async def list_events(ctx: Caller, query: Annotated[EventListQuery, Query()]) -> Answer:
     """Gives events in the order in which they were committed, without a gap: whoever goes on with `next_cursor` misses
-    none and sees none twice. Events of one account come in the order of its versions. A cursor is good for any filter
-    and for as long as the service lives. With `has_more` false the end is reached; ask again later with `next_cursor`.
+    none and sees none twice. Events of one account come in the order of its versions. Only events whose data the key
+    may read are shown. A cursor is good for any filter and for as long as events are kept (90 days, unless the service
+    is set otherwise): an older one gives 410 with the cursor `oldest` to go on from, because events between are gone.
+    With `has_more` false the end is reached; ask again later with `next_cursor`.
     """
     shown = await events.list_events(
         ctx,
         after=query.after,
         types=None if query.types is None else query.types.split(","),
         account_id=query.account_id,
+        since=query.since,
+        until=query.until,
         limit=query.limit,
     )
     return Answer(shown.body, next_cursor=shown.next_cursor if shown.has_more else None)
