@@ -74,7 +74,7 @@ BLOCKED: tuple[tuple[Network, str], ...] = tuple(
 
 _DOTTED = re.compile(r"(?:0|[1-9][0-9]{0,2})(?:\.(?:0|[1-9][0-9]{0,2})){3}")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
-_NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_NUMERIC = re.compile(r"[0-9]+|0[xo][0-9a-f]*")
 _URL = re.compile(r"(https?)://([^/?#]*)([^#]*)", re.IGNORECASE)
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[^\[\]:@%]+)(?::([1-9][0-9]{0,4}))?")
 _IN_A_PATH = "!$%&'()*+,-./:;=?@[]_~"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+from ipaddress import IPv4Address, ip_address
 
 import pytest
 
@@ -11,6 +12,7 @@ from service.delivery.connections import Connections, Origin
 from service.platform.addresses import AddressPolicy
 from tests.delivery.outgoing import failure, going_out
 from tests.delivery.receivers import Received, answering, listening
+from tests.platform.spellings import SPECIAL, hosts_of_4, hosts_of_6
 
 SPELLINGS = [
     "http://127.0.0.1:{p}/", "http://localhost:{p}/", "http://[::1]:{p}/", "http://[::ffff:127.0.0.1]:{p}/",
@@ -38,6 +40,33 @@ async def test_no_spelling_of_an_inner_address_is_connected_to(scheme: str, netw
 async def test_a_name_with_any_inner_address_is_not_connected_to(address: str, beside: list[str]) -> None:
     async with listening() as receiver, going_out(AddressPolicy(), names={"evil.test": [*beside, address]}) as way:
         assert await failure(way, receiver.url("evil.test", scheme="https")) == "blocked"
+        assert receiver.connections == 0
+
+
+async def test_a_name_that_comes_to_lead_to_any_special_address_is_not_connected_to() -> None:
+    for address in SPECIAL:
+        answers = iter([["127.0.0.1"], [address], ["127.0.0.1", address], [address, "127.0.0.1"], ["127.0.0.1"]])
+        policy = AddressPolicy.of(["127.0.0.1/32"])
+        if address == "127.0.0.1":
+            continue
+        async with (
+            listening(answering(connection="close")) as receiver,
+            going_out(policy, names=lambda host, answers=answers: next(answers)) as way,  # type: ignore[misc]
+        ):
+            url = receiver.url("rebind.test")
+            assert (await way.post(url, b"{}", {})).status == 200
+            for _ in range(3):
+                assert await failure(way, url) == "blocked", address
+            assert (await way.post(url, b"{}", {})).status == 200
+            assert receiver.connections == 2
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "169.254.169.254", "::1"])
+async def test_no_spelling_is_connected_to_at_an_attempt(host: str) -> None:
+    address = ip_address(host)
+    async with listening() as receiver, going_out(AddressPolicy(), names={}) as way:
+        for spelled in hosts_of_4(address) if isinstance(address, IPv4Address) else hosts_of_6(address):
+            assert await failure(way, f"https://{spelled}:{receiver.port}/") == "blocked", spelled
         assert receiver.connections == 0
 
 

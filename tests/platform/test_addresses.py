@@ -2,33 +2,91 @@
 
 import contextlib
 import ipaddress
+import socket
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.platform.addresses import BLOCKED, AddressPolicy, Blocked
+from tests.platform.spellings import REGISTERED, hosts_of_4, hosts_of_6, urls_to, within
 
 PUBLIC_ONLY = AddressPolicy()
+OWN = AddressPolicy.of(own_hosts=["Kam.Example.com"])
 ON_PREMISES = AddressPolicy.of(["10.1.0.0/16", "127.0.0.0/8", "fd00:1::/32"], own_hosts=["Kam.Example.com"])
 
-NOT_PUBLIC = [
-    "0.0.0.0", "10.0.0.1", "100.64.0.1", "100.100.100.200", "127.0.0.1", "127.255.255.254", "169.254.169.254",
-    "172.16.0.1", "172.31.255.255", "192.0.0.8", "192.0.0.170", "192.0.0.192", "192.0.2.1", "192.31.196.1",
-    "192.52.193.1", "192.88.99.1", "192.168.1.1", "192.175.48.1", "198.18.0.1", "198.19.255.255", "198.51.100.7",
-    "203.0.113.9", "224.0.0.1", "239.255.255.250", "240.0.0.1", "255.255.255.255", "168.63.129.16",
-    "::", "::1", "::ffff:127.0.0.1", "::ffff:8.8.8.8", "::127.0.0.1", "64:ff9b::7f00:1", "64:ff9b::808:808",
-    "64:ff9b:1::1", "100::1", "100:0:0:1::1", "2001::1", "2001:2::1", "2001:10::1", "2001:20::1", "2001:30::1",
-    "2001:db8::1", "2002:7f00:1::", "2002:a00:1::1", "2620:4f:8000::1", "3fff::1", "5f00::1", "fc00::1",
-    "fd00:ec2::254", "fe80::1", "fe80::1%lo", "fec0::1", "ff02::1", "4000::1", "::2",
-]  # fmt: skip
 PUBLIC = ["8.8.8.8", "1.1.1.1", "93.184.216.34", "172.32.0.1", "100.128.0.1", "2606:4700:4700::1111", "2a00:1450::5"]
 
 
-@pytest.mark.parametrize("address", NOT_PUBLIC)
-def test_an_address_that_is_not_public_is_refused(address: str) -> None:
-    with pytest.raises(Blocked):
-        PUBLIC_ONLY.check_address(address)
+@pytest.mark.parametrize("network", REGISTERED)
+def test_no_address_of_the_special_purpose_registries_passes(network: str) -> None:
+    for address in within(ipaddress.ip_network(network)):
+        for zone in ("", "%lo", "%1") if address.version == 6 else ("",):
+            with pytest.raises(Blocked):
+                PUBLIC_ONLY.check_address(f"{address}{zone}")
+
+
+@pytest.mark.parametrize("network", REGISTERED)
+def test_no_spelling_of_a_special_address_passes(network: str) -> None:
+    for address in within(ipaddress.ip_network(network)):
+        hosts = hosts_of_4(address) if isinstance(address, ipaddress.IPv4Address) else hosts_of_6(address)
+        for host in hosts:
+            for url in (f"https://{host}/", f"https://{host}:8443/a"):
+                with pytest.raises(Blocked):
+                    PUBLIC_ONLY.check_url(url)
+                    pytest.fail(f"{url!r} passed")
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "169.254.169.254", "10.0.0.1", "0.0.0.0", "::1", "fd00:ec2::254"])
+def test_no_way_of_putting_a_special_address_into_a_url_passes(address: str) -> None:
+    known = ipaddress.ip_address(address)
+    for host in hosts_of_4(known) if isinstance(known, ipaddress.IPv4Address) else hosts_of_6(known):
+        for url in urls_to(host):
+            with pytest.raises(Blocked):
+                PUBLIC_ONLY.check_url(url)
+                pytest.fail(f"{url!r} passed")
+
+
+@pytest.mark.parametrize("host", ["kam.example.com", "localhost", "inner.localhost", "LOCALHOST", "localhost."])
+def test_no_way_of_putting_our_own_name_into_a_url_passes(host: str) -> None:
+    full_width = "".join(chr(ord(letter) + 0xFEE0) if letter.isalpha() else letter for letter in host)
+    for spelled in (
+        host,
+        host.upper(),
+        host + ".",
+        full_width,
+        host.replace(".", "。"),
+        f"%{ord(host[0]):x}{host[1:]}",
+    ):
+        for url in urls_to(spelled):
+            with pytest.raises(Blocked):
+                OWN.check_url(url)
+                pytest.fail(f"{url!r} passed")
+
+
+_LETTERS = st.text("0123456789abcdefxXoO.:-_%@[]/\\?#~①０。．\u00ad\u200b\t\n ", min_size=1, max_size=24)
+
+
+_NUMBERS = st.integers(0, 2**33).map(str) | st.integers(0, 2**33).map(hex) | st.integers(0, 2**33).map("0{:o}".format)
+
+
+@settings(max_examples=300)
+@given(_LETTERS | st.lists(_NUMBERS, min_size=1, max_size=5).map(".".join))
+def test_what_passes_is_a_public_address_or_a_name_that_no_library_reads_as_an_address(text: str) -> None:
+    try:
+        host = PUBLIC_ONLY.check_url(f"https://{text}/").host
+    except Blocked:
+        return
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        with pytest.raises(OSError):
+            socket.inet_aton(host.removesuffix("."))
+        assert host.isascii()
+        assert host == host.lower()
+        return
+    assert address.is_global
+    PUBLIC_ONLY.check_address(host)
 
 
 @pytest.mark.parametrize("address", PUBLIC)
