@@ -25,6 +25,8 @@ _SHAPE = re.compile(r"https?://[^\s\0/?#@]+([/?#][^\s\0]*)?")
 
 def code(url: str) -> str:
     """What has not even the shape of a URL without a user name is refused as such."""
+    if "\0" in url:
+        return "string_nul"
     return "url_not_allowed" if _SHAPE.fullmatch(url) else "string_pattern_mismatch"
 
 
