@@ -21,6 +21,7 @@ from service.delivery.destinations.base import Delivery, Outcome
 from service.delivery.destinations.webhook import WebhookDestination
 from service.delivery.dispatcher import Dispatcher, Pace
 from service.delivery.egress import Egress
+from service.delivery.handshake import Handshakes
 from service.events.retention import forget_old
 from service.events.sequencer import sequence
 from service.events.turns import CANCEL_ORPHANS, HELD, OPEN, PENDING, STUCK, UNSTICK
@@ -28,6 +29,7 @@ from service.jobs.kinds import KINDS
 from service.jobs.runner import Runner
 from service.models.webhooks import deliveries, webhook_endpoints
 from service.operations.context import FORGET_OLD, IDEMPOTENCY_HOURS, Services, system_context
+from service.operations.webhook_records import origin_of
 from service.operations.webhooks import address_policy, turn_off_endpoints_without_owner
 from service.platform.statements import Statement
 from service.platform.telemetry import Metrics
@@ -68,7 +70,11 @@ class Worker:
             services.secrets.open,
             services.clock.now,
             public_url=settings.public_url,
+            origin=origin_of(settings.public_url),
             deadline=timeout,
+        )
+        self.handshakes = Handshakes(
+            services.database, self._egress, services.clock, services.secrets.open, origin_of(settings.public_url)
         )
         pace = Pace(
             concurrency=settings.delivery_concurrency,
@@ -101,7 +107,9 @@ class Worker:
     async def running(self) -> AsyncIterator[Worker]:
         """Run in the background for the length of a block, then drain."""
         self._services.database.on_commit(self.wake)
-        tasks = [asyncio.create_task(self._sequence_forever()), asyncio.create_task(self._sweep_forever())]
+        tasks = [
+            asyncio.create_task(loop()) for loop in (self._sequence_forever, self._sweep_forever, self._ask_forever)
+        ]
         try:
             async with self.dispatcher.running(), self.runner.running():
                 yield self
@@ -130,6 +138,16 @@ class Worker:
             await asyncio.sleep(SHARED_SECONDS)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), poll)
+
+    async def _ask_forever(self) -> None:
+        poll = self._services.settings.delivery_poll_seconds
+        while not self._stopping.is_set():
+            try:
+                await self.handshakes.once()
+            except Exception:  # the database is away: who is to be asked stands in it
+                log.warning("receivers could not be asked for their consent", exc_info=True)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), poll)
 
     async def _sweep_forever(self) -> None:
         swept = 0.0

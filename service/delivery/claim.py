@@ -46,6 +46,7 @@ def _open_endpoints() -> sa.ColumnElement[bool]:
     return sa.and_(
         webhook_endpoints.c.enabled.is_(sa.true()),
         webhook_endpoints.c.deleted_at.is_(None),
+        webhook_endpoints.c.awaits_consent.is_(sa.false()),
         sa.not_(one_of(webhook_endpoints.c.id, "full")),
     )
 

@@ -14,7 +14,7 @@ from pydantic import StringConstraints
 from sqlmodel import Field, SQLModel
 
 from service.platform.columns import Instant, Json
-from service.platform.types import GraceSeconds, Id, InstantText, Shape, Slug, Text, WebUrl
+from service.platform.types import Count, Flag, GraceSeconds, Id, InstantText, Shape, Slug, Text, WebUrl
 
 SignatureKind = Annotated[str, StringConstraints(strict=True, pattern=r"^(v1|v1a|both)$")]
 SymmetricSecret = Annotated[
@@ -145,6 +145,26 @@ class TransportShape(Shape):
     client_certificate: ClientCertificate | None = Member(
         default=None, description="The certificate to show to a receiver that asks for one (mutual TLS)"
     )
+    handshake: Flag = Member(
+        default=False,
+        description="Ask the receiver for its consent before the first delivery (CloudEvents web hooks: OPTIONS with "
+        "WebHook-Request-Origin) and send nothing before it is given; a change of the url asks anew. Needs the "
+        "setting KAM_PUBLIC_URL, whose host is the origin",
+    )
+
+
+class ConsentRead(Shape):
+    """What the receiver said to the handshake."""
+
+    state: Annotated[str, StringConstraints(pattern=r"^(asked|given|refused)$")] = Member(
+        description="asked (no answer yet: deliveries wait), given, or refused (deliveries wait until it "
+        "is asked again)"
+    )
+    rate_per_minute: Count | None = Member(description="Calls per minute that it allows; null for any number")
+    asked_at: InstantText | None = Member(description="When it was last asked")
+    answered_at: InstantText | None = Member(description="When it last answered")
+    tries: Count = Member(description="How often in a row it did not answer; it is asked ever more seldom")
+    detail: Text | None = Member(description="Why there is no consent, or why the last question had no answer")
 
 
 class TransportRead(Shape):
@@ -157,6 +177,8 @@ class TransportRead(Shape):
         description="How calls authenticate, without what is secret; null for not at all"
     )
     client_certificate: ClientCertificateRead | None = Member(description="The client certificate, without its key")
+    handshake: Flag = Member(description="Whether the receiver is asked for its consent before it is sent anything")
+    consent: ConsentRead | None = Member(description="What it said; null without a handshake")
 
 
 class SigningShape(Shape):

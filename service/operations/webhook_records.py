@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 import sqlalchemy as sa
@@ -25,6 +28,45 @@ SEALED = Statement(
     ).where(webhook_endpoints.c.id == sa.bindparam("id", type_=Uuid()), webhook_endpoints.c.deleted_at.is_(None))
 )
 """The sealed columns of a live endpoint."""
+
+
+NOT_ASKED: dict[str, Any] = {
+    "state": "asked",
+    "rate_per_minute": None,
+    "asked_at": None,
+    "answered_at": None,
+    "tries": 0,
+    "detail": None,
+}
+"""The consent of a receiver that was not asked yet."""
+
+
+def consent_columns(
+    before: Mapping[str, Any] | None, changes: Mapping[str, Any], public_url: str | None, now: datetime
+) -> dict[str, Any]:
+    """What an endpoint's creation or change means for its receiver's consent; raises Invalid when nobody could be asked
+    on behalf of this service.
+
+    A new url or a handshake turned on takes the consent away until it is given anew; any other change asks again, and
+    what was given stands meanwhile.
+    """
+    had = before is not None and before["handshake"]
+    if not changes.get("handshake", had):
+        return (
+            {"consent": None, "consent_due_at": None, "awaits_consent": False, "allowed_per_minute": None}
+            if had
+            else {}
+        )
+    if "handshake" in changes and not origin_of(public_url):
+        raise refuse("/handshake", "public_url_missing", "The service has no public URL (KAM_PUBLIC_URL) to ask for")
+    if not had or "url" in changes:
+        return {"consent": NOT_ASKED, "consent_due_at": now, "awaits_consent": True, "allowed_per_minute": None}
+    return {"consent_due_at": now}
+
+
+def origin_of(public_url: str | None) -> str:
+    """The DNS name by which this service asks receivers for their consent; empty when it has none."""
+    return (urlsplit(public_url).hostname or "") if public_url else ""
 
 
 def check_secret(secret: str | None, signature_kind: str) -> None:

@@ -24,7 +24,7 @@ from service.operations.subscription_records import (
     turn_off_ownerless,
 )
 from service.operations.transport_records import MEMBERS, Transport
-from service.operations.webhook_records import KIND, SEALED, check_secret, sealed_ring, shown_once
+from service.operations.webhook_records import KIND, SEALED, check_secret, consent_columns, sealed_ring, shown_once
 from service.platform.addresses import AddressPolicy, Blocked
 from service.platform.columns import Instant, Uuid
 from service.platform.database import ConstraintViolated, Page, Resource
@@ -110,6 +110,7 @@ async def create_webhook_endpoint(ctx: Context, data: WebhookEndpointCreate) -> 
         values["filter"] = stored_filter(data.filter)
         _check(ctx.services.settings, values)
         values |= _transport(ctx, tx).columns(values)
+        values |= consent_columns(None, values, ctx.services.settings.public_url, tx.now)
         check_secret(data.secret, data.signature_kind)
         keys = fresh(data.signature_kind, tx.now, values.pop("secret"))
         sealed = sealed_ring(ctx.services.secrets, keys)
@@ -137,6 +138,7 @@ async def update_webhook_endpoint(ctx: Context, identifier: str, patch: Shape, e
         _check(ctx.services.settings, changes)
         check_patterns(ctx.principal, changes.get("event_types", []))
         changes |= await check_change(tx, ctx.principal, before, changes)
+        changes |= consent_columns(before.data, changes, ctx.services.settings.public_url, tx.now)
         if "enabled" in changes:
             changes["disabled_reason"] = None
         after = await change(tx, WEBHOOK_ENDPOINTS, identifier, changes)

@@ -21,7 +21,7 @@ from service.models.webhooks import (
     WebhookEndpointRead,
     WebhookTestSent,
 )
-from service.operations import webhook_secrets, webhooks
+from service.operations import webhook_handshakes, webhook_secrets, webhooks
 from service.platform.database import Resource
 from service.platform.errors import Conflict, CursorInvalid, NotFound, StaleVersion
 from service.queries.webhooks import ATTEMPTS, DELIVERIES, WEBHOOK_ENDPOINTS
@@ -124,6 +124,21 @@ async def rotate_webhook_secret(
     for a secret that leaked. The body may be left out.
     """
     return found(await webhook_secrets.rotate_webhook_secret(ctx, id, data, asked.expected))
+
+
+@part.post(
+    "/webhook-endpoints/{id}/handshake",
+    status_code=202,
+    response_model=WebhookEndpointRead,
+    summary="Ask a receiver for its consent again",
+    errors=[NotFound, Conflict],
+)
+async def ask_webhook_consent(ctx: Caller, id: PathId) -> Answer:
+    """Has the receiver asked again within moments, as CloudEvents' web hooks do it: OPTIONS with
+    WebHook-Request-Origin. The answer is the endpoint; read it again to see its `consent`. An endpoint
+    without a handshake gives 409.
+    """
+    return _accepted(await webhook_handshakes.ask_webhook_consent(ctx, id))
 
 
 @part.post(

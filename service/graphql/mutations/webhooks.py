@@ -5,7 +5,7 @@ from __future__ import annotations
 from service.graphql.calls import Call, Gives, body, gives, identifier, if_version, optional_body
 from service.models.webhook_transport import WebhookSecretRotation
 from service.models.webhooks import WebhookEndpointCreate, WebhookEndpointPatch
-from service.operations import webhook_secrets, webhooks
+from service.operations import webhook_handshakes, webhook_secrets, webhooks
 
 ENDPOINT = gives("webhookEndpoint", "WebhookEndpoint")
 SECRET = Gives(
@@ -31,6 +31,7 @@ MUTATIONS = (
     Call("updateWebhookEndpoint", webhooks.update_webhook_endpoint, (identifier(), PATCH, if_version()), ENDPOINT),
     Call("deleteWebhookEndpoint", webhooks.delete_webhook_endpoint, (identifier(), if_version()), ENDPOINT),
     Call("rotateWebhookSecret", webhook_secrets.rotate_webhook_secret, (identifier(), ROTATION, if_version()), KEYS),
+    Call("askWebhookConsent", webhook_handshakes.ask_webhook_consent, (identifier(),), ENDPOINT),
     Call("sendWebhookTest", webhooks.send_webhook_test, (identifier(),), (EVENT,)),
     Call("retryDelivery", webhooks.retry_delivery, (identifier(),), gives("delivery", "WebhookDelivery")),
 )
