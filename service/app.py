@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from service import __version__
 from service.access.principal import Principal
+from service.delivery.probe import Probe
 from service.events.catalogue import catalogue as event_catalogue
 from service.events.watch import FeedWatch
 from service.graphql.router import GraphQLApp
@@ -106,6 +107,8 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     configure_logging(settings.log_level)
     services = services or make_services(settings)
     metrics = Metrics()
+    probe = Probe(services)
+    services.probe = probe
     page = graphiql_page()
     graph = GraphQLApp(services.cursors, page=(page.body, page.headers))
 
@@ -113,6 +116,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(opened(services.database))
+            stack.push_async_callback(probe.close)
             await ensure_default_model(services)
             if settings.worker:
                 await stack.enter_async_context(Worker(services, metrics).running())

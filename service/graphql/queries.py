@@ -14,6 +14,7 @@ from service.models.events import EventRead, EventTypeRead
 from service.models.portfolio import MatrixRead, MatrixView
 from service.models.scoring_models import LibraryFactorRead, ScoringModelComparison
 from service.models.stages import StageTermsRead
+from service.models.webhook_operating import WebhookStatsRead
 from service.models.webhook_transport import WebhookKeysRead
 from service.models.webhooks import EventPattern
 from service.operations import (
@@ -24,6 +25,7 @@ from service.operations import (
     scoring_models,
     stages,
     stakeholders,
+    webhook_operating,
     webhook_secrets,
 )
 from service.operations.context import Context
@@ -161,6 +163,12 @@ QUERIES = (
     Call("events", read_events, FEED, shows("EventConnection", EventConnection)),
     Call("event", read_event, (identifier(),), shows("Event", EventRead)),
     Call("eventTypes", read_event_types, (), shows("list[EventType]", EventTypeRead)),
+    Call(
+        "webhookStats",
+        webhook_operating.get_webhook_stats,
+        (identifier("endpointId", "The endpoint"),),
+        shows("WebhookStats", WebhookStatsRead),
+    ),
     Call("portfolioMatrix", read_matrix, MATRIX, shows("Matrix", MatrixRead)),
     Call("portfolioMatrixSvg", draw_matrix, MATRIX, (Gives("value", "str", itself),)),
     Call("stages", stages.list_stages, (), shows("list[StageTerms]", StageTermsRead)),

@@ -15,7 +15,7 @@ transaction: a retry gets the stored answer, and nothing happens twice.
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -92,6 +92,8 @@ class Services:
     """Open streams of events in this process."""
     job_listeners: list[Callable[[], None]] = field(default_factory=list)
     """Called after a transaction of this process asked for a job."""
+    probe: Callable[[str, Mapping[str, Any], str, str, bytes], Awaitable[dict[str, Any]]] | None = None
+    """Calls an endpoint (its id and row) with an event (id, type, body) now; the application sets it."""
     watch: FeedWatch = field(init=False)
 
     def __post_init__(self) -> None:

@@ -53,7 +53,12 @@ DELIVERIES = Listing(
     table=deliveries,
     source=deliveries.join(events, events.c.id == deliveries.c.event_id),
     members={name: events.c.type if name == "event_type" else deliveries.c[name] for name in DeliveryRead.model_fields},
-    filters={"state": Filterable(deliveries.c.state, "enum", DELIVERY_STATES)},
+    filters={
+        "state": Filterable(deliveries.c.state, "enum", DELIVERY_STATES),
+        "event_type": Filterable(events.c.type, "text"),
+        "account_id": Filterable(events.c.account_id, "id"),
+        "created_at": Filterable(deliveries.c.created_at, "instant"),
+    },
     sorts={"created_at": deliveries.c.created_at},
     default_sort=(Sort("created_at", descending=True),),
 )

@@ -1,4 +1,4 @@
-"""Operating webhook endpoints over HTTP: sending events again."""
+"""Operating webhook endpoints over HTTP: calls by hand, statistics, sending events again, canceling."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from typing import Annotated
 
 from fastapi import Body
 
+from service.models.webhook_operating import WebhookCallRead, WebhookStatsRead
 from service.models.webhook_replay import WebhookReplay, WebhookReplayRead
-from service.operations import webhook_replays
-from service.platform.errors import Conflict, NotFound
+from service.models.webhooks import DeliveryRead
+from service.operations import webhook_operating, webhook_replays
+from service.platform.errors import Conflict, NotFound, RateLimited
 from service.rest.answers import Answer, plain
 from service.rest.dependencies import Caller
 from service.rest.router import Part, PathId
@@ -32,3 +34,44 @@ async def replay_webhook_endpoint(ctx: Caller, id: PathId, data: Annotated[Webho
     asked = await webhook_replays.replay_webhook_endpoint(ctx, id, data)
     headers = {"Idempotent-Replayed": "true"} if asked.replayed else None
     return plain(asked.body, 200 if asked.data["dry_run"] else 202, headers)
+
+
+@part.post(
+    "/webhook-endpoints/{id}/ping",
+    response_model=WebhookCallRead,
+    summary="Call a webhook endpoint now",
+    errors=[NotFound, RateLimited],
+)
+async def ping_webhook_endpoint(ctx: Caller, id: PathId) -> Answer:
+    """Calls the endpoint at once with a signed webhook.test and answers with what came of it, whether it is turned on
+    or not. Nothing is repeated, and nothing is written: to see a delivery take the way of all events, use `test`. Five
+    calls in short order, then one a second.
+    """
+    return plain((await webhook_operating.ping_webhook_endpoint(ctx, id)).body)
+
+
+@part.get(
+    "/webhook-endpoints/{id}/stats",
+    response_model=WebhookStatsRead,
+    summary="Read how a webhook endpoint is doing",
+    errors=[NotFound],
+)
+async def read_webhook_stats(ctx: Caller, id: PathId) -> Answer:
+    """Counts its deliveries by state, says how long the oldest that is due has been waiting, and for the last hour, day
+    and week how many attempts succeeded, how the others ended and how long calls took.
+    """
+    return plain(await webhook_operating.get_webhook_stats(ctx, id))
+
+
+@part.post(
+    "/webhook-deliveries/{id}/cancel",
+    response_model=DeliveryRead,
+    summary="Cancel a delivery",
+    errors=[NotFound, Conflict],
+)
+async def cancel_webhook_delivery(ctx: Caller, id: PathId) -> Answer:
+    """Gives up a delivery that waits, is held or blocks its line, and lets the next of its line go. One that is being
+    sent or has ended gives 409.
+    """
+    canceled = await webhook_operating.cancel_delivery(ctx, id)
+    return plain(canceled.body, headers={"Idempotent-Replayed": "true"} if canceled.replayed else None)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from service.graphql.calls import Call, Gives, Reread, body, identifier
+from service.graphql.calls import Call, Gives, Reread, body, document, gives, identifier
+from service.models.webhook_operating import WebhookCallRead
 from service.models.webhook_replay import ReplayStateCount, ReplayTypeCount, WebhookReplay
-from service.operations import webhook_replays
+from service.operations import webhook_operating, webhook_replays
 
 
 def _job(result: Any) -> Any:
@@ -39,7 +40,11 @@ REPLAY = (
     ),
 )
 
+CALLED = (Gives("call", "WebhookCall", document, "What came of the call", WebhookCallRead),)
+
 MUTATIONS = (
+    Call("pingWebhookEndpoint", webhook_operating.ping_webhook_endpoint, (identifier(),), CALLED),
+    Call("cancelDelivery", webhook_operating.cancel_delivery, (identifier(),), gives("delivery", "WebhookDelivery")),
     Call(
         "replayWebhookEndpoint",
         webhook_replays.replay_webhook_endpoint,

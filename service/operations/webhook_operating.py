@@ -1,0 +1,110 @@
+"""Operating webhook endpoints: calling one at once, what came of its deliveries, and canceling one of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+from service.access.policy import Permission
+from service.events.event import Event
+from service.events.operator_events import WebhookTest
+from service.events.outbox import event_row
+from service.events.turns import first_behind
+from service.models.webhooks import deliveries, webhook_endpoints
+from service.operations.context import Context, operation
+from service.operations.records import require
+from service.operations.webhook_records import KIND
+from service.platform.columns import Instant, Uuid
+from service.platform.database import Resource
+from service.platform.errors import Conflict, NotFound, Unavailable
+from service.platform.statements import Statement
+from service.queries.webhook_stats import stats
+from service.queries.webhooks import DELIVERIES, TRANSPORT, WEBHOOK_ENDPOINTS
+
+DELIVERY = "webhook delivery"
+
+_d, _w = deliveries.c, webhook_endpoints.c
+_this = _d.id == sa.bindparam("id", type_=Uuid())
+_LOCK = Statement(sa.select(_d.state, _d.endpoint_id, _d.order_key).where(_this).with_for_update())
+_CANCEL = Statement(
+    sa.update(deliveries)
+    .values(state="canceled", behind=False, finished_at=sa.bindparam("now", type_=Instant()))
+    .where(_this)
+)
+_NEXT_MAY_GO = Statement(
+    sa.update(deliveries)
+    .values(behind=False)
+    .where(
+        _d.id
+        == first_behind(
+            sa.bindparam("endpoint_id", type_=Uuid()), sa.bindparam("order_key", type_=sa.Text), of=deliveries
+        )
+    )
+)
+_TO_CALL = Statement(
+    sa.select(_w.url, _w.secret_encrypted, _w.transport_sealed, TRANSPORT).where(
+        _w.id == sa.bindparam("id", type_=Uuid()), _w.deleted_at.is_(None)
+    )
+)
+
+
+async def ping_webhook_endpoint(ctx: Context, identifier: str) -> Resource:
+    """Call an endpoint now, with a signed webhook.test, and say what came of it: status, duration, what went wrong.
+
+    The call is made beside the deliveries: it is no event of the feed, it is not repeated, and it is made to endpoints
+    that are turned off too. Raises NotFound, and RateLimited after five calls in short order.
+    """
+    endpoint = await _endpoint(ctx, identifier)
+    return await _call(ctx, endpoint, WebhookTest(identifier, endpoint.version, {"webhook_endpoint": endpoint.data}))
+
+
+async def _endpoint(ctx: Context, identifier: str) -> Resource:
+    async with ctx.reading(Permission.WEBHOOK_WRITE, fresh=True) as reader:
+        return await require(reader, WEBHOOK_ENDPOINTS, identifier, KIND)
+
+
+async def _call(ctx: Context, endpoint: Resource, event: Event) -> Resource:
+    probe = ctx.services.probe
+    if probe is None:
+        raise Unavailable("This process makes no calls")
+    async with ctx.reading(Permission.WEBHOOK_WRITE, fresh=True) as reader:
+        row = await reader.one(_TO_CALL, id=endpoint.id)
+    if row is None:
+        raise NotFound(KIND)
+    told = event_row(event, ctx.services.clock.now(), {**ctx.cause, "key_id": ctx.principal.id})
+    outcome: dict[str, Any] = await probe(endpoint.id, row, told["id"], event.type, told["body"].encode())
+    document = {"endpoint_id": endpoint.id, "event_id": told["id"], "event_type": event.type, **outcome}
+    return Resource(1, orjson.dumps(document), "called")
+
+
+async def get_webhook_stats(ctx: Context, identifier: str) -> dict[str, Any]:
+    """How an endpoint is doing: its deliveries by state, how long the oldest waits, and over the last hour, day and
+    week how many attempts succeeded and how long calls took. Raises NotFound.
+    """
+    async with ctx.reading(Permission.WEBHOOK_READ) as reader:
+        found = await stats(reader, identifier, ctx.services.clock.now())
+    if found is None:
+        raise NotFound(KIND)
+    return found
+
+
+@operation
+async def cancel_delivery(ctx: Context, identifier: str) -> Resource:
+    """Give up a delivery that waits, is held or blocks its line: the next of its line goes. Raises NotFound, or
+    Conflict while it is being sent and when it has ended; canceling twice changes nothing.
+    """
+    async with ctx.transaction(Permission.WEBHOOK_WRITE) as tx:
+        row = await tx.one(_LOCK, id=identifier)
+        if row is None:
+            raise NotFound(DELIVERY)
+        if row["state"] == "canceled":
+            return tx.answer(await require(tx.reader, DELIVERIES, identifier, DELIVERY), "unchanged")
+        if row["state"] == "leased":
+            raise Conflict("This delivery is being sent")
+        if row["state"] not in ("pending", "held", "blocked"):
+            raise Conflict("This delivery has ended")
+        await tx.execute(_CANCEL, id=identifier, now=tx.now)
+        await tx.execute(_NEXT_MAY_GO, endpoint_id=row["endpoint_id"], order_key=row["order_key"])
+        return tx.answer(await require(tx.reader, DELIVERIES, identifier, DELIVERY), "canceled")
