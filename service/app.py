@@ -29,6 +29,7 @@ from service.platform.settings import Settings
 from service.platform.statements import Statement
 from service.platform.telemetry import AccessLog, Metrics, configure_logging
 from service.rest import (
+    account_statuses,
     accounts,
     actions,
     api_keys,
@@ -62,6 +63,7 @@ PREPARE_AFTER_SECONDS = 0.5
 TITLE = "Key account management"
 PARTS = (
     accounts.part,
+    account_statuses.part,
     scoring_models.part,
     classification.part,
     forecasts.part,

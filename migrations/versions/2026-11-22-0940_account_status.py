@@ -1,14 +1,47 @@
 """The status path of an account and its pre-selection."""
 
+import sqlalchemy as sa
+from alembic import op
+
+from service.platform import columns
+
 revision = "202611220940"
 down_revision = "202611220930"
 branch_labels = None
 depends_on = None
 
+STATUSES = "('customer', 'candidate', 'selected', 'agreed', 'planned', 'managed', 'deselected')"
+
 
 def upgrade() -> None:
-    pass
+    op.add_column("accounts", sa.Column("benefit_to_us", sa.Text(), nullable=True))
+    op.add_column("accounts", sa.Column("benefit_to_customer", sa.Text(), nullable=True))
+    op.create_table(
+        "status_entries",
+        sa.Column("id", columns.Uuid(), nullable=False),
+        sa.Column("account_id", columns.Uuid(), nullable=False),
+        sa.Column("account_version", sa.BigInteger(), nullable=False),
+        sa.Column("previous", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("evidence", sa.Text(), nullable=True),
+        sa.Column("agreed_by", sa.Text(), nullable=True),
+        sa.Column("stakeholder_id", columns.Uuid(), nullable=True),
+        sa.Column("agreed_on", columns.Day(), nullable=True),
+        sa.Column("recorded_at", columns.Instant(), nullable=False),
+        sa.Column("recorded_by", sa.Text(), nullable=True),
+        sa.CheckConstraint(f"status IN {STATUSES}", name=op.f("ck_status_entries_known_status")),
+        sa.CheckConstraint(f"previous IN {STATUSES}", name=op.f("ck_status_entries_known_previous")),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_status_entries_account_id")),
+        sa.ForeignKeyConstraint(["stakeholder_id"], ["stakeholders.id"], name=op.f("fk_status_entries_stakeholder_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_status_entries")),
+    )
+    op.create_index(
+        "uq_status_entries_account_version", "status_entries", ["account_id", "account_version"], unique=True
+    )
 
 
 def downgrade() -> None:
-    pass
+    op.drop_table("status_entries")
+    op.drop_column("accounts", "benefit_to_customer")
+    op.drop_column("accounts", "benefit_to_us")

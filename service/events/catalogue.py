@@ -83,6 +83,14 @@ class AccountTargetStageChanged(AccountEvent):
     type = "account.target_stage_changed"
 
 
+class AccountStatusChanged(AccountEvent):
+    """An account took a step on the path from customer to managed key account, or left it; with the reason, and the
+    customer's agreement of the step to agreed.
+    """
+
+    type = "account.status_changed"
+
+
 class AccountForecastChanged(AccountEvent):
     """Another forecast position of an account, or none any more; where it stands today is as it was."""
 

@@ -14,12 +14,14 @@ import sqlalchemy as sa
 
 from service.access.policy import Permission
 from service.graphql.edges import Document
+from service.models.account_statuses import AccountStatusRead
 from service.models.accounts import accounts
 from service.models.classification import business_strengths
 from service.models.classification_results import AttractivenessRead, BusinessStrengthRead, ClassificationRead
 from service.models.forecasts import ForecastPositionRead, forecast_positions
 from service.models.scoring_models import scoring_models
 from service.models.stages import AccountStageRead, stage_entries
+from service.operations.account_statuses import status_document
 from service.operations.forecasts import forecast_document
 from service.operations.position_records import live, live_document, rests_on_another_model
 from service.operations.ratings import rated_document
@@ -27,6 +29,7 @@ from service.operations.scoring_model_records import ActiveModel, model_of
 from service.operations.stages import stage_document
 from service.platform.dialects import JsonDocument, json_row
 from service.platform.errors import Conflict
+from service.queries.account_statuses import FACTS
 from service.queries.classification import LATEST_MODEL, LIVE
 from service.queries.forecasts import STORED
 from service.queries.ratings import CURRENT_RATINGS
@@ -192,5 +195,15 @@ DOCUMENTS = (
         Permission.STAGE_READ,
         _stage,
         "The stage with its target, the movements open from it, and advice",
+    ),
+    Document(
+        "Account",
+        "statusDetail",
+        "AccountStatusDetail",
+        AccountStatusRead,
+        json_row(FACTS),
+        Permission.ACCOUNT_READ,
+        status_document,
+        "Its place on the path from customer to managed key account, and the steps that can follow",
     ),
 )

@@ -11,6 +11,7 @@ from service.access.policy import Permission
 from service.graphql.account_documents import DOCUMENTS
 from service.graphql.edges import Graph, Many, One, Type
 from service.graphql.mutations import (
+    account_statuses,
     accounts,
     actions,
     api_keys,
@@ -28,6 +29,7 @@ from service.graphql.mutations import (
 )
 from service.graphql.queries import QUERIES
 from service.graphql.subscriptions import SUBSCRIPTIONS
+from service.models.account_statuses import StatusEntryRead
 from service.models.accounts import AccountRead
 from service.models.actions import ActionRead
 from service.models.api_keys import ApiKeyRead
@@ -43,6 +45,7 @@ from service.models.stages import StageEntryRead
 from service.models.stakeholders import StakeholderRead
 from service.models.webhooks import AttemptRead, DeliveryRead, WebhookEndpointRead
 from service.platform.filters import filter_model
+from service.queries.account_statuses import STATUS_ENTRIES
 from service.queries.accounts import ACCOUNTS, AccountFilter
 from service.queries.api_keys import API_KEYS
 from service.queries.classification import CLASSIFICATIONS
@@ -67,6 +70,7 @@ TYPES = (
     Type("ClassificationEntry", ClassificationEntry, CLASSIFICATIONS, Permission.CLASSIFICATION_READ),
     Type("Rating", RatingRead, RATINGS, Permission.CLASSIFICATION_READ),
     Type("StageEntry", StageEntryRead, STAGE_ENTRIES, Permission.STAGE_READ),
+    Type("StatusEntry", StatusEntryRead, STATUS_ENTRIES, Permission.ACCOUNT_READ),
     Type("WebhookEndpoint", WebhookEndpointRead, WEBHOOK_ENDPOINTS, Permission.WEBHOOK_READ),
     Type(
         "WebhookDelivery",
@@ -96,6 +100,7 @@ EDGES = (
     ),
     Many("Account", "ratings", "Rating", "account_id", "Every rating it ever got, newest first"),
     Many("Account", "stageHistory", "StageEntry", "account_id", "Its movements between stages, newest first"),
+    Many("Account", "statusHistory", "StatusEntry", "account_id", "Its steps on the path, newest first"),
     *DOCUMENTS,
     Many("WebhookEndpoint", "deliveries", "WebhookDelivery", "endpoint_id", "What was or will be sent, newest first"),
     One("WebhookDelivery", "endpoint", "WebhookEndpoint", "endpoint_id", "Where it goes"),
@@ -135,6 +140,7 @@ MUTATIONS = tuple(
     call
     for part in (
         accounts,
+        account_statuses,
         classification,
         forecasts,
         stages,

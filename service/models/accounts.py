@@ -25,6 +25,7 @@ from service.platform.types import (
     Rank5,
     Score,
     Shape,
+    Text,
     WebUrl,
     patch_of,
 )
@@ -80,6 +81,12 @@ class AccountFields(Fields):
         default=None,
         sa_type=sa.BigInteger,
         description="What we are in the customer's eyes: 1 commodity broker to 4 business partner",
+    )
+    benefit_to_us: Text | None = Field(
+        default=None, sa_type=sa.Text, description="What we gain when this is a key account; needed before agreed"
+    )
+    benefit_to_customer: Text | None = Field(
+        default=None, sa_type=sa.Text, description="What the customer gains by it; needed before agreed"
     )
     tags: Annotated[list[Tag], Member(max_length=50)] = Field(
         default_factory=list, sa_type=Json, description="Free labels"
@@ -211,3 +218,5 @@ class AccountRead(ReadBase):
     service_level: Rank5 | None = Member(description="What we deliver, 1 to 5")
     supplier_status: SupplierStatus | None = Member(description="Where we are on the buyer's list")
     perception_level: Rank4 | None = Member(description="What we are in the customer's eyes, 1 to 4")
+    benefit_to_us: Text | None = Member(description="What we gain when this is a key account")
+    benefit_to_customer: Text | None = Member(description="What the customer gains by it")

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlmodel import SQLModel
 
 from service.models import (
+    account_statuses,
     accounts,
     actions,
     api_keys,
@@ -30,6 +31,7 @@ from service.models import (
 
 metadata: sa.MetaData = SQLModel.metadata
 MODULES = (
+    account_statuses,
     accounts,
     actions,
     api_keys,

@@ -10,12 +10,13 @@ from graphql import GraphQLObjectType, get_named_type
 from service.graphql.edges import Document
 from service.graphql.graph import GRAPH
 from service.graphql.names import camel
+from service.models.account_statuses import StatusTransitionCreate
 from service.models.accounts import AccountCreate
 from service.models.classification import BusinessStrengthPut
 from service.models.forecasts import ForecastPositionPut
 from service.models.ratings import AttractivenessPut
 from service.models.stages import StageTransitionCreate, TargetStagePut
-from service.operations import accounts, classification, forecasts, ratings, stages
+from service.operations import account_statuses, accounts, classification, forecasts, ratings, stages
 from service.operations.context import system_context
 
 CREATE = """mutation {
@@ -92,6 +93,8 @@ async def classify(services, ask, identifier):
     )
     target = {"target_stage": "mid_kam", "target_stage_on": "2027-06-30", "reason": "Potential"}
     await stages.put_target_stage(ctx, identifier, TargetStagePut.model_validate(target))
+    step = StatusTransitionCreate.model_validate({"to": "candidate", "reason": "Potential"})
+    await account_statuses.move_status(ctx, identifier, step)
     forecast = {"attractiveness": 8.5, "relative_strength": 1.25, "reason": "A second plant"}
     await forecasts.put_forecast_position(ctx, identifier, ForecastPositionPut.model_validate(forecast))
 
@@ -100,7 +103,7 @@ async def test_every_kind_of_record_reads_the_same(ask, services, portfolio, sch
     await classify(services, ask, portfolio["Account"])
     pages = await ask.data(
         "{ scoringModels { nodes { id } } accounts { nodes { classificationHistory { nodes { id } } "
-        "ratings { nodes { id } } stageHistory { nodes { id } } } } }"
+        "ratings { nodes { id } } stageHistory { nodes { id } } statusHistory { nodes { id } } } } }"
     )
     account = pages["accounts"]["nodes"][0]
     ids = {
@@ -109,6 +112,7 @@ async def test_every_kind_of_record_reads_the_same(ask, services, portfolio, sch
         "ClassificationEntry": account["classificationHistory"]["nodes"][0]["id"],
         "Rating": account["ratings"]["nodes"][0]["id"],
         "StageEntry": account["stageHistory"]["nodes"][0]["id"],
+        "StatusEntry": account["statusHistory"]["nodes"][0]["id"],
     }
     for name, identifier in ids.items():
         async with services.database.reading() as reader:
@@ -131,6 +135,7 @@ async def test_the_documents_about_an_account_read_the_same(ask, services, portf
         "attractivenessScores": await ratings.get_attractiveness(ctx, identifier),
         "businessStrengthFactors": await classification.get_business_strength(ctx, identifier),
         "stageDetail": await stages.get_stage(ctx, identifier),
+        "statusDetail": await account_statuses.get_status(ctx, identifier),
         "forecastPosition": await forecasts.get_forecast_position(ctx, identifier) if scored else None,
     }
     edges = {edge.field: edge.target for edge in GRAPH.edges.values() if isinstance(edge, Document)}
