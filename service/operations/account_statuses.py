@@ -15,7 +15,7 @@ from service.operations.context import Context, Transaction, operation, refuse
 from service.operations.records import Expected, change, lock, require, require_reference
 from service.platform.clock import instant_text
 from service.platform.database import Page, Resource
-from service.platform.errors import NotFound, StatusTransitionNotAllowed
+from service.platform.errors import NotFound, StateTransitionNotAllowed
 from service.platform.ids import new_id
 from service.platform.statements import WriteThenRead
 from service.queries.account_statuses import STATUS_ENTRIES, STATUS_FACTS
@@ -69,7 +69,7 @@ async def move_status(
     in again. Answers with the new entry of its history.
 
     Selecting needs a complete classification, agreed needs both benefits and who at the customer agreed when, planned
-    an approved plan, managed an active one and an owner. Raises NotFound, StaleVersion, StatusTransitionNotAllowed
+    an approved plan, managed an active one and an owner. Raises NotFound, StaleVersion, StateTransitionNotAllowed
     with the open steps and what is missing, Invalid for an agreement that is in the future or belongs to another step.
     """
     async with ctx.transaction(Permission.ACCOUNT_WRITE) as tx:
@@ -85,7 +85,8 @@ async def move_status(
         verdict = judge_step(AccountStatus(facts["status"]), to, met)
         if not verdict.allowed:
             missing = [{"code": one.value, "message": REQUIREMENTS[one]} for one in verdict.missing]
-            raise StatusTransitionNotAllowed([status.value for status in verdict.open_steps], missing, verdict.reason)
+            allowed = [status.value for status in verdict.open_steps]
+            raise StateTransitionNotAllowed(allowed, verdict.reason, missing=missing)
         return tx.answer(await _take(ctx, tx, account, to, data), "created")
 
 

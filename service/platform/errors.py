@@ -28,7 +28,6 @@
     |   +-- ConsumerLeaseLost         409 consumer_lease_lost
     |   +-- StageTransitionNotAllowed 409 stage_transition_not_allowed
     |   +-- StateTransitionNotAllowed 409 state_transition_not_allowed
-    |   +-- StatusTransitionNotAllowed 409 status_transition_not_allowed
     |   +-- IdempotencyKeyInProgress  409 idempotency_key_in_progress
     +-- IdempotencyKeyReused          422 idempotency_key_reused
     +-- StaleVersion                  412 stale_version
@@ -319,29 +318,19 @@ class StageTransitionNotAllowed(Conflict):
 
 
 class StateTransitionNotAllowed(Conflict):
-    """A plan, objective or action cannot go to this state; `allowed` lists the states open from here."""
+    """A plan, objective, action or account's status cannot go there; `allowed` lists what is open from here, `missing`
+    what an open step still asks for (statuses only).
+    """
 
     code, status, title = "state_transition_not_allowed", 409, "State transition not allowed"
 
-    def __init__(self, allowed: Iterable[str], detail: str | None = None, *, pointer: str = "/to") -> None:
+    def __init__(
+        self, allowed: Iterable[str], detail: str | None = None, *, pointer: str = "/to", missing: Any = None
+    ) -> None:
         message = detail or "This state cannot be reached from the present one"
         error = FieldError(pointer=pointer, code=self.code, message=message)
-        super().__init__(message, errors=[error], members={"allowed": list(allowed)})
-
-
-class StatusTransitionNotAllowed(Conflict):
-    """The account cannot take this step on its path: `allowed` lists those open from here, `missing` what the step
-    still asks for.
-    """
-
-    code, status, title = "status_transition_not_allowed", 409, "Status transition not allowed"
-
-    def __init__(
-        self, allowed: Iterable[str], missing: Iterable[Mapping[str, str]] = (), detail: str | None = None
-    ) -> None:
-        message = detail or "The account cannot take this step from where it stands"
-        error = FieldError(pointer="/to", code=self.code, message=message)
-        super().__init__(message, errors=[error], members={"allowed": list(allowed), "missing": list(missing)})
+        more = {} if missing is None else {"missing": missing}
+        super().__init__(message, errors=[error], members={"allowed": list(allowed), **more})
 
 
 class IdempotencyKeyInProgress(Conflict):

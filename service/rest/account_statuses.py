@@ -8,7 +8,7 @@ from fastapi import Body, Query
 
 from service.models.account_statuses import AccountStatusRead, StatusEntryRead, StatusTransitionCreate
 from service.operations import account_statuses
-from service.platform.errors import CursorInvalid, NotFound, StaleVersion, StatusTransitionNotAllowed
+from service.platform.errors import CursorInvalid, NotFound, StaleVersion, StateTransitionNotAllowed
 from service.queries.listing import PageRequest
 from service.rest.answers import Answer, created, found, page
 from service.rest.dependencies import Caller, PageQuery, page_of
@@ -38,7 +38,7 @@ async def read_status(ctx: Caller, id: PathId) -> Answer:
     response_model=StatusEntryRead,
     summary="Take an account one step on the path",
     location="/v1/status-transitions/{id}",
-    errors=[NotFound, StaleVersion, StatusTransitionNotAllowed],
+    errors=[NotFound, StaleVersion, StateTransitionNotAllowed],
 )
 async def move_status(
     ctx: Caller, id: PathId, data: Annotated[StatusTransitionCreate, Body()], asked: Inquiry

@@ -55,7 +55,7 @@ async def test_the_whole_path_with_what_each_step_asks_for(client: httpx.AsyncCl
     assert answer.headers["location"] == f"/v1/status-transitions/{entry['id']}"
     assert (await client.get(answer.headers["location"])).json() == entry
     assert refusal(await step(client, path, "selected")) == (
-        409, "status_transition_not_allowed", ["selected", "customer", "deselected"], ["classification_complete"]
+        409, "state_transition_not_allowed", ["selected", "customer", "deselected"], ["classification_complete"]
     )  # fmt: skip
     await score(client, path)
     assert (await step(client, path, "selected")).status_code == 201
@@ -116,7 +116,7 @@ async def test_the_place_on_the_path_says_what_can_follow(client: httpx.AsyncCli
 
 async def test_steps_cannot_be_skipped_and_staying_is_no_step(client: httpx.AsyncClient) -> None:
     path = await account(client)
-    assert refusal(await step(client, path, "managed")) == (409, "status_transition_not_allowed", ["candidate"], [])
+    assert refusal(await step(client, path, "managed")) == (409, "state_transition_not_allowed", ["candidate"], [])
     assert refusal(await step(client, path, "customer"))[0] == 409
     assert (await step(client, path, "king")).status_code == 422
     assert (await client.post(f"{path}/status-transitions", json={"to": "candidate"})).status_code == 422
