@@ -6,7 +6,7 @@ function that REST's operation uses.
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import orjson
@@ -89,14 +89,15 @@ def _model(raw: dict[str, Any] | None) -> ActiveModel:
     return model_of(raw)
 
 
-def _classification(raw: dict[str, Any]) -> dict[str, Any]:
+def _classification(raw: dict[str, Any], now: datetime) -> dict[str, Any]:
     """The classification by the active model, or by the one it rests on while a job is still on its way to it."""
-    stored, model = raw["standing"], _model(raw["model"])
+    stored, active = raw["standing"], _model(raw["model"])
+    model = active
     position = live(stored, model)
     if rests_on_another_model(stored, position, model) is not None:
         model = _model(raw["earlier"])
         position = live(stored, model)
-    return live_document(stored, position, model)
+    return live_document(stored, position, model, active, now)
 
 
 def _rated(raw: dict[str, Any]) -> dict[str, Any]:
@@ -145,6 +146,7 @@ DOCUMENTS = (
         Permission.CLASSIFICATION_READ,
         _classification,
         "Where the account stands, and everything that led there",
+        dated=True,
     ),
     Document(
         "Account",

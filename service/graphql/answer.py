@@ -8,6 +8,7 @@ of nested documents and very long response keys; only the branches that hold one
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from service.graphql.paging import Asked
@@ -26,11 +27,12 @@ Document = dict[str, Any]
 class Finisher:
     """Finishes the documents of one run; `asked` are the arguments of its connections by slot."""
 
-    __slots__ = ("_asked", "_cursor", "later")
+    __slots__ = ("_asked", "_cursor", "_now", "later")
 
-    def __init__(self, asked: Mapping[int, Asked], cursor: MakeCursor) -> None:
+    def __init__(self, asked: Mapping[int, Asked], cursor: MakeCursor, now: datetime) -> None:
         self._asked = asked
         self._cursor = cursor
+        self._now = now
         self.later: list[tuple[Selection, str, Document]] = []
         """Rows that are not whole yet: their selection (with its tail), their id, and where the rest goes."""
 
@@ -44,13 +46,20 @@ class Finisher:
             if isinstance(item, Connection):
                 row[label] = self.connection(item, value)
             elif value is not None:
-                row[label] = self.row(item.shape, value) if isinstance(item, Single) else _nested(item, value)
+                row[label] = self.row(item.shape, value) if isinstance(item, Single) else self._nested(item, value)
         identifier = row.pop(IDENTIFIER, None)
         if selection.long_keys:
             row = {item.key: row[selection.label(item)] for item in selection.items}
         if selection.tail is not None:
             self.later.append((selection, identifier, row))
         return row
+
+    def _nested(self, item: Item, value: Any) -> Any:
+        assert isinstance(item, Nested)  # noqa: S101 - the only other kind that is unfinished
+        edge = item.edge
+        if edge is None or edge.finish is None:
+            return project(item.shape, value)
+        return project(item.shape, edge.finish(value, self._now) if edge.dated else edge.finish(value))
 
     def complete(self, selection: Selection, row: Document, rest: Document) -> None:
         """Put the rest of a row into it, with the keys in their order."""
@@ -120,12 +129,6 @@ def _page_info(what: str, asked: Asked, cursors: list[str], more: bool) -> Any:
     if what in ("startCursor", "endCursor"):
         return cursors[0 if what == "startCursor" else -1] if cursors else None
     return what.removeprefix("__typename")
-
-
-def _nested(item: Item, value: Any) -> Any:
-    assert isinstance(item, Nested)  # noqa: S101 - the only other kind that is unfinished
-    finish = None if item.edge is None else item.edge.finish
-    return project(item.shape, value if finish is None else finish(value))
 
 
 def project(selection: Selection, value: Any) -> Any:

@@ -70,8 +70,10 @@ class Document:
     model: type[BaseModel]
     expression: ColumnElement[Any]
     permission: Any
-    finish: Callable[[Any], Any] | None = None
+    finish: Callable[..., Any] | None = None
     description: str = ""
+    dated: bool = False
+    """Whether `finish` takes the present instant too, because the document tells ages."""
 
 
 Edge = One | Many | Document

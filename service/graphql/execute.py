@@ -197,7 +197,7 @@ class Run:
             text: str = await reader.value(statement, **_binds(asked))
         if connection.plain and connection.nodes[0].final:
             return text.encode()
-        finisher = Finisher(asked, self._engine.paging.cursor)
+        finisher = Finisher(asked, self._engine.paging.cursor, self._ctx.services.clock.now())
         answer = finisher.connection(connection, orjson.loads(text))
         await self._complete(finisher, asked)
         return orjson.dumps(answer)
@@ -218,7 +218,7 @@ class Run:
             text: str | None = await reader.value(statement, id=read_id(identifier), **_binds(asked))
         if text is None or selection.final:
             return None if text is None else text.encode()
-        finisher = Finisher(asked, self._engine.paging.cursor)
+        finisher = Finisher(asked, self._engine.paging.cursor, self._ctx.services.clock.now())
         answer = finisher.row(selection, orjson.loads(text))
         await self._complete(finisher, asked)
         return orjson.dumps(answer)
@@ -247,7 +247,7 @@ class Run:
             rows = await reader.all(statement, ids=list(ids), **_binds(asked))
         if selection.final:
             return {row["id"]: row["document"].encode() for row in rows}
-        finisher = Finisher(asked, self._engine.paging.cursor)
+        finisher = Finisher(asked, self._engine.paging.cursor, self._ctx.services.clock.now())
         answers = {row["id"]: finisher.row(selection, orjson.loads(row["document"])) for row in rows}
         await self._complete(finisher, asked)
         return {identifier: orjson.dumps(answer) for identifier, answer in answers.items()}

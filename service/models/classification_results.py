@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field as Member
 from pydantic import StringConstraints, WithJsonSchema
 
+from service.models.explanation import Explanation, LimitDistance, VerbMeaningRead
 from service.platform.types import Count, ExactMeasure, ExactScore, Flag, Id, InstantText, Name, Shape, Text, Version
 from service.rules.fiocca import FioccaVerb
 from service.rules.quadrants import Axis
@@ -31,9 +32,15 @@ class Contribution(Shape):
     """What one factor adds to the attractiveness: points = weight x score / weight used."""
 
     factor: FactorKey = Member(description="The factor's key")
+    name: Name = Member(description="Its name")
     weight: ShownWeight = Member(description="Its weight in the model")
-    score: Shown = Member(description="The account's score, 0 to 10")
+    score: Shown = Member(description="The account's score, 0 to 10: total divided by ratings, rounded for show")
+    total: ShownWeight = Member(description="The sum of the ratings in use, as they were given")
+    ratings: Count = Member(description="How many ratings that is: 1 unless the score is a mean")
     points: Shown = Member(description="What it adds; the points of a complete account sum to the score")
+    share: Annotated[float, Member(ge=0, le=1)] | None = Member(
+        description="Its part of the score, 0 to 1; null while there is no score, or when it is 0"
+    )
 
 
 class AttractivenessResult(Shape):
@@ -52,6 +59,19 @@ class CompetitorTotal(Shape):
     total: Shown = Member(description="Its weighted total, 0 to 10")
 
 
+class StrengthFactor(Shape):
+    """A success factor with everybody's scores, and what it adds."""
+
+    name: Name = Member(description="What a supplier must do well to win this customer")
+    weight: ShownWeight = Member(description="Its weight")
+    ours: ExactScore = Member(description="Our score")
+    competitors: Annotated[dict[str, ExactScore], Member(max_length=10)] = Member(description="Each competitor's score")
+    points: Shown = Member(description="What it adds to our total: weight x ours / weight used")
+    lead: Number | None = Member(
+        description="What it adds to our lead over the best competitor; null when none is known"
+    )
+
+
 class StrengthResult(Shape):
     """Our strength with this customer beside the competitors, explained."""
 
@@ -67,6 +87,10 @@ class StrengthResult(Shape):
         description="relative: the ratio decides; absolute: our own total of at least 5 does, as no competitor is known"
     )
     no_known_competitor: Flag = Member(description="Whether somebody said outright that no competitor is known")
+    weight_used: ShownWeight = Member(description="The sum of the weights, by which the totals were divided")
+    factors: Annotated[list[StrengthFactor], Member(max_length=20)] = Member(
+        description="The success factors behind the totals; empty for an old entry of which only totals are kept"
+    )
 
 
 class LeadingChoice(Shape):
@@ -99,8 +123,16 @@ class FioccaResult(Shape):
         description="The verb that leads: the only one, or of two the chosen one; null until somebody chooses"
     )
     choice: LeadingChoice | None = Member(description="Who chose it and why; null where the cell has one verb")
-    attractiveness_near_limit: Flag = Member(description="Whether the attractiveness lies within 0.3 of a limit")
-    position_near_limit: Flag = Member(description="Whether our total lies within 0.3 of a limit")
+    meanings: Annotated[list[VerbMeaningRead], Member(max_length=2)] = Member(
+        description="What each permitted verb asks for"
+    )
+    attractiveness_near_limit: Flag = Member(
+        description="Whether the attractiveness lies within the border width (0.3) of a limit"
+    )
+    position_near_limit: Flag = Member(description="Whether our total lies within the border width of a limit")
+    limits: Annotated[list[LimitDistance], Member(max_length=4)] = Member(
+        description="How far each axis is from each limit"
+    )
 
 
 class BorderResult(Shape):
@@ -110,6 +142,12 @@ class BorderResult(Shape):
     value: Number = Member(description="Where the account lies")
     cut: Number = Member(description="High from here on")
     distance: Number = Member(description="Value minus cut, in the axis's own unit; at 0 and above the side is high")
+    points: Number = Member(
+        description="The same in score points, which is what a dead band is measured in: for relative strength our "
+        "total minus cut x the best competitor's"
+    )
+    high: Flag = Member(description="Whether the account is on the high side; the cut itself is high")
+    width: ShownWeight = Member(description="The border width of the model: nearer than this is borderline")
     borderline: Flag = Member(description="Whether a small change would move the account over the border")
 
 
@@ -129,7 +167,7 @@ class Reason(Shape):
     message: Text = Member(description="For people")
 
 
-class ClassificationResult(Shape):
+class ClassificationResult(Explanation):
     """Where an account stands, and everything that led there."""
 
     status: ClassificationStatus = Member(description="Whether every required input is there")

@@ -88,7 +88,7 @@ async def put_business_strength(
         else:
             await tx.execute(_SET_STRENGTH, **{f"b_{name}": value for name, value in values.items()})
         moved = _moved_factors(before["factors"] or [], factors)
-        stored.row = {**before, **wanted}
+        stored.row = {**before, **wanted, "strength_at": tx.now}
         return tx.answer(await settle(tx, stored, moved, ClassificationCause.BUSINESS_STRENGTH))
 
 
@@ -97,21 +97,22 @@ async def get_classification(ctx: Context, identifier: str) -> Resource:
 
     It is computed as it is read, by the active model; only while a new model is being brought to the portfolio, an
     account that was not reached yet is explained by the model its position rests on. For an account that nobody has
-    scored it says what is missing. The version is 0 where the answer changes with more than the account's version.
+    scored it says what is missing. The version is 0 where the answer changes with more than the account's version; the
+    ages of the inputs are counted to the day it tells, and do not change the version.
     """
     async with ctx.reading(Permission.CLASSIFICATION_READ) as reader:
         row = await reader.one(STANDING, id=identifier)
         if row is None:
             raise NotFound(KIND)
         stored = row["standing"]
-        model = await active_model(reader, stored["model_id"], stored["model_version"])
+        active = model = await active_model(reader, stored["model_id"], stored["model_version"])
         position = live(stored, model)
         before = rests_on_another_model(stored, position, model)
         if before is not None:
             model = await stored_model(reader, before, stored["latest"]["model_version"])
             position = live(stored, model)
     version = stored["version"] if same_for_this_version(stored, model) else 0
-    return Resource(version, orjson.dumps(live_document(stored, position, model)))
+    return Resource(version, orjson.dumps(live_document(stored, position, model, active, ctx.services.clock.now())))
 
 
 async def list_classifications(ctx: Context, identifier: str, request: PageRequest) -> Page:

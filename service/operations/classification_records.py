@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,6 +22,7 @@ from service.operations.context import Transaction
 from service.operations.position_records import (
     Position,
     Standing,
+    background_of,
     classification_of,
     classify_inputs,
     explained,
@@ -145,13 +147,17 @@ def judge(stored: Stored, held: str | None) -> Judged:
 def unchanged(tx: Transaction, stored: Stored) -> Resource:
     """The classification of an account of which nothing was written."""
     judged = judge(stored, stored.row["computed_quadrant"])
-    return _answer(stored, judged, stored.account.id, stored.account.version, instant_text(tx.now))
+    return _answer(stored, judged, stored.account, tx.now)
 
 
-def _answer(stored: Stored, judged: Judged, account_id: str, version: int, now: str) -> Resource:
-    at = stored.latest["classified_at"] if stored.latest is not None and not judged.changed else now
-    result = explained(judged.position, stored.model, at, stored.override, stored.row["leading"])
-    return classification_of(account_id, version, result)
+def _answer(stored: Stored, judged: Judged, account: Resource, now: datetime) -> Resource:
+    at = stored.latest["classified_at"] if stored.latest is not None and not judged.changed else instant_text(now)
+    number = stored.model.number
+    background = background_of(
+        judged.position, stored.ratings, stored.row, account.data["stage"], (number, number), now
+    )
+    result = explained(judged.position, stored.model, at, stored.override, stored.row["leading"], background)
+    return classification_of(account.id, account.version, result)
 
 
 async def settle(
@@ -174,7 +180,7 @@ async def settle(
         await tx.execute(_REMEMBER, **_entry(tx, account.id, account.version, stored.model, judged, cause, reason))
         for event in _events(account.data, stored, judged, moved, cause, reason):
             tx.emit(event)
-    return _answer(stored, judged, account.id, account.version, instant_text(tx.now))
+    return _answer(stored, judged, account, tx.now)
 
 
 async def settle_many(tx: Transaction, standings: Sequence[Stored], cause: ClassificationCause) -> int:

@@ -6,7 +6,8 @@ The write path, the live reads of both APIs and the past all come through `place
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -14,15 +15,17 @@ from typing import Any
 import orjson
 
 from service.operations.scoring_model_records import ActiveModel
+from service.platform.clock import instant_text
 from service.platform.database import Resource
-from service.rules.classification import Classification, classify, to_dict
+from service.rules.classification import Classification, classify
+from service.rules.explanation import Background, Input, explain
 from service.rules.fiocca import FioccaVerb, kept_choice, leading_verb
 from service.rules.quadrants import CutRule
 from service.rules.ratings import FactorValue, Rating, plain_text, values_used
 from service.rules.scoring import ScoringModel
 from service.rules.strength import BusinessStrength, CompetitorTotal, StrengthRule, SuccessFactor, business_strength
 from service.rules.verdicts import exact, shown
-from service.rules.vocabulary import QUADRANTS, Quadrant, QuadrantSource
+from service.rules.vocabulary import Quadrant, QuadrantSource, Stage
 
 HIGHEST_SHOWN_RATIO = Decimal(99_999_999)
 COMPUTED = (
@@ -177,21 +180,19 @@ def explained(
     at: str | None,
     override: Mapping[str, Any] | None = None,
     leading: Mapping[str, Any] | None = None,
+    background: Background | None = None,
 ) -> dict[str, Any]:
     """A position as it is told: numbers rounded for show only, after everything was decided.
 
-    `at` is when it came about; `override` and `leading` say who set the quadrant or chose the leading verb, and why.
+    `at` is when it came about; `override` and `leading` say who set the quadrant or chose the leading verb, and why;
+    `background` is what it rests on beside the numbers.
     """
     outcome, columns = position.outcome, position.columns
-    written = to_dict(outcome)
-    if written["business_strength"] is not None and outcome.business_strength is not None:
-        written["business_strength"]["relative_strength"] = outcome.business_strength.relative_strength_shown
-    quadrant = columns["quadrant"]
+    by_hand = None if override is None else Quadrant(override["quadrant"])
+    written = explain(model.rules, outcome, replace(background or Background(), override=by_hand))
     written |= {
-        "quadrant": quadrant,
         "quadrant_source": columns["quadrant_source"],
         "computed_quadrant": columns["computed_quadrant"],
-        "investment_strategy": None if quadrant is None else QUADRANTS[Quadrant(quadrant)].investment_strategy,
         "override": override,
     }
     if outcome.fiocca is not None:
@@ -201,6 +202,53 @@ def explained(
         written["fiocca"] |= {"leading_verb": None if verb is None else verb.value, "choice": choice}
     result: dict[str, Any] = plain_numbers(written)
     return {**result, "model": model.reference(), "classified_at": at}
+
+
+def background_of(
+    position: Position,
+    ratings: Iterable[Mapping[str, Any]],
+    strength: Mapping[str, Any] | None,
+    stage: str,
+    numbers: tuple[int, int],
+    now: datetime,
+) -> Background:
+    """What a position rests on beside the numbers, from stored rows; `numbers` are those of the model that explains
+    and of the active one. Of a factor that has a chosen rating only that one counts.
+    """
+    rows = list(ratings)
+    inputs = []
+    for factor in position.values:
+        own = [row for row in rows if row["factor"] == factor]
+        inputs += [_rated_input(row, now) for row in [row for row in own if row["chosen"]] or own]
+    scored = strength is not None and strength["factors"] is not None
+    if strength is not None and scored:
+        confirmed = strength["confirmed_by_id"] is not None
+        inputs.append(Input(None, *_dated(strength["strength_at"], now), supported=confirmed))
+    return Background(
+        Stage(stage),
+        {factor: (value.total, value.ratings) for factor, value in position.values.items()},
+        inputs,
+        success_factors(strength["factors"]) if strength is not None and scored else (),
+        model_number=numbers[0],
+        active_number=numbers[1],
+        explained_on=now.date().isoformat(),
+    )
+
+
+def _rated_input(row: Mapping[str, Any], now: datetime) -> Input:
+    return Input(
+        row["factor"],
+        *_dated(row["scored_at"], now),
+        row["rater_id"],
+        bool(row["evidence"]),
+        bool(row["without_new_evidence"]),
+    )
+
+
+def _dated(since: datetime | str, now: datetime) -> tuple[str, int]:
+    """An instant as text, and how many whole days ago it was, never below 0."""
+    at = since if isinstance(since, datetime) else datetime.fromisoformat(since)
+    return instant_text(at), max((now - at.astimezone(UTC)).days, 0)
 
 
 def live(stored: Mapping[str, Any], model: ActiveModel) -> Position:
@@ -238,11 +286,15 @@ def same_for_this_version(stored: Mapping[str, Any], model: ActiveModel) -> bool
     return fixed and latest is not None and latest["model_id"] == model.id
 
 
-def live_document(stored: Mapping[str, Any], position: Position, model: ActiveModel) -> dict[str, Any]:
-    """An account's classification as it reads."""
+def live_document(
+    stored: Mapping[str, Any], position: Position, model: ActiveModel, active: ActiveModel, now: datetime
+) -> dict[str, Any]:
+    """An account's classification as it reads at this instant, by `model`, which mostly is the active one."""
     latest = stored["latest"]
     at = None if latest is None else latest["classified_at"]
-    result = explained(position, model, at, stored["override"], stored["leading"])
+    numbers = (model.number, active.number)
+    background = background_of(position, stored["ratings"], stored["strength"], stored["stage"], numbers, now)
+    result = explained(position, model, at, stored["override"], stored["leading"], background)
     return {"account_id": stored["id"], "version": stored["version"], **result}
 
 

@@ -133,14 +133,37 @@ LIVE = {
     "latest": sa.type_coerce(latest("model_id", "model_version", "classified_at"), JsonDocument()),
     "override": sa.type_coerce(OVERRIDE, JsonDocument()),
     "leading": sa.type_coerce(sa.case((a.leading_verb.is_not(None), LEADING)), JsonDocument()),
+    "stage": a.stage,
     "ratings": json_list(
-        sa.select(json_row({"factor": r.factor, "score": exact_text(r.score), "metric": r.metric, "chosen": r.chosen}))
+        sa.select(
+            json_row(
+                {
+                    "factor": r.factor,
+                    "score": exact_text(r.score),
+                    "metric": r.metric,
+                    "chosen": r.chosen,
+                    "rater_id": r.rater_id,
+                    "scored_at": r.scored_at,
+                    "evidence": r.evidence.is_not(None),
+                    "without_new_evidence": r.without_new_evidence,
+                }
+            )
+        )
         .where(r.account_id == a.id, CURRENT)
         .order_by(r.factor, r.rater_key)
         .correlate(accounts)
     ),
     "strength": sa.type_coerce(
-        sa.select(json_row({"factors": b.factors, "no_known_competitor": b.no_known_competitor}))
+        sa.select(
+            json_row(
+                {
+                    "factors": b.factors,
+                    "no_known_competitor": b.no_known_competitor,
+                    "confirmed_by_id": b.confirmed_by_id,
+                    "strength_at": b.updated_at,
+                }
+            )
+        )
         .where(b.account_id == a.id)
         .correlate(accounts)
         .scalar_subquery(),

@@ -31,7 +31,8 @@ class Input:
     """One thing a classification rests on: a rating of a factor, or the customer's success factors (`factor` is None).
 
     `scored_at` is the instant as text, `age_days` how many whole days ago that was; `supported` tells whether evidence
-    stands beside a rating, or whether the customer confirmed its success factors.
+    stands beside a rating, or whether the customer confirmed its success factors; `changed_without_evidence` whether a
+    rating replaced another one without new evidence.
     """
 
     factor: str | None
@@ -39,6 +40,7 @@ class Input:
     age_days: int
     rater_id: str | None = None
     supported: bool = True
+    changed_without_evidence: bool = False
 
     @property
     def axis(self) -> str:
@@ -57,17 +59,18 @@ class Background:
 
     `used` gives by factor the sum of the ratings in use and how many they are, where that is known; `inputs` those
     ratings and the success factors with their ages; `factors` the customer's success factors; `override` the quadrant
-    set by hand, if one is in force; `placed_by` the number of the model that gave the account its stored position,
-    `model_number` that of the model explained with.
+    set by hand, if one is in force; `model_number` the number of the model explained with, `active_number` that of the
+    active one; `explained_on` the day that ages are counted to.
     """
 
-    stage: Stage
+    stage: Stage | None = None
     used: Mapping[str, tuple[Decimal, int]] = field(default_factory=dict)
     inputs: Sequence[Input] = ()
     factors: Sequence[SuccessFactor] = ()
     override: Quadrant | None = None
     model_number: int | None = None
-    placed_by: int | None = None
+    active_number: int | None = None
+    explained_on: str | None = None
 
 
 def explain(model: ScoringModel, outcome: Classification, background: Background) -> dict[str, Any]:
@@ -94,6 +97,7 @@ def explain(model: ScoringModel, outcome: Classification, background: Background
         "dead_band": model.dead_band,
         "held_by_dead_band": outcome.held_by_dead_band,
         "moves": [_move(move) for move in moves],
+        "explained_on": background.explained_on,
         "inputs": [_input(one) for one in background.inputs],
         "warnings": [_verdict(warning) for warning in _warnings(outcome, background)],
     }
@@ -207,7 +211,9 @@ def _limits(axis: str, value: Fraction, limits: FioccaLimits, width: Decimal) ->
     ]
 
 
-def _ten_boxes(outcome: Classification, stage: Stage) -> dict[str, Any]:
+def _ten_boxes(outcome: Classification, stage: Stage | None) -> dict[str, Any] | None:
+    if stage is None:
+        return None
     placed, terms = ten_box(outcome.raw_quadrant, stage), STAGES[stage]
     return {
         "label": TEN_BOXES_LABEL,
@@ -293,6 +299,10 @@ def _warnings(outcome: Classification, background: Background) -> list[Verdict]:
     if bare:
         names = ", ".join(dict.fromkeys(bare))
         found.append(Verdict("/inputs", "evidence_missing", f"Scored without evidence: {names}."))
+    changed = [one.factor for one in background.inputs if one.factor is not None and one.changed_without_evidence]
+    if changed:
+        names = ", ".join(dict.fromkeys(changed))
+        found.append(Verdict("/inputs", "changed_without_evidence", f"Changed without new evidence: {names}."))
     if any(one.factor is None and not one.supported for one in background.inputs):
         message = "The success factors are our view; the customer should give or confirm them."
         found.append(Verdict("/business_strength", "strength_not_confirmed", message))
@@ -301,11 +311,11 @@ def _warnings(outcome: Classification, background: Background) -> list[Verdict]:
 
 def _model_warnings(background: Background) -> list[Verdict]:
     """Positions of different models must not be compared in one chart."""
-    if background.placed_by is None or background.placed_by == background.model_number:
+    if background.active_number is None or background.active_number == background.model_number:
         return []
     message = (
-        f"The stored position is of model version {background.placed_by}; this explains version "
-        f"{background.model_number}. Do not compare them."
+        f"This position is of model version {background.model_number}, version {background.active_number} is active: "
+        "do not compare it with positions of that."
     )
     return [Verdict("/model", "model_version_differs", message)]
 

@@ -138,9 +138,9 @@ def test_inputs_older_than_a_year_are_flagged_by_name() -> None:
 
 def test_what_a_reader_should_know_is_warned_of() -> None:
     bare = [Input("size", AT, 1, supported=False), Input(None, AT, 1, supported=False)]
-    answer = told(replace(BACKGROUND, inputs=bare, model_number=4, placed_by=3))
+    answer = told(replace(BACKGROUND, inputs=bare, model_number=3, active_number=4))
     assert codes(answer) == {"borderline", "evidence_missing", "strength_not_confirmed", "model_version_differs"}
-    assert codes(told(replace(BACKGROUND, model_number=4, placed_by=4))) == {"borderline"}
+    assert codes(told(replace(BACKGROUND, model_number=4, active_number=4))) == {"borderline"}
 
 
 def test_an_account_held_by_the_dead_band_says_so() -> None:
