@@ -86,10 +86,11 @@ async def test_the_worked_example_of_the_method(client: httpx.AsyncClient, servi
     answer = await client.put(f"{account}/business-strength", json=BOOK_STRENGTH)
     result = answer.json()
     assert answer.status_code == 200 and result["status"] == "complete" and result["missing"] == []
+    shared = {"ratings": 1}
     assert result["attractiveness"]["contributions"] == [
-        {"factor": "a", "weight": 50, "score": 8, "points": 4},
-        {"factor": "b", "weight": 30, "score": 5, "points": 1.5},
-        {"factor": "c", "weight": 20, "score": 4, "points": 0.8},
+        {"factor": "a", "name": "A", "weight": 50, "score": 8, "total": 8, **shared, "points": 4, "share": 0.6349},
+        {"factor": "b", "name": "B", "weight": 30, "score": 5, "total": 5, **shared, "points": 1.5, "share": 0.2381},
+        {"factor": "c", "name": "C", "weight": 20, "score": 4, "total": 4, **shared, "points": 0.8, "share": 0.127},
     ]
     strengths = result["business_strength"]
     assert strengths["ours"] == 6.6 and strengths["competitors"] == [
