@@ -91,3 +91,29 @@ async def test_the_matrix_counts_every_account(ask, accounts):
     )
     assert (data["four"]["total"], data["four"]["unclassified"], len(data["four"]["boxes"])) == (5, 5, 4)
     assert (data["nine"]["view"], len(data["nine"]["boxes"])) == ("fiocca", 9)
+
+
+async def test_an_endpoint_says_how_it_is_called(ask):
+    made = await ask.data(
+        """mutation { createWebhookEndpoint(input: {url: "http://127.0.0.1:9999/x", eventTypes: ["*"], signatureKind: both,
+          format: "cloudevents-structured", bodyMap: {text: "{data.account.name}"}, headers: {xSource: "kam"},
+          auth: {kind: basic, username: "kam", password: "sesame"}})
+          { secret publicKey webhookEndpoint { id format bodyMap headers signatureKind handshake consent { state } clientCertificate { subject }
+            auth { kind username tokenUrl } } } }"""
+    )
+    made = made["createWebhookEndpoint"]
+    assert made["secret"].startswith("whsec_") and made["publicKey"].startswith("whpk_")
+    endpoint = made["webhookEndpoint"]
+    identifier = endpoint.pop("id")
+    assert endpoint == {
+        "format": "cloudevents-structured", "bodyMap": {"text": "{data.account.name}"}, "headers": {"xsource": "kam"},
+        "signatureKind": "both", "handshake": False, "consent": None, "clientCertificate": None,
+        "auth": {"kind": "basic", "username": "kam", "tokenUrl": None},
+    }  # fmt: skip
+    refused = await ask("mutation($id: ID!) { askWebhookConsent(id: $id) { outcome } }", {"id": identifier})
+    assert refused["errors"][0]["extensions"]["code"] == "conflict"
+    refused = await ask(
+        "mutation($id: ID!) { updateWebhookEndpoint(id: $id, input: {auth: {kind: bearer}}) { outcome } }",
+        {"id": identifier},
+    )
+    assert refused["errors"][0]["extensions"]["errors"][0]["pointer"] == "/auth/token"
