@@ -1,0 +1,348 @@
+"""Where accounts stand by a scoring model, decided inside PostgreSQL for whole sets of accounts.
+
+The same rules as `rules.classification`, on the same exact numbers: every comparison is between products, nothing is
+divided before it is decided, and what is shown is rounded half up by whole numbers. A property test holds both
+together. SQLite has no exact numbers: there the rules run in Python, over a stream.
+
+A mean of at most ten ratings is a whole number of 2520ths (the least common multiple of 1 to 10), so points are kept
+2520-fold. Texts, because what they share is too large to be read as expressions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from service.platform.columns import Exact, Instant, Json, Uuid
+from service.platform.statements import Statement
+from service.rules.fiocca import VERBS
+from service.rules.quadrants import ABSOLUTE_STRENGTH_CUT
+from service.rules.scoring import ScoringModel
+
+MOST_SHOWN_RATIO = 99_999_999
+_MEANS = 2520
+
+COLUMNS = (
+    "quadrant",
+    "quadrant_source",
+    "computed_quadrant",
+    "raw_quadrant",
+    "attractiveness",
+    "business_strength",
+    "relative_strength",
+    "fiocca_attractiveness",
+    "fiocca_position",
+    "leading_verb",
+    "classification_status",
+)
+"""What accounts hold of their position."""
+
+_FACTORS = """
+factor AS MATERIALIZED (
+  SELECT f.key, f.weight, f.required, f.place
+  FROM jsonb_to_recordset(:factors) AS f(key text, weight numeric, required boolean, place integer)
+),
+band AS MATERIALIZED (
+  SELECT b.* FROM jsonb_to_recordset(:bands)
+    AS b(key text, lower numeric, upper numeric, closed boolean, score numeric, place integer)
+)"""
+
+
+def _values(accounts: str, given: str = "") -> str:
+    """The value that counts of each factor of these accounts: the chosen rating, else the sum of all with their number.
+
+    `given` are values that take the place of ratings.
+    """
+    unless = ""
+    if given:
+        unless = f" AND NOT EXISTS (SELECT 1 FROM {given} g WHERE g.account_id = r.account_id AND g.factor = r.factor)"
+    ratings = f"""
+    SELECT account_id, factor,
+      CASE WHEN bool_or(chosen) THEN max(score) FILTER (WHERE chosen) ELSE sum(score) END AS total,
+      CASE WHEN bool_or(chosen) THEN 1 ELSE count(*) END AS ratings
+    FROM (
+      SELECT r.account_id, r.factor, r.chosen,
+        CASE WHEN r.metric IS NULL OR NOT r.factor = ANY (:banded) THEN r.score ELSE (
+          SELECT b.score FROM band b
+          WHERE b.key = r.factor AND (b.lower IS NULL OR r.metric::numeric >= b.lower)
+            AND (b.upper IS NULL OR r.metric::numeric < b.upper OR (b.closed AND r.metric::numeric = b.upper))
+          ORDER BY b.place LIMIT 1) END AS score
+      FROM ratings r WHERE r.superseded_at IS NULL AND {accounts}{unless}
+    ) rated WHERE score IS NOT NULL
+    GROUP BY account_id, factor"""
+    if not given:
+        return ratings
+    return f"{ratings} UNION ALL SELECT r.account_id, r.factor, r.score, 1 FROM {given} r WHERE {accounts}"
+
+
+def _cell_verbs() -> str:
+    """Whether a chosen verb still holds in a cell: only one of the two verbs of a compound cell does."""
+    cells = [
+        f"(fiocca_attractiveness = '{band.value}' AND fiocca_position = '{position.value}' AND was_verb IN "
+        f"({', '.join(repr(verb.value) for verb in verbs)}))"
+        for (band, position), verbs in VERBS.items()
+        if len(verbs) > 1
+    ]
+    return " OR ".join(cells)
+
+
+def _shown(numerator: str, denominator: str, places: int) -> str:
+    """An exact quotient of numbers that are not negative, rounded half up."""
+    unit = 10**places
+    return f"div({2 * unit} * {numerator} + {denominator}, 2 * {denominator}) / {unit}.{'0' * places}"
+
+
+def _judged(accounts: str, rated: str, given: str = "") -> str:
+    """The new columns beside the old ones of these accounts (alias `a`); `rated` restricts ratings (alias `r`)."""
+    box = (
+        "CASE WHEN {0} THEN CASE WHEN {1} THEN 'strategic' ELSE 'star' END WHEN {1} THEN 'status' ELSE 'streamline' END"
+    )
+    return f"""
+strength AS (
+  SELECT r.account_id, r.ours_points, r.best_points, r.weight_sum FROM business_strengths r WHERE {rated}
+),
+appeal AS (
+  SELECT v.account_id, sum(f.weight * v.total * ({_MEANS} / v.ratings)) AS points, sum(f.weight) * {_MEANS} AS scale,
+    count(*) FILTER (WHERE f.required) AS needed, bit_or(1 << f.place) AS scored
+  FROM ({_values(rated, given)}) v JOIN factor f ON f.key = v.factor GROUP BY v.account_id
+),
+measured AS (
+  SELECT a.id, a.version, a.name, {", ".join(f"a.{name} AS was_{name}" for name in COLUMNS)}, a.leading_verb AS was_verb,
+    CASE WHEN p.needed = :needed THEN p.points END AS points, p.scale, coalesce(p.scored, 0) AS scored,
+    s.account_id AS strength_of, s.ours_points AS ours, s.best_points AS best, s.weight_sum AS weights,
+    CASE WHEN a.quadrant_source = 'override' AND EXISTS (
+      SELECT 1 FROM quadrant_overrides o WHERE o.account_id = a.id AND o.expires_at > :now) THEN a.quadrant END AS by_hand
+  FROM accounts a LEFT JOIN appeal p ON p.account_id = a.id LEFT JOIN strength s ON s.account_id = a.id
+  WHERE a.deleted_at IS NULL AND {accounts} OFFSET 0
+),
+sided AS (
+  SELECT *, points >= :cut * scale AS attractive,
+    CASE WHEN best IS NULL THEN ours >= {ABSOLUTE_STRENGTH_CUT} * weights
+      WHEN best > 0 THEN ours >= :ratio * best END AS strong,
+    CASE WHEN :held AND :dead > 0 THEN was_computed_quadrant END AS holding
+  FROM measured OFFSET 0
+),
+settled AS (
+  SELECT *, {box.format("attractive", "strong")} AS box,
+    CASE WHEN holding IS NULL OR abs(points - :cut * scale) > :dead * scale THEN attractive
+      ELSE holding IN ('strategic', 'star') END AS attractive_after,
+    CASE WHEN holding IS NULL OR abs(CASE WHEN best IS NULL THEN ours - {ABSOLUTE_STRENGTH_CUT} * weights
+      ELSE ours - :ratio * best END) > :dead * weights THEN strong
+      ELSE holding IN ('strategic', 'status') END AS strong_after
+  FROM sided OFFSET 0
+),
+placed AS (
+  SELECT *, attractive IS NOT NULL AND strong IS NOT NULL AS complete,
+    CASE WHEN ours IS NULL OR points IS NULL THEN NULL WHEN points > :high * scale THEN 'high'
+      WHEN points < :low * scale THEN 'low' ELSE 'medium' END AS fiocca_attractiveness,
+    CASE WHEN ours IS NULL OR points IS NULL THEN NULL WHEN ours > :high * weights THEN 'strong'
+      WHEN ours < :low * weights THEN 'weak' ELSE 'average' END AS fiocca_position
+  FROM settled OFFSET 0
+),
+boxed AS (
+  SELECT *, CASE WHEN complete THEN box END AS raw_quadrant,
+    CASE WHEN complete THEN {box.format("attractive_after", "strong_after")} END AS computed_quadrant,
+    {_shown("points", "scale", 4)} AS attractiveness,
+    {_shown("ours", "weights", 4)} AS business_strength,
+    CASE WHEN best > 0 THEN least({_shown("ours", "best", 6)}, {MOST_SHOWN_RATIO}) END AS relative_strength,
+    CASE WHEN {_cell_verbs()} THEN was_verb END AS leading_verb,
+    CASE WHEN complete THEN 'complete' ELSE 'incomplete' END AS classification_status
+  FROM placed OFFSET 0
+),
+judged AS MATERIALIZED (
+  SELECT *, coalesce(by_hand, computed_quadrant) AS quadrant,
+    CASE WHEN by_hand IS NOT NULL THEN 'override' WHEN computed_quadrant IS NOT NULL THEN 'computed' END AS quadrant_source
+  FROM boxed
+)"""
+
+
+_RANGE = "a.id > :after AND a.id <= :upto"
+_RANGE_RATED = "r.account_id > :after AND r.account_id <= :upto"
+_DIFFERS = f"({', '.join(f'j.was_{name}' for name in COLUMNS)}) IS DISTINCT FROM ({', '.join(f'j.{name}' for name in COLUMNS)})"
+_MISSING = f"""
+  (SELECT coalesce(jsonb_agg(f.key ORDER BY f.place), '[]') FROM factor f
+    WHERE (f.required OR (:needed = 0 AND c.scored = 0)) AND (c.scored & (1 << f.place)) = 0)
+  || CASE WHEN c.strength_of IS NULL THEN '["business_strength"]'::jsonb
+    WHEN c.best = 0 THEN '["relative_strength"]'::jsonb ELSE '[]'::jsonb END"""
+_INPUTS = f"""
+  jsonb_build_object(
+    'scores', (SELECT coalesce(jsonb_object_agg(v.factor, jsonb_build_object('total', trim_scale(v.total)::text,
+        'ratings', v.ratings)), '{{}}')
+      FROM ({_values("r.account_id = c.id")}) v JOIN factor f ON f.key = v.factor),
+    'strength', (SELECT jsonb_build_object('factors', s.factors, 'no_known_competitor', s.no_known_competitor)
+      FROM business_strengths s WHERE s.account_id = c.id))"""
+_REFS = """
+  (SELECT coalesce('[' || string_agg('{"system":' || to_json(r.system)::text || ',"external_id":'
+      || to_json(r.external_id)::text || '}', ',' ORDER BY r.system) || ']', '[]')
+    FROM refs r WHERE r.entity_id = m.id)"""
+
+
+def _told_as(quadrant: str, attractiveness: str, relative_strength: str) -> str:
+    return (
+        f"""'{{"quadrant":' || coalesce('"' || {quadrant} || '"', 'null')"""
+        f""" || ',"attractiveness":' || coalesce(trim_scale({attractiveness})::text, 'null')"""
+        f""" || ',"relative_strength":' || coalesce(trim_scale({relative_strength})::text, 'null') || '}}'"""
+    )
+
+
+_BODY = f"""
+  :told_0 || '"' || n.event_id || '"' || :told_1 || '{{"id":"' || n.id || '","name":' || to_json(n.name)::text
+  || ',"version":' || n.version || ',"refs":' || n.refs || '}}' || :told_2
+  || {_told_as("n.was_quadrant", "n.was_attractiveness", "n.was_relative_strength")} || :told_3
+  || {_told_as("n.quadrant", "n.attractiveness", "n.relative_strength")} || :told_4 || '["quadrant"'
+  || CASE WHEN n.was_attractiveness IS DISTINCT FROM n.attractiveness THEN ',"attractiveness"' ELSE '' END
+  || CASE WHEN n.was_relative_strength IS DISTINCT FROM n.relative_strength THEN ',"relative_strength"' ELSE '' END
+  || ']' || :told_5"""
+_FRESH_ID = "(:id_head || substr(gen_random_uuid()::text, 16))"
+"""A UUIDv7: the head holds the instant and the version, the rest is random."""
+
+_BINDS: dict[str, Any] = {
+    "factors": Json(),
+    "bands": Json(),
+    "banded": postgresql.ARRAY(sa.Text()),
+    "needed": sa.BigInteger(),
+    "cut": sa.Numeric(),
+    "ratio": sa.Numeric(),
+    "low": sa.Numeric(),
+    "high": sa.Numeric(),
+    "dead": sa.Numeric(),
+    "held": sa.Boolean(),
+    "now": Instant(),
+    "after": Uuid(),
+    "upto": Uuid(),
+    "model_id": Uuid(),
+    "why": sa.Text(),
+    "reason": sa.Text(),
+    "recorded_by": sa.Text(),
+    "id_head": sa.Text(),
+    "event_type": sa.Text(),
+    "event_version": sa.BigInteger(),
+    "event_cause": Json(),
+    **{f"told_{index}": sa.Text() for index in range(6)},
+}
+
+
+def sql(text: str, binds: Mapping[str, Any], *columns: sa.ColumnElement[Any]) -> Statement:
+    """A statement of PostgreSQL's own SQL with typed parameters and results."""
+    clause = sa.text(text)
+    named = [sa.bindparam(name, type_=kind) for name, kind in binds.items() if name in clause._bindparams]
+    return Statement(clause.bindparams(*named).columns(*columns))
+
+
+def _column(name: str, kind: Any) -> sa.ColumnElement[Any]:
+    return sa.column(name, kind)
+
+
+RECLASSIFY = sql(
+    f"""
+WITH {_FACTORS},
+{_judged(_RANGE, _RANGE_RATED)},
+changed AS (SELECT * FROM judged j WHERE {_DIFFERS}),
+moved AS (
+  UPDATE accounts a SET {", ".join(f"{name} = c.{name}" for name in COLUMNS)}, version = a.version + 1, updated_at = :now
+  FROM changed c WHERE a.id = c.id AND a.version = c.version
+  RETURNING c.*, a.version AS version_after
+),
+entered AS (
+  INSERT INTO classifications (id, account_id, account_version, model_id, classified_at, cause, reason, recorded_by,
+    {", ".join(COLUMNS)}, missing, inputs)
+  SELECT {_FRESH_ID}::uuid, c.id, c.version_after, :model_id, :now, :why, :reason, :recorded_by,
+    {", ".join(f"c.{name}" for name in COLUMNS)}, {_MISSING}, {_INPUTS}
+  FROM moved c
+),
+told AS (
+  INSERT INTO events (id, type, schema_version, account_id, subject_kind, subject_id, subject_version, occurred_at,
+    cause, body)
+  SELECT n.event_id::uuid, :event_type, :event_version, n.id, 'account', n.id, n.version, :now, :event_cause, {_BODY}
+  FROM (
+    SELECT {_FRESH_ID} AS event_id, m.id, m.name, m.version_after AS version, m.was_quadrant, m.was_attractiveness,
+      m.was_relative_strength, m.quadrant, m.attractiveness, m.relative_strength, {_REFS} AS refs
+    FROM moved m WHERE m.was_quadrant IS DISTINCT FROM m.quadrant
+  ) n
+)
+SELECT j.was_quadrant AS previous, j.quadrant AS current, count(*) AS accounts,
+  count(*) FILTER (WHERE {_DIFFERS}) AS differing, count(m.id) AS written
+FROM judged j LEFT JOIN moved m ON m.id = j.id GROUP BY j.was_quadrant, j.quadrant
+""",
+    _BINDS,
+    _column("previous", sa.Text()),
+    _column("current", sa.Text()),
+    _column("accounts", sa.BigInteger()),
+    _column("differing", sa.BigInteger()),
+    _column("written", sa.BigInteger()),
+)
+"""Classifies the accounts from `after` (exclusive) to `upto` by a model, writes columns, history and events of those
+whose columns differ, and counts them by the quadrant before and after.
+
+An account that somebody else writes meanwhile keeps what was written: its version is another one. `differing` then is
+greater than `written`, and the statement is to be run again.
+"""
+
+POSITIONS = sql(
+    f"""
+WITH {_FACTORS},
+{_judged(_RANGE, _RANGE_RATED)}
+SELECT id, {", ".join(COLUMNS)} FROM judged ORDER BY id
+""",
+    _BINDS,
+    _column("id", Uuid()),
+    *(
+        _column(
+            name, Exact(14, 6) if name in ("attractiveness", "business_strength", "relative_strength") else sa.Text()
+        )
+        for name in COLUMNS
+    ),
+)
+"""The columns of the accounts from `after` (exclusive) to `upto` by a model; nothing is written."""
+
+RANGE = sql(
+    f"""
+WITH {_FACTORS},
+{_judged(_RANGE, _RANGE_RATED)}
+SELECT min(attractiveness) AS low, max(attractiveness) AS high FROM judged WHERE complete
+""",
+    _BINDS,
+    _column("low", Exact(14, 6)),
+    _column("high", Exact(14, 6)),
+)
+"""The least and greatest attractiveness, as shown, of the complete accounts of a range of ids."""
+
+
+def yardstick(model: ScoringModel, *, held: bool) -> dict[str, Any]:
+    """A model as the statements bind it. With `held`, a dead band holds accounts in the quadrant that they have."""
+    return {
+        "factors": [
+            {"key": factor.key, "weight": f"{factor.weight:f}", "required": factor.required, "place": place}
+            for place, factor in enumerate(model.factors)
+        ],
+        "bands": [band for factor in model.factors for band in _bands(factor)],
+        "banded": [factor.key for factor in model.factors if factor.bands],
+        "needed": sum(factor.required for factor in model.factors),
+        "cut": model.cuts.attractiveness,
+        "ratio": model.cuts.relative_strength,
+        "low": model.fiocca.low,
+        "high": model.fiocca.high,
+        "dead": model.dead_band,
+        "held": held,
+    }
+
+
+def _bands(factor: Any) -> Sequence[dict[str, Any]]:
+    def text(value: Any) -> str | None:
+        return None if value is None else f"{value:f}"
+
+    lowest = [(band.lower is not None, band.lower or 0) for band in factor.bands]
+    return [
+        {
+            "key": factor.key,
+            "lower": text(band.lower),
+            "upper": text(band.upper),
+            "closed": lowest[place] == max(lowest),
+            "score": text(band.score),
+            "place": place,
+        }
+        for place, band in enumerate(factor.bands)
+    ]
