@@ -103,6 +103,15 @@ class ScoringModelActivated(RecordEvent):
     type = "scoring_model.activated"
 
 
+class PortfolioReclassified(Event):
+    """All accounts were classified anew: by which model instead of which, why, how many changed and moved, counts of
+    the boxes before and after, and how many went from where to where. Each account that moved has an
+    account.quadrant_changed of its own, before this.
+    """
+
+    type = "portfolio.reclassified"
+
+
 class StakeholderCreated(RecordEvent):
     """A stakeholder was added to an account."""
 
@@ -247,7 +256,7 @@ class JobFinished(RecordEvent):
     type = "job.finished"
 
 
-FAMILIES: tuple[type[Event], ...] = (AccountEvent, RecordEvent, OperatorEvent)
+FAMILIES: tuple[type[Event], ...] = (AccountEvent, RecordEvent, PortfolioReclassified, OperatorEvent)
 """The families of events; every kind is in one of them."""
 
 

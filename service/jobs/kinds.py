@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from service.jobs.reclassify import Reclassify
 from service.jobs.replay import Replay
 from service.jobs.work import Kind
 
-KINDS: tuple[Kind, ...] = (Replay(),)
+KINDS: tuple[Kind, ...] = (Reclassify(), Replay())

@@ -16,6 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
+from service.models.accounts import accounts
 from service.platform.columns import Exact, Instant, Json, Uuid
 from service.platform.statements import Statement
 from service.rules.fiocca import VERBS
@@ -309,6 +310,35 @@ SELECT min(attractiveness) AS low, max(attractiveness) AS high FROM judged WHERE
     _column("high", Exact(14, 6)),
 )
 """The least and greatest attractiveness, as shown, of the complete accounts of a range of ids."""
+
+
+_live = accounts.c.deleted_at.is_(None)
+_after = accounts.c.id > sa.bindparam("after", type_=Uuid())
+_limit = sa.bindparam("limit", type_=sa.BigInteger())
+NEXT_LIVE = Statement(sa.select(accounts.c.id).where(_live, _after).order_by(accounts.c.id).limit(_limit))
+"""The next accounts in the order of their ids."""
+
+
+def _batch_end() -> Statement:
+    batch = sa.select(accounts.c.id).where(_live, _after).order_by(accounts.c.id).limit(_limit).subquery()
+    query = sa.select(batch.c.id, sa.func.count().over().label("number")).order_by(batch.c.id.desc())
+    return Statement(query.limit(sa.literal_column("1")))
+
+
+BATCH_END = _batch_end()
+"""The last of the next accounts, and how many they are."""
+
+COUNT_LIVE = Statement(
+    sa.select(sa.func.count()).select_from(sa.select(accounts.c.id).where(_live).limit(_limit).subquery())
+)
+"""How many accounts there are, counted up to `:limit`."""
+
+SET_BASED = sql(
+    "SELECT set_config('work_mem', '64MB', true) || set_config('plan_cache_mode', 'force_custom_plan', true) AS done",
+    {},
+    _column("done", sa.Text()),
+)
+"""For the rest of the transaction: sort a batch in memory, and plan it for its own range."""
 
 
 def yardstick(model: ScoringModel, *, held: bool) -> dict[str, Any]:
