@@ -16,6 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
+from service.events.content import CHANNEL, MOST_CHANNELS
 from service.models.accounts import accounts
 from service.platform.columns import Exact, Instant, Json, Uuid
 from service.platform.statements import Statement
@@ -189,14 +190,26 @@ def _told_as(quadrant: str, attractiveness: str, relative_strength: str) -> str:
     )
 
 
+_CHANGED = """'["quadrant"'
+  || CASE WHEN n.was_attractiveness IS DISTINCT FROM n.attractiveness THEN ',"attractiveness"' ELSE '' END
+  || CASE WHEN n.was_relative_strength IS DISTINCT FROM n.relative_strength THEN ',"relative_strength"' ELSE '' END
+  || ']'"""
+_CONTENT = f"""'{{"changed":' || {_CHANGED} || ',"quadrant":["'
+  || concat_ws('","', n.quadrant, n.was_quadrant) || '"],"stage":["' || n.stage || '"],"status":["' || n.status || '"]'
+  || coalesce(',"scope":["' || n.scope || '"]', '') || coalesce(',"country":["' || n.country || '"]', '')
+  || coalesce(',"industry":[' || to_json(n.industry)::text || ']', '')
+  || coalesce(',"owner_id":["' || n.owner_id || '"]', '')
+  || CASE WHEN n.tags = '[]' THEN '' ELSE ',"tags":' || n.tags::text END
+  || CASE WHEN n.tags::text LIKE '%"{CHANNEL}%' THEN ',"channels":' || (
+    SELECT jsonb_agg(substr(c.tag, {len(CHANNEL) + 1}) ORDER BY c.place)::text FROM (
+      SELECT t.tag, t.place FROM jsonb_array_elements_text(n.tags) WITH ORDINALITY AS t(tag, place)
+      WHERE t.tag LIKE '{CHANNEL}%' ORDER BY t.place LIMIT {MOST_CHANNELS}) c) ELSE '' END || '}}'"""
+"""What `events.content` makes of the account and its two quadrants."""
 _BODY = f"""
   :told_0 || '"' || n.event_id || '"' || :told_1 || '{{"id":"' || n.id || '","name":' || to_json(n.name)::text
   || ',"version":' || n.version || ',"refs":' || n.refs || '}}' || :told_2
   || {_told_as("n.was_quadrant", "n.was_attractiveness", "n.was_relative_strength")} || :told_3
-  || {_told_as("n.quadrant", "n.attractiveness", "n.relative_strength")} || :told_4 || '["quadrant"'
-  || CASE WHEN n.was_attractiveness IS DISTINCT FROM n.attractiveness THEN ',"attractiveness"' ELSE '' END
-  || CASE WHEN n.was_relative_strength IS DISTINCT FROM n.relative_strength THEN ',"relative_strength"' ELSE '' END
-  || ']' || :told_5"""
+  || {_told_as("n.quadrant", "n.attractiveness", "n.relative_strength")} || :told_4 || {_CHANGED} || :told_5"""
 _FRESH_ID = "(:id_head || substr(gen_random_uuid()::text, 16))"
 """A UUIDv7: the head holds the instant and the version, the rest is random."""
 
@@ -245,7 +258,7 @@ changed AS (SELECT * FROM judged j WHERE {_DIFFERS}),
 moved AS (
   UPDATE accounts a SET {", ".join(f"{name} = c.{name}" for name in COLUMNS)}, version = a.version + 1, updated_at = :now
   FROM changed c WHERE a.id = c.id AND a.version = c.version
-  RETURNING c.*, a.version AS version_after
+  RETURNING c.*, a.version AS version_after, a.stage, a.status, a.scope, a.country, a.industry, a.owner_id, a.tags
 ),
 entered AS (
   INSERT INTO classifications (id, account_id, account_version, model_id, classified_at, cause, reason, recorded_by,
@@ -256,11 +269,12 @@ entered AS (
 ),
 told AS (
   INSERT INTO events (id, type, schema_version, account_id, subject_kind, subject_id, subject_version, occurred_at,
-    cause, body)
-  SELECT n.event_id::uuid, :event_type, :event_version, n.id, 'account', n.id, n.version, :now, :event_cause, {_BODY}
+    cause, body, content)
+  SELECT n.event_id::uuid, :event_type, :event_version, n.id, 'account', n.id, n.version, :now, :event_cause, {_BODY}, {_CONTENT}
   FROM (
     SELECT {_FRESH_ID} AS event_id, m.id, m.name, m.version_after AS version, m.was_quadrant, m.was_attractiveness,
-      m.was_relative_strength, m.quadrant, m.attractiveness, m.relative_strength, {_REFS} AS refs
+      m.was_relative_strength, m.quadrant, m.attractiveness, m.relative_strength, m.stage, m.status, m.scope, m.country,
+      m.industry, m.owner_id, m.tags, {_REFS} AS refs
     FROM moved m WHERE m.was_quadrant IS DISTINCT FROM m.quadrant
   ) n
 )
