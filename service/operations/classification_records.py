@@ -16,7 +16,6 @@ import sqlalchemy as sa
 
 from service.events.catalogue import AccountClassified, AccountQuadrantChanged
 from service.events.event import Event
-from service.models.accounts import accounts
 from service.models.classification import classifications
 from service.operations.context import Transaction
 from service.operations.position_records import (
@@ -34,13 +33,12 @@ from service.operations.position_records import (
 from service.operations.records import change
 from service.operations.scoring_model_records import ActiveModel, active_model, stored_model
 from service.platform.clock import instant_text
-from service.platform.columns import Uuid
 from service.platform.database import Resource, Row
 from service.platform.errors import FieldError, Invalid
 from service.platform.ids import new_id
 from service.platform.statements import Statement
 from service.queries.accounts import ACCOUNTS
-from service.queries.classification import COLUMNS, RATINGS_IN_USE, STANDINGS
+from service.queries.classification import RATINGS_IN_USE, STANDINGS
 from service.rules.classification import Classification
 from service.rules.fiocca import VERBS, FioccaVerb, leading_verb
 from service.rules.quadrants import Axis
@@ -51,17 +49,6 @@ from service.rules.vocabulary import ClassificationCause, FioccaAttractiveness, 
 _REMEMBER = Statement(
     sa.insert(classifications).values(
         {column.name: sa.bindparam(column.name, type_=column.type) for column in classifications.c}
-    )
-)
-_PLACE = Statement(
-    sa.update(accounts)
-    .where(accounts.c.id == sa.bindparam("b_id", type_=Uuid()))
-    .values(
-        {
-            **{name: sa.bindparam(f"b_{name}", type_=accounts.c[name].type) for name in COLUMNS},
-            "version": accounts.c.version + sa.literal_column("1"),
-            "updated_at": sa.bindparam("b_now", type_=accounts.c.updated_at.type),
-        }
     )
 )
 
@@ -181,27 +168,6 @@ async def settle(
         for event in _events(account.data, stored, judged, moved, cause, reason):
             tx.emit(event)
     return _answer(stored, judged, account, tx.now)
-
-
-async def settle_many(tx: Transaction, standings: Sequence[Stored], cause: ClassificationCause) -> int:
-    """Classify accounts anew after the model has changed: two statements for all of them; how many had another
-    result.
-    """
-    judged = [(stored, judge(stored, None)) for stored in standings]
-    judged = [(stored, outcome) for stored, outcome in judged if outcome.changed]
-    if not judged:
-        return 0
-    places, entries = [], []
-    for stored, outcome in judged:
-        after = {**stored.account.data, "version": stored.account.version + 1}
-        columns = outcome.position.columns
-        places.append({"b_id": after["id"], "b_now": tx.now, **{f"b_{name}": columns[name] for name in COLUMNS}})
-        entries.append(_entry(tx, after["id"], after["version"], stored.model, outcome, cause, None))
-        for event in _events(after, stored, outcome, (), cause, None):
-            tx.emit(event)
-    await tx.many(_PLACE, places)
-    await tx.many(_REMEMBER, entries)
-    return len(judged)
 
 
 def _entry(

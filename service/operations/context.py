@@ -214,6 +214,11 @@ class Transaction:
         return self._writer
 
     @property
+    def database_kind(self) -> str:
+        """`postgresql` or `sqlite`, for the few statements that differ."""
+        return self._ctx.services.database.kind
+
+    @property
     def writer(self) -> Writer:
         """This transaction as a writer, for statements that take one."""
         return self._writer

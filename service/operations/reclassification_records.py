@@ -11,26 +11,25 @@ its changes, and nobody waits for longer than a batch.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from typing import Any
 
-import orjson
-
 from service.events.catalogue import AccountQuadrantChanged, PortfolioReclassified, ScoringModelActivated
 from service.events.outbox import told_pieces
 from service.models.scoring_models import ModelState
-from service.operations.classification_records import judge_again, read_standings, write_again
 from service.operations.context import Transaction
 from service.operations.position_records import plain_numbers
+from service.operations.position_set_records import Why, place_all, write_all
 from service.operations.records import change, lock
-from service.operations.scoring_model_records import MODEL_LOCK, ActiveModel, active_model, remember_yardstick, stored_model
-from service.platform.clock import instant_text
-from service.platform.database import Resource
+from service.operations.scoring_model_records import (
+    MODEL_LOCK,
+    ActiveModel,
+    active_model,
+    remember_yardstick,
+    stored_model,
+)
 from service.platform.ids import new_id
-from service.queries.accounts import ACCOUNTS
 from service.queries.positions import BATCH_END, COUNT_LIVE, NEXT_LIVE, RANGE, RECLASSIFY, SET_BASED, yardstick
 from service.queries.scoring_models import SCORING_MODELS
 from service.rules.quadrants import CutRule
@@ -40,6 +39,9 @@ from service.rules.vocabulary import QUADRANTS, ClassificationCause
 
 BATCH = {"postgresql": 20_000, "sqlite": 250}
 """Accounts per transaction. SQLite has one writer: others wait for a batch, so it is short there."""
+
+RECLASSIFY_JOB = "reclassify"
+"""The kind of job that carries out an order."""
 
 AT_ONCE = 1_000
 """Accounts up to which a model is activated in the request itself."""
@@ -186,14 +188,11 @@ async def _range_of_batch(
         row = await tx.one(RANGE, **binds) or {"low": None, "high": None}
         progress.after = last
         return number, row["low"], row["high"]
-    standings = await read_standings(tx, await _next_accounts(tx, progress, lock=False), model)
-    found = [judge_again(tx, stored, held=False).position for stored in standings]
-    ends = [
-        position.columns["attractiveness"]
-        for position in found
-        if position.columns["attractiveness"] is not None and position.outcome.quadrant is not None
-    ]
-    return len(standings), min(ends, default=None), max(ends, default=None)
+    ids = await _next_ids(tx, progress)
+    placed = await place_all(tx.reader, model.rules, ids, held=False) if ids else []
+    complete = [each.position for each in placed if each.position.outcome.quadrant is not None]
+    ends = [position.columns["attractiveness"] for position in complete]
+    return len(ids), min(ends, default=None), max(ends, default=None)
 
 
 # begin
@@ -242,7 +241,7 @@ def changed_factors(before: ScoringModel, after: ScoringModel) -> list[dict[str,
 async def _classify(tx: Transaction, order: Order, progress: Progress, model: ActiveModel) -> int:
     if tx.database_kind == "postgresql":
         return await _classify_by_sets(tx, order, progress, model)
-    return await _classify_by_rules(tx, order, progress)
+    return await _classify_by_rules(tx, order, progress, model)
 
 
 async def _next_end(tx: Transaction, progress: Progress) -> tuple[str, int]:
@@ -255,12 +254,18 @@ async def _classify_by_sets(tx: Transaction, order: Order, progress: Progress, m
     if number == 0:
         return 0
     await tx.value(SET_BASED)
+    await tx.flush()
     binds = {**yardstick(model.rules, held=progress.held), **_told(tx, order, progress, model)}
     for again in range(MOST_ROUNDS):
         rows = await tx.all(RECLASSIFY, after=progress.after, upto=last, **binds)
         for row in rows:
             moved = row["previous"] != row["current"]
-            _count(progress, row["previous"], row["current"], row["written"] if moved else (0 if again else row["accounts"]))
+            _count(
+                progress,
+                row["previous"],
+                row["current"],
+                row["written"] if moved else (0 if again else row["accounts"]),
+            )
             progress.changed += row["written"]
             progress.moved += row["written"] if moved else 0
         if all(row["written"] == row["differing"] for row in rows):
@@ -274,13 +279,7 @@ async def _classify_by_sets(tx: Transaction, order: Order, progress: Progress, m
 
 def _told(tx: Transaction, order: Order, progress: Progress, model: ActiveModel) -> dict[str, Any]:
     """What the rows of the history and the events of a batch share."""
-    why: dict[str, Any] = {
-        "model": model.reference(),
-        "factors": progress.factors,
-        "cause": order.cause.value,
-    }
-    if order.reason is not None:
-        why["reason"] = order.reason
+    why = Why(model, order.cause, order.reason, progress.factors).told()
     gaps = ("account", "previous", "current", "changed")
     pieces = told_pieces(AccountQuadrantChanged, gaps, why, tx.now, tx.cause)
     return {
@@ -297,34 +296,23 @@ def _told(tx: Transaction, order: Order, progress: Progress, model: ActiveModel)
     }
 
 
-async def _classify_by_rules(tx: Transaction, order: Order, progress: Progress) -> int:
-    accounts = await _next_accounts(tx, progress, lock=True)
-    if not accounts:
-        return 0
-    judged = [(stored, judge_again(tx, stored, held=progress.held)) for stored in await read_standings(tx, accounts)]
-    changed = [
-        (stored, outcome)
-        for stored, outcome in judged
-        if any(stored.row[name] != value for name, value in outcome.position.columns.items())
-    ]
-    await write_again(tx, changed, order.cause, order.reason, progress.factors)
-    for stored, outcome in judged:
-        previous, current = stored.row["quadrant"], outcome.position.columns["quadrant"]
-        _count(progress, previous, current, 1)
-        progress.moved += previous != current
+async def _classify_by_rules(tx: Transaction, order: Order, progress: Progress, model: ActiveModel) -> int:
+    ids = await _next_ids(tx, progress)
+    placed = await place_all(tx.reader, model.rules, ids, held=progress.held) if ids else []
+    changed = [each for each in placed if each.differs]
+    progress.moved += await write_all(tx, changed, Why(model, order.cause, order.reason, progress.factors))
+    for each in placed:
+        _count(progress, each.row["quadrant"], each.position.columns["quadrant"], 1)
     progress.changed += len(changed)
-    progress.accounts += len(accounts)
-    await tx.flush()
-    return len(accounts)
+    progress.accounts += len(ids)
+    return len(ids)
 
 
-async def _next_accounts(tx: Transaction, progress: Progress, *, lock: bool) -> list[Resource]:
+async def _next_ids(tx: Transaction, progress: Progress) -> list[str]:
     ids = await tx.column(NEXT_LIVE, after=progress.after, limit=BATCH[tx.database_kind])
-    if not ids:
-        return []
-    progress.after = ids[-1]
-    rows = await tx.all(ACCOUNTS.by_ids(lock=lock), ids=ids)
-    return [Resource(row["version"], row["document"].encode()) for row in sorted(rows, key=lambda row: str(row["id"]))]
+    if ids:
+        progress.after = ids[-1]
+    return ids
 
 
 def _count(progress: Progress, previous: str | None, current: str | None, number: int) -> None:

@@ -13,24 +13,21 @@ from typing import Any
 import sqlalchemy as sa
 
 from service.access.policy import Permission
-from service.events.catalogue import ScoringModelActivated
 from service.models.scoring_models import (
     ModelState,
     ScoringModelClone,
     ScoringModelCreate,
     scoring_models,
 )
-from service.operations.classification_records import read_standings, refused, settle_many
+from service.operations.classification_records import refused
 from service.operations.context import Context, Services, Transaction, operation, system_context
 from service.operations.position_records import plain_numbers
 from service.operations.records import Expected, change, insert, lock, require
 from service.operations.scoring_model_records import MODEL_LOCK, remember_yardstick
 from service.platform.database import Page, Resource
-from service.platform.errors import Conflict, Invalid, ScoringModelUsed
+from service.platform.errors import Invalid, ScoringModelUsed
 from service.platform.statements import Statement
 from service.platform.types import Shape
-from service.queries.accounts import ACCOUNTS
-from service.queries.classification import COUNT_SCORED, NEXT_SCORED
 from service.queries.listing import PageRequest
 from service.queries.scoring_models import DEFINED, SCORING_MODELS
 from service.rules.classification import DEFAULT_MODEL
@@ -38,7 +35,6 @@ from service.rules.factor_library import LIBRARY, SOURCES, FactorAxis, other_axi
 from service.rules.model_comparison import compare, comparison_to_dict
 from service.rules.scoring import ScoringModel, model_warnings, validate_model
 from service.rules.scoring_documents import bands_to_list, model_from_dict, model_to_dict, with_changes
-from service.rules.vocabulary import ClassificationCause
 
 KIND = "scoring model"
 MOST_RECLASSIFIED = 10_000
@@ -154,29 +150,6 @@ async def list_attractiveness_factors(ctx: Context, axis: FactorAxis | None = No
     ]
 
 
-@operation
-async def activate_scoring_model(ctx: Context, identifier: str, expected: Expected = None) -> Resource:
-    """Make a scoring model the active one, retire the one before, and classify every account with scores anew.
-
-    All in one transaction: it ends with the whole portfolio on one yardstick, or nothing has happened. Raises NotFound,
-    StaleVersion, and Conflict when more than 10,000 accounts have scores. Activating the active model changes nothing.
-    """
-    async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
-        await tx.serialize([MODEL_LOCK])
-        before = await lock(tx, SCORING_MODELS, identifier, expected, KIND)
-        if before.data["state"] == ModelState.ACTIVE:
-            return tx.answer(before, "unchanged")
-        if int(await tx.value(COUNT_SCORED, limit=MOST_RECLASSIFIED + 1)) > MOST_RECLASSIFIED:
-            raise Conflict(f"More than {MOST_RECLASSIFIED} accounts have scores: too many to classify in one request")
-        retired = await _retire(tx)
-        active = {"state": ModelState.ACTIVE.value, "activated_at": tx.now}
-        after = await change(tx, SCORING_MODELS, identifier, active)
-        await remember_yardstick(tx, identifier)
-        tx.emit(ScoringModelActivated.of(after.data, previous=retired))
-        await _classify_all(tx)
-        return tx.answer(after, "activated")
-
-
 async def ensure_default_model(services: Services) -> None:
     """Give the programme a model to begin with: activates DEFAULT_MODEL unless a model is active already.
 
@@ -238,27 +211,3 @@ async def _lock_draft(tx: Transaction, identifier: str, expected: Expected) -> R
     if before.data["state"] != ModelState.DRAFT or before.data["activated_at"] is not None:
         raise ScoringModelUsed
     return before
-
-
-async def _retire(tx: Transaction) -> dict[str, Any] | None:
-    """Retire the active model; how the event names it."""
-    identifier = await tx.value(_ACTIVE_ID)
-    if identifier is None:
-        return None
-    retired = await change(tx, SCORING_MODELS, identifier, {"state": ModelState.RETIRED.value})
-    return {name: retired.data[name] for name in ("id", "name", "number")}
-
-
-async def _classify_all(tx: Transaction) -> None:
-    """Classify the accounts that have scores in batches, each locked in the order of ids; events go out per batch."""
-    last = _BEFORE_ALL
-    while True:
-        ids = await tx.column(NEXT_SCORED, after=last, limit=_BATCH)
-        if not ids:
-            return
-        rows = await tx.all(ACCOUNTS.by_ids(lock=True), ids=ids)
-        locked = [Resource(row["version"], row["document"].encode()) for row in rows]
-        if locked:
-            await settle_many(tx, await read_standings(tx, locked), ClassificationCause.SCORING_MODEL)
-            await tx.flush()
-        last = ids[-1]

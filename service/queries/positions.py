@@ -18,29 +18,17 @@ from sqlalchemy.dialects import postgresql
 
 from service.events.content import CHANNEL, MOST_CHANNELS
 from service.models.accounts import accounts
+from service.models.classification import business_strengths
 from service.platform.columns import Exact, Instant, Json, Uuid
+from service.platform.dialects import one_of
 from service.platform.statements import Statement
+from service.queries.classification import COLUMNS
 from service.rules.fiocca import VERBS
 from service.rules.quadrants import ABSOLUTE_STRENGTH_CUT
 from service.rules.scoring import ScoringModel
 
 MOST_SHOWN_RATIO = 99_999_999
 _MEANS = 2520
-
-COLUMNS = (
-    "quadrant",
-    "quadrant_source",
-    "computed_quadrant",
-    "raw_quadrant",
-    "attractiveness",
-    "business_strength",
-    "relative_strength",
-    "fiocca_attractiveness",
-    "fiocca_position",
-    "leading_verb",
-    "classification_status",
-)
-"""What accounts hold of their position."""
 
 _FACTORS = """
 factor AS MATERIALIZED (
@@ -112,11 +100,11 @@ appeal AS (
   FROM ({_values(rated, given)}) v JOIN factor f ON f.key = v.factor GROUP BY v.account_id
 ),
 measured AS (
-  SELECT a.id, a.version, a.name, {", ".join(f"a.{name} AS was_{name}" for name in COLUMNS)}, a.leading_verb AS was_verb,
+  SELECT a.id, a.version, a.name, {", ".join(f"a.{name} AS was_{name}" for name in COLUMNS)},
+    a.leading_verb AS was_verb,
     CASE WHEN p.needed = :needed THEN p.points END AS points, p.scale, coalesce(p.scored, 0) AS scored,
     s.account_id AS strength_of, s.ours_points AS ours, s.best_points AS best, s.weight_sum AS weights,
-    CASE WHEN a.quadrant_source = 'override' AND EXISTS (
-      SELECT 1 FROM quadrant_overrides o WHERE o.account_id = a.id AND o.expires_at > :now) THEN a.quadrant END AS by_hand
+    CASE WHEN a.quadrant_source = 'override' THEN a.quadrant END AS by_hand
   FROM accounts a LEFT JOIN appeal p ON p.account_id = a.id LEFT JOIN strength s ON s.account_id = a.id
   WHERE a.deleted_at IS NULL AND {accounts} OFFSET 0
 ),
@@ -156,15 +144,17 @@ boxed AS (
 ),
 judged AS MATERIALIZED (
   SELECT *, coalesce(by_hand, computed_quadrant) AS quadrant,
-    CASE WHEN by_hand IS NOT NULL THEN 'override' WHEN computed_quadrant IS NOT NULL THEN 'computed' END AS quadrant_source
+    CASE WHEN by_hand IS NOT NULL THEN 'override'
+      WHEN computed_quadrant IS NOT NULL THEN 'computed' END AS quadrant_source
   FROM boxed
 )"""
 
 
 _RANGE = "a.id > :after AND a.id <= :upto"
 _RANGE_RATED = "r.account_id > :after AND r.account_id <= :upto"
-_DIFFERS = f"({', '.join(f'j.was_{name}' for name in COLUMNS)}) IS DISTINCT FROM ({', '.join(f'j.{name}' for name in COLUMNS)})"
-_MISSING = f"""
+_WAS, _IS = (", ".join(f"j.{prefix}{name}" for name in COLUMNS) for prefix in ("was_", ""))
+_DIFFERS = f"({_WAS}) IS DISTINCT FROM ({_IS})"
+_MISSING = """
   (SELECT coalesce(jsonb_agg(f.key ORDER BY f.place), '[]') FROM factor f
     WHERE (f.required OR (:needed = 0 AND c.scored = 0)) AND (c.scored & (1 << f.place)) = 0)
   || CASE WHEN c.strength_of IS NULL THEN '["business_strength"]'::jsonb
@@ -256,7 +246,8 @@ WITH {_FACTORS},
 {_judged(_RANGE, _RANGE_RATED)},
 changed AS (SELECT * FROM judged j WHERE {_DIFFERS}),
 moved AS (
-  UPDATE accounts a SET {", ".join(f"{name} = c.{name}" for name in COLUMNS)}, version = a.version + 1, updated_at = :now
+  UPDATE accounts a
+  SET {", ".join(f"{name} = c.{name}" for name in COLUMNS)}, version = a.version + 1, updated_at = :now
   FROM changed c WHERE a.id = c.id AND a.version = c.version
   RETURNING c.*, a.version AS version_after, a.stage, a.status, a.scope, a.country, a.industry, a.owner_id, a.tags
 ),
@@ -270,7 +261,8 @@ entered AS (
 told AS (
   INSERT INTO events (id, type, schema_version, account_id, subject_kind, subject_id, subject_version, occurred_at,
     cause, body, content)
-  SELECT n.event_id::uuid, :event_type, :event_version, n.id, 'account', n.id, n.version, :now, :event_cause, {_BODY}, {_CONTENT}
+  SELECT n.event_id::uuid, :event_type, :event_version, n.id, 'account', n.id, n.version, :now, :event_cause,
+    {_BODY}, {_CONTENT}
   FROM (
     SELECT {_FRESH_ID} AS event_id, m.id, m.name, m.version_after AS version, m.was_quadrant, m.was_attractiveness,
       m.was_relative_strength, m.quadrant, m.attractiveness, m.relative_strength, m.stage, m.status, m.scope, m.country,
@@ -338,6 +330,20 @@ def _batch_end() -> Statement:
     query = sa.select(batch.c.id, sa.func.count().over().label("number")).order_by(batch.c.id.desc())
     return Statement(query.limit(sa.literal_column("1")))
 
+
+STORED = Statement(
+    sa.select(
+        accounts.c.id,
+        accounts.c.version,
+        accounts.c.name,
+        *[accounts.c[name] for name in COLUMNS],
+        business_strengths.c.factors,
+        business_strengths.c.no_known_competitor,
+    )
+    .select_from(accounts.outerjoin(business_strengths, business_strengths.c.account_id == accounts.c.id))
+    .where(one_of(accounts.c.id, "ids"), _live)
+)
+"""Accounts with their positions and success factors, for the rules."""
 
 BATCH_END = _batch_end()
 """The last of the next accounts, and how many they are."""

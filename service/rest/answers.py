@@ -73,6 +73,12 @@ def created(resource: Versioned, headers: Mapping[str, str] | None = None) -> An
     return Answer(resource.body, 201, resource.version, _told(resource, headers))
 
 
+def accepted(resource: Versioned, location: str) -> Answer:
+    """Return 202 with what is under way, which has no version yet, and where to ask for it: a template over its id."""
+    place = location.format(id=orjson.loads(resource.body)["id"])
+    return Answer(resource.body, 202, None, _told(resource, {"Location": place}))
+
+
 def upserted(resource: Versioned) -> Answer:
     """Return 201 when the upsert created the resource, else 200; `Upsert-Result` says which of the three it was."""
     status = 201 if resource.outcome == "created" else 200

@@ -6,6 +6,8 @@ from typing import Annotated
 
 from fastapi import Body, Query
 
+from service.models.jobs import JobRead
+from service.models.reclassifications import ReclassificationCreate
 from service.models.scoring_models import (
     ComparisonQuery,
     FactorLibrary,
@@ -16,10 +18,10 @@ from service.models.scoring_models import (
     ScoringModelPatch,
     ScoringModelRead,
 )
-from service.operations import scoring_models
-from service.platform.errors import Conflict, CursorInvalid, NotFound, ScoringModelUsed, StaleVersion
+from service.operations import reclassifications, scoring_models
+from service.platform.errors import CursorInvalid, NotFound, ScoringModelUsed, StaleVersion
 from service.queries.scoring_models import SCORING_MODELS
-from service.rest.answers import Answer, created, found, no_content, page, plain
+from service.rest.answers import Answer, accepted, created, found, no_content, page, plain
 from service.rest.dependencies import Caller, list_query, page_of, page_request
 from service.rest.router import Inquiry, Part, PathId
 from service.rules.factor_library import FactorAxis
@@ -122,11 +124,16 @@ async def list_attractiveness_factors(ctx: Caller, query: Annotated[LibraryQuery
     "/scoring-models/{id}/activate",
     response_model=ScoringModelRead,
     summary="Activate a scoring model",
-    errors=[NotFound, StaleVersion, Conflict],
+    errors=[NotFound, StaleVersion],
+    responses={202: {"model": JobRead, "description": "More than 1,000 accounts: the job that does it"}},
 )
-async def activate_scoring_model(ctx: Caller, id: PathId, asked: Inquiry) -> Answer:
-    """Makes this the active model, retires the one before, and classifies every account with scores anew in the same
-    transaction (up to 10,000 accounts). Sends scoring_model.activated and the events of each account that moved.
-    Activating the active model changes nothing.
+async def activate_scoring_model(
+    ctx: Caller, id: PathId, asked: Inquiry, data: Annotated[ReclassificationCreate | None, Body()] = None
+) -> Answer:
+    """Makes this the active model, retires the one before, and classifies every account anew. Up to 1,000 accounts this
+    happens in one transaction (200); beyond, a job does it (202, with its place in Location), and the model becomes the
+    active one when the job begins. Sends scoring_model.activated, account.quadrant_changed for each account that moved
+    to another quadrant, and portfolio.reclassified with the counts. Activating the active model changes nothing.
     """
-    return found(await scoring_models.activate_scoring_model(ctx, id, asked.expected))
+    done = await reclassifications.activate_scoring_model(ctx, id, data, asked.expected)
+    return accepted(done, "/v1/jobs/{id}") if done.outcome == "accepted" else found(done)

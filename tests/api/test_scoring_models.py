@@ -163,9 +163,10 @@ async def test_activation_retires_the_model_before_and_moves_the_accounts(
     assert [(data["previous"]["quadrant"], data["current"]["quadrant"], data["cause"]) for data in moved] == [
         ("strategic", "status", "scoring_model")
     ]
-    assert moved[0]["factors"][0] == {
-        "axis": "attractiveness", "factor": "a", "previous": {"weight": 60, "score": 8}, "current": {"weight": 20, "score": 8}
-    }  # fmt: skip
+    assert moved[0]["factors"] == [
+        {"axis": "attractiveness", "factor": "a", "previous": {"weight": 60}, "current": {"weight": 20}},
+        {"axis": "attractiveness", "factor": "b", "previous": {"weight": 40}, "current": {"weight": 80}},
+    ]
     history = (await client.get(f"{moving}/classification/history")).json()["items"]
     assert [entry["cause"] for entry in history] == ["scoring_model", "business_strength", "attractiveness"]
     assert [entry["model_id"] for entry in history] == [second["id"], first["id"], first["id"]]

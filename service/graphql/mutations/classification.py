@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from service.graphql.calls import Call, Gives, Reread, body, gives, identifier, if_version
+from typing import Any
+
+from service.graphql.calls import Call, Gives, Reread, body, gives, identifier, if_version, optional_body
 from service.models.classification import BusinessStrengthPut
 from service.models.ratings import AttractivenessPut
+from service.models.reclassifications import ReclassificationCreate
 from service.models.scoring_models import ScoringModelClone, ScoringModelCreate, ScoringModelPatch
-from service.operations import classification, ratings, scoring_models
+from service.operations import classification, ratings, reclassifications, scoring_models
 
+
+def _model(result: Any) -> Any:
+    job = result.outcome == "accepted"
+    return Reread(result.data["params"]["model_id"]) if job else result.data
+
+
+def _job(result: Any) -> Any:
+    return result.data if result.outcome == "accepted" else None
+
+
+OUTCOME = Gives("outcome", "str", lambda result: result.outcome, "What was done: activated, accepted or unchanged")
 ACCOUNT = identifier("accountId", "The account")
 MODEL = gives("scoringModel", "ScoringModel")
 CLASSIFICATION = (
@@ -41,5 +55,20 @@ MUTATIONS = (
         (identifier(), body(ScoringModelClone, "CloneScoringModelInput")),
         MODEL,
     ),
-    Call("activateScoringModel", scoring_models.activate_scoring_model, (identifier(), if_version()), MODEL),
+    Call(
+        "activateScoringModel",
+        reclassifications.activate_scoring_model,
+        (identifier(), optional_body(ReclassificationCreate, "ReclassifyPortfolioInput"), if_version()),
+        (
+            Gives("scoringModel", "ScoringModel", _model, "The model as it is now"),
+            Gives("job", "Optional[Job]", _job, "The job that classifies a large portfolio"),
+            OUTCOME,
+        ),
+    ),
+    Call(
+        "reclassifyPortfolio",
+        reclassifications.reclassify_portfolio,
+        (body(ReclassificationCreate, "ReclassifyPortfolioInput"),),
+        gives("job", "Job"),
+    ),
 )

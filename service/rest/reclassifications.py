@@ -1,0 +1,32 @@
+"""Classifying the whole portfolio anew over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Body
+
+from service.models.jobs import JobRead
+from service.models.reclassifications import ReclassificationCreate
+from service.operations import reclassifications
+from service.rest.answers import Answer, accepted
+from service.rest.dependencies import Caller
+from service.rest.router import Part
+
+part = Part("portfolio")
+
+
+@part.post(
+    "/portfolio/reclassifications",
+    status_code=202,
+    response_model=JobRead,
+    summary="Classify the whole portfolio anew",
+    answer_headers={"Location": "The job"},
+)
+async def reclassify_portfolio(ctx: Caller, data: Annotated[ReclassificationCreate, Body()]) -> Answer:
+    """Has a job classify every account by the active model: after a change of the range that a cut lies in the middle
+    of, which is read anew first, or to be sure. Accounts whose position differs are written and told of
+    (account.quadrant_changed where the quadrant changed), then portfolio.reclassified with the counts. `reason` is kept
+    in each account's history.
+    """
+    return accepted(await reclassifications.reclassify_portfolio(ctx, data), "/v1/jobs/{id}")
