@@ -26,12 +26,13 @@ from service.operations.scoring_model_records import (
     MODEL_LOCK,
     ActiveModel,
     active_model,
+    model_of,
     remember_yardstick,
     stored_model,
 )
 from service.platform.ids import new_id
 from service.queries.positions import BATCH_END, COUNT_LIVE, NEXT_LIVE, RANGE, RECLASSIFY, SET_BASED, yardstick
-from service.queries.scoring_models import SCORING_MODELS
+from service.queries.scoring_models import ACTIVE_MODEL, SCORING_MODELS
 from service.rules.quadrants import CutRule
 from service.rules.scoring import ScoringModel
 from service.rules.verdicts import exact, shown
@@ -201,26 +202,29 @@ async def _range_of_batch(
 async def _begin(tx: Transaction, order: Order, progress: Progress) -> None:
     """Make the model the active one, by the range that was read: the one moment that nobody else classifies in."""
     await tx.serialize([MODEL_LOCK])
-    before = await active_model(tx.reader)
+    row = await tx.one(ACTIVE_MODEL)
+    before = None if row is None else model_of(row)
     target = await lock(tx, SCORING_MODELS, order.model_id, None, "scoring model")
     values: dict[str, Any] = {}
     if target.data["cuts"].get("attractiveness_rule") == CutRule.RANGE_MIDDLE:
         values |= {"range_low": progress.low, "range_high": progress.high, "range_at": tx.now}
         values |= {name: None if values[name] is None else exact(values[name]) for name in ("range_low", "range_high")}
-    activating = order.activate and before.id != order.model_id
+    activating = order.activate and (before is None or before.id != order.model_id)
     if activating:
-        await change(tx, SCORING_MODELS, before.id, {"state": ModelState.RETIRED.value})
+        if before is not None:
+            await change(tx, SCORING_MODELS, before.id, {"state": ModelState.RETIRED.value})
         values |= {"state": ModelState.ACTIVE.value, "activated_at": tx.now}
     if values:
         after = await change(tx, SCORING_MODELS, order.model_id, values)
         await remember_yardstick(tx, order.model_id, values.get("range_low"), values.get("range_high"))
         if activating:
-            named = {"id": before.id, "name": before.name, "number": before.number}
+            named = before and {"id": before.id, "name": before.name, "number": before.number}
             tx.emit(ScoringModelActivated.of(after.data, previous=named))
     model = await active_model(tx.reader)
-    progress.previous = before.reference()
-    progress.held = before.id == model.id and before.rules.cuts == model.rules.cuts
-    progress.factors = changed_factors(before.rules, model.rules)
+    if before is not None:
+        progress.previous = before.reference()
+        progress.held = before.id == model.id and before.rules.cuts == model.rules.cuts
+        progress.factors = changed_factors(before.rules, model.rules)
     progress.phase = "classify"
 
 
