@@ -121,6 +121,7 @@ async def test_a_quadrant_change_is_told_with_what_led_to_it(client: httpx.Async
     await client.put(f"{account}/attractiveness", json=scores(a=2, b=5, c=4))
     types = [event["type"] for event in await told(services)]
     assert types == [
+        "portfolio.reclassified",  # when the model was activated
         "account.classified",
         "account.classified",
         "account.quadrant_changed",
