@@ -85,11 +85,51 @@ def _shown(numerator: str, denominator: str, places: int) -> str:
     return f"div({2 * unit} * {numerator} + {denominator}, 2 * {denominator}) / {unit}.{'0' * places}"
 
 
+_BOX = "CASE WHEN {0} THEN CASE WHEN {1} THEN 'strategic' ELSE 'star' END WHEN {1} THEN 'status' ELSE 'streamline' END"
+_SETTLED = f"""sided AS (
+  SELECT *, points >= :cut * scale AS attractive,
+    CASE WHEN best IS NULL THEN ours >= {ABSOLUTE_STRENGTH_CUT} * weights
+      WHEN best > 0 THEN ours >= :ratio * best END AS strong,
+    CASE WHEN :held AND :dead > 0 THEN was_computed_quadrant END AS holding
+  FROM measured OFFSET 0
+),
+settled AS (
+  SELECT *, {_BOX.format("attractive", "strong")} AS box,
+    CASE WHEN holding IS NULL OR abs(points - :cut * scale) > :dead * scale THEN attractive
+      ELSE holding IN ('strategic', 'star') END AS attractive_after,
+    CASE WHEN holding IS NULL OR abs(CASE WHEN best IS NULL THEN ours - {ABSOLUTE_STRENGTH_CUT} * weights
+      ELSE ours - :ratio * best END) > :dead * weights THEN strong
+      ELSE holding IN ('strategic', 'status') END AS strong_after
+  FROM sided OFFSET 0
+),
+placed AS (
+  SELECT *, attractive IS NOT NULL AND strong IS NOT NULL AS complete,
+    CASE WHEN ours IS NULL OR points IS NULL THEN NULL WHEN points > :high * scale THEN 'high'
+      WHEN points < :low * scale THEN 'low' ELSE 'medium' END AS fiocca_attractiveness,
+    CASE WHEN ours IS NULL OR points IS NULL THEN NULL WHEN ours > :high * weights THEN 'strong'
+      WHEN ours < :low * weights THEN 'weak' ELSE 'average' END AS fiocca_position
+  FROM settled OFFSET 0
+),
+boxed AS (
+  SELECT *, CASE WHEN complete THEN box END AS raw_quadrant,
+    CASE WHEN complete THEN {_BOX.format("attractive_after", "strong_after")} END AS computed_quadrant,
+    {_shown("points", "scale", 4)} AS attractiveness,
+    {_shown("ours", "weights", 4)} AS business_strength,
+    CASE WHEN best > 0 THEN least({_shown("ours", "best", 6)}, {MOST_SHOWN_RATIO}) END AS relative_strength,
+    CASE WHEN {_cell_verbs()} THEN was_verb END AS leading_verb,
+    CASE WHEN complete THEN 'complete' ELSE 'incomplete' END AS classification_status
+  FROM placed OFFSET 0
+),
+judged AS MATERIALIZED (
+  SELECT *, coalesce(by_hand, computed_quadrant) AS quadrant,
+    CASE WHEN by_hand IS NOT NULL THEN 'override'
+      WHEN computed_quadrant IS NOT NULL THEN 'computed' END AS quadrant_source
+  FROM boxed
+)"""
+
+
 def _judged(accounts: str, rated: str, given: str = "") -> str:
     """The new columns beside the old ones of these accounts (alias `a`); `rated` restricts ratings (alias `r`)."""
-    box = (
-        "CASE WHEN {0} THEN CASE WHEN {1} THEN 'strategic' ELSE 'star' END WHEN {1} THEN 'status' ELSE 'streamline' END"
-    )
     return f"""
 strength AS (
   SELECT r.account_id, r.ours_points, r.best_points, r.weight_sum FROM business_strengths r WHERE {rated}
@@ -108,46 +148,7 @@ measured AS (
   FROM accounts a LEFT JOIN appeal p ON p.account_id = a.id LEFT JOIN strength s ON s.account_id = a.id
   WHERE a.deleted_at IS NULL AND {accounts} OFFSET 0
 ),
-sided AS (
-  SELECT *, points >= :cut * scale AS attractive,
-    CASE WHEN best IS NULL THEN ours >= {ABSOLUTE_STRENGTH_CUT} * weights
-      WHEN best > 0 THEN ours >= :ratio * best END AS strong,
-    CASE WHEN :held AND :dead > 0 THEN was_computed_quadrant END AS holding
-  FROM measured OFFSET 0
-),
-settled AS (
-  SELECT *, {box.format("attractive", "strong")} AS box,
-    CASE WHEN holding IS NULL OR abs(points - :cut * scale) > :dead * scale THEN attractive
-      ELSE holding IN ('strategic', 'star') END AS attractive_after,
-    CASE WHEN holding IS NULL OR abs(CASE WHEN best IS NULL THEN ours - {ABSOLUTE_STRENGTH_CUT} * weights
-      ELSE ours - :ratio * best END) > :dead * weights THEN strong
-      ELSE holding IN ('strategic', 'status') END AS strong_after
-  FROM sided OFFSET 0
-),
-placed AS (
-  SELECT *, attractive IS NOT NULL AND strong IS NOT NULL AS complete,
-    CASE WHEN ours IS NULL OR points IS NULL THEN NULL WHEN points > :high * scale THEN 'high'
-      WHEN points < :low * scale THEN 'low' ELSE 'medium' END AS fiocca_attractiveness,
-    CASE WHEN ours IS NULL OR points IS NULL THEN NULL WHEN ours > :high * weights THEN 'strong'
-      WHEN ours < :low * weights THEN 'weak' ELSE 'average' END AS fiocca_position
-  FROM settled OFFSET 0
-),
-boxed AS (
-  SELECT *, CASE WHEN complete THEN box END AS raw_quadrant,
-    CASE WHEN complete THEN {box.format("attractive_after", "strong_after")} END AS computed_quadrant,
-    {_shown("points", "scale", 4)} AS attractiveness,
-    {_shown("ours", "weights", 4)} AS business_strength,
-    CASE WHEN best > 0 THEN least({_shown("ours", "best", 6)}, {MOST_SHOWN_RATIO}) END AS relative_strength,
-    CASE WHEN {_cell_verbs()} THEN was_verb END AS leading_verb,
-    CASE WHEN complete THEN 'complete' ELSE 'incomplete' END AS classification_status
-  FROM placed OFFSET 0
-),
-judged AS MATERIALIZED (
-  SELECT *, coalesce(by_hand, computed_quadrant) AS quadrant,
-    CASE WHEN by_hand IS NOT NULL THEN 'override'
-      WHEN computed_quadrant IS NOT NULL THEN 'computed' END AS quadrant_source
-  FROM boxed
-)"""
+{_SETTLED}"""
 
 
 _RANGE = "a.id > :after AND a.id <= :upto"
