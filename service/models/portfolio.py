@@ -12,15 +12,18 @@ from service.platform.types import BigCount, Count, Currency, DayText, Flag, Id,
 from service.rules.fiocca import FioccaVerb
 from service.rules.vocabulary import Quadrant, QuadrantSource
 
-Level = Annotated[str, StringConstraints(max_length=20)]
+Level = Annotated[str, StringConstraints(max_length=30)]
 Shown = Annotated[float, Member(ge=0)]
 
 
 class MatrixView(StrEnum):
-    """Which matrix: the four boxes (how much to invest), or Fiocca's nine cells (how effort should move)."""
+    """Which matrix: the four boxes (how much to invest), Fiocca's nine cells (how effort should move), or McDonald's
+    ten boxes (relationship stage by attractiveness).
+    """
 
     FOUR_BOX = "four_box"
     FIOCCA = "fiocca"
+    TEN_BOXES = "ten_boxes"
 
 
 class MatrixFormat(StrEnum):
@@ -33,7 +36,7 @@ class MatrixFormat(StrEnum):
 class MatrixQuery(Shape):
     """Which matrix, how it is shown, and how many accounts of each box."""
 
-    view: MatrixView = Member(default=MatrixView.FOUR_BOX, description="four_box or fiocca")
+    view: MatrixView = Member(default=MatrixView.FOUR_BOX, description="four_box, fiocca or ten_boxes")
     limit: Limit = Member(default=200, description="Accounts listed per box, the largest by revenue first; 1 to 200")
     forecast: Flag = Member(default=False, description="Also where each account is expected to stand")
     format: MatrixFormat | None = Member(
@@ -72,7 +75,10 @@ class MatrixAccount(Shape):
 class MatrixBox(Shape):
     """One box of the matrix with its accounts."""
 
-    box: Level = Member(description="A quadrant, or attractiveness_position of a Fiocca cell, such as high_strong")
+    box: Level = Member(
+        description="A quadrant; or attractiveness_position of a Fiocca cell, such as high_strong; or "
+        "attractiveness_stage of McDonald's ten boxes, such as high_mid_kam (and uncoupling_kam, apart from them)"
+    )
     name: Name = Member(description="The box's name for people")
     attractiveness: Level = Member(description="Its place on the vertical axis: high, medium or low")
     strength: Level = Member(
@@ -127,7 +133,7 @@ class MatrixRead(Shape):
     dead_band: Shown = Member(
         description="Score points that an account must be past a cut before its quadrant changes; 0 is off"
     )
-    boxes: Annotated[list[MatrixBox], Member(max_length=9)] = Member(
+    boxes: Annotated[list[MatrixBox], Member(max_length=11)] = Member(
         description="Row by row from high attractiveness down, and within a row from high strength down"
     )
     classified: BigCount = Member(description="Accounts that stand in a box of this matrix")

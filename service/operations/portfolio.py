@@ -12,9 +12,11 @@ from service.models.portfolio import MatrixView
 from service.operations.context import Context
 from service.operations.position_records import plain_numbers
 from service.operations.scoring_model_records import ActiveModel, active_model, forecast_box
+from service.platform.errors import Invalid
 from service.queries.portfolio import MATRICES
 from service.rules.fiocca import VERBS
-from service.rules.vocabulary import QUADRANTS
+from service.rules.ten_boxes import TEN_BOXES
+from service.rules.vocabulary import QUADRANTS, Stage
 
 _NO_FORECAST = ',"forecast":null}'
 _AXES = ("attractiveness", "relative_strength", "business_strength")
@@ -36,8 +38,7 @@ async def get_matrix(ctx: Context, view: MatrixView, limit: int, forecast: bool 
         shown = _expected(row["document"], model) if forecast else orjson.Fragment(row["document"][:-1] + _NO_FORECAST)
         listed.setdefault(row["box"], []).append(shown)
     boxes = [
-        {**box, "count": sizes.get(box["box"], 0), "accounts": listed.get(box["box"], [])}
-        for box in (_four_boxes() if view is MatrixView.FOUR_BOX else _nine_cells())
+        {**box, "count": sizes.get(box["box"], 0), "accounts": listed.get(box["box"], [])} for box in _LAYOUTS[view]()
     ]
     unclassified, total = sizes.get(None, 0), sum(sizes.values())
     counts = {"classified": total - unclassified, "unclassified": unclassified, "total": total}
@@ -47,8 +48,10 @@ async def get_matrix(ctx: Context, view: MatrixView, limit: int, forecast: bool 
 async def draw_portfolio(ctx: Context, view: MatrixView, limit: int, forecast: bool = False) -> bytes:
     """The matrix as a picture (SVG): strength high on the left, attractiveness high on top, bubbles by revenue, the
     lines with their values and borders, forecasts as arrows; up to `limit` accounts of each box. The same portfolio
-    gives the same bytes.
+    gives the same bytes. Raises Invalid for the ten boxes, which are told as numbers only.
     """
+    if view is MatrixView.TEN_BOXES:
+        raise Invalid.parameter("view", "no_picture", "The ten boxes are told as numbers only")
     return draw_matrix(orjson.loads(await get_matrix(ctx, view, limit, forecast)))
 
 
@@ -94,6 +97,23 @@ def _four_boxes() -> list[dict[str, Any]]:
     ]
 
 
+def _ten_boxes() -> list[dict[str, Any]]:
+    """McDonald's boxes, row by row, the closest relationship first; uncoupling stands apart, last."""
+    placed = [(box.box, box.name, box.attractiveness, box.stage) for box in TEN_BOXES]
+    apart = (Stage.UNCOUPLING_KAM.value, "Uncoupling, apart from the ten boxes", "any", Stage.UNCOUPLING_KAM)
+    return [
+        {
+            "box": box,
+            "name": name,
+            "attractiveness": attractiveness,
+            "strength": stage.value,
+            "investment_strategy": None,
+            "verbs": [],
+        }
+        for box, name, attractiveness, stage in (*placed, apart)
+    ]
+
+
 def _nine_cells() -> list[dict[str, Any]]:
     """Fiocca's cells, row by row, strong first."""
     return [
@@ -107,3 +127,10 @@ def _nine_cells() -> list[dict[str, Any]]:
         }
         for (attractiveness, position), verbs in VERBS.items()
     ]
+
+
+_LAYOUTS = {
+    MatrixView.FOUR_BOX: _four_boxes,
+    MatrixView.FIOCCA: _nine_cells,
+    MatrixView.TEN_BOXES: _ten_boxes,
+}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
+from sqlalchemy.sql.elements import ColumnElement
 
 from service.models.accounts import accounts
 from service.models.portfolio import MatrixAccount, MatrixView
@@ -10,12 +13,33 @@ from service.platform.dialects import document, json_row
 from service.platform.statements import Statement
 from service.queries.accounts import ACCOUNTS, low
 from service.queries.forecasts import forecast_of
+from service.rules.quadrants import sides_of
+from service.rules.vocabulary import Quadrant, Stage
 
 a = accounts.c
+
+
+def _ten_box(raw: ColumnElement[Any], stage: ColumnElement[Any]) -> ColumnElement[Any]:
+    """McDonald's box: the row by the scores' own quadrant, the column by the stage; uncoupling is apart, an incomplete
+    account in none.
+    """
+    rows = {True: "high_", False: "low_"}
+    kinds = [
+        (
+            raw == sa.literal_column(f"'{quadrant.value}'"),
+            sa.literal_column(f"'{rows[sides_of(quadrant)[0]]}'", sa.Text),
+        )
+        for quadrant in Quadrant
+    ]
+    apart = sa.literal_column(f"'{Stage.UNCOUPLING_KAM.value}'", sa.Text)
+    box = sa.case(*kinds) + sa.type_coerce(stage, sa.Text())
+    return sa.case((sa.and_(raw.is_not(None), stage == apart), apart), else_=box)
+
 
 _BOXES = {
     MatrixView.FOUR_BOX: sa.type_coerce(a.quadrant, sa.Text()),
     MatrixView.FIOCCA: a.fiocca_attractiveness + sa.literal_column("'_'", sa.Text) + a.fiocca_position,
+    MatrixView.TEN_BOXES: _ten_box(a.raw_quadrant, a.stage),
 }
 
 

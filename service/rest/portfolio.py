@@ -27,8 +27,9 @@ _SVG = "image/svg+xml"
     answer_headers={"ETag": "Of the content: the same portfolio has the same"},
 )
 async def read_matrix(ctx: Caller, query: Annotated[MatrixQuery, Query()], asked: Inquiry) -> Answer:
-    """Shows the four boxes (strategic, star, status, streamline) or Fiocca's nine cells, with how many accounts stand
-    in each and the largest of them by revenue. Accounts whose scores are incomplete are counted as unclassified.
+    """Shows the four boxes (strategic, star, status, streamline), Fiocca's nine cells or McDonald's ten boxes
+    (relationship stage by attractiveness), with how many accounts stand in each and the largest of them by revenue.
+    Accounts whose scores are incomplete are counted as unclassified.
 
     As a picture (`format=svg`, or Accept: image/svg+xml) strength is high on the left and attractiveness high on top,
     bubbles are sized by revenue, and the lines are drawn with their values and borders. Forecast positions come with

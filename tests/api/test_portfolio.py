@@ -147,3 +147,23 @@ async def test_graphql_gives_the_same_matrix_and_picture(client: httpx.AsyncClie
     assert told["portfolioMatrix"] == {"total": 1, "deadBand": 0, "borderWidth": {"fiocca": 0.3}}
     picture = await client.get("/v1/portfolio/matrix", params={"format": "svg", "view": "fiocca"})
     assert told["portfolioMatrixSvg"] == picture.text
+
+
+async def test_the_ten_boxes_are_a_view_of_their_own_with_uncoupling_apart(client: httpx.AsyncClient) -> None:
+    strong, weak = await place(client, "Strong", 8, 7), await place(client, "Weak", 8, 3)
+    low, apart = await place(client, "Low", 2, 7), await place(client, "Apart", 8, 7)
+    for identifier, stage in ((strong, "early_kam"), (apart, "uncoupling_kam")):
+        body = {"to": stage, "reason": "As observed"}
+        assert (await client.post(f"/v1/accounts/{identifier}/stage-transitions", json=body)).status_code == 201
+    await client.post("/v1/accounts", json={"name": "Unscored"})
+    matrix = (await client.get("/v1/portfolio/matrix", params={"view": "ten_boxes"})).json()
+    assert len(matrix["boxes"]) == 11 and matrix["boxes"][-1]["box"] == "uncoupling_kam"
+    stood = {box["box"]: [one["id"] for one in box["accounts"]] for box in matrix["boxes"] if box["count"]}
+    assert stood == {
+        "high_early_kam": [strong], "high_pre_kam": [weak], "low_pre_kam": [low], "uncoupling_kam": [apart]
+    }  # fmt: skip
+    assert (matrix["classified"], matrix["unclassified"], matrix["total"]) == (4, 1, 5)
+    told = (await client.get(f"/v1/accounts/{weak}/classification")).json()["ten_boxes"]
+    assert told["box"] == "high_pre_kam"
+    picture = await client.get("/v1/portfolio/matrix", params={"view": "ten_boxes", "format": "svg"})
+    assert (picture.status_code, picture.json()["errors"][0]["parameter"]) == (422, "view")
