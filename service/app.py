@@ -19,6 +19,7 @@ from service import __version__
 from service.access.principal import Principal
 from service.delivery.probe import Probe
 from service.events.catalogue import catalogue as event_catalogue
+from service.events.schemas import schemas
 from service.events.watch import FeedWatch
 from service.graphql.router import GraphQLApp
 from service.operations.context import Context, Services
@@ -52,9 +53,10 @@ from service.rest import (
     webhook_operating,
     webhooks,
 )
-from service.rest.contract import Webhook, contract_part, openapi
+from service.rest.contract import contract_part, openapi
 from service.rest.docs import docs_part, graphiql_page
 from service.rest.edge import Edge
+from service.rest.event_contract import Webhook, asyncapi
 from service.rest.health import Checks, health_part
 from service.rest.router import Asked
 from service.worker import Worker
@@ -102,6 +104,11 @@ TAGS = {
 DESCRIPTION = (
     "A headless key account management service: accounts, stakeholders, plans, the four-box and nine-cell "
     "classification, relationship stages, events and signed webhooks. The same operations are served as GraphQL."
+)
+
+EVENTS_DESCRIPTION = (
+    "What happens to accounts, plans and people, told by signed webhooks, by the feed /v1/events, by server-sent "
+    "events and by GraphQL subscriptions: the same events, with the same ids, in the same order per account."
 )
 
 
@@ -171,7 +178,7 @@ def declared(metrics: Metrics | None = None, checks: Checks | None = None, lifes
     )
     problems.install(app)
     health = health_part(checks or _nothing_checked, metrics or Metrics())
-    for part in (*PARTS, health, contract_part(lambda: document(app)), docs_part(TITLE)):
+    for part in (*PARTS, health, contract_part(lambda: document(app), events_document), docs_part(TITLE)):
         app.include_router(part)
     return app
 
@@ -207,8 +214,16 @@ async def _prepare_soon(graph: GraphQLApp) -> None:
     await graph.prepare()
 
 
+def events_document() -> dict[str, Any]:
+    """The AsyncAPI document of the service."""
+    return asyncapi(TITLE, __version__, EVENTS_DESCRIPTION, _webhooks())
+
+
 def _webhooks() -> list[Webhook]:
-    return [Webhook(name, (kind.__doc__ or "").strip(), {"type": "object"}) for name, kind in event_catalogue().items()]
+    made = schemas()
+    return [
+        Webhook(name, " ".join((kind.__doc__ or "").split()), made[name]) for name, kind in event_catalogue().items()
+    ]
 
 
 def _authenticate(services: Services, headers: Mapping[bytes, bytes]) -> Any:

@@ -8,6 +8,8 @@ skipped with the reason printed.
 from __future__ import annotations
 
 import asyncio
+import functools
+import json
 import os
 import shutil
 import uuid
@@ -18,21 +20,29 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jsonschema_rs
 import pytest
+import sqlalchemy as sa
 
 from service.access.api_keys import new_key
 from service.app import create_app
+from service.events.catalogue import catalogue
+from service.events.schemas import schema, strict
 from service.models.api_keys import ApiKeyCreate
+from service.models.events import events
 from service.operations.api_keys import create_api_key
 from service.operations.context import Services, system_context
 from service.operations.services import make_services
 from service.platform.clock import SetClock
+from service.platform.database import Database
 from service.platform.migrate import ensure_migrated
 from service.platform.settings import Settings
+from service.platform.statements import Statement
 from tests import postgres
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 _SERVER = "KAM_TEST_POSTGRES_URL"
+_TOLD = Statement(sa.select(events.c.body).order_by(events.c.seq))
 _started = pytest.StashKey[postgres.Server]()
 
 
@@ -117,12 +127,29 @@ def clock() -> SetClock:
 
 
 @pytest.fixture
-async def services(settings: Settings, clock: SetClock) -> AsyncIterator[Services]:
-    """An open database."""
+async def services(settings: Settings, clock: SetClock, request: pytest.FixtureRequest) -> AsyncIterator[Services]:
+    """An open database; the events that the test brought about are judged at its end."""
     made = make_services(settings, clock)
     await made.database.open()
     yield made
+    if request.node.get_closest_marker("made_up_events") is None:
+        await told_as_written_down(made.database)
     await made.database.close()
+
+
+async def told_as_written_down(database: Database) -> None:
+    """Every event that a test brought about must fit its schema, closed: no member is told that is not written down."""
+    async with database.reading(fresh=True) as reader:
+        told = await reader.column(_TOLD)
+    for body in told:
+        event = json.loads(body)
+        problems = [f"{error.instance_path}: {error.message}" for error in _judge(event["type"]).iter_errors(event)]
+        assert not problems, (event["type"], problems)
+
+
+@functools.cache
+def _judge(event_type: str) -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator(strict(schema(catalogue()[event_type])))
 
 
 @asynccontextmanager

@@ -8,8 +8,10 @@ from typing import Annotated
 import orjson
 import typer
 
-from service.app import document
+from service.app import document, events_document
 from service.cli.console import Problem, say
+from service.events.catalogue import catalogue
+from service.events.schemas import schemas
 from service.graphql.schema import sdl
 from service.rest.older_contract import openapi_30
 
@@ -28,21 +30,24 @@ def contract(
     if check and changed:
         raise Problem(f"{', '.join(changed)} in {folder} differ from what is served; `kam contract` writes them")
     if not check:
-        folder.mkdir(parents=True, exist_ok=True)
         for name in changed:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(made[name])
-    verb = "is as served" if check or not changed else "written"
-    for name in made if check or not changed else changed:
-        say(f"{folder / name} {verb}")
+    if check or not changed:
+        say(f"{len(made)} documents in {folder} are as served")
+    for name in () if check else changed:
+        say(f"{folder / name} written")
 
 
 def documents() -> dict[str, bytes]:
     """Every document by its file name, as it is committed."""
-    openapi = document()
+    openapi, made = document(), schemas()
     return {
         "openapi.json": _pretty(openapi),
         "openapi-3.0.json": _pretty(openapi_30(openapi)),
+        "asyncapi.json": _pretty(events_document()),
         "schema.graphql": sdl().encode(),
+        **{f"events/{name}.v{kind.version}.json": _pretty(made[name]) for name, kind in catalogue().items()},
     }
 
 

@@ -4,10 +4,8 @@ FastAPI knows parameters, bodies and answers; the edge adds errors, conditions, 
 they are written down. Judges: openapi-spec-validator, redocly recommended-strict, spectral:oas, schemathesis.
 """
 
-import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -39,6 +37,7 @@ from service.platform.errors import (
 from service.platform.types import Count, Shape
 from service.rest.answers import Answer, plain
 from service.rest.binding import Lean
+from service.rest.event_contract import Webhook, add_webhooks
 from service.rest.older_contract import openapi_30
 from service.rest.problems import Problem, ProblemError
 from service.rest.router import JSON, LeanRoute, Part
@@ -96,15 +95,6 @@ _ERROR_HEADERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Webhook:
-    """An event as the document's `webhooks` show it: its type, what it tells, and the JSON Schema of its body."""
-
-    type: str
-    description: str
-    schema: Mapping[str, Any]
-
-
 class ErrorCode(Shape):
     """One error code."""
 
@@ -120,8 +110,10 @@ class ErrorCodes(Shape):
     items: list[ErrorCode] = Field(max_length=100, description="Sorted by status and code")
 
 
-def contract_part(document: Callable[[], Document]) -> Part:
-    """Return the routes of /openapi.json, /openapi-3.0.json and /v1/errors; the document is made on first use."""
+def contract_part(document: Callable[[], Document], events: Callable[[], Document]) -> Part:
+    """Return the routes of /openapi.json, /openapi-3.0.json, /asyncapi.json and /v1/errors; the documents are made on
+    first use.
+    """
     part = Part("service", prefix="")
 
     @lru_cache(maxsize=1)
@@ -131,6 +123,15 @@ def contract_part(document: Callable[[], Document]) -> Part:
     @lru_cache(maxsize=1)
     def older() -> bytes:
         return orjson.dumps(openapi_30(document()))
+
+    @lru_cache(maxsize=1)
+    def messages() -> bytes:
+        return orjson.dumps(events())
+
+    @part.get("/asyncapi.json", include_in_schema=False)
+    async def read_asyncapi() -> Answer:
+        """Answer with the AsyncAPI 3.0 document of the events."""
+        return plain(messages())
 
     @part.get("/openapi.json", include_in_schema=False)
     async def read_openapi() -> Answer:
@@ -181,7 +182,7 @@ def openapi(app: FastAPI, *, tags: Mapping[str, str], webhooks: Iterable[Webhook
                     lean = Lean(route, path) if isinstance(route, LeanRoute) else None
                     _mend_operation(operation, method.lower(), route, lean)
     _mend_components(document)
-    _add_webhooks(document, webhooks)
+    add_webhooks(document, webhooks)
     _tidy(document)
     used = {tag for path in document["paths"].values() for each in path.values() for tag in each.get("tags", ())}
     document["tags"] = [{"name": name, "description": text} for name, text in tags.items() if name in used]
@@ -313,44 +314,6 @@ def _mend_components(document: Document) -> None:
         name: {"name": name, "in": "header", "required": False, "description": description, "schema": schema}
         for name, (description, schema) in _PARAMETERS.items()
         if f"#/components/parameters/{name}" in text
-    }
-
-
-def _add_webhooks(document: Document, webhooks: Iterable[Webhook]) -> None:
-    """Add what the service sends, as Standard Webhooks describes it."""
-    shown = {each.type: {"post": _webhook(each)} for each in webhooks}
-    if shown:
-        document["webhooks"] = shown
-
-
-def _webhook(event: Webhook) -> Document:
-    """Return the operation that a receiver implements."""
-    headers = {
-        "webhook-id": "The event's id, the same in every attempt",
-        "webhook-timestamp": "When this attempt was made, in seconds since 1970",
-        "webhook-signature": "One or more signatures, `v1,` and base64 of HMAC-SHA256",
-    }
-    return {
-        "operationId": "on_" + re.sub(r"[^a-z0-9]+", "_", event.type.lower()),
-        "summary": event.type,
-        "description": event.description,
-        "tags": ["webhooks"],
-        "security": [],
-        "parameters": [
-            {
-                "name": name,
-                "in": "header",
-                "required": True,
-                "description": text,
-                "schema": {"type": "string", "maxLength": 1000},
-            }
-            for name, text in headers.items()
-        ],
-        "requestBody": {"required": True, "content": {"application/json": {"schema": dict(event.schema)}}},
-        "responses": {
-            "2XX": {"description": "Taken"},
-            "4XX": {"description": "Refused; sent again later, except 410, which disables the endpoint"},
-        },
     }
 
 
