@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+import pytest
 
 from service.access.policy import Permission
 from service.jobs.runner import Runner
@@ -15,6 +16,8 @@ from service.operations.job_records import enqueue
 from service.platform.clock import SetClock
 from tests.api.records import NOBODY
 from tests.jobs.counting import Counting
+
+pytestmark = pytest.mark.made_up_events  # steps of these jobs tell events of a shape of their own
 
 
 async def ask(services: Services, kind: str = "counting", to: int = 10) -> dict[str, Any]:

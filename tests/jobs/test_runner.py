@@ -31,6 +31,8 @@ from tests.jobs.counting import Counting, told
 ROOT = Path(__file__).parents[2]
 _FINISHED = Statement(sa.select(events.c.body).where(events.c.type == "job.finished"))
 
+pytestmark = pytest.mark.made_up_events  # steps of these jobs tell events of a shape of their own
+
 
 async def ask(services: Services, to: int = 10, **members: Any) -> Resource:
     """A job that counts, committed."""
