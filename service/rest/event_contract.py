@@ -73,23 +73,7 @@ def _operation(event: Webhook, body: Document) -> Document:
 
 def asyncapi(title: str, version: str, description: str, webhooks: Iterable[Webhook]) -> Document:
     """The AsyncAPI 3.0 document: what is sent to webhook endpoints, and what the stream of events tells."""
-    messages: Document = {}
-    schemas: Document = {}
-    for each in webhooks:
-        body, defined = _parted(each.schema)
-        schemas |= defined
-        message: Document = {
-            "name": each.type,
-            "title": each.type,
-            "summary": each.description.partition(". ")[0],
-            "description": each.description,
-            "contentType": "application/json",
-            "headers": {"$ref": "#/components/schemas/StandardWebhooksHeaders"},
-            "payload": body,
-        }
-        if each.examples:
-            message["examples"] = [{"name": "example", "payload": one} for one in each.examples]
-        messages[_key(each.type)] = message
+    messages, schemas = _messages(webhooks)
     schemas["StandardWebhooksHeaders"] = {
         "type": "object",
         "required": list(HEADERS),
@@ -136,6 +120,28 @@ def asyncapi(title: str, version: str, description: str, webhooks: Iterable[Webh
         },
         "components": {"messages": messages, "schemas": schemas},
     }
+
+
+def _messages(webhooks: Iterable[Webhook]) -> tuple[Document, Document]:
+    """The messages by their keys, and the definitions they refer to."""
+    messages: Document = {}
+    schemas: Document = {}
+    for each in webhooks:
+        body, defined = _parted(each.schema)
+        schemas |= defined
+        message: Document = {
+            "name": each.type,
+            "title": each.type,
+            "summary": each.description.partition(". ")[0],
+            "description": each.description,
+            "contentType": "application/json",
+            "headers": {"$ref": "#/components/schemas/StandardWebhooksHeaders"},
+            "payload": body,
+        }
+        if each.examples:
+            message["examples"] = [{"name": "example", "payload": one} for one in each.examples]
+        messages[_key(each.type)] = message
+    return messages, schemas
 
 
 def _key(event_type: str) -> str:
