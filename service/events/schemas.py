@@ -174,6 +174,18 @@ TOLD: dict[str, Told] = {
     "account.target_stage_changed": Told(
         more={"previous": _TARGET, "current": _TARGET, "changed": CHANGED, "reason": _REASON}
     ),
+    "account.status_changed": Told(
+        more={
+            **_both({"status": _text("Where the account is on its path")}),
+            "changed": CHANGED,
+            "reason": _REASON,
+            "evidence": _text("What it rests on", null=True),
+            "agreement": {
+                "type": ["object", "null"],
+                "description": "With the step to agreed: who agreed for the customer, and when",
+            },
+        }
+    ),
     "account.forecast_changed": Told(
         more={
             "previous": _FORECAST,
