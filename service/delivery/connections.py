@@ -105,10 +105,8 @@ class Connections:
             plain = await self._connect(origin, addresses)
             await _establish(connection, plain, context, origin.host.removesuffix("."))
         except BaseException:
-            if connection.made:
-                connection.abort()
-            else:
-                self._gone(connection)
+            connection.abort()
+            self._gone(connection)  # a loop may close a connection that nobody got without telling it
             raise
         return connection
 

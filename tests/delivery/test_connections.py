@@ -190,7 +190,7 @@ async def test_a_call_that_finds_no_room_meets_its_deadline() -> None:
         assert (await way.post(receiver.url(), b"3", {})).status == 200
 
 
-@pytest.mark.parametrize("wait", [0.0, 0.0005, 0.002, 0.05])
+@pytest.mark.parametrize("wait", [0.0, 0.0005, 0.001, 0.0015, 0.002, 0.05])
 async def test_a_call_that_is_cancelled_leaves_nothing_behind(wait: float) -> None:
     async with listening(handle=in_turn([_hold], [])) as receiver, going_out(connections=4) as way:
         for _ in range(10):  # more often than there is room for

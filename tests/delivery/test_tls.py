@@ -185,12 +185,11 @@ async def test_a_client_certificate_that_cannot_be_used_is_a_failure_of_tls(
 
 
 async def _silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await reader.read(100)
-    await asyncio.sleep(1)
+    await reader.read()
 
 
 async def _dripping(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    for byte in b"\x16\x03\x03\x40\x00" + b"\x02" * 100:
+    for byte in b"\x16\x03\x03\x40\x00" + b"\x02" * 1000:
         writer.write(bytes([byte]))
         await writer.drain()
         await asyncio.sleep(0.02)
@@ -219,5 +218,5 @@ async def test_a_handshake_that_is_slow_or_breaks_off_ends_in_time(
         for _ in range(2):  # there is room for the second only if the first left nothing behind
             began = time.perf_counter()
             assert await failure(way, receiver.url(scheme="https")) == "tls"
-            assert time.perf_counter() - began < 1.5
+            assert time.perf_counter() - began < 4
         assert receiver.connections == 2
