@@ -70,7 +70,6 @@ class Worker:
             services.secrets.open,
             services.clock.now,
             public_url=settings.public_url,
-            origin=origin_of(settings.public_url),
             deadline=timeout,
         )
         self.handshakes = Handshakes(

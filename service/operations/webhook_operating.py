@@ -69,6 +69,8 @@ async def _call(ctx: Context, endpoint: Resource, event: Event) -> Resource:
     probe = ctx.services.probe
     if probe is None:
         raise Unavailable("This process makes no calls")
+    if endpoint.data["handshake"] and endpoint.data["consent"]["state"] != "given":
+        raise Conflict("The receiver has not consented to being called: see the endpoint's consent")
     async with ctx.reading(Permission.WEBHOOK_WRITE, fresh=True) as reader:
         row = await reader.one(_TO_CALL, id=endpoint.id)
     if row is None:

@@ -174,6 +174,18 @@ async def test_a_change_while_the_receiver_is_asked_is_not_overwritten(
     assert target.asked[-1].line.startswith("OPTIONS /new")
 
 
+async def test_nobody_is_called_by_hand_without_consent(
+    public: None, client: httpx.AsyncClient, sender: Sender, target: Consenting
+) -> None:
+    endpoint = await subscribe(client, target.receiver, handshake=True)
+    path = f"/v1/webhook-endpoints/{endpoint['id']}"
+    assert (await client.post(f"{path}/ping")).status_code == 409 and target.receiver.requests == []
+    target.said = {"webhook_allowed_origin": "*"}
+    await sender.worker.handshakes.once()
+    assert (await client.post(f"{path}/ping")).status_code == 200
+    assert target.delivered[0].headers["webhook-request-origin"] == "kam.example.com"
+
+
 async def test_without_a_public_url_there_is_nobody_to_ask_for(client: httpx.AsyncClient, receiver: Receiver) -> None:
     endpoint = await subscribe(client, receiver)
     body = {"url": receiver.url(), "event_types": ["*"], "handshake": True}

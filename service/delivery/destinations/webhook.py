@@ -13,6 +13,7 @@ from service.delivery.formats import Formatter, Message, source_of
 from service.delivery.signing import Signed, Signer
 from service.delivery.tokens import NoToken, Tokens
 from service.delivery.transport import Recipe, Recipes
+from service.operations.webhook_records import origin_of
 
 USER_AGENT = "kam-webhooks/1.0"
 
@@ -31,12 +32,11 @@ class WebhookDestination:
         now: Callable[[], datetime],
         *,
         public_url: str | None = None,
-        origin: str = "localhost",
         deadline: float = DEADLINE,
     ) -> None:
         self._egress = egress
         self._signer = Signer(unseal)
-        self._recipes = Recipes(unseal, origin)
+        self._recipes = Recipes(unseal, origin_of(public_url))
         self._formatter = Formatter(source_of(public_url))
         self._tokens = Tokens(egress, time.monotonic)
         self._now = now
