@@ -12,6 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.add_column("attempts", sa.Column("request", columns.Json(), nullable=True))
     op.add_column("events", sa.Column("content", sa.Text(), nullable=True))
     op.add_column("webhook_endpoints", sa.Column("filter", columns.Json(), nullable=True))
     for name in ("changed", "channels"):
@@ -32,3 +33,4 @@ def downgrade() -> None:
     for name in ("channels", "changed", "filter"):
         op.drop_column("webhook_endpoints", name)
     op.drop_column("events", "content")
+    op.drop_column("attempts", "request")

@@ -84,6 +84,7 @@ _RESULTS: dict[str, sa.types.TypeEngine[Any]] = {
     "duration_ms": sa.BigInteger(),
     "headers": Json(),
     "body": sa.Text(),
+    "request": Json(),
     "signing_key_ids": Json(),
 }
 
@@ -142,6 +143,7 @@ def _closing(result: sa.FromClause) -> Statement:
             duration_ms=result.c.duration_ms,
             response_headers=result.c.headers,
             response_body=result.c.body,
+            request=result.c.request,
             signing_key_ids=result.c.signing_key_ids,
             finished_at=sa.bindparam("now", type_=Instant()),
         )
@@ -226,5 +228,6 @@ def _row(settlement: Settlement, now: datetime) -> dict[str, Any]:
         "duration_ms": outcome.duration_ms,
         "headers": outcome.headers,
         "body": outcome.body[:LONGEST_BODY] if outcome.body is not None else None,
+        "request": outcome.request,
         "signing_key_ids": outcome.signing_key_ids,
     }

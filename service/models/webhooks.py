@@ -199,6 +199,7 @@ class Attempt(SQLModel, table=True):
     outcome: str = Field(default="open", sa_type=sa.Text)
     status: int | None = Field(default=None, sa_type=sa.BigInteger)
     duration_ms: int | None = Field(default=None, sa_type=sa.BigInteger)
+    request: Any = Field(default=None, sa_type=Json, nullable=True)
     response_headers: Any = Field(default=None, sa_type=Json, nullable=True)
     response_body: str | None = Field(default=None, sa_type=sa.Text)
     signing_key_ids: Any = Field(default=None, sa_type=Json, nullable=True)
@@ -234,6 +235,17 @@ class DeliveryRead(Shape):
     finished_at: InstantText | None = Member(description="When it ended")
 
 
+class AttemptRequest(Shape):
+    """The request of a call. Its body is the event (`/v1/events/{id}`) in the endpoint's format."""
+
+    method: Text = Member(description="POST")
+    url: WebUrl = Member(description="Where it was sent")
+    headers: dict[str, str] = Member(
+        description="Its headers, in lower case; those that may hold a secret (authorization and the endpoint's own) "
+        "show `***` instead of their value"
+    )
+
+
 class AttemptRead(Shape):
     """One call of an endpoint."""
 
@@ -249,6 +261,9 @@ class AttemptRead(Shape):
     )
     status: Whole | None = Member(description="HTTP status of the answer")
     duration_ms: Count | None = Member(description="How long the call took, in milliseconds")
+    request: AttemptRequest | None = Member(
+        description="What was sent; null when the call was not made, or its end is unknown"
+    )
     response_headers: dict[str, str] | None = Member(description="Headers of the answer")
     response_body: Annotated[str, StringConstraints(max_length=16384)] | None = Member(
         description="The answer's first 16 kB"

@@ -182,3 +182,25 @@ async def test_bad_filters_are_refused(client: httpx.AsyncClient, receiver: Rece
     endpoint = await subscribe(client, receiver)
     answer = await client.get(f"/v1/webhook-endpoints/{endpoint['id']}/deliveries?{query}")
     assert answer.status_code == 422 and answer.json()["errors"][0]["parameter"] == query.partition("=")[0]
+
+
+async def test_an_attempt_shows_its_request_without_secrets(
+    client: httpx.AsyncClient, receiver: Receiver, sender: Sender
+) -> None:
+    more = {"headers": {"X-Tenant": "north-secret"}, "auth": {"kind": "bearer", "token": "open-sesame"}}
+    endpoint = await subscribe(client, receiver, **more)
+    await make_account(client)
+    await sender.send()
+    [request] = receiver.requests
+    assert request.headers["authorization"] == "Bearer open-sesame" and request.headers["x-tenant"] == "north-secret"
+    [delivery] = await deliveries(client, endpoint)
+    answer = await client.get(f"/v1/webhook-deliveries/{delivery['id']}/attempts")
+    shown = answer.json()["items"][0]["request"]
+    hidden = {name.lower(): value for name, value in shown["headers"].items() if value == "***"}
+    assert set(hidden) == {"authorization", "x-tenant"} and "sesame" not in answer.text and "north" not in answer.text
+    assert shown["headers"]["webhook-signature"] == request.headers["webhook-signature"]
+    query = """query($id: ID!) { webhookDelivery(id: $id) { state attemptLog { nodes { n outcome responseBody
+      request { method url headers } } } } }"""
+    data = (await client.post("/graphql", json={"query": query, "variables": {"id": delivery["id"]}})).json()["data"]
+    [attempt] = data["webhookDelivery"]["attemptLog"]["nodes"]
+    assert attempt["request"] == shown and attempt["responseBody"] == "ok"

@@ -47,6 +47,10 @@ async def test_a_change_arrives_once_signed_and_can_be_followed(
     assert (await client.get(f"/v1/webhook-deliveries/{delivery['id']}")).json() == delivery
     [attempt] = (await client.get(f"/v1/webhook-deliveries/{delivery['id']}/attempts")).json()["items"]
     assert (attempt["n"], attempt["trigger"], attempt["outcome"], attempt["status"]) == (1, "scheduled", "ok", 200)
+    sent = attempt["request"]
+    assert (sent["method"], sent["url"]) == ("POST", endpoint["url"])
+    assert {name: request.headers[name] for name in sent["headers"]} == sent["headers"]
+    assert sent["headers"]["webhook-id"] == event["id"] and "webhook-signature" in sent["headers"]
     assert attempt["response_body"] == "ok" and attempt["response_headers"]["content-length"] == "2"
     assert b'kam_delivery_attempts_total{outcome="ok"} 1' in sender.metrics.render()
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 OutcomeKind = Literal["ok", "http", "timeout", "connect", "dns", "tls", "auth", "blocked", "unknown"]
 
@@ -49,6 +49,8 @@ class Outcome:
     """At most 16 kB of the answer, as text the database can hold."""
     retry_after: str | None = None
     """The `Retry-After` header, unread."""
+    request: dict[str, Any] | None = None
+    """What was sent: method, url and headers, secrets left out; None when the call was not made."""
     signing_key_ids: tuple[str, ...] | None = None
     """Which keys signed the call; None when it was not made."""
 

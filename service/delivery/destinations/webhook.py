@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 
 from service.delivery.destinations.base import Delivery, Outcome
 from service.delivery.egress import DEADLINE, Answer, CallFailed, Egress
@@ -16,6 +17,7 @@ from service.delivery.transport import Recipe, Recipes
 from service.operations.webhook_records import origin_of
 
 USER_AGENT = "kam-webhooks/1.0"
+HIDDEN = "***"
 
 
 class WebhookDestination:
@@ -64,13 +66,14 @@ class WebhookDestination:
             Exception
         ):  # a key that does not open the secrets must cost this endpoint its deliveries, not the worker its life
             return Outcome("unknown")
+        request = _shown(delivery.url, recipe, message, signed)
         try:
             if recipe.client is None:
                 answer = await self._post(delivery, recipe, message, signed, started)
             else:
                 answer = await self._post_with_token(delivery, recipe, message, signed, started)
         except CallFailed as failed:
-            return Outcome(failed.kind, duration_ms=_since(started), signing_key_ids=signed.key_ids)
+            return Outcome(failed.kind, duration_ms=_since(started), request=request, signing_key_ids=signed.key_ids)
         except NoToken as missing:
             return Outcome("auth", duration_ms=_since(started), body=str(missing))
         return Outcome(
@@ -80,6 +83,7 @@ class WebhookDestination:
             headers=answer.headers,
             body=answer.body.decode("utf-8", "replace").replace("\0", ""),
             retry_after=answer.headers.get("retry-after"),
+            request=request,
             signing_key_ids=signed.key_ids,
         )
 
@@ -115,6 +119,15 @@ class WebhookDestination:
     def _left(self, started: float) -> float:
         """Seconds that remain for this attempt, never none."""
         return max(0.05, self._deadline - (time.perf_counter() - started))
+
+
+def _shown(url: str, recipe: Recipe, message: Message, signed: Signed) -> dict[str, Any]:
+    """A request as the log of attempts keeps it: what an endpoint adds of its own may be a secret and is left out."""
+    own = dict.fromkeys(recipe.headers, HIDDEN)
+    if recipe.client is not None:
+        own["authorization"] = HIDDEN
+    headers = {"user-agent": USER_AGENT, **own, **message.headers, **signed.headers}
+    return {"method": "POST", "url": url, "headers": headers}
 
 
 def _since(started: float) -> int:
