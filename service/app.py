@@ -25,6 +25,7 @@ from service.graphql.router import GraphQLApp
 from service.operations.context import Context, Services
 from service.operations.scoring_models import ensure_default_model
 from service.operations.services import make_services
+from service.platform.announcing import announcing
 from service.platform.database import opened
 from service.platform.settings import Settings
 from service.platform.statements import Statement
@@ -129,6 +130,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
             await stack.enter_async_context(opened(services.database))
             stack.push_async_callback(probe.close)
             await ensure_default_model(services)
+            await stack.enter_async_context(announcing(services.database))
             if settings.worker:
                 await stack.enter_async_context(Worker(services, metrics).running())
             preparing = asyncio.create_task(_prepare_soon(graph))

@@ -1,9 +1,9 @@
 """The loop behind the requests: number and fan out events, deliver them, run jobs, sweep. In `kam serve` by default,
 alone to scale.
 
-Any number of workers may run on PostgreSQL. A commit in this process wakes the loop at once; the poll finds what
-others committed, and is the truth. Commits that follow each other closely share a run, so that many small writes do
-not each pay for one.
+Any number of workers may run on PostgreSQL. A commit in this process wakes the loop at once, one of another process
+by a hint from the database (NOTIFY, or the change of the file's log); the poll finds what nobody announced, and is the
+truth. Commits that follow each other closely share a run, so that many small writes do not each pay for one.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
 
-import sqlalchemy as sa
-
+from service.delivery.backlog import GAUGES, backlog
 from service.delivery.destinations.base import Delivery, Outcome
 from service.delivery.destinations.webhook import WebhookDestination
 from service.delivery.dispatcher import Dispatcher, Pace
@@ -24,32 +23,18 @@ from service.delivery.egress import Egress
 from service.delivery.handshake import Handshakes
 from service.events.retention import forget_old
 from service.events.sequencer import sequence
-from service.events.turns import CANCEL_ORPHANS, HELD, OPEN, PENDING, STUCK, UNSTICK
+from service.events.turns import CANCEL_ORPHANS, STUCK, UNSTICK
 from service.jobs.kinds import KINDS
 from service.jobs.runner import Runner
-from service.models.webhooks import deliveries, webhook_endpoints
 from service.operations.context import FORGET_OLD, IDEMPOTENCY_HOURS, Services, system_context
 from service.operations.webhook_records import origin_of
 from service.operations.webhooks import address_policy, turn_off_endpoints_without_owner
-from service.platform.statements import Statement
 from service.platform.telemetry import Metrics
 
 SWEEP_SECONDS = 60.0
 MEASURE_SECONDS = 15.0
 SHARED_SECONDS = 0.02
 """Runs of the sequencer begin at least so far apart; a delivery waits no longer for its commit to be seen."""
-
-_WAITING = Statement(
-    sa.select(sa.func.count().label("number"), sa.func.min(deliveries.c.next_at).label("oldest"))
-    .select_from(deliveries.join(webhook_endpoints, webhook_endpoints.c.id == deliveries.c.endpoint_id))
-    .where(
-        deliveries.c.state.in_(OPEN),
-        deliveries.c.state == PENDING,
-        webhook_endpoints.c.enabled.is_(sa.true()),
-        webhook_endpoints.c.deleted_at.is_(None),
-    )
-)
-_HELD = Statement(sa.select(sa.func.count()).select_from(deliveries).where(deliveries.c.state == HELD))
 
 log = logging.getLogger(__name__)
 
@@ -90,11 +75,7 @@ class Worker:
         self._metrics.describe("kam_delivery_attempts_total", "Webhook calls by outcome")
         self._metrics.describe("kam_deliveries_finished_total", "Deliveries that arrived (succeeded) or were given up")
         self._metrics.describe("kam_events_sequenced_total", "Events that got their place in the feed")
-        for name, text in (
-            ("kam_deliveries_pending", "Deliveries to enabled endpoints that are not under way, retries included"),
-            ("kam_deliveries_held", "Deliveries held because their endpoint is turned off"),
-            ("kam_delivery_oldest_pending_seconds", "How long the oldest delivery that is due has been waiting"),
-        ):
+        for name, text in GAUGES.items():
             self._waiting[name] = 0.0
             self._metrics.gauge(name, f"{text}; measured every 15 s", partial(self._waiting.__getitem__, name))
 
@@ -107,7 +88,10 @@ class Worker:
         """Run in the background for the length of a block, then drain."""
         self._services.database.on_commit(self.wake)
         tasks = [
-            asyncio.create_task(loop()) for loop in (self._sequence_forever, self._sweep_forever, self._ask_forever)
+            asyncio.create_task(self._sequence_forever()),
+            asyncio.create_task(self._sweep_forever()),
+            asyncio.create_task(self._services.database.hear(self.wake)),
+            asyncio.create_task(self._ask_forever()),
         ]
         try:
             async with self.dispatcher.running(), self.runner.running():
@@ -166,12 +150,7 @@ class Worker:
         """Count what waits, for the metrics."""
         now = self._services.clock.now()
         async with self._services.database.reading(fresh=True) as reader:
-            waiting = await reader.one(_WAITING) or {"number": 0, "oldest": None}
-            held = await reader.value(_HELD)
-        age = 0.0 if waiting["oldest"] is None else (now - waiting["oldest"]).total_seconds()
-        self._waiting["kam_deliveries_pending"] = waiting["number"]
-        self._waiting["kam_deliveries_held"] = held
-        self._waiting["kam_delivery_oldest_pending_seconds"] = max(0.0, age)
+            self._waiting.update(await backlog(reader, now))
 
     async def sweep(self) -> None:
         """Write when keys were last used, forget the answers of old Idempotency-Keys, and mend deliveries that nothing

@@ -1,15 +1,15 @@
 """Taking deliveries to send, as statements: a lease with a fencing token, in order per key, any number of workers.
 
-One statement leases a batch: at most a few per endpoint, and of each (endpoint, order key) only the oldest that is
-still open, so that an account's events never overtake each other. The rows of the attempts are written in the same
-transaction, before any call, so that a crash shows as `unknown` and not as nothing. A lease that ran out (its worker
-died) makes the delivery pending again; the token makes whatever the dead worker still writes touch no row. Not for
-results: settlement.py writes those.
+One statement leases a batch for endpoints that the worker owns (ownership.py): of each (endpoint, order key) only the
+oldest that is still open, so that an account's events never overtake each other. The rows of the attempts are written
+in the same transaction, before any call, so that a crash shows as `unknown` and not as nothing. A lease that ran out
+(its worker died) makes the delivery pending again; the token makes whatever the dead worker still writes touch no row.
+Not for results: settlement.py writes those.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,82 +21,89 @@ from service.events.operator_events import WebhookTest
 from service.events.turns import LEASED, PENDING, none_before
 from service.models.events import events
 from service.models.webhooks import attempts, deliveries, webhook_endpoints
+from service.platform.clock import instant_text
 from service.platform.columns import Instant, Uuid
-from service.platform.database import Reader, Writer
-from service.platform.dialects import one_of
+from service.platform.database import Reader, Row, Writer
+from service.platform.dialects import json_rows, one_of
 from service.platform.ids import new_id
 from service.platform.statements import Statement
-from service.queries.webhooks import TRANSPORT
 
 LEASE = timedelta(seconds=40)
 """Twice the longest call: a delivery whose call is not begun in the first half is given back instead."""
+FARTHEST = timedelta(seconds=120)
+"""No lease and no ownership reaches farther: one that does was written by a clock that has been set back since."""
+EVER = timedelta(days=3650)
+LIMITS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+"""How many of an endpoint are leased at once: SQLite wants a constant in LIMIT, so there is one arm for each."""
+
+_e = webhook_endpoints.c
+_now = sa.bindparam("now", type_=Instant())
+_far = sa.bindparam("far", type_=Instant())
 
 
-def _in_turn(one: sa.FromClause) -> sa.ColumnElement[bool]:
+def in_turn(one: sa.FromClause, lane: sa.ColumnElement[str], by: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
     """Due, and no older delivery of the same endpoint and key is still open."""
     return sa.and_(
-        one.c.state == PENDING,
-        one.c.behind.is_(sa.false()),
-        one.c.next_at <= sa.bindparam("now", type_=Instant()),
-        none_before(one),
+        one.c.state == PENDING, one.c.behind.is_(sa.false()), one.c.lane == lane, one.c.next_at <= by, none_before(one)
     )
 
 
-def _open_endpoints() -> sa.ColumnElement[bool]:
-    return sa.and_(
-        webhook_endpoints.c.enabled.is_(sa.true()),
-        webhook_endpoints.c.deleted_at.is_(None),
-        webhook_endpoints.c.awaits_consent.is_(sa.false()),
-        sa.not_(one_of(webhook_endpoints.c.id, "full")),
-    )
+_WANTED: dict[str, sa.types.TypeEngine[Any]] = {
+    "endpoint_id": Uuid(),
+    "lane": sa.Text(),
+    "by": Instant(),
+    "most": sa.BigInteger(),
+}
 
 
-def _candidates(limit: sa.ColumnElement[int]) -> tuple[sa.FromClause, sa.Select[Any]]:
+def _chosen(wanted: sa.FromClause, limit: Any) -> tuple[sa.FromClause, sa.Select[Any]]:
     one = deliveries.alias("one")
-    chosen = (
+    query = (
         sa.select(one.c.id)
-        .where(one.c.endpoint_id == webhook_endpoints.c.id, _in_turn(one))
+        .where(one.c.endpoint_id == _e.id, in_turn(one, wanted.c.lane, wanted.c.by))
         .order_by(one.c.next_at, one.c.event_position)
         .limit(limit)
-        .correlate(webhook_endpoints)
+        .correlate(webhook_endpoints, wanted)
     )
-    return one, chosen
+    return one, query
+
+
+def _still_mine() -> sa.ColumnElement[bool]:
+    me = _e.owner == sa.bindparam("me", type_=Uuid())
+    return sa.and_(me, _e.enabled.is_(sa.true()), _e.deleted_at.is_(None))
 
 
 def _picked_on_postgresql() -> sa.Select[Any]:
     """Endpoint by endpoint, each up to its own limit; rows that another worker holds are passed over."""
-    quick = one_of(webhook_endpoints.c.id, "quick")
-    one, chosen = _candidates(sa.case((quick, sa.bindparam("wide", type_=sa.BigInteger)), else_=sa.bindparam("narrow")))
-    due = chosen.with_for_update(skip_locked=True, of=one).lateral("due")
+    wanted = json_rows("wanted", _WANTED, "postgresql")
+    one, query = _chosen(wanted, wanted.c.most)
+    due = query.with_for_update(skip_locked=True, of=one).lateral("due")
     return (
         sa.select(due.c.id)
-        .select_from(webhook_endpoints.join(due, sa.true()))
-        .where(_open_endpoints())
-        .limit(sa.bindparam("batch", type_=sa.BigInteger))
+        .select_from(wanted.join(webhook_endpoints, _e.id == wanted.c.endpoint_id).join(due, sa.true()))
+        .where(_still_mine())
     )
 
 
-def _picked_on_sqlite() -> sa.Select[Any]:
+def _picked_on_sqlite() -> Any:
     """The same without LATERAL, which SQLite lacks: `json_each` over what a correlated subquery gathered keeps the
-    loop over the endpoints outermost (a join would be turned round and scan every delivery). One arm per limit,
-    which must be constant there.
+    loop over the endpoints outermost (a join would be turned round and scan every delivery).
     """
     arms = []
-    for limit, quick in (("wide", True), ("narrow", False)):
-        _, chosen = _candidates(sa.bindparam(limit, type_=sa.BigInteger))
-        gathered = sa.select(sa.func.json_group_array(chosen.subquery().c.id)).correlate(webhook_endpoints)
+    for limit in LIMITS:
+        wanted = json_rows(f"wanted_{limit}", _WANTED, "sqlite")
+        _, query = _chosen(wanted, sa.literal_column(str(limit)))
+        gathered = sa.select(sa.func.json_group_array(query.subquery().c.id)).correlate(webhook_endpoints, wanted)
         due = sa.func.json_each(gathered.scalar_subquery()).table_valued("value", name="due")
-        here = one_of(webhook_endpoints.c.id, "quick")
         arms.append(
             sa.select(due.c.value.label("id"))
-            .select_from(webhook_endpoints, due)
-            .where(_open_endpoints(), here if quick else sa.not_(here))
+            .select_from(wanted, webhook_endpoints, due)
+            .where(_e.id == wanted.c.endpoint_id, _still_mine())
         )
-    both = sa.union_all(*arms).subquery()
-    return sa.select(both.c.id).limit(sa.bindparam("batch", type_=sa.BigInteger))
+    return sa.union_all(*arms)
 
 
-def _claiming(picked: sa.Select[Any]) -> Statement:
+def _claiming(picked: Any) -> Statement:
     """A CTE, because a locking subquery of IN may be run more than once; `IN (SELECT ... LIMIT)` would then lease
     too many.
     """
@@ -116,26 +123,16 @@ def _claiming(picked: sa.Select[Any]) -> Statement:
 
 CLAIM = {"postgresql": _claiming(_picked_on_postgresql()), "sqlite": _claiming(_picked_on_sqlite())}
 
-ANY_DUE = {
-    "postgresql": Statement(
-        sa.select(sa.literal_column("1"))
-        .select_from(webhook_endpoints.join(_candidates(sa.literal_column("1"))[1].lateral("due"), sa.true()))
-        .where(_open_endpoints())
-        .limit(1)
-    ),
-    "sqlite": Statement(_picked_on_sqlite()),
-}
-
-ANY_LAPSED = Statement(
-    sa.select(deliveries.c.id)
-    .where(deliveries.c.state == LEASED, deliveries.c.lease_until <= sa.bindparam("now", type_=Instant()))
-    .limit(1)
+_lapsed = sa.and_(
+    deliveries.c.state == LEASED, sa.or_(deliveries.c.lease_until <= _now, deliveries.c.lease_until > _far)
 )
+ANY_LAPSED = Statement(sa.select(deliveries.c.id).where(_lapsed).limit(1))
 
 CLAIMED = Statement(
     sa.select(
         deliveries.c.id,
         deliveries.c.attempts,
+        deliveries.c.probes,
         deliveries.c.replay_no,
         deliveries.c.event_id,
         deliveries.c.endpoint_id,
@@ -143,54 +140,49 @@ CLAIMED = Statement(
         sa.func.coalesce(deliveries.c.released_at, deliveries.c.created_at, type_=Instant()).label("created_at"),
         events.c.type,
         events.c.body,
-        webhook_endpoints.c.url,
-        webhook_endpoints.c.secret_encrypted,
-        webhook_endpoints.c.transport_sealed,
-        TRANSPORT,
     )
-    .select_from(
-        deliveries.join(events, events.c.id == deliveries.c.event_id).join(
-            webhook_endpoints, webhook_endpoints.c.id == deliveries.c.endpoint_id
-        )
-    )
+    .select_from(deliveries.join(events, events.c.id == deliveries.c.event_id))
     .where(one_of(deliveries.c.id, "ids"))
     .order_by(deliveries.c.event_position)
 )
 
-OPEN_ATTEMPT = Statement(
-    sa.insert(attempts).values(
-        id=sa.bindparam("id"),
-        delivery_id=sa.bindparam("delivery_id"),
-        n=sa.bindparam("n"),
-        trigger=sa.bindparam("trigger"),
-        started_at=sa.bindparam("started_at"),
-        outcome="open",
+_OPENED: dict[str, sa.types.TypeEngine[Any]] = {
+    "id": Uuid(),
+    "delivery_id": Uuid(),
+    "n": sa.BigInteger(),
+    "trigger": sa.Text(),
+}
+
+
+def _opening(kind: str) -> Statement:
+    made = json_rows("opened", _OPENED, kind)
+    columns = [*made.c, sa.bindparam("now", type_=Instant()), sa.literal_column("'open'")]
+    return Statement(
+        sa.insert(attempts).from_select(
+            [*_OPENED, "started_at", "outcome"], sa.select(*columns).where(sa.true()), include_defaults=False
+        )
     )
-)
+
+
+OPEN_ATTEMPTS = {kind: _opening(kind) for kind in ("postgresql", "sqlite")}
 
 LAPSED = Statement(
     sa.update(deliveries)
     .values(
         state=PENDING,
-        next_at=sa.bindparam("now", type_=Instant()),
+        next_at=_now,
         lease_until=None,
         lease_token=None,
         lane="retry",
         last_error_class="unknown",
     )
-    .where(
-        deliveries.c.id.in_(
-            sa.select(deliveries.c.id)
-            .where(deliveries.c.state == LEASED, deliveries.c.lease_until <= sa.bindparam("now", type_=Instant()))
-            .with_for_update(skip_locked=True)
-        )
-    )
+    .where(deliveries.c.id.in_(sa.select(deliveries.c.id).where(_lapsed).with_for_update(skip_locked=True)))
     .returning(deliveries.c.id)
 )
 
 CLOSE_OPEN = Statement(
     sa.update(attempts)
-    .values(outcome="unknown", finished_at=sa.bindparam("now", type_=Instant()))
+    .values(outcome="unknown", finished_at=_now)
     .where(one_of(attempts.c.delivery_id, "ids"), attempts.c.outcome == "open")
 )
 
@@ -208,75 +200,78 @@ GIVE_BACK = Statement(
 FORGET_OPEN = Statement(sa.delete(attempts).where(one_of(attempts.c.delivery_id, "ids"), attempts.c.outcome == "open"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Lease:
     """A claimed delivery and the hold on it: until when, and the token that guards every later write."""
 
     delivery: Delivery
     token: str
     until: datetime
+    begin_by: float = float("inf")
+    """Monotonic seconds after which its call could outlive the lease."""
 
 
 @dataclass(frozen=True, slots=True)
-class Appetite:
-    """How much to claim: `batch` in all; per endpoint `wide` for those in `quick`, `narrow` for others, none for
-    those in `full`.
+class Wanted:
+    """So many deliveries (1 to 512) of an endpoint, in one of its lanes; a probe takes one whose time has not come."""
+
+    endpoint: Row
+    lane: str
+    most: int
+
+    @property
+    def is_probe(self) -> bool:
+        """Whether the endpoint's breaker is open: then a single delivery asks whether it is back."""
+        return self.endpoint["breaker_state"] in ("open", "half_open")
+
+
+async def any_lapsed(reader: Reader, now: datetime, farthest: timedelta = FARTHEST) -> bool:
+    """Whether a lease has run out."""
+    return await reader.value(ANY_LAPSED, now=now, far=now + farthest) is not None
+
+
+async def claim(
+    writer: Writer, kind: str, me: str, wanted: Sequence[Wanted], now: datetime, lease: timedelta = LEASE
+) -> list[Lease]:
+    """Lease deliveries of endpoints that the worker owns and open their attempts; oldest events first. Send nothing
+    before the transaction is committed.
     """
-
-    batch: int = 200
-    wide: int = 32
-    narrow: int = 4
-    quick: Sequence[str] = ()
-    full: Sequence[str] = ()
-
-    def values(self) -> dict[str, Any]:
-        """As the statements' values."""
-        return {
-            "batch": self.batch,
-            "wide": self.wide,
-            "narrow": self.narrow,
-            "quick": list(self.quick),
-            "full": list(self.full),
-        }
-
-
-async def any_due(reader: Reader, kind: str, now: datetime, appetite: Appetite) -> bool:
-    """Whether a claim would find something, or a lease has run out; a reading, so that an idle worker writes
-    nothing.
-    """
-    values = appetite.values() | {"batch": 1}
-    return await reader.one(ANY_DUE[kind], now=now, **values) is not None or bool(await reader.one(ANY_LAPSED, now=now))
-
-
-async def claim(writer: Writer, kind: str, now: datetime, appetite: Appetite, lease: timedelta = LEASE) -> list[Lease]:
-    """Lease due deliveries and open their attempts; oldest events first. Send nothing before the transaction is
-    committed.
-    """
-    token = new_id()
-    until = now + lease
-    ids = await writer.column(CLAIM[kind], now=now, until=until, token=token, **appetite.values())
+    token, until = new_id(), now + lease
+    ids = await writer.column(CLAIM[kind], now=now, until=until, token=token, me=me, **_rows(kind, wanted, now))
     if not ids:
         return []
-    leases = [Lease(_delivery(row), token, until) for row in await writer.all(CLAIMED, ids=ids)]
-    await writer.many(
-        OPEN_ATTEMPT,
-        [
-            {
-                "id": held.delivery.attempt_id,
-                "delivery_id": held.delivery.id,
-                "n": held.delivery.number,
-                "trigger": held.delivery.trigger,
-                "started_at": now,
-            }
-            for held in leases
-        ],
-    )
+    endpoints = {each.endpoint["id"]: each for each in wanted}
+    leases = [
+        Lease(_delivery(row, endpoints[row["endpoint_id"]]), token, until) for row in await writer.all(CLAIMED, ids=ids)
+    ]
+    opened = [
+        {"id": one.attempt_id, "delivery_id": one.id, "n": one.number, "trigger": one.trigger}
+        for one in (held.delivery for held in leases)
+    ]
+    await writer.execute(OPEN_ATTEMPTS[kind], opened=opened, now=now)
     return leases
 
 
-async def reclaim(writer: Writer, now: datetime) -> int:
+def _rows(kind: str, wanted: Iterable[Wanted], now: datetime) -> dict[str, Any]:
+    rows: dict[int, list[Row]] = {limit: [] for limit in LIMITS}
+    for each in wanted:
+        limit = max(limit for limit in LIMITS if limit <= each.most)
+        rows[limit].append(
+            {
+                "endpoint_id": each.endpoint["id"],
+                "lane": each.lane,
+                "by": instant_text(now + EVER if each.is_probe else now),
+                "most": limit,
+            }
+        )
+    if kind == "postgresql":
+        return {"wanted": [row for some in rows.values() for row in some]}
+    return {f"wanted_{limit}": some for limit, some in rows.items()}
+
+
+async def reclaim(writer: Writer, now: datetime, farthest: timedelta = FARTHEST) -> int:
     """Make deliveries pending whose lease ran out, and close their attempts as `unknown`; how many there were."""
-    ids = await writer.column(LAPSED, now=now)
+    ids = await writer.column(LAPSED, now=now, far=now + farthest)
     if ids:
         await writer.execute(CLOSE_OPEN, ids=ids, now=now)
     return len(ids)
@@ -293,21 +288,30 @@ async def give_back(writer: Writer, leases: Sequence[Lease]) -> int:
     return len(ids)
 
 
-def _delivery(row: dict[str, Any]) -> Delivery:
+def _delivery(row: Row, wanted: Wanted) -> Delivery:
+    endpoint = wanted.endpoint
     manual = row["replay_no"] > 0 and row["attempts"] == 1
+    if wanted.is_probe:
+        trigger = "probe"
+    else:
+        trigger = "test" if row["type"] == WebhookTest.type else "manual" if manual else "scheduled"
     return Delivery(
         id=row["id"],
         attempt_id=new_id(),
         number=row["attempts"],
-        trigger="test" if row["type"] == WebhookTest.type else "manual" if manual else "scheduled",
+        probes=row["probes"],
+        trigger=trigger,  # type: ignore[arg-type]
         event_id=row["event_id"],
         event_type=row["type"],
         endpoint_id=row["endpoint_id"],
         order_key=row["order_key"],
-        url=row["url"],
-        sealed_secrets=row["secret_encrypted"],
+        blocks=endpoint["on_exhausted"] == "block" and endpoint["ordering"] != "none",
+        in_line=endpoint["ordering"] != "none",
+        url=endpoint["url"],
+        sealed_secrets=endpoint["secret_encrypted"],
+        timeout=endpoint["timeout_seconds"],
         body=row["body"].encode(),
         created_at=row["created_at"],
-        transport=row["transport"],
-        transport_sealed=row["transport_sealed"],
+        transport=endpoint["transport"],
+        transport_sealed=endpoint["transport_sealed"],
     )

@@ -1,28 +1,33 @@
 """The loop that sends: claim (transaction), call (network), settle (transaction), as many calls at once as the
 limits allow.
 
-Three things run beside each other: the claimer, which leases work when woken or at the poll; a task per call; the
-settler, which writes the results that have gathered in one batch. No transaction is open during a call. Any number of
-these may run, in one process or in many: the database decides who sends what. A wake-up is a hint that saves waiting;
-the poll is the truth.
+Three things run beside each other: the claimer, which leases work when woken or at the poll; runners, which each make
+one call after the other; the settler, which writes the results that have gathered in one batch. No transaction is open
+during a call. Any number of these may run, in one process or in many: the database decides who sends what. A wake-up
+is a hint that saves waiting; the poll is the truth.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import SystemRandom
 
-from service.delivery.claim import LEASE, Appetite, Lease, any_due, claim, give_back, reclaim
+from service.delivery.claim import FARTHEST, LEASE, Lease, any_lapsed, claim, give_back, reclaim
 from service.delivery.destinations.base import Delivery, Destination, Outcome
 from service.delivery.egress import DEADLINE
-from service.delivery.settlement import judge, settle
+from service.delivery.lanes import Slots, Turn
+from service.delivery.ownership import OWNED, disown, due_endpoints, own, renew
+from service.delivery.settlement import Settled, Settlement, judge, settle
+from service.delivery.wanting import Wants
 from service.platform.clock import Clock
 from service.platform.database import Database
+from service.platform.ids import new_id
 
 log = logging.getLogger(__name__)
 
@@ -35,27 +40,24 @@ class Pace:
 
     concurrency: int = 64
     """Calls in flight at once."""
-    per_endpoint: int = 4
-    """Calls in flight at once to one endpoint."""
-    ahead: int = 32
-    """Deliveries that an endpoint which answers well may have leased here; any other has `per_endpoint`."""
+    leased: int = 2000
+    """Deliveries leased at once."""
+    ahead: int = 512
+    """Deliveries of one endpoint leased at once, when it answers quickly."""
+    within: float = 0.5
+    """An endpoint has as many leased as it takes in this time."""
     poll: float = 1.0
     lease: float = LEASE.total_seconds()
+    owned: float = OWNED.total_seconds()
+    """How long an endpoint stays this worker's when that is not renewed."""
     deadline: float = DEADLINE
     """The longest call; one that cannot end within the lease is not begun."""
     drain: float = 10.0
     """How long a stop waits for calls in flight."""
     quick: float = 1.0
-    """An endpoint answers well when its last answer was 2xx and took less than this."""
-
-
-@dataclass(slots=True)
-class _Lane:
-    """What this dispatcher holds of one endpoint."""
-
-    slots: asyncio.Semaphore
-    leased: int = 0
-    quick: bool = False
+    """An endpoint is slow when its last answer took longer than this."""
+    gather: float = 0.01
+    """Under load results wait so long for others, to be written together."""
 
 
 @dataclass(slots=True)
@@ -91,15 +93,19 @@ class Dispatcher:
         self._pace = pace or Pace()
         self._observe = observe
         self._random = random
+        self._me = new_id()
+        self._farthest = max(FARTHEST, timedelta(seconds=2 * self._pace.lease))
         self._woken = asyncio.Event()
         self._ready = asyncio.Event()
-        self._stopping = asyncio.Event()
-        self._slots = asyncio.Semaphore(self._pace.concurrency)
-        self._lanes: dict[str, _Lane] = {}
-        self._calls: set[asyncio.Task[None]] = set()
+        self._ended = asyncio.Event()
+        self._stopping = False
+        self._slots = Slots(self._pace.concurrency, self._pace.quick, destination.batch_size)
+        self._wants = Wants(self._slots, self._pace.leased, self._pace.ahead, self._pace.within)
+        self._runners: set[asyncio.Task[None]] = set()
+        self._idle: list[asyncio.Future[None]] = []
         self._results = _Results()
         self._writing = asyncio.Lock()
-        self._leased = 0
+        self._looked_back = 0.0
 
     def wake(self) -> None:
         """Look for work now instead of at the next poll. Cheap, and harmless when there is none; from the loop's own
@@ -109,7 +115,7 @@ class Dispatcher:
 
     def stop(self) -> None:
         """Claim nothing more, let the calls in flight end (up to `drain` seconds), then let `run` return."""
-        self._stopping.set()
+        self._stopping = True
         self._woken.set()
 
     async def run(self) -> None:
@@ -117,7 +123,7 @@ class Dispatcher:
         settler = asyncio.create_task(self._settle_forever())
         try:
             failures = 0
-            while not self._stopping.is_set():
+            while not self._stopping:
                 self._woken.clear()
                 try:
                     claimed = await self._claim()
@@ -127,29 +133,36 @@ class Dispatcher:
                     claimed = False
                     log.warning("deliveries could not be claimed", exc_info=True, extra={"failures": failures})
                 if not claimed:
-                    wait = min(self._pace.poll * 2 ** min(failures, 5), max(30.0, self._pace.poll))
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(self._woken.wait(), wait)
-                        if failures:
-                            await asyncio.sleep(min(wait, 1.0))
+                    await self._wait(failures)
             await self._drain()
         finally:
-            for call in self._calls:
-                call.cancel()
+            self._end_runners()
             settler.cancel()
             with suppress(asyncio.CancelledError):
                 await settler
+
+    async def _wait(self, failures: int) -> None:
+        """Until woken, or until the poll, or until an endpoint's rate lets the next call through."""
+        wait = min(self._pace.poll * 2 ** min(failures, 5), max(30.0, self._pace.poll))
+        wait = min(wait, self._wants.next_token(time.monotonic()))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._woken.wait(), wait)
+            if failures:
+                await asyncio.sleep(min(wait, 1.0))
 
     async def once(self) -> int:
         """Send what is due now, once round, and settle it: how many calls were made. For tests and for one-shot
         commands.
         """
-        before = self._leased
+        before = self._slots.leased
+        self._looked_back = 0.0
         await self._claim()
-        claimed = self._leased - before
-        while self._calls:
-            await asyncio.wait(self._calls)
+        claimed = self._slots.leased - before
+        while self._slots.is_busy():
+            self._ended.clear()
+            await self._ended.wait()
         await self._settle()
+        await self._disown()
         return claimed
 
     @asynccontextmanager
@@ -166,125 +179,171 @@ class Dispatcher:
 
     async def _claim(self) -> bool:
         """Lease what there is room for and begin the calls; whether there may be more."""
-        appetite = self._appetite()
-        if appetite is None:
+        at = time.monotonic()
+        self._slots.note_slow(at)
+        await self._look_back(at)
+        if self._wants.is_full():
             return False
-        kind, now = self._database.kind, self._clock.now()
         async with self._database.reading(fresh=True) as reader:
-            if not await any_due(reader, kind, now, appetite):
-                return False
+            rows = await due_endpoints(reader, self._me, self._clock.now(), full=self._wants.full(at))
+        wanted = self._wants.choose(rows, at)
+        if not wanted:
+            return False
+        longest = max([self._pace.deadline, *(each.endpoint["timeout_seconds"] or 0.0 for each in wanted)])
+        lease = max(self._pace.lease, 2 * longest if longest > self._pace.deadline else 0.0)
+        owned = timedelta(seconds=min(self._pace.owned, lease))
+        strange = {
+            each.endpoint["id"] for each in wanted if self._wants.is_to_be_owned(each, at, owned.total_seconds())
+        }
         async with self._database.transaction() as tx:
-            lapsed = await reclaim(tx, now)
-            leases = await claim(tx, kind, now, appetite, timedelta(seconds=self._pace.lease))
-        if lapsed:
-            log.warning("deliveries were taken over from a worker that is gone", extra={"deliveries": lapsed})
-        for batch in self._batches(leases):
-            call = asyncio.create_task(self._call(batch))
-            self._calls.add(call)
-            call.add_done_callback(self._calls.discard)
+            now = self._clock.now()
+            if strange:
+                until = now + timedelta(seconds=lease)
+                got = await own(tx, self._me, sorted(strange), now, until, owned)
+                wanted = [each for each in wanted if each.endpoint["id"] not in strange or each.endpoint["id"] in got]
+            leases = (
+                await claim(tx, self._database.kind, self._me, wanted, now, timedelta(seconds=lease)) if wanted else []
+            )
+        if strange:
+            self._wants.note_owned(strange & got, at + owned.total_seconds())
+        self._begin(leases, at + lease)
         return bool(leases)
 
-    def _appetite(self) -> Appetite | None:
-        room = 4 * self._pace.concurrency - self._leased
-        if room <= 0:
-            return None
-        limits = {id_: self._pace.ahead if lane.quick else self._pace.per_endpoint for id_, lane in self._lanes.items()}
-        return Appetite(
-            batch=min(room, 200),
-            wide=self._pace.ahead,
-            narrow=self._pace.per_endpoint,
-            quick=[id_ for id_, lane in self._lanes.items() if lane.quick],
-            full=[id_ for id_, lane in self._lanes.items() if lane.leased > limits[id_] // 2],
-        )
-
-    def _batches(self, leases: Sequence[Lease]) -> list[list[Lease]]:
-        """Leases by endpoint, in calls of the destination's size; counts them in."""
-        by_endpoint: dict[str, list[Lease]] = {}
+    def _begin(self, leases: Sequence[Lease], ends: float) -> None:
+        """Give leases to the lanes, and have runners look."""
         for lease in leases:
-            by_endpoint.setdefault(lease.delivery.endpoint_id, []).append(lease)
-        size = self._destination.batch_size
-        batches = []
-        for endpoint_id, mine in by_endpoint.items():
-            lane = self._lanes.get(endpoint_id)
-            if lane is None:
-                lane = self._lanes[endpoint_id] = _Lane(asyncio.Semaphore(self._pace.per_endpoint))
-            lane.leased += len(mine)
-            self._leased += len(mine)
-            batches += [mine[at : at + size] for at in range(0, len(mine), size)]
-        return batches
+            lease.begin_by = ends - (lease.delivery.timeout or self._pace.deadline)
+            self._slots.add(lease)
+        self._wants.note_leased(leases)
+        self._nudge(len(leases))
+
+    async def _look_back(self, at: float) -> None:
+        """At each poll: take over what others lost, keep what is ours, forget what is not."""
+        if at - self._looked_back < self._pace.poll and self._looked_back:
+            return
+        self._looked_back = at
+        now = self._clock.now()
+        async with self._database.reading(fresh=True) as reader:
+            lapsed = await any_lapsed(reader, now, self._farthest)
+        if lapsed:
+            async with self._database.transaction() as tx:
+                count = await reclaim(tx, now, self._farthest)
+            log.warning(
+                "deliveries were taken over from a worker that is gone", extra={"fields": {"deliveries": count}}
+            )
+        owned = min(self._pace.owned, self._pace.lease)
+        ageing = [id_ for id_, lane in self._slots.lanes.items() if lane.leased and lane.owned_until - at < owned / 2]
+        if ageing:
+            async with self._database.transaction() as tx:
+                kept = await renew(tx, self._me, ageing, now, timedelta(seconds=owned))
+            self._wants.note_owned(kept, at + owned)
+        self._slots.prune(at)
 
     # calling
 
-    async def _call(self, batch: list[Lease]) -> None:
-        """One call, when its turn comes; a call that could outlive its lease is not begun."""
-        begun = False
+    def _nudge(self, count: int) -> None:
+        """Have up to `count` runners look for a turn; begins as many as there are slots for."""
+        for _ in range(min(count, self._pace.concurrency)):
+            while self._idle:
+                waiting = self._idle.pop()
+                if not waiting.done():
+                    waiting.set_result(None)
+                    break
+            else:
+                if len(self._runners) >= self._pace.concurrency:
+                    return
+                runner = asyncio.create_task(self._run_calls())
+                self._runners.add(runner)
+                runner.add_done_callback(self._runners.discard)
+
+    async def _run_calls(self) -> None:
+        """One call after the other, as turns come up."""
+        while True:
+            turn = self._slots.take(time.monotonic())
+            if turn is not None:
+                await self._call(turn)
+                continue
+            waiting = asyncio.get_running_loop().create_future()
+            self._idle.append(waiting)
+            await waiting
+
+    async def _call(self, turn: Turn) -> None:
+        """One call; one that could outlive its lease is not begun."""
+        leases = turn.leases
+        if self._stopping or turn.begun > min(lease.begin_by for lease in leases):
+            self._slots.end(turn, turn.begun, answered=True)
+            self._results.unsent += leases
+            self._ready.set()
+            self._ended.set()
+            return
         outcomes: Sequence[Outcome] = ()
         try:
-            async with self._lanes[batch[0].delivery.endpoint_id].slots, self._slots:
-                late = self._clock.now() + timedelta(seconds=self._pace.deadline) > batch[0].until
-                if not late and not self._stopping.is_set():
-                    begun = True
-                    outcomes = await self._destination.send([lease.delivery for lease in batch])
-        except asyncio.CancelledError:
-            pass  # draining took too long: the receiver may or may not have it
+            outcomes = await self._destination.send([lease.delivery for lease in leases])
         except Exception:
             log.exception("a destination failed")
-        finally:
-            if begun:
-                known = outcomes if len(outcomes) == len(batch) else [Outcome("unknown")] * len(batch)
-                self._results.done += zip(batch, known, strict=True)
-            else:
-                self._results.unsent += batch
+        finally:  # also when draining took too long: the receiver may or may not have it
+            if len(outcomes) != len(leases):
+                outcomes = [Outcome("unknown")] * len(leases)
+            answered = outcomes[0].kind in ("ok", "http", "blocked")
+            self._slots.end(turn, time.monotonic(), answered=answered)
+            self._results.done += zip(leases, outcomes, strict=True)
             self._ready.set()
+            self._ended.set()
 
     # settling
 
     async def _settle_forever(self) -> None:
+        written = 0
         while True:
             await self._ready.wait()
+            if written > 4:
+                await asyncio.sleep(self._pace.gather)
             self._ready.clear()
             try:
-                await self._settle()
+                written = await self._settle()
             except Exception:  # the results are kept: written when the database is back, if the leases are still ours
                 log.warning("results could not be written", exc_info=True)
                 self._ready.set()
                 await asyncio.sleep(self._pace.poll)
 
-    async def _settle(self) -> None:
-        """Write everything that has gathered, in one transaction; on failure it stays gathered."""
+    async def _settle(self) -> int:
+        """Write everything that has gathered, in one transaction; on failure it stays gathered. How many there were."""
         async with self._writing:
             results, self._results = self._results, _Results()
             if not results:
-                return
+                return 0
             now = self._clock.now()
             settlements = [judge(lease, outcome, now, self._random) for lease, outcome in results.done]
+            settled = Settled(0)
             try:
                 async with self._database.transaction() as tx:
                     if settlements:
-                        await settle(tx, self._database.kind, settlements, now)
+                        settled = await settle(tx, self._database.kind, settlements, now)
                     if results.unsent:
                         await give_back(tx, results.unsent)
             except BaseException:
                 self._results.done[:0] = results.done
                 self._results.unsent[:0] = results.unsent
                 raise
-        for lease, outcome in results.done:
-            self._let_go(lease, outcome)
-        for lease in results.unsent:
-            self._let_go(lease, None)
-        if self._observe is not None:
-            for settled in settlements:
-                self._observe(settled.lease.delivery, settled.outcome, settled.state)
-        self._woken.set()  # the next of the same keys may go now
+        self._conclude(settlements, results.unsent, settled)
+        return len(settlements)
 
-    def _let_go(self, lease: Lease, outcome: Outcome | None) -> None:
-        endpoint_id = lease.delivery.endpoint_id
-        lane = self._lanes[endpoint_id]
-        self._leased -= 1
-        lane.leased -= 1
-        lane.quick = outcome is not None and outcome.kind == "ok" and outcome.duration_ms < self._pace.quick * 1000
-        if not lane.leased and not lane.quick:
-            del self._lanes[endpoint_id]
+    def _conclude(self, settlements: Sequence[Settlement], unsent: Sequence[Lease], settled: Settled) -> None:
+        """Count down what was written, and follow the endpoints' new limits."""
+        for each in settlements:
+            self._slots.let_go(each.lease)
+            if self._observe is not None:
+                self._observe(each.lease.delivery, each.outcome, each.state)
+        for lease in unsent:
+            self._slots.let_go(lease)
+        for change in settled.changes:
+            back = self._slots.limit(change.endpoint_id, change.limit)
+            if back:
+                self._results.unsent += back
+                self._ready.set()
+            elif change.limit:
+                self._nudge(change.limit)
+        self._woken.set()  # the next of the same keys may go now
 
     # stopping
 
@@ -292,17 +351,33 @@ class Dispatcher:
         """Wait for the calls in flight, cancel those that take too long, give back what was not begun, write what
         came.
         """
-        waiting = set(self._calls)
-        if waiting:
-            _, late = await asyncio.wait(waiting, timeout=self._pace.drain)
-            for call in late:
-                call.cancel()
-            if late:
-                await asyncio.wait(late)
+        self._results.unsent += self._slots.empty()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._pace.drain):
+                while self._slots.in_flight:
+                    self._ended.clear()
+                    await self._ended.wait()
+        await self._cancel_runners()
         for _ in range(3):
             try:
                 await self._settle()
+                await self._disown()
                 break
             except Exception:
                 log.warning("results could not be written while stopping", exc_info=True)
                 await asyncio.sleep(self._pace.poll)
+
+    async def _cancel_runners(self) -> None:
+        self._end_runners()
+        if self._runners:
+            await asyncio.wait(self._runners)
+
+    def _end_runners(self) -> None:
+        for runner in self._runners:
+            runner.cancel()
+
+    async def _disown(self) -> None:
+        if self._wants.owns_any():
+            async with self._database.transaction() as tx:
+                await disown(tx, self._me)
+            self._wants.note_disowned()

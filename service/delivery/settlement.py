@@ -1,80 +1,100 @@
 """What came of attempts, written back: one statement for the deliveries and one for the attempts of a whole batch.
 
 Every row is guarded by the lease's token: when another worker has taken a delivery over meanwhile, a late result
-touches nothing. `judge` holds the rules (2xx is success, 410 ends the endpoint, everything else is tried again until
-the schedule ends); it is pure.
+touches nothing. `judge` holds the rules for one delivery (2xx is success, 410 ends the endpoint, everything else is
+tried again until the schedule ends); it is pure, as are those for the endpoint (breaker.py), whose health is written in
+the same transaction (health.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import SystemRandom
 from typing import Any
 
 import orjson
 import sqlalchemy as sa
 
+from service.delivery.breaker import Call
 from service.delivery.claim import Lease
 from service.delivery.destinations.base import Delivery, Outcome
-from service.delivery.schedule import next_attempt
+from service.delivery.health import Change, read_changes, tell_changes, write_changes
+from service.delivery.schedule import next_attempt, retry_after
 from service.events.catalogue import catalogue
 from service.events.event import Event
-from service.events.operator_events import DeliveryExhausted, OperatorEvent, WebhookEndpointDisabled
+from service.events.operator_events import DeliveryExhausted, DeliveryRecovered, OperatorEvent
 from service.events.outbox import append, event_row
 from service.events.turns import HOLD, LEASED, PENDING, first_behind, locked
-from service.models.webhooks import attempts, deliveries, webhook_endpoints
+from service.models.webhooks import attempts, deliveries
 from service.platform.clock import instant_text
 from service.platform.columns import Instant, Json, Uuid
 from service.platform.database import Writer
-from service.platform.dialects import one_of
+from service.platform.dialects import json_rows
 from service.platform.statements import Statement
-from service.queries.webhooks import DELIVERIES, WEBHOOK_ENDPOINTS
+from service.queries.webhooks import DELIVERIES
 
 GONE = "The receiver answered 410 Gone"
+ASKED = "The receiver asked for it (webhook-delivery: disable)"
 LONGEST_BODY = 16_384
+ENDED = ("succeeded", "dead", "superseded")
+"""Nothing follows by itself, and the next of the line may go."""
+RECOVERED_AFTER = 3
+"""Arriving after so many failed attempts is told."""
 _CATALOGUE = catalogue()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Settlement:
-    """The end of one attempt: the delivery's next state (pending, succeeded, dead or held), and when it is tried
-    again if it is.
+    """The end of one attempt: the delivery's next state (pending, succeeded, dead, blocked or held), and when it is
+    tried again if it is.
     """
 
     lease: Lease
     outcome: Outcome
     state: str
     next_at: datetime | None = None
+    asked: timedelta | None = None
 
     @property
     def final(self) -> bool:
         """Whether nothing follows by itself."""
-        return self.state in ("succeeded", "dead")
+        return self.state in ENDED
 
 
 def judge(
     lease: Lease, outcome: Outcome, now: datetime, random: Callable[[], float] = SystemRandom().random
 ) -> Settlement:
-    """What follows from an outcome. The endpoint of a 410 is turned off and keeps its deliveries, held."""
+    """What follows from an outcome. The endpoint of a 410 is turned off and keeps its deliveries, held. A probe that
+    failed does not count against the schedule; `webhook-delivery: abort-message` gives up at once.
+    """
     if outcome.kind == "ok":
         return Settlement(lease, outcome, "succeeded")
     if outcome.gone:
         return Settlement(lease, outcome, "held")
     delivery = lease.delivery
+    given_up = "blocked" if delivery.blocks else "dead"
+    asked = retry_after(outcome.retry_after, now)
+    if outcome.control == "abort-message":
+        return Settlement(lease, outcome, given_up, asked=asked)
+    if delivery.trigger == "probe":
+        return Settlement(lease, outcome, "pending", now + asked if asked else None, asked)
     at = next_attempt(
-        delivery.number, now=now, created_at=delivery.created_at, asked=outcome.retry_after, random=random
+        delivery.number - delivery.probes,
+        now=now,
+        created_at=delivery.created_at,
+        asked=outcome.retry_after,
+        random=random,
     )
-    return Settlement(lease, outcome, "dead" if at is None else "pending", at)
+    return Settlement(lease, outcome, given_up if at is None else "pending", at, asked)
 
 
 _RESULTS: dict[str, sa.types.TypeEngine[Any]] = {
     "id": Uuid(),
-    "endpoint_id": Uuid(),
-    "order_key": sa.Text(),
     "token": Uuid(),
     "state": sa.Text(),
+    "probed": sa.BigInteger(),
     "next_at": Instant(),
     "finished_at": Instant(),
     "attempt_id": Uuid(),
@@ -89,30 +109,26 @@ _RESULTS: dict[str, sa.types.TypeEngine[Any]] = {
 }
 
 
-def _rows_on_postgresql() -> sa.FromClause:
-    rows = sa.func.jsonb_to_recordset(sa.bindparam("results", type_=Json()))
-    columns = [sa.column(name, kind) for name, kind in _RESULTS.items()]
-    return rows.table_valued(*columns).render_derived(name="result", with_types=True)
-
-
-def _rows_on_sqlite() -> sa.FromClause:
-    each = sa.func.json_each(sa.bindparam("results", type_=Json())).table_valued("value", name="each")
-    return sa.select(
-        *(
-            sa.type_coerce(sa.func.json_extract(each.c.value, sa.literal_column(f"'$.{name}'")), kind).label(name)
-            for name, kind in _RESULTS.items()
-        )
-    ).subquery("result")
-
-
 def _settling(result: sa.FromClause) -> Statement:
+    newer = deliveries.alias("newer")
+    overtaken = sa.exists(
+        sa.select(newer.c.id).where(
+            newer.c.endpoint_id == deliveries.c.endpoint_id,
+            newer.c.family == deliveries.c.family,
+            newer.c.state == PENDING,
+            newer.c.family.is_not(None),
+            newer.c.event_position > deliveries.c.event_position,
+        )
+    )
+    superseded = sa.and_(result.c.state == PENDING, deliveries.c.family.is_not(None), overtaken)
     return Statement(
         sa.update(deliveries)
         .values(
-            state=result.c.state,
+            state=sa.case((superseded, sa.literal_column("'superseded'")), else_=result.c.state),
             next_at=sa.func.coalesce(result.c.next_at, deliveries.c.next_at),
-            finished_at=result.c.finished_at,
+            finished_at=sa.case((superseded, sa.bindparam("now", type_=Instant())), else_=result.c.finished_at),
             last_error_class=result.c.error,
+            probes=deliveries.c.probes + result.c.probed,
             lane=sa.case((result.c.state == PENDING, sa.literal_column("'retry'")), else_=deliveries.c.lane),
             lease_until=None,
             lease_token=None,
@@ -122,14 +138,16 @@ def _settling(result: sa.FromClause) -> Statement:
             deliveries.c.lease_token == result.c.token,
             deliveries.c.state == LEASED,
         )
-        .returning(deliveries.c.id)
+        .returning(deliveries.c.id, deliveries.c.state, deliveries.c.endpoint_id, deliveries.c.order_key)
     )
 
 
-def _letting_next_go(result: sa.FromClause) -> Statement:
-    following = first_behind(result.c.endpoint_id, result.c.order_key, of=result).label("id")
-    ended = result.c.state.in_([sa.literal_column("'succeeded'"), sa.literal_column("'dead'")])
-    heads = sa.select(following).select_from(result).where(ended).cte("heads")
+_LINES: dict[str, sa.types.TypeEngine[Any]] = {"endpoint_id": Uuid(), "order_key": sa.Text()}
+
+
+def _letting_next_go(line: sa.FromClause) -> Statement:
+    following = first_behind(line.c.endpoint_id, line.c.order_key, of=line).label("id")
+    heads = sa.select(following).select_from(line).cte("heads")
     mine = locked(sa.select(heads.c.id))
     return Statement(sa.update(deliveries).values(behind=False).where(deliveries.c.id.in_(sa.select(mine.c.id))))
 
@@ -151,44 +169,53 @@ def _closing(result: sa.FromClause) -> Statement:
     )
 
 
-SETTLE = {"postgresql": _settling(_rows_on_postgresql()), "sqlite": _settling(_rows_on_sqlite())}
-LET_NEXT_GO = {"postgresql": _letting_next_go(_rows_on_postgresql()), "sqlite": _letting_next_go(_rows_on_sqlite())}
-CLOSE = {"postgresql": _closing(_rows_on_postgresql()), "sqlite": _closing(_rows_on_sqlite())}
-
-TURN_OFF = Statement(
-    sa.update(webhook_endpoints)
-    .values(
-        enabled=False,
-        disabled_reason=GONE,
-        version=webhook_endpoints.c.version + 1,
-        updated_at=sa.bindparam("now", type_=Instant()),
-    )
-    .where(one_of(webhook_endpoints.c.id, "ids"), webhook_endpoints.c.enabled.is_(sa.true()))
-    .returning(webhook_endpoints.c.id)
-)
+_KINDS = ("postgresql", "sqlite")
+SETTLE = {kind: _settling(json_rows("results", _RESULTS, kind)) for kind in _KINDS}
+CLOSE = {kind: _closing(json_rows("results", _RESULTS, kind)) for kind in _KINDS}
+LET_NEXT_GO = {kind: _letting_next_go(json_rows("lines", _LINES, kind)) for kind in _KINDS}
 
 
-async def settle(writer: Writer, kind: str, settlements: Sequence[Settlement], now: datetime) -> int:
-    """Write a batch of results; how many deliveries were still leased to us. Turns off the endpoints that answered
-    410, lets the next of each key go, and tells of endpoints turned off and deliveries given up.
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a batch of results did: how many deliveries were still ours, and the endpoints whose health changed."""
+
+    touched: int
+    changes: Sequence[Change] = ()
+
+
+async def settle(writer: Writer, kind: str, settlements: Sequence[Settlement], now: datetime) -> Settled:
+    """Write a batch of results and what they mean for their endpoints: turns off those that answered 410 or have only
+    failed for days, lets the next of each line go, and tells what operators should know.
     """
     results = [_row(settlement, now) for settlement in settlements]
-    gone = sorted({settled.lease.delivery.endpoint_id for settled in settlements if settled.outcome.gone})
     # first the endpoints, then their deliveries: in the order in which a change of an endpoint locks
-    turned_off = await writer.column(TURN_OFF, ids=gone, now=now) if gone else []
-    touched = set(await writer.column(SETTLE[kind], results=results))
+    changes = await read_changes(writer, kind, _calls(settlements), now)
+    await write_changes(writer, kind, changes, now)
+    rows = await writer.all(SETTLE[kind], results=results, now=now)
+    touched = {row["id"] for row in rows}
     await writer.execute(CLOSE[kind], results=results, now=now)
-    if any(settled.final for settled in settlements):
-        await writer.execute(LET_NEXT_GO[kind], results=results)
-    if gone:
-        await writer.execute(HOLD, endpoints=gone)
-    given_up = [
-        settled.lease.delivery.id
-        for settled in settlements
-        if settled.state == "dead" and settled.lease.delivery.id in touched and _is_told(settled.lease.delivery)
-    ]
-    await _tell(writer, turned_off, given_up, now)
-    return len(touched)
+    in_line = {settled.lease.delivery.id for settled in settlements if settled.lease.delivery.in_line}
+    ended = [row for row in rows if row["state"] in ENDED and row["id"] in in_line]
+    lines = {(row["endpoint_id"], row["order_key"]) for row in ended}
+    if lines:
+        await writer.execute(LET_NEXT_GO[kind], lines=[{"endpoint_id": one, "order_key": key} for one, key in lines])
+    off = [change.endpoint_id for change in changes if change.reason]
+    if off:
+        await writer.execute(HOLD, endpoints=off)
+    await tell_changes(writer, changes, now)
+    await _tell(writer, [settled for settled in settlements if settled.lease.delivery.id in touched], now)
+    return Settled(len(touched), changes)
+
+
+def _calls(settlements: Sequence[Settlement]) -> dict[str, list[tuple[Call, str | None]]]:
+    """The calls of each endpoint in order, each with the reason to turn it off, if there is one."""
+    calls: dict[str, list[tuple[Call, str | None]]] = {}
+    for settled in settlements:
+        delivery, outcome = settled.lease.delivery, settled.outcome
+        reason = None if not outcome.gone else GONE if outcome.status == 410 else ASKED
+        call = Call(outcome.kind == "ok", delivery.event_id, settled.asked)
+        calls.setdefault(delivery.endpoint_id, []).append((call, reason))
+    return calls
 
 
 def _is_told(delivery: Delivery) -> bool:
@@ -196,18 +223,23 @@ def _is_told(delivery: Delivery) -> bool:
     return not issubclass(_CATALOGUE.get(delivery.event_type, Event), OperatorEvent)
 
 
-async def _tell(writer: Writer, turned_off: Sequence[str], given_up: Sequence[str], now: datetime) -> None:
-    """Append the operator events of a settlement; `cause.origin` is the endpoint, which does not get them itself."""
+async def _tell(writer: Writer, settlements: Sequence[Settlement], now: datetime) -> None:
+    """Append the events about deliveries; `cause.origin` is the endpoint, which does not get them itself."""
+    told: dict[str, type[DeliveryExhausted] | type[DeliveryRecovered]] = {}
+    for settled in settlements:
+        delivery = settled.lease.delivery
+        if settled.state in ("dead", "blocked"):
+            if _is_told(delivery):
+                told[delivery.id] = DeliveryExhausted
+        elif settled.state == "succeeded" and delivery.number > RECOVERED_AFTER and _is_told(delivery):
+            told[delivery.id] = DeliveryRecovered
+    if not told:
+        return
     rows = []
-    if turned_off:
-        for row in await writer.all(WEBHOOK_ENDPOINTS.by_ids(), ids=list(turned_off)):
-            event: Event = WebhookEndpointDisabled.of(orjson.loads(row["document"]))
-            rows.append(event_row(event, now, {"kind": "delivery", "origin": event.subject_id}))
-    if given_up:
-        for row in await writer.all(DELIVERIES.by_ids(), ids=list(given_up)):
-            document = orjson.loads(row["document"])
-            event = DeliveryExhausted(document["id"], 1, {"delivery": document})
-            rows.append(event_row(event, now, {"kind": "delivery", "origin": document["endpoint_id"]}))
+    for row in await writer.all(DELIVERIES.by_ids(), ids=list(told)):
+        document = orjson.loads(row["document"])
+        event: Event = told[document["id"]](document["id"], 1, {"delivery": document})
+        rows.append(event_row(event, now, {"kind": "delivery", "origin": document["endpoint_id"]}))
     await append(writer, rows)
 
 
@@ -215,10 +247,9 @@ def _row(settlement: Settlement, now: datetime) -> dict[str, Any]:
     outcome, delivery = settlement.outcome, settlement.lease.delivery
     return {
         "id": delivery.id,
-        "endpoint_id": delivery.endpoint_id,
-        "order_key": delivery.order_key,
         "token": settlement.lease.token,
         "state": settlement.state,
+        "probed": int(delivery.trigger == "probe" and settlement.state == "pending"),
         "next_at": instant_text(settlement.next_at) if settlement.next_at else None,
         "finished_at": instant_text(now) if settlement.final else None,
         "attempt_id": delivery.attempt_id,

@@ -12,19 +12,28 @@ clocks that differ can lose one.
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 import sqlalchemy as sa
 
+from service.events.catalogue import catalogue
+from service.events.event import Event
+from service.events.operator_events import OperatorEvent
 from service.events.subscriptions import MEMBERS, OWNER, Told, subscription
-from service.events.turns import MARK_BEHIND
+from service.events.turns import MARK_BEHIND, STEP_UP, SUPERSEDE
 from service.models.api_keys import api_keys
 from service.models.events import events
 from service.models.webhooks import deliveries, webhook_endpoints
 from service.platform.clock import Clock
+from service.platform.columns import Instant
 from service.platform.database import Database, Row, Writer
+from service.platform.dialects import json_rows
 from service.platform.ids import new_id
 from service.platform.statements import Statement
 
 BATCH = 1000
+_KINDS = catalogue()
 _LOCK = 7_415_926_535
 
 _WAITING = Statement(
@@ -32,7 +41,10 @@ _WAITING = Statement(
         sa.select(events.c.seq).where(events.c.position.is_(None)).limit(1).subquery()
     )
 )
-_TAKE_LOCK = Statement(sa.select(sa.func.pg_advisory_xact_lock(sa.literal_column(str(_LOCK), sa.BigInteger))))
+STAND_STILL = Statement(sa.select(sa.func.pg_advisory_xact_lock(sa.literal_column(str(_LOCK), sa.BigInteger))))
+"""PostgreSQL only: no sequencer runs until the transaction ends. Whoever turns an endpoint on or off does this before
+locking it: what a sequencer would make pending or hold meanwhile would not be held or let go.
+"""
 
 
 def _number() -> Statement:
@@ -52,6 +64,7 @@ def _number() -> Statement:
             events.c.position,
             events.c.type,
             events.c.account_id,
+            events.c.subject_kind,
             events.c.subject_id,
             events.c.cause,
             events.c.content,
@@ -64,6 +77,8 @@ _ENDPOINTS = Statement(
     sa.select(
         webhook_endpoints.c.id,
         webhook_endpoints.c.enabled,
+        webhook_endpoints.c.ordering,
+        webhook_endpoints.c.coalesce,
         *(webhook_endpoints.c[name] for name in MEMBERS),
         *(api_keys.c[name] for name in OWNER),
     )
@@ -72,20 +87,32 @@ _ENDPOINTS = Statement(
     )
     .where(webhook_endpoints.c.deleted_at.is_(None))
     .order_by(webhook_endpoints.c.id)
-    # none is turned on or off meanwhile: what is held then would not be let go
-    .with_for_update(read=True, of=webhook_endpoints)
 )
-_COLUMNS = ("id", "event_id", "event_position", "endpoint_id", "order_key", "state", "behind", "next_at", "created_at")
-_DELIVER = Statement(
-    sa.insert(deliveries).values(
-        {
-            **{name: sa.bindparam(name, type_=deliveries.c[name].type) for name in _COLUMNS},
-            "attempts": 0,
-            "lane": "first",
-            "replay_no": 0,
-        }
+_MADE: dict[str, sa.types.TypeEngine[Any]] = {
+    name: deliveries.c[name].type
+    for name in ("id", "event_id", "event_position", "endpoint_id", "order_key", "family", "state", "behind")
+}
+
+
+def _delivering(kind: str) -> Statement:
+    made, now = json_rows("made", _MADE, kind), sa.bindparam("now", type_=Instant())
+    finished = sa.case((made.c.state == sa.literal_column("'superseded'"), now))
+    columns = [
+        *made.c,
+        sa.literal_column("0"),
+        sa.literal_column("0"),
+        sa.literal_column("'first'"),
+        now,
+        now,
+        finished,
+    ]
+    names = [*_MADE, "attempts", "replay_no", "lane", "next_at", "created_at", "finished_at"]
+    return Statement(
+        sa.insert(deliveries).from_select(names, sa.select(*columns).where(sa.true()), include_defaults=False)
     )
-)
+
+
+_DELIVER = {kind: _delivering(kind) for kind in ("postgresql", "sqlite")}
 
 
 class _NothingWaits(Exception):
@@ -116,40 +143,78 @@ async def sequence(database: Database, clock: Clock) -> int:
 
 async def _run(writer: Writer, kind: str, clock: Clock) -> int:
     if kind == "postgresql":
-        await writer.value(_TAKE_LOCK)
+        await writer.value(STAND_STILL)
     numbered = sorted(await writer.all(_NUMBER), key=lambda row: int(row["position"]))
     if numbered:
-        rows = _fan_out(numbered, await writer.all(_ENDPOINTS), clock)
+        now = clock.now()
+        rows = _fan_out(numbered, await writer.all(_ENDPOINTS), now)
         if rows:
-            await writer.many(_DELIVER, rows)
-            await writer.execute(MARK_BEHIND[kind], ids=[row["id"] for row in rows if not row["behind"]])
+            await _deliver(writer, kind, rows, now)
     return len(numbered)
 
 
-def _fan_out(numbered: list[Row], endpoints: list[Row], clock: Clock) -> list[Row]:
+async def _deliver(writer: Writer, kind: str, rows: list[Row], now: datetime) -> None:
+    """Insert deliveries; those that the newest of their family supersede first."""
+    latest = {(row["endpoint_id"], row["family"]) for row in rows if row["family"]}
+    if latest:
+        families = [{"endpoint_id": endpoint, "family": family} for endpoint, family in latest]
+        freed = {tuple(row.values()) for row in await writer.all(SUPERSEDE[kind], families=families, now=now)}
+        if freed:
+            lines = [{"endpoint_id": endpoint, "order_key": key} for endpoint, key in freed]
+            await writer.execute(STEP_UP[kind], lines=lines)
+    await writer.execute(_DELIVER[kind], made=rows, now=now)
+    heads = [row["id"] for row in rows if row["state"] == "pending" and not row["behind"]]
+    await writer.execute(MARK_BEHIND[kind], ids=heads)
+
+
+def _fan_out(numbered: list[Row], endpoints: list[Row], now: datetime) -> list[Row]:
     """One delivery per event and subscribed endpoint."""
-    now = clock.now()
     asked = [(endpoint, subscription(endpoint, now)) for endpoint in endpoints]
     out: list[Row] = []
     begun: set[tuple[str, str]] = set()
+    last: dict[tuple[str, str], Row] = {}
     for event in numbered:
         told = Told.of(event)
         for endpoint, wants in asked:
             if not wants.match(told):
                 continue
-            line = (endpoint["id"], event["account_id"] or event["subject_id"])
-            out.append(
-                {
-                    "id": new_id(),
-                    "event_id": event["id"],
-                    "event_position": event["position"],
-                    "endpoint_id": endpoint["id"],
-                    "order_key": line[1],
-                    "state": "pending" if endpoint["enabled"] else "held",
-                    "behind": line in begun,
-                    "next_at": now,
-                    "created_at": now,
-                }
-            )
+            family = family_of(event) if endpoint["coalesce"] else None
+            row = {
+                "id": new_id(),
+                "event_id": event["id"],
+                "event_position": event["position"],
+                "endpoint_id": endpoint["id"],
+                "order_key": _order_key(event, endpoint, family),
+                "family": family,
+                "state": "pending" if endpoint["enabled"] else "held",
+                "behind": False,
+            }
+            if family is not None and (older := last.get((endpoint["id"], family))) is not None:
+                older["state"] = "superseded"
+            if family is not None:
+                last[endpoint["id"], family] = row
+            out.append(row)
+    for row in out:
+        if row["state"] == "pending":
+            line = (row["endpoint_id"], row["order_key"])
+            row["behind"] = line in begun
             begun.add(line)
     return out
+
+
+def family_of(event: Row) -> str | None:
+    """What a newer event must share to supersede this one: the kind of record and its id. None for operator events and
+    tests: those tell of something that happened, not of how a record is now.
+    """
+    if issubclass(_KINDS.get(event["type"], Event), OperatorEvent):
+        return None
+    return f"{event['subject_kind']}/{event['subject_id']}"
+
+
+def _order_key(event: Row, endpoint: Row, family: str | None) -> str:
+    """Which line of an endpoint a delivery stands in."""
+    if endpoint["ordering"] == "strict":
+        return str(endpoint["id"])
+    if endpoint["ordering"] == "none":
+        return family or str(event["id"])
+    return str(event["account_id"] or event["subject_id"])

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from service.models.webhooks import deliveries, webhook_endpoints
 from service.platform.columns import Instant, Uuid
-from service.platform.dialects import one_of
+from service.platform.dialects import json_rows, one_of
 from service.platform.statements import Statement
 
 PENDING: sa.ColumnElement[str] = sa.literal_column("'pending'")
@@ -61,7 +61,7 @@ def first_behind(endpoint_id: Any, order_key: Any, of: sa.FromClause) -> sa.Scal
     return query.correlate(of).scalar_subquery()
 
 
-def locked(ids: sa.Select[Any]) -> sa.CTE:
+def locked(ids: sa.Select[Any] | sa.CompoundSelect[Any]) -> sa.CTE:
     """Those deliveries, locked in the order of their ids: whoever changes several waits in the same order."""
     query = sa.select(deliveries.c.id).where(deliveries.c.id.in_(ids)).order_by(deliveries.c.id)
     return query.with_for_update().cte("locked")
@@ -90,6 +90,46 @@ def _mark_on_sqlite() -> Statement:
 
 MARK_BEHIND = {"postgresql": _mark_on_postgresql(), "sqlite": _mark_on_sqlite()}
 """Marks those of the new deliveries `ids` that stand behind another which was there before."""
+
+_FAMILIES: dict[str, sa.types.TypeEngine[Any]] = {"endpoint_id": Uuid(), "family": sa.Text()}
+_LINES: dict[str, sa.types.TypeEngine[Any]] = {"endpoint_id": Uuid(), "order_key": sa.Text()}
+_KINDS = ("postgresql", "sqlite")
+
+
+def _superseding(kind: str) -> Statement:
+    family = json_rows("families", _FAMILIES, kind)
+    same = sa.and_(deliveries.c.endpoint_id == family.c.endpoint_id, deliveries.c.family == family.c.family)
+    waiting = sa.select(deliveries.c.id).select_from(family.join(deliveries, same))
+    pending = waiting.where(deliveries.c.state == PENDING, deliveries.c.family.is_not(None))
+    held = waiting.where(deliveries.c.state == HELD)
+    older = locked(sa.union_all(pending, held))
+    return Statement(
+        sa.update(deliveries)
+        .values(state=sa.literal_column("'superseded'"), finished_at=sa.bindparam("now", type_=Instant()), behind=False)
+        .where(deliveries.c.id.in_(sa.select(older.c.id)), deliveries.c.state.in_([PENDING, HELD]))
+        .returning(deliveries.c.endpoint_id, deliveries.c.order_key)
+    )
+
+
+SUPERSEDE = {kind: _superseding(kind) for kind in _KINDS}
+"""Supersedes what waits or is held for `families` (endpoint and family); their lines come back, for STEP_UP."""
+
+
+def _stepping_up(kind: str) -> Statement:
+    line = json_rows("lines", _LINES, kind)
+    one = deliveries.alias("one")
+    first = (
+        sa.select(one.c.id)
+        .select_from(
+            line.join(one, sa.and_(one.c.endpoint_id == line.c.endpoint_id, one.c.order_key == line.c.order_key))
+        )
+        .where(one.c.state.in_(OPEN), one.c.state == PENDING, one.c.behind.is_(sa.true()), none_before(one))
+    )
+    return Statement(sa.update(deliveries).values(behind=False).where(deliveries.c.id.in_(first)))
+
+
+STEP_UP = {kind: _stepping_up(kind) for kind in _KINDS}
+"""Takes the mark from the first pending delivery of `lines` (endpoint and key) when nothing is open before it."""
 
 _endpoint = deliveries.c.endpoint_id == sa.bindparam("endpoint_id", type_=Uuid())
 

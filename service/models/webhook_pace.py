@@ -15,7 +15,7 @@ from pydantic import StringConstraints
 from sqlmodel import Field, SQLModel
 
 from service.platform.columns import Exact, Instant, Uuid
-from service.platform.types import CallSeconds, Count, Flag, InFlight, InstantText, RatePerSecond, Shape
+from service.platform.types import CallSeconds, Count, Flag, InFlight, InstantText, RatePerSecond, Shape, Text
 
 Ordering = Annotated[str, StringConstraints(strict=True, pattern=r"^(per_key|none|strict)$")]
 OnExhausted = Annotated[str, StringConstraints(strict=True, pattern=r"^(continue|block)$")]
@@ -118,3 +118,20 @@ class PaceRead(Shape):
     breaker: BreakerRead = Member(description="Whether calls are held back because they failed")
     failing_since: InstantText | None = Member(description="The first failure since the last success")
     last_success_at: InstantText | None = Member(description="A call that arrived, to within ten seconds")
+
+
+class WebhookEndpointEnable(Shape):
+    """What becomes of the deliveries that an endpoint missed."""
+
+    held: Annotated[str, StringConstraints(strict=True, pattern=r"^(resume|drop|replay)$")] = Member(
+        default="resume",
+        description="resume: what was held goes out, in its order; drop: it is canceled; replay: it goes out together "
+        "with what was sent, given up or canceled since `since`, again and under the same ids (10,000 at most)",
+    )
+    since: InstantText | None = Member(default=None, description="With replay: how far back")
+
+
+class WebhookEndpointDisable(Shape):
+    """Why an endpoint is turned off."""
+
+    reason: Text | None = Member(default=None, description="Shown as disabled_reason")

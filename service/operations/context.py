@@ -194,6 +194,11 @@ class Transaction:
         self.many = writer.many
 
     @property
+    def kind(self) -> str:
+        """Which database this is on: postgresql or sqlite."""
+        return self._ctx.services.database.kind
+
+    @property
     def today(self) -> date:
         """The transaction's day, in UTC."""
         return self.now.date()

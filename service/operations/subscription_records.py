@@ -15,6 +15,7 @@ from service.events.turns import HOLD
 from service.models.api_keys import api_keys
 from service.models.webhooks import webhook_endpoints
 from service.operations.context import Transaction, refuse
+from service.operations.webhook_records import stand_still
 from service.platform.columns import Instant, Uuid
 from service.platform.database import Resource
 from service.platform.errors import Forbidden
@@ -101,6 +102,7 @@ async def check_change(
 
 async def turn_off_ownerless(tx: Transaction) -> int:
     """Turn off the endpoints whose owner's key is revoked or expired, hold what waits for them, and tell; how many."""
+    await stand_still(tx)
     ids = await tx.column(_TURN_OFF, now=tx.now)
     if ids:
         await tx.execute(HOLD, endpoints=ids)

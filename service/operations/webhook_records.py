@@ -1,4 +1,6 @@
-"""What the operations on webhook endpoints share: the name of the kind, and an endpoint's signing keys."""
+"""What the operations on webhook endpoints share: the name of the kind, an endpoint's signing keys, and what turning it
+on and off means for its deliveries and its health.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,10 @@ from urllib.parse import urlsplit
 import orjson
 import sqlalchemy as sa
 
+from service.events.sequencer import STAND_STILL
+from service.events.turns import LET_FIRST_GO, RELEASE
 from service.models.webhooks import webhook_endpoints
-from service.operations.context import refuse
+from service.operations.context import Transaction, refuse
 from service.platform.columns import Uuid
 from service.platform.database import Resource
 from service.platform.secrets import Secrets, Unreadable
@@ -102,3 +106,31 @@ def shown_once(endpoint: Resource, new: Sequence[SigningKey]) -> Resource:
     public_key = next((key.public_key for key in new if key.kind == "v1a"), None)
     shown = {**endpoint.data, "secret": secret, "public_key": public_key}
     return Resource(endpoint.version, orjson.dumps(shown), secret=True)
+
+
+ANEW: dict[str, Any] = {
+    "breaker_state": "closed",
+    "breaker_failures": 0,
+    "breaker_event": None,
+    "breaker_mixed": False,
+    "breaker_probes": 0,
+    "breaker_allowed": 0,
+    "breaker_arrived": 0,
+    "breaker_opened_at": None,
+    "breaker_probe_at": None,
+    "failing_since": None,
+    "failing_told": 0,
+}
+"""An endpoint that is turned on begins without a history of failures."""
+
+
+async def stand_still(tx: Transaction) -> None:
+    """Before an endpoint is locked to be turned on or off: let no event become a delivery until this is committed."""
+    if tx.kind == "postgresql":
+        await tx.value(STAND_STILL)
+
+
+async def release(tx: Transaction, identifier: str) -> None:
+    """Make what is held for an endpoint pending, in its order."""
+    await tx.execute(RELEASE, endpoint_id=identifier, now=tx.now)
+    await tx.execute(LET_FIRST_GO, endpoint_id=identifier)

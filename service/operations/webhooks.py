@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from service.access.policy import Permission
 from service.events.operator_events import WebhookTest
 from service.events.sequencer import sequence
-from service.events.turns import CANCEL, HOLD, LET_FIRST_GO, RELEASE
+from service.events.turns import CANCEL, HOLD
 from service.models.webhooks import WebhookEndpointCreate, deliveries, webhook_endpoints
 from service.operations.context import Context, Transaction, operation, refuse
 from service.operations.records import Expected, change, differing, insert, lock, require, require_live, violated
@@ -24,7 +24,17 @@ from service.operations.subscription_records import (
     turn_off_ownerless,
 )
 from service.operations.transport_records import MEMBERS, Transport
-from service.operations.webhook_records import KIND, SEALED, check_secret, consent_columns, sealed_ring, shown_once
+from service.operations.webhook_records import (
+    ANEW,
+    KIND,
+    SEALED,
+    check_secret,
+    consent_columns,
+    release,
+    sealed_ring,
+    shown_once,
+    stand_still,
+)
 from service.platform.addresses import AddressPolicy, Blocked
 from service.platform.columns import Instant, Uuid
 from service.platform.database import ConstraintViolated, Page, Resource
@@ -75,7 +85,7 @@ _REPEAT = Statement(
 )
 _NOW = Statement(
     sa.update(deliveries)
-    .values(next_at=sa.bindparam("now", type_=Instant()))
+    .values(state="pending", next_at=sa.bindparam("now", type_=Instant()))
     .where(deliveries.c.id == sa.bindparam("id", type_=Uuid()))
 )
 
@@ -125,6 +135,8 @@ async def update_webhook_endpoint(ctx: Context, identifier: str, patch: Shape, e
     turned on again, they go out in their order.
     """
     async with ctx.transaction(Permission.WEBHOOK_WRITE) as tx:
+        if "enabled" in patch.given():
+            await stand_still(tx)
         before = await lock(tx, WEBHOOK_ENDPOINTS, identifier, expected, KIND)
         given = patch.given()
         if "filter" in given:
@@ -140,7 +152,7 @@ async def update_webhook_endpoint(ctx: Context, identifier: str, patch: Shape, e
         changes |= await check_change(tx, ctx.principal, before, changes)
         changes |= consent_columns(before.data, changes, ctx.services.settings.public_url, tx.now)
         if "enabled" in changes:
-            changes["disabled_reason"] = None
+            changes |= {"disabled_reason": None, **(ANEW if changes["enabled"] else {})}
         after = await change(tx, WEBHOOK_ENDPOINTS, identifier, changes)
         if "enabled" in changes:
             await _turn(tx, identifier, on=changes["enabled"])
@@ -149,8 +161,7 @@ async def update_webhook_endpoint(ctx: Context, identifier: str, patch: Shape, e
 
 async def _turn(tx: Transaction, identifier: str, *, on: bool) -> None:
     if on:
-        await tx.execute(RELEASE, endpoint_id=identifier, now=tx.now)
-        await tx.execute(LET_FIRST_GO, endpoint_id=identifier)
+        await release(tx, identifier)
     else:
         await tx.execute(HOLD, endpoints=[identifier])
 
@@ -203,7 +214,7 @@ async def list_attempts(ctx: Context, identifier: str, request: PageRequest) -> 
 @operation
 async def retry_delivery(ctx: Context, identifier: str) -> Resource:
     """Send an event to its endpoint again, as a new delivery with the same event id; one that waits for its next
-    attempt is tried now instead. Raises NotFound, or Conflict while it is being sent or held.
+    attempt, or blocks its line, is tried now instead. Raises NotFound, or Conflict while it is being sent or held.
     """
     async with ctx.transaction(Permission.WEBHOOK_WRITE) as tx:
         row = await tx.one(_TO_REPEAT, id=identifier)
@@ -214,7 +225,7 @@ async def retry_delivery(ctx: Context, identifier: str) -> Resource:
         if row["state"] in ("leased", "held"):
             raise Conflict("This delivery is being sent, or held")
         again = identifier
-        if row["state"] == "pending":
+        if row["state"] in ("pending", "blocked"):
             await tx.execute(_NOW, id=identifier, now=tx.now)
         else:
             again = new_id()

@@ -151,6 +151,16 @@ class Database(ABC):
         round trips of a lock, a begin and a commit. The statement must say what it expects of the rows it changes.
         """
 
+    @abstractmethod
+    async def hear(self, heard: Callable[[], None]) -> None:
+        """Call `heard` when another process may have committed, until cancelled: a hint that saves waiting for a poll.
+        It may come too often, and after a lost connection not at all for a while.
+        """
+
+    @abstractmethod
+    async def tell(self) -> None:
+        """Have other processes hear that this one committed."""
+
     def on_commit(self, listener: Callable[[], None]) -> None:
         """Call `listener` after each commit of this process: the in-process wake-up of the worker."""
         self._listeners.append(listener)

@@ -102,6 +102,24 @@ def document(row: ColumnElement[str]) -> ColumnElement[str]:
     return _document_text(row)
 
 
+def json_rows(name: str, columns: Mapping[str, Any], dialect: str) -> sa.FromClause:
+    """The rows of a bound JSON list of objects called `name`, with columns of the given types: a batch of values in one
+    statement. `jsonb_to_recordset` on PostgreSQL, `json_each` on SQLite.
+    """
+    bound = sa.bindparam(name, type_=Json())
+    if dialect == "postgresql":
+        rows = sa.func.jsonb_to_recordset(bound)
+        listed = [sa.column(column, kind) for column, kind in columns.items()]
+        return rows.table_valued(*listed).render_derived(name=f"{name}_row", with_types=True)
+    each = sa.func.json_each(bound).table_valued("value", name=f"{name}_each")
+    return sa.select(
+        *(
+            sa.type_coerce(sa.func.json_extract(each.c.value, sa.literal_column(f"'$.{column}'")), kind).label(column)
+            for column, kind in columns.items()
+        )
+    ).subquery(f"{name}_row")
+
+
 def like_pattern(text: str) -> str:
     """`%text%` with `%`, `_` and the backslash of the text itself taken literally."""
     escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

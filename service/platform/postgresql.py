@@ -7,7 +7,8 @@ from __future__ import annotations
 import asyncio
 import collections
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -22,6 +23,8 @@ _KINDS = {
     asyncpg.CheckViolationError: "check",
     asyncpg.NotNullViolationError: "not_null",
 }
+CHANNEL = "kam_committed"
+RECONNECT_SECONDS = 1.0
 _AWAY = (OSError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError)
 """What the driver raises while the server is away, starting or being stopped."""
 
@@ -54,6 +57,27 @@ class PostgresDatabase(Database):
 
     def single(self) -> AbstractAsyncContextManager[Writer]:
         return _Single(self, self._primary)
+
+    async def hear(self, heard: Callable[[], None]) -> None:
+        while True:
+            with suppress(*_AWAY, TimeoutError):
+                connection = await self._primary.connected()
+                ended = asyncio.Event()
+                connection.add_termination_listener(partial(_set, ended))
+                try:
+                    await connection.add_listener(CHANNEL, lambda *_: heard())
+                    heard()
+                    await ended.wait()
+                finally:
+                    connection.terminate()
+            await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def tell(self) -> None:
+        connection = await self._primary.take()
+        try:
+            await connection.execute(f"NOTIFY {CHANNEL}")
+        finally:
+            self._primary.give(connection)
 
 
 class _Reading:
@@ -180,6 +204,10 @@ class _Session:
             raise _unavailable() from error
 
 
+def _set(event: asyncio.Event, *_: object) -> None:
+    event.set()
+
+
 def _unavailable() -> Unavailable:
     return Unavailable("The database can't be reached; try again")
 
@@ -204,16 +232,20 @@ class _Pool:
         self._closing = False
         self._free.append(await self._connect())
 
+    async def connected(self) -> asyncpg.Connection[Any]:
+        """A connection beside the pool; whoever takes it ends it."""
+        return await asyncpg.connect(
+            self._url,
+            statement_cache_size=1000,
+            max_cached_statement_lifetime=0,
+            server_settings={"timezone": "UTC", "jit": "off", "application_name": "kam"},
+            timeout=10,
+        )
+
     async def _connect(self) -> asyncpg.Connection[Any]:
         self._open += 1
         try:
-            return await asyncpg.connect(
-                self._url,
-                statement_cache_size=1000,
-                max_cached_statement_lifetime=0,
-                server_settings={"timezone": "UTC", "jit": "off", "application_name": "kam"},
-                timeout=10,
-            )
+            return await self.connected()
         except BaseException:
             self._open -= 1
             raise

@@ -14,11 +14,14 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from service.platform.database import ConstraintViolated, Database, Reader, Row, Writer
 from service.platform.statements import Compiled, Statement
 
+LOOK_SECONDS = 0.02
+"""How often the write-ahead log is looked at for commits of other processes: two microseconds each time."""
 _KINDS = {"UNIQUE": "unique", "FOREIGN KEY": "foreign_key", "CHECK": "check", "NOT NULL": "not_null"}
 
 
@@ -93,6 +96,27 @@ class SqliteDatabase(Database):
 
     def single(self) -> AbstractAsyncContextManager[Writer]:
         return self.transaction()
+
+    async def hear(self, heard: Callable[[], None]) -> None:
+        log, seen = Path(f"{self.path}-wal"), (0, 0)
+        while True:
+            now = _state(log)
+            if now != seen:
+                seen = now
+                heard()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def tell(self) -> None:
+        """The log of the file tells."""
+
+
+def _state(log: Path) -> tuple[int, int]:
+    """What changes with every commit: when the log was written, and its size."""
+    try:
+        state = log.stat()
+    except OSError:
+        return 0, 0
+    return state.st_mtime_ns, state.st_size
 
 
 class _Connection:

@@ -38,7 +38,8 @@ class Compiled:
         order = compiled.positiontup if compiled.positiontup is not None else list(compiled.params)
         values = compiled.construct_params(_check=False)
         for column in getattr(compiled, "insert_prefetch", ()):  # the defaults of columns that the insert leaves out
-            values[column.key] = column.default.arg
+            default = column.default
+            values[column.key] = default.arg(None) if default.is_callable else default.arg  # an empty list, say
         self._binds = [
             (name, processors.get(name), _UNSET if compiled.binds[name].required else values[name]) for name in order
         ]

@@ -11,6 +11,7 @@ from typing import Annotated
 
 from fastapi import Body, Query
 
+from service.models.webhook_pace import WebhookEndpointDisable, WebhookEndpointEnable
 from service.models.webhook_transport import WebhookKeysRead, WebhookSecretRotation
 from service.models.webhooks import (
     AttemptRead,
@@ -21,7 +22,7 @@ from service.models.webhooks import (
     WebhookEndpointRead,
     WebhookTestSent,
 )
-from service.operations import webhook_handshakes, webhook_secrets, webhooks
+from service.operations import webhook_handshakes, webhook_secrets, webhook_switches, webhooks
 from service.platform.database import Resource
 from service.platform.errors import Conflict, CursorInvalid, NotFound, StaleVersion
 from service.queries.webhooks import ATTEMPTS, DELIVERIES, WEBHOOK_ENDPOINTS
@@ -124,6 +125,34 @@ async def rotate_webhook_secret(
     for a secret that leaked. The body may be left out.
     """
     return found(await webhook_secrets.rotate_webhook_secret(ctx, id, data, asked.expected))
+
+
+@part.post(
+    "/webhook-endpoints/{id}/enable",
+    response_model=WebhookEndpointRead,
+    summary="Turn a webhook endpoint on",
+    errors=[NotFound, StaleVersion],
+)
+async def enable_webhook_endpoint(
+    ctx: Caller, id: PathId, data: Annotated[WebhookEndpointEnable, Body()], asked: Inquiry
+) -> Answer:
+    """Turns the endpoint on, with a clean history and a closed breaker; `held` says what becomes of the deliveries it
+    missed: resume, drop, or replay since an instant.
+    """
+    return found(await webhook_switches.enable_webhook_endpoint(ctx, id, data, asked.expected))
+
+
+@part.post(
+    "/webhook-endpoints/{id}/disable",
+    response_model=WebhookEndpointRead,
+    summary="Turn a webhook endpoint off",
+    errors=[NotFound, StaleVersion],
+)
+async def disable_webhook_endpoint(
+    ctx: Caller, id: PathId, data: Annotated[WebhookEndpointDisable, Body()], asked: Inquiry
+) -> Answer:
+    """Turns the endpoint off: its deliveries are held, none is lost, until it is turned on."""
+    return found(await webhook_switches.disable_webhook_endpoint(ctx, id, data, asked.expected))
 
 
 @part.post(

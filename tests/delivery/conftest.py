@@ -23,7 +23,7 @@ from service.models.webhooks import attempts, deliveries, webhook_endpoints
 from service.platform import standard_webhooks
 from service.platform.clock import SetClock
 from service.platform.database import Database, Row
-from service.platform.ids import new_id
+from service.platform.ids import SYSTEM_ID, new_id
 from service.platform.postgresql import PostgresDatabase
 from service.platform.secrets import Secrets
 from service.platform.signing_keys import SigningKey, pack
@@ -73,7 +73,7 @@ class Store:
         row = {
             "id": new_id(), "url": url, "event_types": ["*"], "enabled": True, "version": 1,
             "secret_encrypted": SEALING.seal(ring_of(self.secret)),
-            "created_at": self.clock.now(), "updated_at": self.clock.now(), **more,
+            "created_at": self.clock.now(), "updated_at": self.clock.now(), "created_by": SYSTEM_ID, **more,
         }  # fmt: skip
         await self.insert(webhook_endpoints, **row)
         return str(row["id"])

@@ -7,34 +7,45 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import timedelta
 
 from service.delivery import claim as claiming
-from service.delivery.claim import Appetite, Lease, any_due, claim, give_back, reclaim
+from service.delivery.claim import LEASE, Lease, Wanted, any_lapsed, claim, give_back, reclaim
 from service.delivery.destinations.base import Outcome
+from service.delivery.ownership import disown, due_endpoints, own, renew
 from service.delivery.settlement import GONE, judge, settle
 from service.models.webhooks import deliveries, webhook_endpoints
+from service.platform.ids import new_id
 from tests.delivery.conftest import NOW, Store
 
+ME = new_id()
 OK = Outcome("ok", status=200, duration_ms=12, headers={"x": 'a"b', "ü": "\u2028"}, body="thanks ✓")
 DOWN = Outcome("http", status=503, duration_ms=3)
 
 
-async def take(store: Store, **appetite: object) -> list[Lease]:
+async def take(
+    store: Store, most: int = 4, full: Sequence[str] = (), me: str = ME, lanes: Sequence[str] = ("first", "retry")
+) -> list[Lease]:
+    now = store.clock.now()
     async with store.database.transaction() as tx:
-        return await claim(tx, store.database.kind, store.clock.now(), Appetite(**appetite))  # type: ignore[arg-type]
+        rows = await due_endpoints(tx, me, now, full=full)
+        got = await own(tx, me, [row["id"] for row in rows], now, now + LEASE)
+        wanted = [Wanted(row, lane, most) for row in rows if row["id"] in got for lane in lanes]
+        return await claim(tx, store.database.kind, me, wanted, now)
 
 
 async def finish(store: Store, leases: list[Lease], outcome: Outcome = OK) -> int:
     now = store.clock.now()
     async with store.database.transaction() as tx:
         judged = [judge(lease, outcome, now, lambda: 0.5) for lease in leases]
-        return await settle(tx, store.database.kind, judged, now)
+        return (await settle(tx, store.database.kind, judged, now)).touched
 
 
-async def due(store: Store, **appetite: object) -> bool:
+async def due(store: Store, full: Sequence[str] = (), me: str = ME) -> bool:
+    now = store.clock.now()
     async with store.database.reading() as reader:
-        return await any_due(reader, store.database.kind, store.clock.now(), Appetite(**appetite))  # type: ignore[arg-type]
+        return bool(await due_endpoints(reader, me, now, full=full)) or await any_lapsed(reader, now)
 
 
 async def test_a_claim_carries_everything_to_send_and_opens_the_attempt_first(store: Store) -> None:
@@ -122,27 +133,69 @@ async def test_disabled_and_deleted_endpoints_are_left_alone(store: Store) -> No
     assert not await due(store)
 
 
-async def test_limits_per_endpoint_and_in_all(store: Store) -> None:
-    quick, slow, full = [await store.endpoint() for _ in range(3)]
+async def test_limits_per_endpoint_and_full_ones(store: Store) -> None:
+    one, other, full = [await store.endpoint() for _ in range(3)]
     for number in range(12):
-        await store.event(f"account {number}", quick, slow, full)
+        await store.event(f"account {number}", one, other, full)
+    now = store.clock.now()
     taken: dict[str, int] = defaultdict(int)
-    for lease in await take(store, wide=8, narrow=3, quick=[quick], full=[full]):
-        taken[lease.delivery.endpoint_id] += 1
-    assert taken == {quick: 8, slow: 3}
-    assert len(await take(store, batch=2)) == 2
+    async with store.database.transaction() as tx:
+        rows = {row["id"]: row for row in await due_endpoints(tx, ME, now, full=[full])}
+        assert set(rows) == {one, other}
+        await own(tx, ME, [one, other], now, now + LEASE)
+        wanted = [Wanted(rows[one], "first", 8), Wanted(rows[other], "first", 3), Wanted(rows[other], "retry", 4)]
+        for lease in await claim(tx, store.database.kind, ME, wanted, now):
+            taken[lease.delivery.endpoint_id] += 1
+    assert taken == {one: 8, other: 2}  # a limit is rounded down to a power of two
     assert await due(store)
-    assert not await due(store, full=[quick, slow, full])
+    assert not await due(store, full=[one, other, full])
+
+
+async def test_an_endpoint_is_served_by_one_worker_until_that_is_over(store: Store) -> None:
+    endpoint = await store.endpoint()
+    for number in range(3):
+        await store.event(f"account {number}", endpoint)
+    assert len(await take(store, most=1)) == 1
+    other = new_id()
+    assert not await due(store, me=other)
+    assert await take(store, me=other) == []
+    store.advance(seconds=14)
+    async with store.database.transaction() as tx:
+        assert await renew(tx, ME, [endpoint], store.clock.now()) == {endpoint}
+        assert await renew(tx, other, [endpoint], store.clock.now()) == set()
+    store.advance(seconds=14)
+    assert await take(store, me=other) == []
+    store.advance(seconds=1)
+    assert len(await take(store, most=1, me=other)) == 1
+    assert await take(store, most=1) == []
+    async with store.database.transaction() as tx:
+        await disown(tx, other)
+    assert len(await take(store, most=1)) == 1
+
+
+async def test_a_lease_or_ownership_from_a_clock_that_was_set_back_does_not_last(store: Store) -> None:
+    [delivery] = await store.event("acme", await store.endpoint())
+    store.advance(hours=1)
+    stale = await take(store)
+    store.advance(hours=-1)
+    assert await due(store)
+    async with store.database.transaction() as tx:
+        assert await reclaim(tx, store.clock.now()) == 1
+    [fresh] = await take(store, me=new_id())
+    assert fresh.delivery.id == delivery
+    assert await finish(store, stale) == 0
+    assert await finish(store, [fresh]) == 1
 
 
 async def test_two_workers_never_hold_the_same_delivery(store: Store) -> None:
     endpoints = [await store.endpoint() for _ in range(3)]
     for number in range(20):
         await store.event(f"account {number}", *endpoints)
-    claims = await asyncio.gather(*(take(store, batch=10, narrow=10) for _ in range(6)))
+    claims = await asyncio.gather(*(take(store, most=8, me=new_id()) for _ in range(6)))
     ids = [lease.delivery.id for leases in claims for lease in leases]
-    assert len(ids) == len(set(ids))
-    assert sum(len(leases) for leases in claims) >= 30
+    assert len(ids) == len(set(ids)) == 24
+    owners = [{lease.delivery.endpoint_id for lease in leases} for leases in claims]
+    assert sum(map(len, owners)) == 3
 
 
 async def test_a_lapsed_lease_is_taken_over_and_the_late_result_touches_nothing(store: Store) -> None:
@@ -218,7 +271,7 @@ async def test_order_per_key_holds_under_random_failures_with_four_workers(store
 
     async def work(patience: int) -> None:
         for _ in range(patience):
-            leases = await take(store, batch=3, narrow=3)
+            leases = await take(store, most=2)
             await asyncio.sleep(0)
             for lease in leases:
                 fate = dice.random()
@@ -248,16 +301,22 @@ async def test_order_per_key_holds_under_random_failures_with_four_workers(store
 
 async def test_a_batch_costs_a_constant_number_of_statements(store: Store) -> None:
     endpoint = await store.endpoint()
+    await store.event("first of all", endpoint)
+    await finish(store, await take(store))
     for number in range(20):
         await store.event(f"account {number}", endpoint)
     database = store.database
     before = database.statements
-    leases = await take(store, narrow=20)
+    leases = await take(store, most=32, lanes=["first"])
     assert len(leases) == 20
-    assert database.statements - before == 4  # begin, lease, read, open attempts
+    assert database.statements - before == 6  # begin, due endpoints, own, lease, read, open attempts
     before = database.statements
-    assert await finish(store, leases) == 20
-    assert database.statements - before == 4  # begin, deliveries, attempts, the next of their keys
+    assert await finish(store, leases[:10]) == 10
+    assert database.statements - before == 5  # begin, health, deliveries, attempts, next in line
+    before = database.statements
+    assert await finish(store, leases[10:], DOWN) == 10
+    locked = store.database.kind == "postgresql"  # health is read again, locked; breaker: the endpoint and its event
+    assert database.statements - before == 7 + locked
 
 
 def test_the_lease_is_twice_the_longest_call() -> None:

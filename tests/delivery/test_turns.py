@@ -85,7 +85,8 @@ async def test_a_long_line_goes_out_in_order_and_each_costs_the_same(store: Stor
     destination = Remembering()
     dispatcher = Dispatcher(store.database, destination, store.clock)
     costs = set()
-    for _ in told:
+    await dispatcher.once()  # the first one writes that the endpoint is well
+    for _ in told[1:]:
         before = store.database.statements
         assert await dispatcher.once() == 1
         costs.add(store.database.statements - before)
@@ -144,7 +145,7 @@ async def test_what_was_held_goes_out_in_order_also_behind_one_that_was_under_wa
     destination = Remembering()
     dispatcher = Dispatcher(store.database, destination, store.clock)
     calls = asyncio.create_task(dispatcher.once())
-    while not dispatcher._calls:
+    while not dispatcher._slots.in_flight:
         await asyncio.sleep(0)
     async with store.database.transaction() as tx:  # the first is under way
         await tx.execute(HOLD, endpoints=[endpoint])

@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 OutcomeKind = Literal["ok", "http", "timeout", "connect", "dns", "tls", "auth", "blocked", "unknown"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Delivery:
     """One claimed delivery, with all that a destination needs: no destination reads the database."""
 
@@ -20,13 +20,21 @@ class Delivery:
     attempt_id: str
     number: int
     """Which attempt this is, from 1."""
-    trigger: Literal["scheduled", "manual", "test"]
+    probes: int
+    """How many attempts before this one only asked whether the endpoint is back."""
+    trigger: Literal["scheduled", "probe", "manual", "test"]
     event_id: str
     event_type: str
     endpoint_id: str
     order_key: str
+    blocks: bool
+    """Whether its line waits when it is given up."""
+    in_line: bool
+    """Whether others of its key wait for it."""
     url: str
     sealed_secrets: str
+    timeout: int | None
+    """Seconds that its call may take; None is the service's setting."""
     body: bytes
     """The event as stored: in the standard format these bytes are signed and sent, never serialised again."""
     created_at: datetime
@@ -55,9 +63,14 @@ class Outcome:
     """Which keys signed the call; None when it was not made."""
 
     @property
+    def control(self) -> str | None:
+        """What the receiver asks of the sender in `webhook-delivery`: abort-message, disable, or nothing."""
+        return self.headers.get("webhook-delivery", "").strip().lower() or None if self.headers else None
+
+    @property
     def gone(self) -> bool:
-        """Whether the receiver asks for no more deliveries at all (410)."""
-        return self.status == 410
+        """Whether the receiver asks for no more deliveries at all (410, or by header)."""
+        return self.status == 410 or self.control == "disable"
 
 
 class Destination(Protocol):

@@ -100,7 +100,7 @@ class WebhookDestination:
         if token is not None:
             headers["authorization"] = f"Bearer {token}"
         return await self._egress.post(
-            delivery.url, message.body, headers, tls=recipe.tls, deadline=self._left(started)
+            delivery.url, message.body, headers, tls=recipe.tls, deadline=self._left(delivery, started)
         )
 
     async def _post_with_token(
@@ -109,16 +109,16 @@ class WebhookDestination:
         """Fetch a token if there is none in force; one that the receiver does not take (401) is replaced once."""
         client = recipe.client
         assert client is not None  # noqa: S101 - the caller looked
-        token = await self._tokens.token(client, self._left(started))
+        token = await self._tokens.token(client, self._left(delivery, started))
         answer = await self._post(delivery, recipe, message, signed, started, token)
         if answer.status == 401:
-            token = await self._tokens.token(client, self._left(started), refused=token)
+            token = await self._tokens.token(client, self._left(delivery, started), refused=token)
             answer = await self._post(delivery, recipe, message, signed, started, token)
         return answer
 
-    def _left(self, started: float) -> float:
+    def _left(self, delivery: Delivery, started: float) -> float:
         """Seconds that remain for this attempt, never none."""
-        return max(0.05, self._deadline - (time.perf_counter() - started))
+        return max(0.05, (delivery.timeout or self._deadline) - (time.perf_counter() - started))
 
 
 def _shown(url: str, recipe: Recipe, message: Message, signed: Signed) -> dict[str, Any]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from service.graphql.calls import Call, Gives, body, gives, identifier, if_version, optional_body
+from service.models.webhook_pace import WebhookEndpointDisable, WebhookEndpointEnable
 from service.models.webhook_transport import WebhookSecretRotation
 from service.models.webhooks import WebhookEndpointCreate, WebhookEndpointPatch
-from service.operations import webhook_handshakes, webhook_secrets, webhooks
+from service.operations import webhook_handshakes, webhook_secrets, webhook_switches, webhooks
 
 ENDPOINT = gives("webhookEndpoint", "WebhookEndpoint")
 SECRET = Gives(
@@ -25,6 +26,8 @@ EVENT = Gives("eventId", "ID", lambda result: result.data["event_id"], "The even
 BODY = body(WebhookEndpointCreate, "CreateWebhookEndpointInput")
 PATCH = body(WebhookEndpointPatch, "UpdateWebhookEndpointInput")
 ROTATION = optional_body(WebhookSecretRotation, "RotateWebhookSecretInput")
+ENABLE = body(WebhookEndpointEnable, "EnableWebhookEndpointInput")
+DISABLE = body(WebhookEndpointDisable, "DisableWebhookEndpointInput")
 
 MUTATIONS = (
     Call("createWebhookEndpoint", webhooks.create_webhook_endpoint, (BODY,), KEYS),
@@ -32,6 +35,18 @@ MUTATIONS = (
     Call("deleteWebhookEndpoint", webhooks.delete_webhook_endpoint, (identifier(), if_version()), ENDPOINT),
     Call("rotateWebhookSecret", webhook_secrets.rotate_webhook_secret, (identifier(), ROTATION, if_version()), KEYS),
     Call("askWebhookConsent", webhook_handshakes.ask_webhook_consent, (identifier(),), ENDPOINT),
+    Call(
+        "enableWebhookEndpoint",
+        webhook_switches.enable_webhook_endpoint,
+        (identifier(), ENABLE, if_version()),
+        ENDPOINT,
+    ),
+    Call(
+        "disableWebhookEndpoint",
+        webhook_switches.disable_webhook_endpoint,
+        (identifier(), DISABLE, if_version()),
+        ENDPOINT,
+    ),
     Call("sendWebhookTest", webhooks.send_webhook_test, (identifier(),), (EVENT,)),
     Call("retryDelivery", webhooks.retry_delivery, (identifier(),), gives("delivery", "WebhookDelivery")),
 )

@@ -1,0 +1,104 @@
+"""Turning a webhook endpoint on and off, with a choice of what becomes of the deliveries it missed."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from service.access.policy import Permission
+from service.events.operator_events import WebhookEndpointDisabled, WebhookEndpointEnabled
+from service.events.turns import HELD, HOLD
+from service.models.webhook_pace import WebhookEndpointDisable, WebhookEndpointEnable
+from service.models.webhooks import deliveries
+from service.operations.context import Context, operation, refuse
+from service.operations.records import Expected, change, lock
+from service.operations.webhook_records import ANEW, release, stand_still
+from service.platform.columns import Instant, Uuid
+from service.platform.database import Resource
+from service.platform.ids import new_id
+from service.platform.statements import Statement
+from service.queries.webhooks import WEBHOOK_ENDPOINTS
+
+KIND = "webhook endpoint"
+MOST_REPLAYED = 10_000
+"""A longer replay is a job of its own: see the endpoint's replay."""
+
+_DROP = Statement(
+    sa.update(deliveries)
+    .values(state="canceled", finished_at=sa.bindparam("now", type_=Instant()))
+    .where(deliveries.c.endpoint_id == sa.bindparam("endpoint_id", type_=Uuid()), deliveries.c.state == HELD)
+)
+_again = sa.select(deliveries.c.event_id, sa.func.max(deliveries.c.replay_no).label("replay_no")).where(
+    deliveries.c.endpoint_id == sa.bindparam("endpoint_id", type_=Uuid()),
+    deliveries.c.created_at >= sa.bindparam("since", type_=Instant()),
+)
+_TO_REPLAY = Statement(
+    _again.where(deliveries.c.state.in_(["succeeded", "dead", "canceled"]))
+    .add_columns(deliveries.c.event_position, deliveries.c.order_key, deliveries.c.family)
+    .group_by(deliveries.c.event_id, deliveries.c.event_position, deliveries.c.order_key, deliveries.c.family)
+    .order_by(deliveries.c.event_position)
+    .limit(MOST_REPLAYED + 1)
+)
+_COPIED = ("event_id", "event_position", "order_key", "family")
+_REPLAY = Statement(
+    sa.insert(deliveries).values(
+        {
+            **{name: sa.bindparam(name, type_=deliveries.c[name].type) for name in ("id", "replay_no", *_COPIED)},
+            "endpoint_id": sa.bindparam("endpoint_id", type_=Uuid()),
+            "state": "held",
+            "attempts": 0,
+            "behind": False,
+            "lane": "retry",
+            "next_at": sa.bindparam("now", type_=Instant()),
+            "created_at": sa.bindparam("now", type_=Instant()),
+        }
+    )
+)
+
+
+@operation
+async def enable_webhook_endpoint(
+    ctx: Context, identifier: str, data: WebhookEndpointEnable, expected: Expected = None
+) -> Resource:
+    """Turn an endpoint on. What was held meanwhile goes out in its order (`resume`), is canceled (`drop`), or goes out
+    together with everything sent since `since`, again and under the same event ids (`replay`, 10,000 at most). Its
+    breaker is closed. Raises NotFound, StaleVersion, Invalid.
+    """
+    if (data.held == "replay") != (data.since is not None):
+        raise refuse("/since", "since_with_replay", "Belongs to replay, which needs it")
+    async with ctx.transaction(Permission.WEBHOOK_WRITE) as tx:
+        await stand_still(tx)
+        before = await lock(tx, WEBHOOK_ENDPOINTS, identifier, expected, KIND)
+        if before.data["enabled"] and data.held == "resume":
+            return tx.answer(before, "unchanged")
+        if data.held == "drop":
+            await tx.execute(_DROP, endpoint_id=identifier, now=tx.now)
+        elif data.held == "replay":
+            found = await tx.all(_TO_REPLAY, endpoint_id=identifier, since=data.since)
+            if len(found) > MOST_REPLAYED:
+                raise refuse("/since", "too_many", f"More than {MOST_REPLAYED} deliveries since then")
+            rows = [
+                {**row, "id": new_id(), "replay_no": row["replay_no"] + 1, "endpoint_id": identifier, "now": tx.now}
+                for row in found
+            ]
+            if rows:
+                await tx.many(_REPLAY, rows)
+        await release(tx, identifier)
+        after = await change(tx, WEBHOOK_ENDPOINTS, identifier, {"enabled": True, "disabled_reason": None, **ANEW})
+        tx.emit(WebhookEndpointEnabled.of(after.data, None, held=data.held))
+        return tx.answer(after)
+
+
+@operation
+async def disable_webhook_endpoint(
+    ctx: Context, identifier: str, data: WebhookEndpointDisable, expected: Expected = None
+) -> Resource:
+    """Turn an endpoint off: its deliveries are held, none is lost. Raises NotFound, StaleVersion."""
+    async with ctx.transaction(Permission.WEBHOOK_WRITE) as tx:
+        await stand_still(tx)
+        before = await lock(tx, WEBHOOK_ENDPOINTS, identifier, expected, KIND)
+        if not before.data["enabled"]:
+            return tx.answer(before, "unchanged")
+        after = await change(tx, WEBHOOK_ENDPOINTS, identifier, {"enabled": False, "disabled_reason": data.reason})
+        await tx.execute(HOLD, endpoints=[identifier])
+        tx.emit(WebhookEndpointDisabled.of(after.data))
+        return tx.answer(after)
