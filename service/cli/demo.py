@@ -14,24 +14,45 @@ from typing import Any
 
 from service.access.policy import Permission
 from service.access.principal import SYSTEM
-from service.cli.demo_portfolio import ACTIONS, COMPANIES, OBJECTIVES, RIVALS, STAKEHOLDERS, TEAM, Company
+from service.cli.demo_portfolio import (
+    ACTIONS,
+    COMPANIES,
+    DEAD_BAND,
+    DISAGREEING,
+    EXPECTED_DAY,
+    FORECASTS,
+    HIGHER_CUT,
+    OBJECTIVES,
+    RIVALS,
+    SECOND_MODEL,
+    SECOND_MODEL_DAY,
+    SHIFTED_WEIGHTS,
+    STAKEHOLDERS,
+    TEAM,
+    Company,
+)
 from service.models.accounts import AccountCreate
 from service.models.actions import ActionCreate, ActionPatch
 from service.models.classification import BusinessStrengthPut
+from service.models.forecasts import ForecastPositionPut
 from service.models.objectives import ObjectiveCreate
 from service.models.people import PersonCreate
 from service.models.plans import PlanCreate, PlanTransition
 from service.models.ratings import AttractivenessPut
+from service.models.scoring_models import ScoringModelCreate
 from service.models.stages import StageTransitionCreate, TargetStagePut
 from service.models.stakeholders import StakeholderCreate
 from service.operations import (
     accounts,
     actions,
     classification,
+    forecasts,
     objectives,
     people,
     plans,
     ratings,
+    reclassifications,
+    scoring_models,
     stages,
     stakeholders,
 )
@@ -43,6 +64,9 @@ from service.queries.listing import PageRequest
 from service.rules.classification import DEFAULT_MODEL
 from service.rules.strength import DEFAULT_SUCCESS_FACTORS
 
+COMPANY = {company.name: company for company in COMPANIES}
+HEAD = next(number for number, member in enumerate(TEAM) if member.function == "senior management")
+"""The head of key accounts, by number in the team."""
 DAYS = 365
 QUARTERS = (28, 118, 208, 298, 355)
 """The days on which the portfolio is scored anew."""
@@ -92,8 +116,11 @@ class _Year:
         """Plan the year, then live it."""
         for number, member in enumerate(TEAM):
             self._at(0.1 + number / 50, self._add_person(number, member.title, member.function))
-        for company in COMPANIES:
-            self._plan(company)
+        for place, company in enumerate(COMPANIES):
+            self._plan(company, place)
+        self._at(SECOND_MODEL_DAY, self._change_model)
+        for number, (name, *position, reason) in enumerate(FORECASTS):
+            self._at(EXPECTED_DAY + number / 2, self._expect(name, position, reason, number))
         self._steps.sort(key=lambda step: step.day)
         for number, step in enumerate(self._steps, 1):
             self._clock.set(self._start + timedelta(days=step.day))
@@ -104,7 +131,7 @@ class _Year:
     def _at(self, day: float, run: Callable[[], Awaitable[Any]]) -> None:
         self._steps.append(Step(day, run))
 
-    def _plan(self, company: Company) -> None:
+    def _plan(self, company: Company, place: int) -> None:
         """Everything that happens to one company."""
         begin = 1 + self._random.random() * 6 + (2 if company.parent else 0)
         self._at(begin, self._take_in(company))
@@ -112,7 +139,7 @@ class _Year:
             self._at(begin + 0.5 + number / 10, self._meet(company, number))
         for quarter, day in enumerate(QUARTERS):
             share = quarter / (len(QUARTERS) - 1)
-            self._at(day + self._random.random() * 4, self._score(company, share))
+            self._at(day + self._random.random() * 4, self._score(company, share, place, quarter))
             self._at(day + 5 + self._random.random(), self._compare(company, share))
         for day, stage in company.path:
             self._at(day + self._random.random(), self._move(company, stage))
@@ -160,16 +187,53 @@ class _Year:
 
         return run
 
-    def _score(self, company: Company, share: float) -> Callable[[], Awaitable[None]]:
+    def _score(self, company: Company, share: float, place: int, quarter: int) -> Callable[[], Awaitable[None]]:
+        """The key account manager's ratings; from the second quarter on the head of key accounts rates some too, and
+        sees the growth of one quite differently.
+        """
         level = _between(company.attractive, share)
+        raters = [company.owner] if quarter == 0 or place % DISAGREEING else [company.owner, HEAD]
         scores = [
-            {"factor": factor.key, "score": self._near(level), "evidence": "Quarterly review"}
+            {"factor": factor.key, "score": self._near(level), "evidence": "Quarterly review", "rater": rater}
+            for rater in raters
             for factor in DEFAULT_MODEL.factors
         ]
+        if len(raters) > 1 and quarter == 2 and place % (3 * DISAGREEING) == 0:
+            doubted = next(score for score in scores if score["rater"] == HEAD and score["factor"] == "growth")
+            doubted |= {"score": self._near(max(0.0, level - 4)), "evidence": "Their order book has shrunk"}
 
         async def run() -> None:
-            shape = AttractivenessPut.model_validate({"scores": scores})
+            sheet = [{**score, "rater_id": self._ids[f"person {score['rater']}"]} for score in scores]
+            for score in sheet:
+                del score["rater"]
+            shape = AttractivenessPut.model_validate({"scores": sheet})
             await ratings.put_attractiveness(self._ctx, self._ids[company.name], shape)
+
+        return run
+
+    async def _change_model(self) -> None:
+        """Another yardstick for everybody: other weights, a higher cut, a dead band."""
+        factors = [
+            {
+                "key": factor.key,
+                "name": factor.name,
+                "weight": factor.weight + SHIFTED_WEIGHTS.get(factor.key, 0),
+                "direction": factor.direction.value,
+                "required": factor.required,
+            }
+            for factor in DEFAULT_MODEL.factors
+        ]
+        told = {"name": SECOND_MODEL, "cuts": {"attractiveness": HIGHER_CUT}}
+        shape = ScoringModelCreate.model_validate({**told, "factors": factors, "dead_band": DEAD_BAND})
+        made = await scoring_models.create_scoring_model(self._ctx, shape)
+        await reclassifications.activate_scoring_model(self._ctx, made.id)
+
+    def _expect(self, name: str, position: list[float], reason: str, number: int) -> Callable[[], Awaitable[None]]:
+        async def run() -> None:
+            values = dict(zip(("attractiveness", "relative_strength"), position, strict=True))
+            author = self._ids[f"person {HEAD if number % 2 else COMPANY[name].owner}"]
+            shape = ForecastPositionPut.model_validate({**values, "reason": reason, "author_id": author})
+            await forecasts.put_forecast_position(self._ctx, self._ids[name], shape)
 
         return run
 

@@ -103,3 +103,26 @@ ACTIONS = (
     ("Offer a delivery calendar per site", "Calendar agreed and in use"),
     ("Review prices against the new volumes", "A price model that both sides sign"),
 )
+
+SECOND_MODEL_DAY = 187.0
+SECOND_MODEL = "Second half"
+SHIFTED_WEIGHTS = {"growth": -5, "profit_potential": 5}
+HIGHER_CUT, DEAD_BAND = 5.5, 0.2
+"""Half-way the programme weighs profit more and growth less, asks for more, and lets nobody flap around the border."""
+
+DISAGREEING = 3
+"""Every so many accounts a second rater sees things differently."""
+
+EXPECTED_DAY = 315.0
+FORECASTS = (
+    ("Aurelia Robotics", 9.2, 1.3, "Their second plant doubles what they buy"),
+    ("Northlight Wind", 9.0, 1.25, "Two wind parks are licensed, and we are in both bids"),
+    ("Solvara", 8.4, 1.15, "Our development work with them begins to pay"),
+    ("Sundara Spices", 8.6, 1.02, "They move production to where we deliver"),
+    ("Vitalis Diagnostics", 8.5, 1.1, "The framework contract is open next year"),
+    ("Bellwether Grocers", 3.0, 0.75, "They build a purchasing alliance of their own"),
+    ("Halden Presses", 2.8, 0.6, "Their product is at the end of its life"),
+    ("Meridian Foods", 8.8, 1.2, "Joint planning with two more of their sites"),
+    ("Granite Hydro", 3.9, 1.2, "No new plants after the present one"),
+)
+"""Where we expect some accounts in three years: attractiveness, relative strength, and why."""

@@ -23,7 +23,7 @@ from service.models.scoring_models import scoring_models
 from service.models.stages import AccountStageRead, stage_entries
 from service.operations.account_statuses import status_document
 from service.operations.forecasts import forecast_document
-from service.operations.position_records import live, live_document, rests_on_another_model
+from service.operations.position_records import live, live_document, past_document, rests_on_another_model
 from service.operations.ratings import rated_document
 from service.operations.scoring_model_records import ActiveModel, model_of
 from service.operations.stages import stage_document
@@ -31,7 +31,8 @@ from service.platform.dialects import JsonDocument, json_row
 from service.platform.errors import Conflict
 from service.queries.account_statuses import FACTS
 from service.queries.classification import LATEST_MODEL, LIVE
-from service.queries.forecasts import STORED
+from service.queries.forecasts import STORED, expected_at
+from service.queries.past import STANDING_THEN, THEN
 from service.queries.ratings import CURRENT_RATINGS
 from service.queries.scoring_models import ACTIVE, RULES
 from service.queries.stages import LAST_ENTRY
@@ -75,12 +76,13 @@ _ENTRY = (
 )
 
 
-_FORECAST = (
-    sa.select(json_row({**OWN, **{name: f[name] for name in STORED}, "model": sa.type_coerce(_ACTIVE, JsonDocument())}))
-    .where(f.account_id == a.id, f.superseded_at.is_(None))
-    .correlate(accounts)
-    .scalar_subquery()
-)
+def _forecast_row(chosen: Any, model: Any) -> Any:
+    """The forecast that is chosen, with the model that boxes it; null when there is none."""
+    members = {**OWN, **{name: f[name] for name in STORED}, "model": sa.type_coerce(model, JsonDocument())}
+    return sa.select(json_row(members)).where(f.account_id == a.id, chosen).correlate(accounts).scalar_subquery()
+
+
+_FORECAST = _forecast_row(f.superseded_at.is_(None), _ACTIVE)
 
 
 def _model(raw: dict[str, Any] | None) -> ActiveModel:
@@ -90,7 +92,11 @@ def _model(raw: dict[str, Any] | None) -> ActiveModel:
 
 
 def _classification(raw: dict[str, Any], now: datetime) -> dict[str, Any]:
-    """The classification by the active model, or by the one it rests on while a job is still on its way to it."""
+    """The classification by the active model, or by the one it rests on while a job is still on its way to it; a look
+    back by the model of then.
+    """
+    if "then" in raw:
+        return {**past_document(raw["then"], raw["as_of"]), "as_of": raw["as_of"]}
     stored, active = raw["standing"], _model(raw["model"])
     model = active
     position = live(stored, model)
@@ -147,6 +153,7 @@ DOCUMENTS = (
         _classification,
         "Where the account stands, and everything that led there",
         dated=True,
+        past=json_row({"then": _document(json_row(STANDING_THEN)), "as_of": THEN.at}),
     ),
     Document(
         "Account",
@@ -177,6 +184,7 @@ DOCUMENTS = (
         Permission.CLASSIFICATION_READ,
         _forecast,
         "Where the account is expected to stand some years ahead; null when nobody has said",
+        past=_document(_forecast_row(expected_at(THEN.at), _document(STANDING_THEN["yardstick"]))),
     ),
     Document(
         "Account",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Any
 
 import orjson
@@ -17,10 +18,12 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from service.graphql.names import snake
 from service.platform.errors import Invalid, NotFound
+from service.platform.moments import Moment
 from service.platform.pointers import field_errors
 from service.platform.types import Id, Name, Slug
 
 _ID: TypeAdapter[str] = TypeAdapter(Id)
+_MOMENT: TypeAdapter[date | datetime] = TypeAdapter(Moment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,15 @@ def read_id(value: Any) -> str:
         return _ID.validate_python(value)
     except ValidationError:
         raise NotFound from None
+
+
+def read_moment(name: str, value: Any) -> date | datetime:
+    """A day or an instant, as REST spells them; raises Invalid."""
+    try:
+        return _MOMENT.validate_python(value)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        raise Invalid.parameter(name, found["type"], found["msg"]) from None
 
 
 def body(model: type[BaseModel], kind: str, shown: type[BaseModel] | None = None) -> Takes:

@@ -70,7 +70,8 @@ class Cutter:
         if isinstance(item, Nested) and item.edge is not None:
             return _SUBQUERY
         if isinstance(item, Leaf | Nested):
-            kind = self._graph.types[selection.typename].listing.members[item.member].type
+            shown = self._graph.types[selection.typename].listing.members.get(item.member)
+            kind = None if shown is None else shown.type
             if isinstance(kind, JsonDocument | Json):
                 return _SUBQUERY
             return _NUMBER if isinstance(kind, Exact) else _VALUE

@@ -30,6 +30,8 @@ class Type:
     listing: Listing
     permission: Any
     filter: type[BaseModel] | None = None
+    past: Listing | None = None
+    """The same rows as they were at an instant (`asOf` of its root fields), where that can be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,10 @@ class Document:
     description: str = ""
     dated: bool = False
     """Whether `finish` takes the present instant too, because the document tells ages."""
+    past: ColumnElement[Any] | None = None
+    """The same document as of the instant that its root field looks back to; without one it tells of the present only
+    and is refused there.
+    """
 
 
 Edge = One | Many | Document

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import orjson
-import sqlalchemy as sa
 from graphql import GraphQLSchema, OperationDefinitionNode, OperationType, execute_sync, get_named_type
 from graphql.execution.values import VariableValues
 
 from service.graphql import errors
 from service.graphql.answer import Finisher, project
-from service.graphql.calls import Call, Reread, read_id
+from service.graphql.calls import Call, Reread, read_id, read_moment
 from service.graphql.edges import Graph
 from service.graphql.limits import Budget, Limits
 from service.graphql.paging import Asked, Paging
@@ -26,8 +26,8 @@ from service.graphql.parsing import Document, Documents
 from service.graphql.plan import Compiler, Introspective, Plan, Root
 from service.graphql.selection import Connection, Constant, Leaf, Nested, Selection
 from service.graphql.statements import Builder
+from service.graphql.whereabouts import whereabouts, words
 from service.operations.context import Context
-from service.platform.dialects import one_of
 from service.platform.errors import (
     Invalid,
     KamError,
@@ -60,7 +60,7 @@ class Engine:
         self.limits = limits or Limits()
         self.paging = Paging(graph, cursors, self.limits)
         self._documents = Documents(schema, self.limits)
-        self.whereabouts = Statement(_whereabouts(graph))
+        self.whereabouts = Statement(whereabouts(graph))
 
     async def run(self, ctx: Context, request: Request) -> bytes:
         """The body of the answer; raises Refused when nothing of the document was run."""
@@ -113,7 +113,7 @@ class Engine:
 class Run:
     """One operation on its way."""
 
-    __slots__ = ("_budget", "_ctx", "_engine", "_errors", "_given", "_plan", "_variables")
+    __slots__ = ("_as_of", "_budget", "_ctx", "_engine", "_errors", "_given", "_plan", "_variables")
 
     def __init__(
         self, engine: Engine, ctx: Context, plan: Plan, variables: VariableValues, given: Mapping[str, Any]
@@ -125,6 +125,8 @@ class Run:
         self._given = given
         self._budget = Budget(engine.limits.cost)
         self._errors: list[dict[str, Any]] = []
+        self._as_of: datetime | None = None
+        """The instant that the root field at hand looks back to."""
 
     async def answer(self) -> bytes:
         """Run every root field and put the answer together."""
@@ -169,6 +171,7 @@ class Run:
             return b'"%s"' % root.value.encode()
         if isinstance(root, Introspective):
             return orjson.dumps(self._introspected()[root.key])
+        self._as_of = None
         try:
             return await self._reader(root)(root)
         except Exception as error:
@@ -191,10 +194,11 @@ class Run:
         connection = root.connection
         assert connection is not None  # noqa: S101 - chosen by it
         self._allow({connection.many.target}.union(*(node.types for node in connection.nodes)))
+        self._look_back(connection.arguments.read(self._variables))
         asked = self._ask((connection,), 1)
         statement = self._statement((root.key,), asked, lambda builder: builder.page(connection))
         async with self._ctx.services.database.reading() as reader:
-            text: str = await reader.value(statement, **_binds(asked))
+            text: str = await reader.value(statement, **self._binds(asked))
         if connection.plain and connection.nodes[0].final:
             return text.encode()
         finisher = Finisher(asked, self._engine.paging.cursor, self._ctx.services.clock.now())
@@ -204,9 +208,11 @@ class Run:
 
     async def _single(self, root: Root) -> bytes:
         typename = self._engine.graph.singles[root.name]
-        found = await self._row(root.key, root.selection(typename), root.arguments.read(self._variables)["id"])
+        arguments = root.arguments.read(self._variables)
+        self._look_back(arguments)
+        found = await self._row(root.key, root.selection(typename), arguments["id"])
         if found is None:
-            raise NotFound(_words(typename))
+            raise NotFound(words(typename))
         return found
 
     async def _row(self, key: str, selection: Selection, identifier: Any) -> bytes | None:
@@ -215,7 +221,7 @@ class Run:
         asked = self._ask(selection.connections, 1)
         statement = self._statement((key, selection.typename), asked, lambda builder: builder.by_id(selection))
         async with self._ctx.services.database.reading(fresh=self._plan.is_mutation) as reader:
-            text: str | None = await reader.value(statement, id=read_id(identifier), **_binds(asked))
+            text: str | None = await reader.value(statement, id=read_id(identifier), **self._binds(asked))
         if text is None or selection.final:
             return None if text is None else text.encode()
         finisher = Finisher(asked, self._engine.paging.cursor, self._ctx.services.clock.now())
@@ -244,7 +250,7 @@ class Run:
         asked = self._ask(selection.connections, len(ids))
         statement = self._statement((key, selection.typename, ""), asked, lambda builder: builder.by_ids(selection))
         async with self._ctx.services.database.reading() as reader:
-            rows = await reader.all(statement, ids=list(ids), **_binds(asked))
+            rows = await reader.all(statement, ids=list(ids), **self._binds(asked))
         if selection.final:
             return {row["id"]: row["document"].encode() for row in rows}
         finisher = Finisher(asked, self._engine.paging.cursor, self._ctx.services.clock.now())
@@ -272,7 +278,7 @@ class Run:
     async def _rest(self, tail: Selection, ids: list[str], asked: dict[int, Asked]) -> dict[str, Any]:
         statement = self._statement(("later", id(tail)), asked, lambda builder: builder.by_ids(tail))
         async with self._ctx.services.database.reading(fresh=self._plan.is_mutation) as reader:
-            rows = await reader.all(statement, ids=ids, **_binds(asked))
+            rows = await reader.all(statement, ids=ids, **self._binds(asked))
         return {row["id"]: orjson.loads(row["document"]) for row in rows}
 
     async def _whereabouts(self, identifiers: Sequence[Any]) -> dict[str, list[str]]:
@@ -340,6 +346,11 @@ class Run:
             if permission is not None:
                 self._ctx.require(permission)
 
+    def _look_back(self, arguments: Mapping[str, Any]) -> None:
+        """Take the instant that a root field looks back to; raises Invalid for what lies ahead."""
+        if arguments.get("asOf") is not None:
+            self._as_of = self._ctx.past(read_moment("asOf", arguments["asOf"]), "asOf")
+
     def _ask(self, connections: Sequence[Connection], parents: int) -> dict[int, Asked]:
         asked: dict[int, Asked] = {}
         self._read(connections, parents, asked)
@@ -349,7 +360,9 @@ class Run:
         """Read the arguments of connections and of those below them, and take their objects off the budget."""
         for connection in connections:
             arguments = connection.arguments.read(self._variables)
-            found = self._engine.paging.ask(connection, arguments, nested=bool(connection.many.source))
+            found = self._engine.paging.ask(
+                connection, arguments, nested=bool(connection.many.source), as_of=self._as_of
+            )
             asked[connection.slot] = found
             rows = parents * found.size
             self._budget.spend(rows)
@@ -360,7 +373,16 @@ class Run:
         self, key: tuple[str | int, ...], asked: Mapping[int, Asked], build: Callable[[Builder], Statement]
     ) -> Statement:
         forms = {slot: each.form for slot, each in asked.items()}
-        return self._plan.statements.get((*key, *forms.values()), lambda: build(Builder(self._engine.graph, forms)))
+        past = self._as_of is not None
+        return self._plan.statements.get(
+            (*key, past, *forms.values()), lambda: build(Builder(self._engine.graph, forms, past))
+        )
+
+    def _binds(self, asked: Mapping[int, Asked]) -> dict[str, Any]:
+        values: dict[str, Any] = {} if self._as_of is None else {"as_of": self._as_of}
+        for each in asked.values():
+            values.update(each.binds)
+        return values
 
     def _introspected(self) -> dict[str, Any]:
         if self._plan.introspected is not None:
@@ -375,25 +397,3 @@ class Run:
 
 async def _once(body: bytes) -> AsyncGenerator[bytes, None]:
     yield body
-
-
-def _binds(asked: Mapping[int, Asked]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for each in asked.values():
-        values.update(each.binds)
-    return values
-
-
-def _whereabouts(graph: Graph) -> Any:
-    """One look-up over the tables of all types: which of the ids bound as `ids` exist, and as what."""
-    selects = [
-        sa.select(table.c.id, sa.literal_column(f"'{name}'", sa.Text()).label("typename")).where(
-            one_of(table.c.id, "ids")
-        )
-        for name, table in ((name, kind.listing.table) for name, kind in graph.types.items())
-    ]
-    return sa.union_all(*selects)
-
-
-def _words(typename: str) -> str:
-    return "".join(" " + letter.lower() if letter.isupper() else letter for letter in typename).strip()

@@ -51,6 +51,7 @@ from service.queries.api_keys import API_KEYS
 from service.queries.classification import CLASSIFICATIONS
 from service.queries.event_consumers import EVENT_CONSUMERS
 from service.queries.jobs import JOBS, JobFilter
+from service.queries.past import PAST
 from service.queries.people import PEOPLE, PersonFilter
 from service.queries.plans import ACTIONS, OBJECTIVES, PLANS, ActionFilter, ObjectiveFilter, PlanFilter
 from service.queries.ratings import RATINGS
@@ -60,7 +61,7 @@ from service.queries.stakeholders import STAKEHOLDERS, StakeholderFilter
 from service.queries.webhooks import ATTEMPTS, DELIVERIES, WEBHOOK_ENDPOINTS
 
 TYPES = (
-    Type("Account", AccountRead, ACCOUNTS, Permission.ACCOUNT_READ, AccountFilter),
+    Type("Account", AccountRead, ACCOUNTS, Permission.ACCOUNT_READ, AccountFilter, PAST),
     Type("Stakeholder", StakeholderRead, STAKEHOLDERS, Permission.STAKEHOLDER_READ, StakeholderFilter),
     Type("Person", PersonRead, PEOPLE, Permission.PERSON_READ, PersonFilter),
     Type("Plan", PlanRead, PLANS, Permission.PLAN_READ, PlanFilter),

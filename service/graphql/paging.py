@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -63,14 +64,20 @@ class Paging:
         self._cursors = cursors
         self._limits = limits
 
-    def ask(self, connection: Connection, arguments: Mapping[str, Any], *, nested: bool) -> Asked:
-        """The meaning of a connection's arguments; raises Invalid and CursorInvalid with the parameter at fault."""
+    def ask(
+        self, connection: Connection, arguments: Mapping[str, Any], *, nested: bool, as_of: datetime | None = None
+    ) -> Asked:
+        """The meaning of a connection's arguments; raises Invalid and CursorInvalid with the parameter at fault.
+
+        Cursors of what is looked back to (`as_of`) are bound to that instant, as in REST.
+        """
         target = self._graph.types[connection.many.target]
         listing = target.listing
+        instants = () if as_of is None or target.past is None else (("as_of", as_of),)
         slot = connection.slot
         size, backward = self._size(arguments, nested)
         sort = self._sort(arguments.get("orderBy"), listing) or connection.many.sort or listing.default_sort
-        name = listing.cursor_name(sort)
+        name = listing.cursor_name(sort, instants)
         rows = size if connection.plain else size + 1
         usual = size in _USUAL_SIZES
         binds: dict[str, Any] = {} if usual else {f"n{slot}": rows}

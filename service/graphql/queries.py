@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import orjson
 from pydantic import Field
 
+from service.graphql import portfolio_queries
 from service.graphql.calls import Call, Gives, document, identifier, reference, scalar
 from service.models.api_keys import Me
 from service.models.events import EventRead, EventTypeRead
-from service.models.portfolio import MatrixRead, MatrixView
 from service.models.scoring_models import LibraryFactorRead, ScoringModelComparison
 from service.models.stages import StageTermsRead
 from service.models.webhook_operating import WebhookStatsRead
@@ -21,7 +21,6 @@ from service.operations import (
     accounts,
     events,
     people,
-    portfolio,
     scoring_models,
     stages,
     stakeholders,
@@ -109,20 +108,6 @@ async def read_event_types(ctx: Context) -> Any:
     return [kind.model_dump(mode="json") for kind in await events.list_event_types(ctx)]
 
 
-async def read_matrix(ctx: Context, view: MatrixView, limit: int, forecast: bool) -> Any:
-    """All accounts by box: the four boxes or Fiocca's nine cells, with how many accounts stand in each and the largest
-    of them by revenue; with `forecast` also where each is expected to stand.
-    """
-    return orjson.loads(await portfolio.get_matrix(ctx, view, limit, forecast))
-
-
-async def draw_matrix(ctx: Context, view: MatrixView, limit: int, forecast: bool) -> str:
-    """The matrix as a picture, as the text of an SVG document: strength high on the left, attractiveness high on top,
-    bubbles by revenue, forecasts as arrows.
-    """
-    return (await portfolio.draw_portfolio(ctx, view, limit, forecast)).decode()
-
-
 async def read_webhook_keys(ctx: Context, identifier: str) -> Any:
     """The keys that deliveries of a webhook endpoint are signed with now, newest first; never a symmetric secret."""
     return (await webhook_secrets.get_webhook_secret(ctx, identifier)).data
@@ -146,11 +131,6 @@ FEED = (
     scalar(InstantText, "Optional[str]", "since", "Only what happened from this instant on"),
     scalar(InstantText, "Optional[str]", "until", "Only what happened before this instant"),
 )
-MATRIX = (
-    scalar(MatrixView, "Optional[MatrixView]", "view", "four_box unless said otherwise", MatrixView.FOUR_BOX),
-    scalar(Limit, "Optional[int]", "limit", "Accounts listed per box, 200 unless said otherwise; at most 200", 200),
-    scalar(Flag, "Optional[bool]", "forecast", "Also where each account is expected to stand", False),
-)
 
 
 def shows(kind: str, model: Any = None) -> tuple[Gives, ...]:
@@ -169,8 +149,7 @@ QUERIES = (
         (identifier("endpointId", "The endpoint"),),
         shows("WebhookStats", WebhookStatsRead),
     ),
-    Call("portfolioMatrix", read_matrix, MATRIX, shows("Matrix", MatrixRead)),
-    Call("portfolioMatrixSvg", draw_matrix, MATRIX, (Gives("value", "str", itself),)),
+    *portfolio_queries.QUERIES,
     Call("stages", stages.list_stages, (), shows("list[StageTerms]", StageTermsRead)),
     Call("webhookKeys", read_webhook_keys, (identifier(),), shows("WebhookKeys", WebhookKeysRead)),
     Call(

@@ -147,6 +147,16 @@ def _page_arguments(kind: Type) -> tuple[Argument, ...]:
     return (*_PAGING, *more)
 
 
+def _looking_back(kind: Type) -> tuple[Argument, ...]:
+    if kind.past is None:
+        return ()
+    told = (
+        f"Every {kind.name} of this answer as it stood then: an instant, or a day (its last moment); not ahead. "
+        "Members without a history, and records of other types, are as today"
+    )
+    return (Argument("asOf", "Optional[str]", told),)
+
+
 def _edge(graph: Graph, edge: Edge) -> Field:
     if isinstance(edge, Many):
         arguments = _page_arguments(graph.types[edge.target])
@@ -166,7 +176,12 @@ def _queries(author: Author, graph: Graph) -> list[Field]:
         ),
     ]
     fields += [
-        Field(field, f"Optional[{name}]", f"One {name} by its id; the error not_found where there is none", by_id)
+        Field(
+            field,
+            f"Optional[{name}]",
+            f"One {name} by its id; the error not_found where there is none",
+            (*by_id, *_looking_back(graph.types[name])),
+        )
         for field, name in graph.singles.items()
     ]
     fields += [
@@ -174,7 +189,7 @@ def _queries(author: Author, graph: Graph) -> list[Field]:
             page.field,
             f"Optional[{page.target}Connection]",
             page.description,
-            _page_arguments(graph.types[page.target]),
+            (*_page_arguments(graph.types[page.target]), *_looking_back(graph.types[page.target])),
         )
         for page in graph.pages.values()
     ]

@@ -20,6 +20,7 @@ from service.graphql.edges import Graph
 from service.graphql.paging import Form
 from service.graphql.selection import WIDEST, Connection, Constant, Item, Leaf, Nested, Selection, Single
 from service.platform.dialects import JsonDocument, document, json_list, json_row, one_of
+from service.platform.errors import Invalid
 from service.platform.filters import clause
 from service.platform.statements import Statement
 from service.queries.listing import Listing, beyond
@@ -56,6 +57,9 @@ class Rows:
         return [(self.declared(key), descending) for key, descending in self.listing.keys(form.sort)]
 
 
+_NOTHING = sa.literal_column("NULL", sa.Text())
+"""A member that only rows of the past have."""
+
 _MOST_KEPT = 40
 _ROWS: dict[tuple[int, int], Rows] = {}
 """The uses that statements have had, by listing and number: adapting expressions is most of what a new text costs."""
@@ -64,9 +68,11 @@ _ROWS: dict[tuple[int, int], Rows] = {}
 class Builder:
     """Builds the statements of one plan for one set of forms (by slot)."""
 
-    def __init__(self, graph: Graph, forms: Mapping[int, Form]) -> None:
+    def __init__(self, graph: Graph, forms: Mapping[int, Form], past: bool = False) -> None:
         self._graph = graph
         self._forms = forms
+        self._past = past
+        """Whether rows that have a past are read as of the bound `as_of`."""
         self._uses = 0
 
     def by_ids(self, selection: Selection) -> Statement:
@@ -89,7 +95,8 @@ class Builder:
 
     def _rows(self, typename: str) -> Rows:
         self._uses += 1
-        listing = self._graph.types[typename].listing
+        kind = self._graph.types[typename]
+        listing = kind.past if self._past and kind.past is not None else kind.listing
         rows = _ROWS.get((id(listing), self._uses))
         if rows is None:
             rows = Rows(listing, self._uses)
@@ -114,9 +121,14 @@ class Builder:
         if isinstance(item, Connection):
             return self._connection(item, rows)
         if isinstance(item, Nested) and item.edge is not None:
-            return rows.declared(item.edge.expression)  # type: ignore[no-any-return]
+            if not self._past:
+                return rows.declared(item.edge.expression)  # type: ignore[no-any-return]
+            if item.edge.past is None:
+                message = f"{item.edge.field} tells of the present only: leave it out, or ask without asOf"
+                raise Invalid.parameter("asOf", "present_only", message)
+            return rows.declared(item.edge.past)  # type: ignore[no-any-return]
         assert isinstance(item, Leaf | Nested)  # noqa: S101 - the only other kinds
-        return rows.declared(rows.listing.members[item.member])  # type: ignore[no-any-return]
+        return rows.declared(rows.listing.members.get(item.member, _NOTHING))  # type: ignore[no-any-return]
 
     def _single(self, item: Single, source: Rows) -> ColumnElement[Any]:
         rows = self._rows(item.edge.target)

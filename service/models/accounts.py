@@ -19,6 +19,7 @@ from service.platform.types import (
     Currency,
     DayText,
     Id,
+    InstantText,
     Money,
     Name,
     Rank4,
@@ -220,3 +221,6 @@ class AccountRead(ReadBase):
     perception_level: Rank4 | None = Member(description="What we are in the customer's eyes, 1 to 4")
     benefit_to_us: Text | None = Member(description="What we gain when this is a key account")
     benefit_to_customer: Text | None = Member(description="What the customer gains by it")
+    as_of: InstantText | None = Member(
+        default=None, description="The instant looked back to, when that was asked; absent of the present account"
+    )

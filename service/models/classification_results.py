@@ -108,7 +108,9 @@ class OverrideRead(Shape):
     reason: Text = Member(description="Why")
     recorded_by: Text = Member(description="The key that set it")
     recorded_at: InstantText = Member(description="When it was set")
-    expires_at: InstantText = Member(description="Until when it is in force; the account is then classified anew")
+    expires_at: InstantText | None = Member(
+        description="Until when it is in force; the account is then classified anew. Null in a look back"
+    )
 
 
 class FioccaResult(Shape):
@@ -198,6 +200,9 @@ class ClassificationRead(ClassificationResult):
 
     account_id: Id = Member(description="The account")
     version: Version = Member(description="The account's version; the ETag is made of it")
+    as_of: InstantText | None = Member(
+        default=None, description="The instant looked back to, when that was asked; absent of the present"
+    )
 
 
 class StoredSuccessFactor(Shape):

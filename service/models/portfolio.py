@@ -8,7 +8,20 @@ from typing import Annotated
 from pydantic import Field as Member
 from pydantic import StringConstraints
 
-from service.platform.types import BigCount, Count, Currency, DayText, Flag, Id, Limit, Money, Name, Shape
+from service.platform.moments import Moment
+from service.platform.types import (
+    BigCount,
+    Count,
+    Currency,
+    DayText,
+    Flag,
+    Id,
+    InstantText,
+    Limit,
+    Money,
+    Name,
+    Shape,
+)
 from service.rules.fiocca import FioccaVerb
 from service.rules.vocabulary import Quadrant, QuadrantSource
 
@@ -39,6 +52,9 @@ class MatrixQuery(Shape):
     view: MatrixView = Member(default=MatrixView.FOUR_BOX, description="four_box, fiocca or ten_boxes")
     limit: Limit = Member(default=200, description="Accounts listed per box, the largest by revenue first; 1 to 200")
     forecast: Flag = Member(default=False, description="Also where each account is expected to stand")
+    as_of: Moment | None = Member(
+        default=None, description="The matrix of then: an instant, or a day (its last moment); not ahead"
+    )
     format: MatrixFormat | None = Member(
         default=None, description="json or svg; when left out, Accept decides (image/svg+xml gives the picture)"
     )
@@ -126,7 +142,8 @@ class MatrixRead(Shape):
     """All accounts by box."""
 
     view: MatrixView = Member(description="Which matrix this is")
-    model: MatrixModel = Member(description="The active scoring model")
+    as_of: InstantText | None = Member(description="The instant looked back to; null of the present")
+    model: MatrixModel = Member(description="The active scoring model, or the one of then")
     cuts: MatrixCuts = Member(description="The lines between the four boxes")
     limits: MatrixLimits = Member(description="The limits of the nine cells")
     border_width: MatrixBorderWidth = Member(description="How near to a line an account is borderline")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date, datetime
+
 import sqlalchemy as sa
 
 from service.access.policy import Permission
@@ -35,6 +38,7 @@ from service.platform.types import Shape
 from service.queries import refs as references
 from service.queries.accounts import ACCOUNTS
 from service.queries.listing import PageRequest
+from service.queries.past import PAST
 
 _CHILD_TABLES = (stakeholders, plans, objectives, actions)
 
@@ -70,10 +74,20 @@ _END_DELETION = Statement(
 _DELETED_AT = Statement(sa.select(accounts.c.deleted_at).where(accounts.c.id == sa.bindparam("id", type_=Uuid())))
 
 
-async def get_account(ctx: Context, identifier: str) -> Resource:
-    """One account by id; raises NotFound."""
+async def get_account(ctx: Context, identifier: str, as_of: date | datetime | None = None) -> Resource:
+    """One account by id; raises NotFound.
+
+    With `as_of` (an instant, or the last moment of a day) as it stood then: its position and its stage are of then,
+    everything that has no history is as today. One that was not there then is not found, one deleted since is. Raises
+    Invalid for what lies ahead.
+    """
+    instants = _instants(ctx, as_of)
     async with ctx.reading(Permission.ACCOUNT_READ) as reader:
-        return await require(reader, ACCOUNTS, identifier, KIND)
+        return await require(reader, PAST if instants else ACCOUNTS, identifier, KIND, **dict(instants))
+
+
+def _instants(ctx: Context, as_of: date | datetime | None) -> tuple[tuple[str, datetime], ...]:
+    return () if as_of is None else (("as_of", ctx.past(as_of)),)
 
 
 async def get_account_by_ref(ctx: Context, system: str, external_id: str) -> Resource:
@@ -85,17 +99,24 @@ async def get_account_by_ref(ctx: Context, system: str, external_id: str) -> Res
         return await require(reader, ACCOUNTS, identifier, KIND)
 
 
-async def list_accounts(ctx: Context, request: PageRequest) -> Page:
-    """A page of accounts."""
+async def list_accounts(ctx: Context, request: PageRequest, as_of: date | datetime | None = None) -> Page:
+    """A page of accounts; with `as_of` of those that were there then, as they stood: filters and sorts judge the
+    position and the stage of then. Raises Invalid for what lies ahead, CursorInvalid for a cursor of another instant.
+    """
+    request = replace(request, instants=_instants(ctx, as_of))
     async with ctx.reading(Permission.ACCOUNT_READ) as reader:
-        return await ACCOUNTS.page(reader, request, ctx.cursors)
+        return await (PAST if request.instants else ACCOUNTS).page(reader, request, ctx.cursors)
 
 
-async def list_children(ctx: Context, identifier: str, request: PageRequest) -> Page:
-    """The accounts directly below an account; raises NotFound."""
+async def list_children(
+    ctx: Context, identifier: str, request: PageRequest, as_of: date | datetime | None = None
+) -> Page:
+    """The accounts directly below an account, with `as_of` as they stood then; raises NotFound and Invalid."""
+    request = replace(request, instants=_instants(ctx, as_of))
+    listing = PAST if request.instants else ACCOUNTS
     async with ctx.reading(Permission.ACCOUNT_READ) as reader:
-        await require(reader, ACCOUNTS, identifier, KIND)
-        return await ACCOUNTS.page(reader, request, ctx.cursors, where={"parent_id": identifier})
+        await require(reader, listing, identifier, KIND, **dict(request.instants))
+        return await listing.page(reader, request, ctx.cursors, where={"parent_id": identifier})
 
 
 @operation

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +16,7 @@ from service.operations.context import Context, Transaction, operation, refuse
 from service.operations.position_records import (
     live,
     live_document,
+    past_document,
     plain_numbers,
     rests_on_another_model,
     same_for_this_version,
@@ -30,6 +32,7 @@ from service.platform.statements import Statement
 from service.queries.accounts import ACCOUNTS
 from service.queries.classification import CLASSIFICATIONS, STANDING, STORED_STRENGTH
 from service.queries.listing import PageRequest
+from service.queries.past import CLASSIFIED_THEN
 from service.queries.stakeholders import STAKEHOLDERS
 from service.rules.ratings import exact_decimal
 from service.rules.strength import strength_points, validate_strength
@@ -113,6 +116,18 @@ async def get_classification(ctx: Context, identifier: str) -> Resource:
             position = live(stored, model)
     version = stored["version"] if same_for_this_version(stored, model) else 0
     return Resource(version, orjson.dumps(live_document(stored, position, model, active, ctx.services.clock.now())))
+
+
+async def get_past_classification(ctx: Context, identifier: str, as_of: date | datetime) -> Resource:
+    """An account's classification as of an instant (or the last moment of a day), explained from the inputs and by the
+    model of then; raises NotFound when it was not there, and Invalid for what lies ahead.
+    """
+    at = ctx.past(as_of)
+    async with ctx.reading(Permission.CLASSIFICATION_READ) as reader:
+        row = await reader.one(CLASSIFIED_THEN, id=identifier, as_of=at)
+    if row is None:
+        raise NotFound(KIND)
+    return Resource(0, orjson.dumps({**past_document(row["standing"], instant_text(at)), "as_of": instant_text(at)}))
 
 
 async def list_classifications(ctx: Context, identifier: str, request: PageRequest) -> Page:

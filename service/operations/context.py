@@ -18,7 +18,7 @@ import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, ParamSpec, TypeVar
 
 import sqlalchemy as sa
@@ -126,6 +126,17 @@ class Context:
     def require(self, permission: Permission) -> None:
         """Raise Forbidden unless the caller has the permission."""
         self.principal.require(permission)
+
+    def past(self, moment: date | datetime, parameter: str = "as_of") -> datetime:
+        """The instant that a caller looks back to: an instant as it is, of a day its last moment (the day may be
+        today). Raises Invalid for what lies ahead.
+        """
+        now = self.services.clock.now()
+        ahead = moment > now if isinstance(moment, datetime) else moment > now.date()
+        if ahead:
+            told = "Lies ahead; forecast positions say what is expected"
+            raise Invalid.parameter(parameter, "in_the_future", told)
+        return moment if isinstance(moment, datetime) else datetime.combine(moment, time.max, UTC)
 
     def reading(self, permission: Permission, *, fresh: bool = False) -> AbstractAsyncContextManager[Reader]:
         """A door for reads; `fresh` ones see everything that is committed, where others may ask a replica."""

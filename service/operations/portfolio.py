@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import Any
 
 import orjson
@@ -11,7 +12,8 @@ from service.documents.matrix import draw_matrix
 from service.models.portfolio import MatrixView
 from service.operations.context import Context
 from service.operations.position_records import plain_numbers
-from service.operations.scoring_model_records import ActiveModel, active_model, forecast_box
+from service.operations.scoring_model_records import ActiveModel, forecast_box, yardstick_of
+from service.platform.clock import instant_text
 from service.platform.errors import Invalid
 from service.queries.portfolio import MATRICES
 from service.rules.fiocca import VERBS
@@ -22,15 +24,21 @@ _NO_FORECAST = ',"forecast":null}'
 _AXES = ("attractiveness", "relative_strength", "business_strength")
 
 
-async def get_matrix(ctx: Context, view: MatrixView, limit: int, forecast: bool = False) -> bytes:
+async def get_matrix(
+    ctx: Context, view: MatrixView, limit: int, forecast: bool = False, as_of: date | datetime | None = None
+) -> bytes:
     """All accounts by box as JSON: counts of all, and up to `limit` accounts of each box, the largest by revenue first.
 
     Accounts in no box are counted as unclassified. With `forecast` each account also says where it is expected to
-    stand, beside where it stands and never instead. Two statements, however many accounts there are.
+    stand, beside where it stands and never instead. With `as_of` (an instant, or the last moment of a day) it is the
+    matrix of then: the accounts that were there, where they stood, by the yardstick that held; names and revenue are
+    as today. Raises Invalid for what lies ahead. Two statements, however many accounts there are.
     """
+    at = None if as_of is None else ctx.past(as_of)
     async with ctx.reading(Permission.PORTFOLIO_READ) as reader:
-        model = await active_model(reader)
-        rows = await reader.all(MATRICES[view, forecast], limit=limit)
+        model = await yardstick_of(reader, at)
+        binds = {} if at is None else {"as_of": at}
+        rows = await reader.all(MATRICES[view, forecast, at is not None], limit=limit, **binds)
     sizes: dict[str | None, int] = {}
     listed: dict[str | None, list[Any]] = {}
     for row in rows:
@@ -42,17 +50,20 @@ async def get_matrix(ctx: Context, view: MatrixView, limit: int, forecast: bool 
     ]
     unclassified, total = sizes.get(None, 0), sum(sizes.values())
     counts = {"classified": total - unclassified, "unclassified": unclassified, "total": total}
-    return orjson.dumps({"view": view.value, **_yardstick(model), "boxes": boxes, **counts})
+    told = {"view": view.value, "as_of": None if at is None else instant_text(at)}
+    return orjson.dumps({**told, **_yardstick(model), "boxes": boxes, **counts})
 
 
-async def draw_portfolio(ctx: Context, view: MatrixView, limit: int, forecast: bool = False) -> bytes:
+async def draw_portfolio(
+    ctx: Context, view: MatrixView, limit: int, forecast: bool = False, as_of: date | datetime | None = None
+) -> bytes:
     """The matrix as a picture (SVG): strength high on the left, attractiveness high on top, bubbles by revenue, the
     lines with their values and borders, forecasts as arrows; up to `limit` accounts of each box. The same portfolio
     gives the same bytes. Raises Invalid for the ten boxes, which are told as numbers only.
     """
     if view is MatrixView.TEN_BOXES:
         raise Invalid.parameter("view", "no_picture", "The ten boxes are told as numbers only")
-    return draw_matrix(orjson.loads(await get_matrix(ctx, view, limit, forecast)))
+    return draw_matrix(orjson.loads(await get_matrix(ctx, view, limit, forecast, as_of)))
 
 
 def _expected(document: str, model: ActiveModel) -> dict[str, Any]:

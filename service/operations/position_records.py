@@ -14,9 +14,10 @@ from typing import Any
 
 import orjson
 
-from service.operations.scoring_model_records import ActiveModel
+from service.operations.scoring_model_records import ActiveModel, model_of
 from service.platform.clock import instant_text
 from service.platform.database import Resource
+from service.platform.errors import Conflict
 from service.rules.classification import Classification, classify
 from service.rules.explanation import Background, Input, explain
 from service.rules.fiocca import FioccaVerb, kept_choice, leading_verb
@@ -296,6 +297,46 @@ def live_document(
     background = background_of(position, stored["ratings"], stored["strength"], stored["stage"], numbers, now)
     result = explained(position, model, at, stored["override"], stored["leading"], background)
     return {"account_id": stored["id"], "version": stored["version"], **result}
+
+
+def past_document(stored: Mapping[str, Any], at: str) -> dict[str, Any]:
+    """An account's classification as of an instant, from the document that `queries.past.STANDING_THEN` reads of it:
+    explained from the inputs of the entry that held, by the model that held. An account whose place that model had not
+    changed, or not yet, is explained as the present is: by the active model of then where it gives the same place, else
+    by the model of the entry. Ages of inputs are told of the present only.
+    """
+    active = None if stored["yardstick"] is None else model_of(stored["yardstick"])
+    if stored["inputs"] is None:
+        if active is None:
+            raise Conflict("No scoring model was active then")
+        position, model = place(active.rules, Standing((), None, None)), active
+    else:
+        position, model = _past_position(stored, active)
+    override = None if stored["override"] is None else {**stored["override"], "expires_at": None}
+    inputs = stored["inputs"] or {"scores": {}, "strength": None}
+    background = Background(
+        Stage(stored["stage"]),
+        {factor: (Decimal(value["total"]), value["ratings"]) for factor, value in inputs["scores"].items()},
+        factors=success_factors((inputs["strength"] or {}).get("factors") or ()),
+        model_number=model.number,
+        active_number=model.number if active is None else active.number,
+        explained_on=at[:10],
+    )
+    result = explained(position, model, stored["classified_at"], override, stored["leading"], background)
+    return {"account_id": stored["id"], "version": stored["version"], **result}
+
+
+def _past_position(stored: Mapping[str, Any], active: ActiveModel | None) -> tuple[Position, ActiveModel]:
+    """Where an account stood by the entry of the history that held, and by which model."""
+    columns = {name: stored[name] for name in (*COMPUTED, "quadrant", "quadrant_source", "leading_verb")}
+    if active is not None and active.id != stored["model_id"]:
+        outcome = classify_inputs(active.rules, stored["inputs"], stored["computed_quadrant"])
+        found = Position(outcome, {}, _columns(outcome, Standing((), None, None)))
+        if all(plain_numbers(found.columns[name]) == stored[name] for name in COMPUTED):
+            return Position(outcome, {}, columns), active
+    model = model_of(stored["model"])
+    outcome = classify_inputs(model.rules, stored["inputs"], stored["computed_quadrant"])
+    return Position(outcome, {}, columns), model
 
 
 def classification_of(account_id: str, version: int, result: Mapping[str, Any]) -> Resource:

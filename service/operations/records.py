@@ -67,9 +67,9 @@ _SHARE_PERSON = Statement(
 )
 
 
-async def require(reader: Reader, listing: Listing, identifier: str, what: str) -> Resource:
+async def require(reader: Reader, listing: Listing, identifier: str, what: str, **binds: Any) -> Resource:
     """A live record by id; raises NotFound."""
-    resource = await listing.find(reader, identifier)
+    resource = await listing.find(reader, identifier, **binds)
     if resource is None:
         raise NotFound(what)
     return resource

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +16,7 @@ from service.platform.database import Reader
 from service.platform.errors import Conflict
 from service.platform.ids import new_id
 from service.platform.statements import Statement
+from service.queries.past import YARDSTICK
 from service.queries.scoring_models import ACTIVE_MODEL, MODEL_BY_ID
 from service.rules.forecasts import forecast_quadrant
 from service.rules.quadrants import PortfolioRange, resolved_cuts
@@ -51,13 +53,23 @@ _REMEMBER = Statement(
 )
 
 
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
+"""Since when the first model holds: what was judged before anybody chose a model was judged by that."""
+
+
 async def remember_yardstick(
-    tx: Transaction, model_id: str, low: Decimal | None = None, high: Decimal | None = None
+    tx: Transaction,
+    model_id: str,
+    low: Decimal | None = None,
+    high: Decimal | None = None,
+    *,
+    since: datetime | None = None,
 ) -> None:
     """Keep since when a model holds, with the range (lowest and highest attractiveness) that its cut rests on: whoever
     makes a model the active one or reads the range anew says so, and the past keeps the yardstick it had.
     """
-    await tx.execute(_REMEMBER, id=new_id(tx.now), model_id=model_id, since=tx.now, range_low=low, range_high=high)
+    row = {"id": new_id(tx.now), "model_id": model_id, "range_low": low, "range_high": high}
+    await tx.execute(_REMEMBER, **row, since=since or tx.now)
 
 
 _MODELS: dict[tuple[str, int], ActiveModel] = {}
@@ -94,6 +106,14 @@ def _kept(row: Mapping[str, Any]) -> ActiveModel:
         _MODELS.clear()
     _MODELS[model.id, model.version] = model
     return model
+
+
+async def yardstick_of(reader: Reader, at: datetime | None) -> ActiveModel:
+    """The model that held at an instant, with the range that its cut rested on then; without one the active model. The
+    active one also for instants before the first.
+    """
+    row = None if at is None else await reader.one(YARDSTICK, as_of=at)
+    return await active_model(reader) if row is None else model_of(row)
 
 
 def model_of(row: Mapping[str, Any]) -> ActiveModel:

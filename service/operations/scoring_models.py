@@ -23,7 +23,7 @@ from service.operations.classification_records import refused
 from service.operations.context import Context, Services, Transaction, operation, system_context
 from service.operations.position_records import plain_numbers
 from service.operations.records import Expected, change, insert, lock, require
-from service.operations.scoring_model_records import MODEL_LOCK, remember_yardstick
+from service.operations.scoring_model_records import EVER, MODEL_LOCK, remember_yardstick
 from service.platform.database import Page, Resource
 from service.platform.errors import Invalid, ScoringModelUsed
 from service.platform.statements import Statement
@@ -163,7 +163,7 @@ async def ensure_default_model(services: Services) -> None:
         await tx.serialize([MODEL_LOCK])
         if await tx.value(_ACTIVE_ID) is None:
             made = await _add(tx, DEFAULT_MODEL, state=ModelState.ACTIVE.value, activated_at=tx.now)
-            await remember_yardstick(tx, made.id)
+            await remember_yardstick(tx, made.id, since=EVER)
 
 
 async def _add(tx: Transaction, model: ScoringModel, **values: Any) -> Resource:

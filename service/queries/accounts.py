@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,6 +21,7 @@ from service.rules.stages import STAGES
 from service.rules.vocabulary import AccountScope, AccountStatus, ClassificationStatus, Quadrant, Stage, SupplierStatus
 
 a = accounts.c
+Columns = Mapping[str, ColumnElement[Any]]
 
 
 def stage_cranfield(stage: ColumnElement[Any]) -> ColumnElement[str]:
@@ -32,29 +34,22 @@ def stage_cranfield(stage: ColumnElement[Any]) -> ColumnElement[str]:
     )
 
 
-def _fiocca() -> ColumnElement[Any]:
+def _fiocca(c: Columns) -> ColumnElement[Any]:
     """The nine-cell position with its verbs, from the rules' own table; null while it is unknown."""
     verbs = sa.case(
         *[
             (
                 sa.and_(
-                    a.fiocca_attractiveness == sa.literal_column(f"'{high.value}'"),
-                    a.fiocca_position == sa.literal_column(f"'{strong.value}'"),
+                    c["fiocca_attractiveness"] == sa.literal_column(f"'{high.value}'"),
+                    c["fiocca_position"] == sa.literal_column(f"'{strong.value}'"),
                 ),
                 sa.literal_column("'[" + ",".join(f'"{verb.value}"' for verb in listed) + "]'"),
             )
             for (high, strong), listed in VERBS.items()
         ]
     )
-    members = {"attractiveness": a.fiocca_attractiveness, "position": a.fiocca_position, "verbs": as_json(verbs)}
-    return sa.type_coerce(sa.case((a.fiocca_position.is_not(None), json_row(members))), JsonDocument())
-
-
-COMPUTED: dict[str, ColumnElement[Any]] = {
-    "refs": refs_of(accounts),
-    "fiocca": _fiocca(),
-    "stage_cranfield": stage_cranfield(a.stage),
-}
+    members = {"attractiveness": c["fiocca_attractiveness"], "position": c["fiocca_position"], "verbs": as_json(verbs)}
+    return sa.type_coerce(sa.case((c["fiocca_position"].is_not(None), json_row(members))), JsonDocument())
 
 
 SUMMED = json_row({"id": a.id, "name": a.name, "version": a.version, "refs": refs_of(accounts)})
@@ -81,39 +76,47 @@ def low(column: ColumnElement[Any], lowest: int = LOWEST) -> ColumnElement[Any]:
     return sa.type_coerce(sa.func.coalesce(column, sa.literal_column(str(lowest))), column.type)
 
 
-ACCOUNTS = Listing(
-    name="accounts",
-    table=accounts,
-    members={name: COMPUTED[name] if name in COMPUTED else a[name] for name in AccountRead.model_fields},
-    filters={
-        "name": Filterable(a.name, "text"),
-        "industry": Filterable(a.industry, "text"),
-        "country": Filterable(a.country, "text"),
-        "status": enum_field(a.status, AccountStatus),
-        "scope": enum_field(a.scope, AccountScope),
-        "quadrant": enum_field(a.quadrant, Quadrant),
-        "classification_status": enum_field(a.classification_status, ClassificationStatus),
-        "stage": enum_field(a.stage, Stage),
-        "target_stage": enum_field(a.target_stage, Stage),
-        "supplier_status": enum_field(a.supplier_status, SupplierStatus),
-        "owner_id": Filterable(a.owner_id, "id"),
-        "parent_id": Filterable(a.parent_id, "id"),
-        "attractiveness": Filterable(a.attractiveness, "number"),
-        "business_strength": Filterable(a.business_strength, "number"),
-        "relative_strength": Filterable(a.relative_strength, "number"),
-        "revenue": Filterable(a.revenue, "money"),
-        "created_at": Filterable(a.created_at, "instant"),
-        "updated_at": Filterable(a.updated_at, "instant"),
-        "external_id": Filterable(a.id, "text", condition=lambda bind: referenced(accounts, "account", bind)),
-    },
-    sorts={
-        "name": a.name,
-        "revenue": low(a.revenue),
-        "attractiveness": low(a.attractiveness, -1),
-        "relative_strength": low(a.relative_strength, -1),
-        "created_at": a.created_at,
-        "updated_at": a.updated_at,
-    },
-)
+def account_listing(c: Columns, **more: Any) -> Listing:
+    """Accounts as they read, by these columns: those of the table, or for a look into the past those that were."""
+    computed = {"refs": refs_of(accounts), "fiocca": _fiocca(c), "stage_cranfield": stage_cranfield(c["stage"])}
+    members = {name: computed.get(name, c.get(name)) for name in AccountRead.model_fields}
+    return Listing(
+        name="accounts",
+        table=accounts,
+        members={name: shown for name, shown in members.items() if shown is not None},
+        filters={
+            "name": Filterable(c["name"], "text"),
+            "industry": Filterable(c["industry"], "text"),
+            "country": Filterable(c["country"], "text"),
+            "status": enum_field(c["status"], AccountStatus),
+            "scope": enum_field(c["scope"], AccountScope),
+            "quadrant": enum_field(c["quadrant"], Quadrant),
+            "classification_status": enum_field(c["classification_status"], ClassificationStatus),
+            "stage": enum_field(c["stage"], Stage),
+            "target_stage": enum_field(c["target_stage"], Stage),
+            "supplier_status": enum_field(c["supplier_status"], SupplierStatus),
+            "owner_id": Filterable(c["owner_id"], "id"),
+            "parent_id": Filterable(c["parent_id"], "id"),
+            "attractiveness": Filterable(c["attractiveness"], "number"),
+            "business_strength": Filterable(c["business_strength"], "number"),
+            "relative_strength": Filterable(c["relative_strength"], "number"),
+            "revenue": Filterable(c["revenue"], "money"),
+            "created_at": Filterable(c["created_at"], "instant"),
+            "updated_at": Filterable(c["updated_at"], "instant"),
+            "external_id": Filterable(c["id"], "text", condition=lambda bind: referenced(accounts, "account", bind)),
+        },
+        sorts={
+            "name": c["name"],
+            "revenue": low(c["revenue"]),
+            "attractiveness": low(c["attractiveness"], -1),
+            "relative_strength": low(c["relative_strength"], -1),
+            "created_at": c["created_at"],
+            "updated_at": c["updated_at"],
+        },
+        **more,
+    )
+
+
+ACCOUNTS = account_listing(dict(a.items()))
 
 AccountFilter = filter_model("AccountFilter", ACCOUNTS.filters)

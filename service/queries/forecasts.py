@@ -28,12 +28,14 @@ FORECAST = Statement(
 """An account's version beside its forecast, or beside nulls."""
 
 
+def expected_at(at: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Which forecast held at an instant."""
+    return sa.and_(f.recorded_at <= at, sa.or_(f.superseded_at.is_(None), f.superseded_at > at))
+
+
 def forecast_of(as_of: bool) -> ColumnElement[Any]:
     """The forecast of a row of accounts as a JSON object, or null; with `as_of` the one that held at `:as_of`."""
-    chosen: ColumnElement[bool] = f.superseded_at.is_(None)
-    if as_of:
-        at = sa.bindparam("as_of", type_=Instant())
-        chosen = sa.and_(f.recorded_at <= at, sa.or_(f.superseded_at.is_(None), f.superseded_at > at))
+    chosen = expected_at(sa.bindparam("as_of", type_=Instant())) if as_of else f.superseded_at.is_(None)
     shown = json_row(
         {
             "attractiveness": f.attractiveness,

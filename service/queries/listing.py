@@ -18,6 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 
+from service.platform.clock import instant_text
 from service.platform.columns import Day, Exact, Instant
 from service.platform.database import Page, Reader, Resource, Row
 from service.platform.dialects import document, json_row, one_of, sort_value
@@ -53,6 +54,8 @@ class PageRequest:
     sort: tuple[Sort, ...] = ()
     condition: Condition = field(default_factory=Condition)
     count: str | None = None
+    instants: tuple[tuple[str, datetime], ...] = ()
+    """Instants that a listing of the past looks back to, by the name they are bound as."""
 
 
 @dataclass
@@ -91,9 +94,11 @@ class Listing:
             query = query.where(scope)
         return query.with_for_update(of=self.table) if lock else query
 
-    async def find(self, reader: Reader, identifier: str, *, lock: bool = False, gone: bool = False) -> Resource | None:
-        """One record by id, or None."""
-        return as_resource(await reader.one(self.by_id(lock=lock, gone=gone), id=identifier))
+    async def find(
+        self, reader: Reader, identifier: str, *, lock: bool = False, gone: bool = False, **binds: Any
+    ) -> Resource | None:
+        """One record by id, or None; `binds` are what the listing's own expressions take."""
+        return as_resource(await reader.one(self.by_id(lock=lock, gone=gone), id=identifier, **binds))
 
     def by_ids(self, *, lock: bool = False) -> Statement:
         """SELECT id, version and document of many `:ids`; with `lock` the rows are locked, in the order of ids."""
@@ -122,8 +127,8 @@ class Listing:
         where = where or {}
         sort = request.sort or self.default_sort
         keys = self.keys(sort)
-        name = self.cursor_name(sort)
-        binds: dict[str, Any] = dict(request.condition.binds)
+        name = self.cursor_name(sort, request.instants)
+        binds: dict[str, Any] = {**request.condition.binds, **dict(request.instants)}
         for column, value in where.items():
             binds[f"w_{column}"] = value
         for parameter, cursor in (("after", request.after), ("before", request.before)):
@@ -165,13 +170,15 @@ class Listing:
                 query = query.limit(COUNT_CEILING)
             return sa.select(sa.func.count()).select_from(query.subquery())
 
-        binds = {**request.condition.binds, **{f"w_{column}": value for column, value in where.items()}}
+        binds: dict[str, Any] = {**request.condition.binds, **dict(request.instants)}
+        binds |= {f"w_{column}": value for column, value in where.items()}
         statement = self._statement(("count", estimated, tuple(where), request.condition.shape), build)
         return int(await reader.value(statement, **binds))
 
-    def cursor_name(self, sort: Sequence[Sort]) -> str:
-        """What a cursor of this list is bound to: the kind of record and the sort."""
-        return f"{self.name}?{','.join(('-' if key.descending else '') + key.name for key in sort)}"
+    def cursor_name(self, sort: Sequence[Sort], instants: Sequence[tuple[str, datetime]] = ()) -> str:
+        """What a cursor of this list is bound to: the kind of record, the sort, and the instants looked back to."""
+        when = "".join(f"@{instant_text(at)}" for _, at in instants)
+        return f"{self.name}{when}?{','.join(('-' if key.descending else '') + key.name for key in sort)}"
 
     def _page(
         self, keys: list[tuple[ColumnElement[Any], bool]], request: PageRequest, where: tuple[str, ...]

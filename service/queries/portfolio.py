@@ -11,8 +11,9 @@ from service.models.accounts import accounts
 from service.models.portfolio import MatrixAccount, MatrixView
 from service.platform.dialects import document, json_row
 from service.platform.statements import Statement
-from service.queries.accounts import ACCOUNTS, low
+from service.queries.accounts import ACCOUNTS, Columns, low
 from service.queries.forecasts import forecast_of
+from service.queries.past import PAST, THEN
 from service.rules.quadrants import sides_of
 from service.rules.vocabulary import Quadrant, Stage
 
@@ -36,21 +37,29 @@ def _ten_box(raw: ColumnElement[Any], stage: ColumnElement[Any]) -> ColumnElemen
     return sa.case((sa.and_(raw.is_not(None), stage == apart), apart), else_=box)
 
 
-_BOXES = {
-    MatrixView.FOUR_BOX: sa.type_coerce(a.quadrant, sa.Text()),
-    MatrixView.FIOCCA: a.fiocca_attractiveness + sa.literal_column("'_'", sa.Text) + a.fiocca_position,
-    MatrixView.TEN_BOXES: _ten_box(a.raw_quadrant, a.stage),
-}
+def _box(view: MatrixView, c: Columns) -> ColumnElement[Any]:
+    """The box of an account in a view."""
+    if view is MatrixView.FOUR_BOX:
+        return sa.type_coerce(c["quadrant"], sa.Text())
+    if view is MatrixView.TEN_BOXES:
+        return _ten_box(c["raw_quadrant"], c["stage"])
+    cell = c["fiocca_attractiveness"] + sa.literal_column("'_'", sa.Text) + c["fiocca_position"]
+    return cell
 
 
-def _matrix(view: MatrixView, forecast: bool) -> Statement:
+def _matrix(view: MatrixView, forecast: bool, past: bool) -> Statement:
     """Each box with its size and its largest accounts by revenue; of accounts in no box one row tells the number."""
-    box = _BOXES[view]
+    c = THEN.columns() if past else dict(a.items())
+    source = THEN.join(accounts) if past else accounts
+    box = _box(view, c)
     rank = sa.func.row_number().over(partition_by=box, order_by=[low(a.revenue).desc(), a.id.asc()])
     size = sa.func.count().over(partition_by=box)
-    ranked = ACCOUNTS.scoped(sa.select(a.id, box.label("box"), rank.label("rank"), size.label("size"))).subquery()
-    members = {name: a[name] for name in MatrixAccount.model_fields if name != "forecast"}
-    shown = document(json_row({**members, "forecast": forecast_of(as_of=False)} if forecast else members))
+    members = {name: c[name] for name in MatrixAccount.model_fields if name != "forecast"}
+    kept = [c[name].label(f"c_{name}") for name in members if past and c[name] is not a[name]]
+    everyone = sa.select(a.id, box.label("box"), rank.label("rank"), size.label("size"), *kept).select_from(source)
+    ranked = (PAST if past else ACCOUNTS).scoped(everyone).subquery()
+    members = {name: ranked.c.get(f"c_{name}", shown) for name, shown in members.items()}
+    shown = document(json_row({**members, "forecast": forecast_of(as_of=past)} if forecast else members))
     return Statement(
         sa.select(ranked.c.box, ranked.c.size, shown.label("document"))
         .select_from(ranked.join(accounts, a.id == ranked.c.id))
@@ -62,5 +71,10 @@ def _matrix(view: MatrixView, forecast: bool) -> Statement:
     )
 
 
-MATRICES = {(view, forecast): _matrix(view, forecast) for view in MatrixView for forecast in (False, True)}
-"""By view, and whether forecasts come with it."""
+MATRICES = {
+    (view, forecast, past): _matrix(view, forecast, past)
+    for view in MatrixView
+    for forecast in (False, True)
+    for past in (False, True)
+}
+"""By view, whether forecasts come with it, and whether it is of the past (at `:as_of`)."""

@@ -15,10 +15,13 @@ from service.platform.errors import Conflict, CursorInvalid, NotFound, Reference
 from service.queries.accounts import ACCOUNTS, AccountFilter
 from service.rest.answers import Answer, created, found, no_content, page
 from service.rest.dependencies import (
+    AS_OF,
+    AsOfQuery,
     Caller,
     ExternalId,
     System,
     list_query,
+    looked_back,
     page_of,
     page_request,
     search_request,
@@ -28,8 +31,8 @@ from service.rest.router import Inquiry, Part, PathId
 
 part = Part("accounts")
 
-AccountListQuery = list_query("AccountListQuery", ACCOUNTS)
-AccountSearch = search_shape("AccountSearch", ACCOUNTS, AccountFilter)
+AccountListQuery = list_query("AccountListQuery", ACCOUNTS, more=AS_OF)
+AccountSearch = search_shape("AccountSearch", ACCOUNTS, AccountFilter, more=AS_OF)
 AccountPage = page_of("AccountPage", AccountRead)
 UPSERT_RESULT = {"Upsert-Result": "created, updated or unchanged"}
 
@@ -50,15 +53,15 @@ async def create_account(ctx: Caller, data: Annotated[AccountCreate, Body()]) ->
 @part.get("/accounts", response_model=AccountPage, summary="List accounts", errors=[CursorInvalid])
 async def list_accounts(ctx: Caller, query: Annotated[AccountListQuery, Query()]) -> Answer:  # type: ignore[valid-type]
     """Lists accounts by keyset: pages are stable at any depth. Filters are parameters; several values are comma-
-    separated.
+    separated. With `as_of` it is the portfolio of then: accounts that were there, as they stood.
     """
-    return page(await accounts.list_accounts(ctx, page_request(query, ACCOUNTS)))
+    return page(await accounts.list_accounts(ctx, page_request(query, ACCOUNTS), looked_back(query)))
 
 
 @part.post("/accounts/search", response_model=AccountPage, summary="Search accounts", errors=[CursorInvalid])
 async def search_accounts(ctx: Caller, query: Annotated[AccountSearch, Body()]) -> Answer:  # type: ignore[valid-type]
     """Lists what a nested filter of `and`, `or` and `not` finds; the same grammar as GraphQL's `filter`."""
-    return page(await accounts.list_accounts(ctx, search_request(query, ACCOUNTS)))
+    return page(await accounts.list_accounts(ctx, search_request(query, ACCOUNTS), looked_back(query)))
 
 
 @part.post(
@@ -108,9 +111,9 @@ async def upsert_account(
 
 
 @part.get("/accounts/{id}", response_model=AccountRead, summary="Read an account", errors=[NotFound])
-async def read_account(ctx: Caller, id: PathId) -> Answer:
-    """Reads one account."""
-    return found(await accounts.get_account(ctx, id))
+async def read_account(ctx: Caller, id: PathId, query: Annotated[AsOfQuery, Query()]) -> Answer:
+    """Reads one account; with `as_of` as it stood then, also when it was deleted since."""
+    return found(await accounts.get_account(ctx, id, query.as_of))
 
 
 @part.patch(
@@ -151,4 +154,4 @@ async def restore_account(ctx: Caller, id: PathId, asked: Inquiry) -> Answer:
 )
 async def list_child_accounts(ctx: Caller, id: PathId, query: Annotated[AccountListQuery, Query()]) -> Answer:  # type: ignore[valid-type]
     """Lists the accounts whose parent this account is."""
-    return page(await accounts.list_children(ctx, id, page_request(query, ACCOUNTS)))
+    return page(await accounts.list_children(ctx, id, page_request(query, ACCOUNTS), looked_back(query)))

@@ -16,7 +16,7 @@ from service.operations import classification
 from service.platform.errors import Conflict, CursorInvalid, NotFound, StaleVersion
 from service.queries.listing import PageRequest
 from service.rest.answers import Answer, found, page, plain
-from service.rest.dependencies import Caller, PageQuery, page_of
+from service.rest.dependencies import AsOfQuery, Caller, PageQuery, page_of
 from service.rest.router import Inquiry, Part, PathId
 
 part = Part("classification")
@@ -56,10 +56,13 @@ async def read_business_strength(ctx: Caller, id: PathId) -> Answer:
     summary="Read an account's classification",
     errors=[NotFound, Conflict],
 )
-async def read_classification(ctx: Caller, id: PathId) -> Answer:
+async def read_classification(ctx: Caller, id: PathId, query: Annotated[AsOfQuery, Query()]) -> Answer:
     """Reads where the account stands and why: what each factor adds, both strengths, the distance to each border. For
-    an account that nobody has scored it names what is missing.
+    an account that nobody has scored it names what is missing. With `as_of` it is explained from the inputs and by the
+    model of then.
     """
+    if query.as_of is not None:
+        return plain((await classification.get_past_classification(ctx, id, query.as_of)).body)
     result = await classification.get_classification(ctx, id)
     return found(result) if result.version else plain(result.body)
 

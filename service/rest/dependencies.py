@@ -5,6 +5,7 @@ listing.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import Security
@@ -12,6 +13,7 @@ from pydantic import BaseModel, Field, StringConstraints, create_model
 
 from service.operations.context import Context
 from service.platform.filters import flat_parameters, flat_tree, read_filter
+from service.platform.moments import Moment
 from service.platform.types import BigCount, Limit, Search, Shape
 from service.queries.listing import Listing, PageRequest, read_sort
 from service.rest.router import bearer
@@ -39,14 +41,41 @@ class PageQuery(Shape):
     after: Cursor | None = Field(default=None, description="The next_cursor of the page before; opaque")
 
 
-def list_query(name: str, listing: Listing, *, without: Collection[str] = ()) -> type[Shape]:
+AS_OF: Mapping[str, Any] = {
+    "as_of": (
+        Moment | None,
+        Field(
+            default=None,
+            description="Look back: an instant, or a day (its last moment). Position and stage are of then, members "
+            "without a history as today",
+        ),
+    )
+}
+
+
+class AsOfQuery(Shape):
+    """Query of a record that can be seen as it was."""
+
+    as_of: Moment | None = AS_OF["as_of"][1]
+
+
+def looked_back(query: Any) -> date | datetime | None:
+    """The moment that a list's query (or a search's body) looks back to."""
+    moment: date | datetime | None = query.as_of
+    return moment
+
+
+def list_query(
+    name: str, listing: Listing, *, without: Collection[str] = (), more: Mapping[str, Any] | None = None
+) -> type[Shape]:
     """The query shape of a list: page, sort, count, text search and a parameter for each filter of the listing,
     `without`
-    those that the path already says.
+    those that the path already says, and with `more` of its own.
     """
     sorts = "|".join(f"-?{key}" for key in listing.sorts)
     members: dict[str, Any] = {
-        "count": _COUNT,
+        **({} if "count" in without else {"count": _COUNT}),
+        **(more or {}),
     }
     if sorts:
         members["sort"] = (
@@ -85,13 +114,16 @@ def page_request(query: BaseModel, listing: Listing) -> PageRequest:
     )
 
 
-def search_shape(name: str, listing: Listing, filter_type: type[Shape]) -> type[Shape]:
+def search_shape(
+    name: str, listing: Listing, filter_type: type[Shape], *, more: Mapping[str, Any] | None = None
+) -> type[Shape]:
     """The body of a search: the nested filter grammar, and what a list's query has besides."""
     return create_model(
         name,
         __base__=PageQuery,
         __doc__=f"A search of {listing.name} with the nested filter grammar.",
         **_search_members(listing, filter_type),
+        **(more or {}),
     )
 
 

@@ -1,15 +1,20 @@
-"""The portfolio over HTTP: the matrix."""
+"""The portfolio over HTTP: the matrix, and what moved between two instants."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 from fastapi import Query
+from pydantic import Field
 
+from service.models.movements import MovementChanges, MovementPage
 from service.models.portfolio import MatrixFormat, MatrixQuery, MatrixRead, MatrixView
-from service.operations import portfolio
-from service.rest.answers import Answer, tagged
-from service.rest.dependencies import Caller
+from service.operations import movements, portfolio
+from service.platform.errors import CursorInvalid
+from service.platform.moments import Moment
+from service.queries.movements import MOVEMENTS
+from service.rest.answers import Answer, plain, tagged
+from service.rest.dependencies import Caller, list_query, page_request
 from service.rest.intake import preferred
 from service.rest.router import JSON, Inquiry, Part
 
@@ -33,7 +38,7 @@ async def read_matrix(ctx: Caller, query: Annotated[MatrixQuery, Query()], asked
 
     As a picture (`format=svg`, or Accept: image/svg+xml) strength is high on the left and attractiveness high on top,
     bubbles are sized by revenue, and the lines are drawn with their values and borders. Forecast positions come with
-    `forecast=true`: as members of their own, and in the picture as arrows.
+    `forecast=true`: as members of their own, and in the picture as arrows. With `as_of` it is the portfolio of then.
     """
     view = MatrixView(query.view)
     accept = asked.headers.get(b"accept")
@@ -42,6 +47,43 @@ async def read_matrix(ctx: Caller, query: Annotated[MatrixQuery, Query()], asked
     else:
         picture = query.format == MatrixFormat.SVG
     if picture:
-        drawn = await portfolio.draw_portfolio(ctx, view, query.limit, query.forecast)
+        drawn = await portfolio.draw_portfolio(ctx, view, query.limit, query.forecast, query.as_of)
         return tagged(drawn, _SVG, varies="Accept")
-    return tagged(await portfolio.get_matrix(ctx, view, query.limit, query.forecast), JSON[0], varies="Accept")
+    matrix = await portfolio.get_matrix(ctx, view, query.limit, query.forecast, query.as_of)
+    return tagged(matrix, JSON[0], varies="Accept")
+
+
+MovementQuery = list_query(
+    "MovementQuery",
+    MOVEMENTS[MovementChanges.ALL],
+    without=("count",),
+    more={
+        "from_": (Moment, Field(alias="from", description="The first instant, or a day (its last moment)")),
+        "to": (Moment | None, Field(default=None, description="The second one; now when left out")),
+        "changes": (
+            MovementChanges,
+            Field(default=MovementChanges.QUADRANT, description="Which accounts are listed: quadrant, stage, any, all"),
+        ),
+    },
+)
+
+
+@part.get(
+    "/portfolio/movements",
+    response_model=MovementPage,
+    summary="Show what moved between two instants",
+    errors=[CursorInvalid],
+)
+async def read_movements(ctx: Caller, query: Annotated[MovementQuery, Query()]) -> Answer:  # type: ignore[valid-type]
+    """Shows the accounts that stand in another quadrant (or stage) than before: where each stood at both instants, the
+    entries of its histories in between with their causes and model versions, and the inputs that moved. The first page
+    also counts all of them: the migration table, who entered and left, and changes of quadrant by cause.
+    """
+    shown = await movements.list_movements(
+        ctx,
+        page_request(query, MOVEMENTS[MovementChanges.ALL]),
+        MovementChanges(query.changes),  # type: ignore[attr-defined]
+        query.from_,  # type: ignore[attr-defined]
+        query.to,  # type: ignore[attr-defined]
+    )
+    return plain(shown)

@@ -1,0 +1,42 @@
+"""A moment of the past as callers name it: a calendar day, or an instant."""
+
+import re
+from datetime import UTC, date, datetime
+from typing import Annotated, Any
+
+from pydantic import PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+
+
+def _moment(value: Any) -> date | datetime:
+    """Return a day or an instant, whichever the text spells."""
+    if isinstance(value, str):
+        try:
+            if _DAY.fullmatch(value):
+                return date.fromisoformat(value)
+            if _INSTANT.fullmatch(value):
+                return datetime.fromisoformat(value.upper()).astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass  # a day or an hour that no calendar has
+    message = "Must be a date as YYYY-MM-DD, or an RFC 3339 instant with an offset, like 2026-11-21T21:35:00Z"
+    raise PydanticCustomError("moment_format", "{told}", {"told": message})
+
+
+Moment = Annotated[
+    date | datetime,
+    PlainValidator(_moment),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt][0-9:.]{8,18}([Zz]|[+-][0-9]{2}:[0-9]{2}))?$",
+            "maxLength": 40,
+            "examples": ["2026-06-30"],
+        }
+    ),
+]
+"""A calendar day as YYYY-MM-DD, or an RFC 3339 instant with an offset: a `date`, or an aware UTC `datetime` inside."""
