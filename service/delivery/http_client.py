@@ -128,7 +128,7 @@ class Connection(asyncio.Protocol):
         """Send a request; the future fails with `CallFailed`, at the latest at `ends` (the loop's time). Raises
         at once what it would, when the connection has ended already.
         """
-        if not self.usable:
+        if not self.usable or self._transport.is_closing():
             raise _ending(self._ended)
         if self.served:
             self._begin()

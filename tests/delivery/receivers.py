@@ -49,7 +49,8 @@ class Receiver:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Handle one connection."""
         self.connections += 1
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+        ends = (OSError, asyncio.IncompleteReadError, asyncio.CancelledError)
+        with contextlib.suppress(*ends, RuntimeError):  # the last is uvloop's word for a write after the end
             if self.handle is not None:
                 await self.handle(reader, writer)
             while self.handle is None:
