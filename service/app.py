@@ -19,6 +19,7 @@ from service import __version__
 from service.access.principal import Principal
 from service.delivery.probe import Probe
 from service.events.catalogue import catalogue as event_catalogue
+from service.events.examples import example
 from service.events.schemas import schemas
 from service.events.watch import FeedWatch
 from service.graphql.router import GraphQLApp
@@ -224,7 +225,8 @@ def events_document() -> dict[str, Any]:
 def _webhooks() -> list[Webhook]:
     made = schemas()
     return [
-        Webhook(name, " ".join((kind.__doc__ or "").split()), made[name]) for name, kind in event_catalogue().items()
+        Webhook(name, " ".join((kind.__doc__ or "").split()), made[name], [example(name)])
+        for name, kind in event_catalogue().items()
     ]
 
 

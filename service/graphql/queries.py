@@ -11,7 +11,7 @@ from pydantic import Field
 from service.graphql import portfolio_queries
 from service.graphql.calls import Call, Gives, document, identifier, reference, scalar
 from service.models.api_keys import Me
-from service.models.events import EventRead, EventTypeRead
+from service.models.events import EventRead, EventTypeDetail, EventTypeRead
 from service.models.scoring_models import LibraryFactorRead, ScoringModelComparison
 from service.models.stages import StageTermsRead
 from service.models.webhook_operating import WebhookStatsRead
@@ -28,7 +28,7 @@ from service.operations import (
     webhook_secrets,
 )
 from service.operations.context import Context
-from service.platform.types import Flag, Id, InstantText, Limit, Search, Shape, Text
+from service.platform.types import Flag, Id, InstantText, Limit, Search, Shape, Slug, Text
 from service.rules.factor_library import FactorAxis
 
 
@@ -103,6 +103,11 @@ async def read_event(ctx: Context, identifier: str) -> Any:
     return (await events.get_event(ctx, identifier)).data
 
 
+async def read_event_type(ctx: Context, event_type: str) -> Any:
+    """One type of event with its JSON Schema, an example, and the scope that it takes to be told of it."""
+    return (await events.get_event_type(ctx, event_type)).model_dump(mode="json")
+
+
 async def read_event_types(ctx: Context) -> Any:
     """Every type of event, with the version of its data and when it is sent."""
     return [kind.model_dump(mode="json") for kind in await events.list_event_types(ctx)]
@@ -142,6 +147,12 @@ QUERIES = (
     Call("me", read_me, (), shows("Me", Me)),
     Call("events", read_events, FEED, shows("EventConnection", EventConnection)),
     Call("event", read_event, (identifier(),), shows("Event", EventRead)),
+    Call(
+        "eventType",
+        read_event_type,
+        (scalar(Slug, "str", "type", "The type's name"),),
+        shows("EventTypeDetail", EventTypeDetail),
+    ),
     Call("eventTypes", read_event_types, (), shows("list[EventType]", EventTypeRead)),
     Call(
         "webhookStats",

@@ -98,3 +98,13 @@ class EventTypeRead(Shape):
     type: Slug = Member(description="Its name, for subscriptions and for the feed's `types`")
     version: Version = Member(description="Version of what its data holds")
     description: Text = Member(description="When it is sent")
+
+
+class EventTypeDetail(EventTypeRead):
+    """A type of event with all that a receiver wants to know."""
+
+    required_scope: Annotated[str, StringConstraints(max_length=50)] = Member(
+        description="The scope that an endpoint's owner, and a reader of the feed, needs to be told of it"
+    )
+    event_schema: dict[str, Any] = Member(description="JSON Schema (2020-12) of the whole event")
+    example: dict[str, Any] = Member(description="A whole event, as it would be sent")

@@ -11,9 +11,11 @@ from datetime import UTC, datetime
 
 from service.access.policy import Permission
 from service.events.catalogue import catalogue
+from service.events.examples import example
+from service.events.schemas import schema
 from service.events.sequencer import sequence
-from service.events.subscriptions import may_see, readable_types
-from service.models.events import EventTypeRead
+from service.events.subscriptions import may_see, readable_types, reader_of
+from service.models.events import EventTypeDetail, EventTypeRead
 from service.operations.context import Context
 from service.platform.database import Page, Resource
 from service.platform.errors import NotFound
@@ -60,6 +62,24 @@ async def get_event(ctx: Context, identifier: str) -> Resource:
     if event is None or not may_see(ctx.principal.scopes, event.data["type"]):
         raise NotFound(KIND)
     return event
+
+
+async def get_event_type(ctx: Context, event_type: str) -> EventTypeDetail:
+    """One type of event with its JSON Schema, an example, and the scope that it takes to be told of it. Raises
+    NotFound.
+    """
+    ctx.require(Permission.EVENT_READ)
+    kind = catalogue().get(event_type)
+    if kind is None:
+        raise NotFound("event type")
+    return EventTypeDetail(
+        type=event_type,
+        version=kind.version,
+        description=" ".join((kind.__doc__ or "").split()),
+        required_scope=reader_of(event_type),
+        event_schema=schema(kind),
+        example=example(event_type),
+    )
 
 
 async def list_event_types(ctx: Context) -> list[EventTypeRead]:

@@ -8,17 +8,21 @@ import orjson
 import sqlalchemy as sa
 
 from service.access.policy import Permission
-from service.events.event import Event
+from service.events.catalogue import catalogue
+from service.events.examples import example
 from service.events.operator_events import WebhookTest
 from service.events.outbox import event_row
 from service.events.turns import first_behind
+from service.models.webhook_operating import WebhookExample
 from service.models.webhooks import deliveries, webhook_endpoints
-from service.operations.context import Context, operation
+from service.operations.context import Context, operation, refuse
 from service.operations.records import require
 from service.operations.webhook_records import KIND
+from service.platform.clock import instant_text
 from service.platform.columns import Instant, Uuid
 from service.platform.database import Resource
 from service.platform.errors import Conflict, NotFound, Unavailable
+from service.platform.ids import new_id
 from service.platform.statements import Statement
 from service.queries.webhook_stats import stats
 from service.queries.webhooks import DELIVERIES, TRANSPORT, WEBHOOK_ENDPOINTS
@@ -57,7 +61,23 @@ async def ping_webhook_endpoint(ctx: Context, identifier: str) -> Resource:
     that are turned off too. Raises NotFound, and RateLimited after five calls in short order.
     """
     endpoint = await _endpoint(ctx, identifier)
-    return await _call(ctx, endpoint, WebhookTest(identifier, endpoint.version, {"webhook_endpoint": endpoint.data}))
+    event = WebhookTest(identifier, endpoint.version, {"webhook_endpoint": endpoint.data})
+    told = event_row(event, ctx.services.clock.now(), {**ctx.cause, "key_id": ctx.principal.id})
+    return await _call(ctx, endpoint, told["id"], event.type, told["body"].encode())
+
+
+async def send_webhook_example(ctx: Context, identifier: str, data: WebhookExample) -> Resource:
+    """Call an endpoint now with an example of an event, signed and in the endpoint's format like a real one, and say
+    what came of it. The example is no event of the feed; its `cause.kind` is example. Raises NotFound, Invalid for a
+    type that does not exist, RateLimited.
+    """
+    endpoint = await _endpoint(ctx, identifier)
+    if data.event_type not in catalogue():
+        raise refuse("/event_type", "unknown_event_type", "There is no such event type; see /v1/event-types")
+    now = ctx.services.clock.now()
+    told = {**example(data.event_type), "id": new_id(now), "timestamp": instant_text(now)}
+    told["cause"] = {"kind": "example", "origin": None, "key_id": ctx.principal.id, "request_id": ctx.request_id}
+    return await _call(ctx, endpoint, told["id"], data.event_type, orjson.dumps(told))
 
 
 async def _endpoint(ctx: Context, identifier: str) -> Resource:
@@ -65,7 +85,7 @@ async def _endpoint(ctx: Context, identifier: str) -> Resource:
         return await require(reader, WEBHOOK_ENDPOINTS, identifier, KIND)
 
 
-async def _call(ctx: Context, endpoint: Resource, event: Event) -> Resource:
+async def _call(ctx: Context, endpoint: Resource, event_id: str, event_type: str, body: bytes) -> Resource:
     probe = ctx.services.probe
     if probe is None:
         raise Unavailable("This process makes no calls")
@@ -75,9 +95,8 @@ async def _call(ctx: Context, endpoint: Resource, event: Event) -> Resource:
         row = await reader.one(_TO_CALL, id=endpoint.id)
     if row is None:
         raise NotFound(KIND)
-    told = event_row(event, ctx.services.clock.now(), {**ctx.cause, "key_id": ctx.principal.id})
-    outcome: dict[str, Any] = await probe(endpoint.id, row, told["id"], event.type, told["body"].encode())
-    document = {"endpoint_id": endpoint.id, "event_id": told["id"], "event_type": event.type, **outcome}
+    outcome: dict[str, Any] = await probe(endpoint.id, row, event_id, event_type, body)
+    document = {"endpoint_id": endpoint.id, "event_id": event_id, "event_type": event_type, **outcome}
     return Resource(1, orjson.dumps(document), "called")
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Query
+from fastapi import Path, Query
 from pydantic import Field
 
-from service.models.events import EventPatterns, EventRead, EventTypeRead
+from service.models.events import EventPatterns, EventRead, EventTypeDetail, EventTypeRead
 from service.operations import events
 from service.platform.errors import CursorExpired, CursorInvalid, NotFound
 from service.platform.types import Id, InstantText, Shape
@@ -16,6 +16,8 @@ from service.rest.dependencies import Caller, Cursor, PageQuery
 from service.rest.router import Part, PathId
 
 part = Part("events")
+
+TypeName = Annotated[str, Path(description="The type's name, for example account.quadrant_changed")]
 
 
 class EventListQuery(PageQuery):
@@ -75,3 +77,9 @@ async def read_event(ctx: Caller, id: PathId) -> Answer:
 async def list_event_types(ctx: Caller) -> Answer:
     """Lists what can happen: every type with its version and when it is sent."""
     return plain(EventTypeList(items=await events.list_event_types(ctx)))
+
+
+@part.get("/event-types/{type}", response_model=EventTypeDetail, summary="Read an event type", errors=[NotFound])
+async def read_event_type(ctx: Caller, type: TypeName) -> Answer:
+    """Reads one type: its JSON Schema, an example, and the scope that it takes to be told of it."""
+    return plain(await events.get_event_type(ctx, type))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Body
 
-from service.models.webhook_operating import WebhookCallRead, WebhookStatsRead
+from service.models.webhook_operating import WebhookCallRead, WebhookExample, WebhookStatsRead
 from service.models.webhook_replay import WebhookReplay, WebhookReplayRead
 from service.models.webhooks import DeliveryRead
 from service.operations import webhook_operating, webhook_replays
@@ -48,6 +48,19 @@ async def ping_webhook_endpoint(ctx: Caller, id: PathId) -> Answer:
     calls in short order, then one a second.
     """
     return plain((await webhook_operating.ping_webhook_endpoint(ctx, id)).body)
+
+
+@part.post(
+    "/webhook-endpoints/{id}/send-example",
+    response_model=WebhookCallRead,
+    summary="Send an example of an event to a webhook endpoint",
+    errors=[NotFound, RateLimited],
+)
+async def send_webhook_example(ctx: Caller, id: PathId, data: Annotated[WebhookExample, Body()]) -> Answer:
+    """Calls the endpoint at once with an example of an event type, signed and in its format like a real one, whatever
+    types it takes. The example is no event of the feed: its `cause.kind` is example, and no event has its id.
+    """
+    return plain((await webhook_operating.send_webhook_example(ctx, id, data)).body)
 
 
 @part.get(

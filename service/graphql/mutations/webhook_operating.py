@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from service.graphql.calls import Call, Gives, Reread, body, document, gives, identifier
-from service.models.webhook_operating import WebhookCallRead
+from service.models.webhook_operating import WebhookCallRead, WebhookExample
 from service.models.webhook_replay import ReplayStateCount, ReplayTypeCount, WebhookReplay
 from service.operations import webhook_operating, webhook_replays
 
@@ -44,6 +44,12 @@ CALLED = (Gives("call", "WebhookCall", document, "What came of the call", Webhoo
 
 MUTATIONS = (
     Call("pingWebhookEndpoint", webhook_operating.ping_webhook_endpoint, (identifier(),), CALLED),
+    Call(
+        "sendWebhookExample",
+        webhook_operating.send_webhook_example,
+        (identifier(), body(WebhookExample, "SendWebhookExampleInput")),
+        CALLED,
+    ),
     Call("cancelDelivery", webhook_operating.cancel_delivery, (identifier(),), gives("delivery", "WebhookDelivery")),
     Call(
         "replayWebhookEndpoint",
