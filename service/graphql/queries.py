@@ -9,10 +9,11 @@ import orjson
 from pydantic import Field
 
 from service.graphql import portfolio_queries
-from service.graphql.calls import Call, Gives, document, identifier, reference, scalar
+from service.graphql.calls import Call, Gives, body, document, identifier, reference, scalar
 from service.models.api_keys import Me
 from service.models.events import EventRead, EventTypeDetail, EventTypeRead
 from service.models.scoring_models import LibraryFactorRead, ScoringModelComparison
+from service.models.simulations import SimulationRead
 from service.models.stages import StageTermsRead
 from service.models.webhook_operating import WebhookStatsRead
 from service.models.webhook_transport import WebhookKeysRead
@@ -22,6 +23,7 @@ from service.operations import (
     events,
     people,
     scoring_models,
+    simulations,
     stages,
     stakeholders,
     webhook_operating,
@@ -29,6 +31,7 @@ from service.operations import (
 )
 from service.operations.context import Context
 from service.platform.types import Flag, Id, InstantText, Limit, Search, Shape, Slug, Text
+from service.queries.simulations import SimulationCreate
 from service.rules.factor_library import FactorAxis
 
 
@@ -161,6 +164,12 @@ QUERIES = (
         shows("WebhookStats", WebhookStatsRead),
     ),
     *portfolio_queries.QUERIES,
+    Call(
+        "portfolioSimulation",
+        simulations.simulate_portfolio,
+        (body(SimulationCreate, "PortfolioSimulationInput"),),
+        shows("Simulation", SimulationRead),
+    ),
     Call("stages", stages.list_stages, (), shows("list[StageTerms]", StageTermsRead)),
     Call("webhookKeys", read_webhook_keys, (identifier(),), shows("WebhookKeys", WebhookKeysRead)),
     Call(

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from service.access.policy import Permission
 from service.models.classification import BusinessStrengthPut, business_strengths
-from service.operations.classification_records import read_standings, refused, settle, unchanged
+from service.operations.classification_records import read_standings, settle, unchanged
 from service.operations.context import Context, Transaction, operation, refuse
 from service.operations.position_records import (
     live,
@@ -23,7 +23,7 @@ from service.operations.position_records import (
     success_factors,
 )
 from service.operations.records import Expected, lock, require, require_reference
-from service.operations.scoring_model_records import MODEL_LOCK, active_model, stored_model
+from service.operations.scoring_model_records import MODEL_LOCK, active_model, refused, stored_model
 from service.platform.clock import instant_text
 from service.platform.columns import Uuid
 from service.platform.database import Page, Resource

@@ -7,7 +7,7 @@ waits for each other in a circle.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -34,7 +34,6 @@ from service.operations.records import change
 from service.operations.scoring_model_records import ActiveModel, active_model, stored_model
 from service.platform.clock import instant_text
 from service.platform.database import Resource, Row
-from service.platform.errors import FieldError, Invalid
 from service.platform.ids import new_id
 from service.platform.statements import Statement
 from service.queries.accounts import ACCOUNTS
@@ -43,7 +42,7 @@ from service.rules.classification import Classification
 from service.rules.fiocca import VERBS, FioccaVerb, leading_verb
 from service.rules.quadrants import Axis
 from service.rules.scoring import ScoringModel
-from service.rules.verdicts import Verdict, shown
+from service.rules.verdicts import shown
 from service.rules.vocabulary import ClassificationCause, FioccaAttractiveness, FioccaPosition
 
 _REMEMBER = Statement(
@@ -297,8 +296,3 @@ def _contributions(model: ScoringModel, inputs: Mapping[str, Any]) -> dict[str, 
         for factor in model.factors
         if factor.key in scores
     }
-
-
-def refused(verdicts: Iterable[Verdict]) -> Invalid:
-    """The error of rules that said no."""
-    return Invalid([FieldError(verdict.code, verdict.message, pointer=verdict.pointer) for verdict in verdicts])

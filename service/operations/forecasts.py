@@ -13,11 +13,10 @@ import sqlalchemy as sa
 from service.access.policy import Permission
 from service.events.catalogue import AccountForecastChanged
 from service.models.forecasts import ForecastPositionPut, forecast_positions
-from service.operations.classification_records import refused
 from service.operations.context import Context, Transaction, operation, refuse
 from service.operations.position_records import plain_numbers
 from service.operations.records import Expected, change, lock, require_person
-from service.operations.scoring_model_records import ActiveModel, active_model, forecast_box
+from service.operations.scoring_model_records import ActiveModel, active_model, forecast_box, refused
 from service.platform.clock import instant_text
 from service.platform.columns import Instant, Uuid
 from service.platform.database import Resource, Row

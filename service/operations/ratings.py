@@ -13,11 +13,11 @@ import sqlalchemy as sa
 
 from service.access.policy import Permission
 from service.models.ratings import AttractivenessPut, SheetEntry, ratings
-from service.operations.classification_records import Stored, read_standings, refused, settle, unchanged
+from service.operations.classification_records import Stored, read_standings, settle, unchanged
 from service.operations.context import Context, Transaction, operation, refuse
 from service.operations.position_records import plain_numbers, same_for_this_version
 from service.operations.records import Expected, lock, require
-from service.operations.scoring_model_records import MODEL_LOCK, ActiveModel, active_model
+from service.operations.scoring_model_records import MODEL_LOCK, ActiveModel, active_model, refused
 from service.platform.database import Page, Resource, Row
 from service.platform.dialects import one_of
 from service.platform.errors import FieldError, Invalid, NotFound

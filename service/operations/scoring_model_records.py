@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -12,17 +12,17 @@ import sqlalchemy as sa
 
 from service.models.yardsticks import yardsticks
 from service.operations.context import Transaction
-from service.platform.database import Reader
-from service.platform.errors import Conflict
+from service.platform.database import Reader, Resource
+from service.platform.errors import Conflict, FieldError, Invalid
 from service.platform.ids import new_id
 from service.platform.statements import Statement
 from service.queries.past import YARDSTICK
-from service.queries.scoring_models import ACTIVE_MODEL, MODEL_BY_ID
+from service.queries.scoring_models import ACTIVE_MODEL, DEFINED, MODEL_BY_ID
 from service.rules.forecasts import forecast_quadrant
 from service.rules.quadrants import PortfolioRange, resolved_cuts
-from service.rules.scoring import ScoringModel
+from service.rules.scoring import ScoringModel, validate_model
 from service.rules.scoring_documents import model_from_dict
-from service.rules.verdicts import exact
+from service.rules.verdicts import Verdict, exact
 
 MODEL_LOCK = "active scoring model"
 """Held shared by whoever classifies, alone by whoever activates a model."""
@@ -136,3 +136,22 @@ def forecast_box(forecast: Mapping[str, Any], model: ActiveModel) -> str | None:
         return None
     quadrant = forecast_quadrant(numbers[0], numbers[1], numbers[2], model.rules.cuts)
     return None if quadrant is None else quadrant.value
+
+
+def judged_model(document: Mapping[str, Any], pointer: str = "") -> ScoringModel:
+    """The model that a document says; raises Invalid with the rules' verdicts, which point below `pointer`."""
+    model = model_from_dict(document)
+    verdicts = validate_model(model)
+    if verdicts:
+        raise refused(replace(verdict, pointer=f"{pointer}{verdict.pointer}") for verdict in verdicts)
+    return model
+
+
+def document_of(stored: Resource) -> dict[str, Any]:
+    """A stored model as the rules read it."""
+    return {name: stored.data[name] for name in ("name", *DEFINED) if name != "warnings"}
+
+
+def refused(verdicts: Iterable[Verdict]) -> Invalid:
+    """The error of rules that said no."""
+    return Invalid([FieldError(verdict.code, verdict.message, pointer=verdict.pointer) for verdict in verdicts])

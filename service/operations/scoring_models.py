@@ -6,8 +6,6 @@ account anew.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,21 +17,20 @@ from service.models.scoring_models import (
     ScoringModelCreate,
     scoring_models,
 )
-from service.operations.classification_records import refused
 from service.operations.context import Context, Services, Transaction, operation, system_context
 from service.operations.position_records import plain_numbers
 from service.operations.records import Expected, change, insert, lock, require
-from service.operations.scoring_model_records import EVER, MODEL_LOCK, remember_yardstick
+from service.operations.scoring_model_records import EVER, MODEL_LOCK, document_of, judged_model, remember_yardstick
 from service.platform.database import Page, Resource
 from service.platform.errors import Invalid, ScoringModelUsed
 from service.platform.statements import Statement
 from service.platform.types import Shape
 from service.queries.listing import PageRequest
-from service.queries.scoring_models import DEFINED, SCORING_MODELS
+from service.queries.scoring_models import SCORING_MODELS
 from service.rules.classification import DEFAULT_MODEL
 from service.rules.factor_library import LIBRARY, SOURCES, FactorAxis, other_axis_warnings
 from service.rules.model_comparison import compare, comparison_to_dict
-from service.rules.scoring import ScoringModel, model_warnings, validate_model
+from service.rules.scoring import ScoringModel, model_warnings
 from service.rules.scoring_documents import bands_to_list, model_from_dict, model_to_dict, with_changes
 
 KIND = "scoring model"
@@ -72,7 +69,7 @@ async def create_scoring_model(ctx: Context, data: ScoringModelCreate) -> Resour
     but unwise stands in `warnings`.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
-        return tx.answer(await _add(tx, _judged(data.model_dump(by_alias=True))))
+        return tx.answer(await _add(tx, judged_model(data.model_dump(by_alias=True))))
 
 
 @operation
@@ -84,8 +81,8 @@ async def update_scoring_model(ctx: Context, identifier: str, patch: Shape, expe
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
         before = await _lock_draft(tx, identifier, expected)
-        model = _judged(with_changes(_document(before), patch.model_dump(by_alias=True, exclude_unset=True)))
-        if model == model_from_dict(_document(before)):
+        model = judged_model(with_changes(document_of(before), patch.model_dump(by_alias=True, exclude_unset=True)))
+        if model == model_from_dict(document_of(before)):
             return tx.answer(before, "unchanged")
         changes = {"name": model.name, "definition": _definition(model)}
         return tx.answer(await change(tx, SCORING_MODELS, identifier, changes))
@@ -104,12 +101,12 @@ async def clone_scoring_model(ctx: Context, identifier: str, data: ScoringModelC
     """Make a new draft from any model, with changes as in a patch; raises NotFound, and Invalid as for a new model."""
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
         original = await require(tx.reader, SCORING_MODELS, identifier, KIND)
-        document = _document(original)
+        document = document_of(original)
         document["name"] = f"{document['name'][:_NAME_KEPT]} (from version {original.data['number']})"
         changes = data.model_dump(by_alias=True, exclude_unset=True).get("changes") or {}
         if data.name is not None:
             changes["name"] = data.name
-        return tx.answer(await _add(tx, _judged(with_changes(document, changes), "/changes")))
+        return tx.answer(await _add(tx, judged_model(with_changes(document, changes), "/changes")))
 
 
 async def compare_scoring_models(ctx: Context, identifier: str, other: str) -> dict[str, Any]:
@@ -122,7 +119,7 @@ async def compare_scoring_models(ctx: Context, identifier: str, other: str) -> d
         after = await SCORING_MODELS.find(reader, other)
     if after is None:
         raise Invalid.parameter("with", "unknown_reference", f"There is no such {KIND}")
-    models = (model_from_dict(_document(before)), model_from_dict(_document(after)))
+    models = (model_from_dict(document_of(before)), model_from_dict(document_of(after)))
     written: dict[str, Any] = plain_numbers(comparison_to_dict(compare(*models), *models))
     return {"before": _named(before), "after": _named(after), **written}
 
@@ -175,15 +172,6 @@ async def _add(tx: Transaction, model: ScoringModel, **values: Any) -> Resource:
     return await insert(tx, SCORING_MODELS, {**stored, **draft, **values})
 
 
-def _judged(document: Mapping[str, Any], pointer: str = "") -> ScoringModel:
-    """The model that a document says; raises Invalid with the rules' verdicts, which point below `pointer`."""
-    model = model_from_dict(document)
-    verdicts = validate_model(model)
-    if verdicts:
-        raise refused(replace(verdict, pointer=f"{pointer}{verdict.pointer}") for verdict in verdicts)
-    return model
-
-
 def _definition(model: ScoringModel) -> dict[str, Any]:
     """A model as it is stored, with what is allowed but unwise in it."""
     definition: dict[str, Any] = plain_numbers(model_to_dict(model))
@@ -193,11 +181,6 @@ def _definition(model: ScoringModel) -> dict[str, Any]:
         for verdict in (*model_warnings(model), *other_axis_warnings(model))
     ]
     return definition
-
-
-def _document(stored: Resource) -> dict[str, Any]:
-    """A stored model as the rules read it."""
-    return {name: stored.data[name] for name in ("name", *DEFINED) if name != "warnings"}
 
 
 def _named(stored: Resource) -> dict[str, Any]:

@@ -41,6 +41,14 @@ band AS MATERIALIZED (
 )"""
 
 
+GIVEN = f"""{_FACTORS},
+given AS MATERIALIZED (
+  SELECT g.account_id, g.factor, g.score
+  FROM jsonb_to_recordset(:given) AS g(account_id uuid, factor text, score numeric)
+)"""
+"""The same, and scores to suppose."""
+
+
 def _values(accounts: str, given: str = "") -> str:
     """The value that counts of each factor of these accounts: the chosen rating, else the sum of all with their number.
 
@@ -128,7 +136,7 @@ judged AS MATERIALIZED (
 )"""
 
 
-def _judged(accounts: str, rated: str, given: str = "") -> str:
+def judged(accounts: str, rated: str, given: str = "") -> str:
     """The new columns beside the old ones of these accounts (alias `a`); `rated` restricts ratings (alias `r`)."""
     return f"""
 strength AS (
@@ -204,7 +212,7 @@ _BODY = f"""
 _FRESH_ID = "(:id_head || substr(gen_random_uuid()::text, 16))"
 """A UUIDv7: the head holds the instant and the version, the rest is random."""
 
-_BINDS: dict[str, Any] = {
+BINDS: dict[str, Any] = {
     "factors": Json(),
     "bands": Json(),
     "banded": postgresql.ARRAY(sa.Text()),
@@ -244,7 +252,7 @@ def _column(name: str, kind: Any) -> sa.ColumnElement[Any]:
 RECLASSIFY = sql(
     f"""
 WITH {_FACTORS},
-{_judged(_RANGE, _RANGE_RATED)},
+{judged(_RANGE, _RANGE_RATED)},
 changed AS (SELECT * FROM judged j WHERE {_DIFFERS}),
 moved AS (
   UPDATE accounts a
@@ -275,7 +283,7 @@ SELECT j.was_quadrant AS previous, j.quadrant AS current, count(*) AS accounts,
   count(*) FILTER (WHERE {_DIFFERS}) AS differing, count(m.id) AS written
 FROM judged j LEFT JOIN moved m ON m.id = j.id GROUP BY j.was_quadrant, j.quadrant
 """,
-    _BINDS,
+    BINDS,
     _column("previous", sa.Text()),
     _column("current", sa.Text()),
     _column("accounts", sa.BigInteger()),
@@ -292,10 +300,10 @@ greater than `written`, and the statement is to be run again.
 POSITIONS = sql(
     f"""
 WITH {_FACTORS},
-{_judged(_RANGE, _RANGE_RATED)}
+{judged(_RANGE, _RANGE_RATED)}
 SELECT id, {", ".join(COLUMNS)} FROM judged ORDER BY id
 """,
-    _BINDS,
+    BINDS,
     _column("id", Uuid()),
     *(
         _column(
@@ -309,10 +317,10 @@ SELECT id, {", ".join(COLUMNS)} FROM judged ORDER BY id
 RANGE = sql(
     f"""
 WITH {_FACTORS},
-{_judged(_RANGE, _RANGE_RATED)}
+{judged(_RANGE, _RANGE_RATED)}
 SELECT min(attractiveness) AS low, max(attractiveness) AS high FROM judged WHERE complete
 """,
-    _BINDS,
+    BINDS,
     _column("low", Exact(14, 6)),
     _column("high", Exact(14, 6)),
 )

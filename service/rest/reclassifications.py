@@ -1,4 +1,4 @@
-"""Classifying the whole portfolio anew over HTTP."""
+"""Classifying the whole portfolio anew, and trying to, over HTTP."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from fastapi import Body
 
 from service.models.jobs import JobRead
 from service.models.reclassifications import ReclassificationCreate
-from service.operations import reclassifications
-from service.rest.answers import Answer, accepted
+from service.models.simulations import SimulationRead
+from service.operations import reclassifications, simulations
+from service.queries.simulations import SimulationCreate
+from service.rest.answers import Answer, accepted, plain
 from service.rest.dependencies import Caller
 from service.rest.router import Part
 
@@ -30,3 +32,13 @@ async def reclassify_portfolio(ctx: Caller, data: Annotated[ReclassificationCrea
     in each account's history.
     """
     return accepted(await reclassifications.reclassify_portfolio(ctx, data), "/v1/jobs/{id}")
+
+
+@part.post("/portfolio/simulations", response_model=SimulationRead, summary="Try another yardstick over the portfolio")
+async def simulate_portfolio(ctx: Caller, data: Annotated[SimulationCreate, Body()]) -> Answer:
+    """A dry run: who would stand in another box by another model (stored, written out, or the active one with changes
+    of weights, cuts, limits or dead band), or with other scores, over all accounts or those that a filter finds. Gives
+    each box now and then, how many go from where to where, the accounts that move (page on with `next_after`), and
+    those nearest to a border. Writes nothing and sends nothing.
+    """
+    return plain(await simulations.simulate_portfolio(ctx, data))

@@ -1,0 +1,106 @@
+"""How a portfolio is looked at by another yardstick: one statement on PostgreSQL, whatever its size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import Field as Member
+from pydantic import create_model
+from sqlalchemy.dialects import postgresql
+
+from service.models.simulations import SimulationBase
+from service.platform.columns import Exact, Json, Uuid
+from service.platform.filters import Condition, clause
+from service.platform.statements import Statement
+from service.queries.accounts import ACCOUNTS, AccountFilter, a
+from service.queries.positions import BINDS, GIVEN, judged, sql
+
+_FILTER: Any = (
+    AccountFilter | None,
+    Member(default=None, description="Only these accounts; the grammar of a search"),
+)
+SimulationCreate = create_model(
+    "SimulationCreate", __base__=SimulationBase, __doc__=SimulationBase.__doc__, filter=_FILTER
+)
+
+NEAREST = 20
+_SHOWN = ("quadrant", "attractiveness", "business_strength", "relative_strength")
+_BEFORE, _AFTER = (
+    f"json_build_object({', '.join(f'{name!r}, {prefix}{name}' for name in _SHOWN)})" for prefix in ("was_", "")
+)
+_BINDS = {
+    **BINDS,
+    "given": Json(),
+    "ids": postgresql.ARRAY(Uuid()),
+    "first": Uuid(),
+    "limit": sa.BigInteger(),
+    "width": sa.Numeric(),
+    "ratio_width": sa.Numeric(),
+}
+
+
+def _simulating(accounts: str, rated: str) -> Statement:
+    return sql(
+        f"""
+WITH {GIVEN},
+{judged(accounts, rated, "given")},
+bordering AS (
+  SELECT id, name, quadrant, points / scale - :cut AS vertical,
+    CASE WHEN best > 0 THEN ours / best - :ratio END AS ratio,
+    CASE WHEN best IS NULL THEN ours / weights - 5 END AS own
+  FROM judged WHERE complete
+)
+SELECT
+  (SELECT json_agg(m) FROM (
+    SELECT was_quadrant AS previous, quadrant AS current, count(*) AS accounts,
+      count(*) FILTER (WHERE was_classification_status = 'incomplete') AS incomplete_before,
+      count(*) FILTER (WHERE classification_status = 'incomplete') AS incomplete_after
+    FROM judged GROUP BY was_quadrant, quadrant) m)::text AS moves,
+  (SELECT json_agg(m) FROM (
+    SELECT id, name, {_BEFORE} AS before, {_AFTER} AS after
+    FROM judged WHERE was_quadrant IS DISTINCT FROM quadrant AND id > :first
+    ORDER BY id LIMIT :limit) m)::text AS moved,
+  (SELECT json_agg(n) FROM (
+    SELECT id, name, quadrant, trim_scale(round(vertical, 4)) AS attractiveness,
+      trim_scale(round(ratio, 4)) AS relative_strength, trim_scale(round(own, 4)) AS absolute_strength
+    FROM bordering
+    ORDER BY least(abs(vertical) / :width, abs(ratio) / :ratio_width, abs(own) / :width), id LIMIT {NEAREST}) n
+  )::text AS nearest
+""",
+        _BINDS,
+        *(sa.column(name, Json()) for name in ("moves", "moved", "nearest")),
+    )
+
+
+SIMULATE_ALL = _simulating("true", "true")
+SIMULATE_SOME = _simulating("a.id IN (SELECT unnest(:ids))", "r.account_id IN (SELECT unnest(:ids))")
+"""Counts from box to box, the next moved accounts and those nearest to a border, of all accounts or of some."""
+
+RANGE_ALL = sql(
+    f"""
+WITH {GIVEN},
+{judged("true", "true", "given")}
+SELECT min(attractiveness) AS low, max(attractiveness) AS high FROM judged WHERE complete
+""",
+    _BINDS,
+    sa.column("low", Exact(14, 6)),
+    sa.column("high", Exact(14, 6)),
+)
+"""The range of all accounts by a model, with the scores that are supposed."""
+
+_KEPT: dict[Any, Statement] = {}
+_MOST_KEPT = 200
+
+
+def ids_where(condition: Condition) -> Statement:
+    """The ids of the accounts that a filter lets through, in order."""
+    statement = _KEPT.get(condition.shape)
+    if statement is None:
+        query = ACCOUNTS.scoped(sa.select(a.id))
+        wanted = clause(condition.shape, ACCOUNTS.filters)
+        query = query if wanted is None else query.where(wanted)
+        statement = _KEPT[condition.shape] = Statement(query.order_by(a.id))
+        if len(_KEPT) > _MOST_KEPT:
+            del _KEPT[next(iter(_KEPT))]
+    return statement
