@@ -35,7 +35,7 @@ async def reclassify_portfolio(ctx: Caller, data: Annotated[ReclassificationCrea
 
 
 @part.post("/portfolio/simulations", response_model=SimulationRead, summary="Try another yardstick over the portfolio")
-async def simulate_portfolio(ctx: Caller, data: Annotated[SimulationCreate, Body()]) -> Answer:
+async def simulate_portfolio(ctx: Caller, data: Annotated[SimulationCreate, Body()]) -> Answer:  # type: ignore[valid-type]
     """A dry run: who would stand in another box by another model (stored, written out, or the active one with changes
     of weights, cuts, limits or dead band), or with other scores, over all accounts or those that a filter finds. Gives
     each box now and then, how many go from where to where, the accounts that move (page on with `next_after`), and
