@@ -32,7 +32,7 @@ _MEANS = 2520
 
 _FACTORS = """
 factor AS MATERIALIZED (
-  SELECT f.key, f.weight, f.required, f.place
+  SELECT f.key, f.weight, f.required, f.place, 1 << f.place AS bit
   FROM jsonb_to_recordset(:factors) AS f(key text, weight numeric, required boolean, place integer)
 ),
 band AS MATERIALIZED (
@@ -49,19 +49,15 @@ given AS MATERIALIZED (
 """The same, and scores to suppose."""
 
 
-def _values(accounts: str, given: str = "") -> str:
-    """The value that counts of each factor of these accounts: the chosen rating, else the sum of all with their number.
-
-    `given` are values that take the place of ratings.
+def _rated(accounts: str, given: str = "") -> str:
+    """The ratings in use of these accounts, metrics read through the model's bands; `given` takes the place of those
+    that it names.
     """
     unless = ""
     if given:
         unless = f" AND NOT EXISTS (SELECT 1 FROM {given} g WHERE g.account_id = r.account_id AND g.factor = r.factor)"
     ratings = f"""
-    SELECT account_id, factor,
-      CASE WHEN bool_or(chosen) THEN max(score) FILTER (WHERE chosen) ELSE sum(score) END AS total,
-      CASE WHEN bool_or(chosen) THEN 1 ELSE count(*) END AS ratings
-    FROM (
+    SELECT account_id, factor, chosen, score FROM (
       SELECT r.account_id, r.factor, r.chosen,
         CASE WHEN r.metric IS NULL OR NOT r.factor = ANY (:banded) THEN r.score ELSE (
           SELECT b.score FROM band b
@@ -69,11 +65,19 @@ def _values(accounts: str, given: str = "") -> str:
             AND (b.upper IS NULL OR r.metric::numeric < b.upper OR (b.closed AND r.metric::numeric = b.upper))
           ORDER BY b.place LIMIT 1) END AS score
       FROM ratings r WHERE r.superseded_at IS NULL AND {accounts}{unless}
-    ) rated WHERE score IS NOT NULL
-    GROUP BY account_id, factor"""
+    ) read WHERE score IS NOT NULL"""
     if not given:
         return ratings
-    return f"{ratings} UNION ALL SELECT r.account_id, r.factor, r.score, 1 FROM {given} r WHERE {accounts}"
+    return f"{ratings} UNION ALL SELECT r.account_id, r.factor, false, r.score FROM {given} r WHERE {accounts}"
+
+
+def _values(rated: str) -> str:
+    """The value that counts of each factor: the chosen rating, else the sum of all with their number."""
+    return f"""
+    SELECT account_id, factor,
+      CASE WHEN bool_or(chosen) THEN max(score) FILTER (WHERE chosen) ELSE sum(score) END AS total,
+      CASE WHEN bool_or(chosen) THEN 1 ELSE count(*) END AS ratings
+    FROM ({rated}) rated GROUP BY account_id, factor"""
 
 
 def _cell_verbs() -> str:
@@ -93,6 +97,8 @@ def _shown(numerator: str, denominator: str, places: int) -> str:
     return f"div({2 * unit} * {numerator} + {denominator}, 2 * {denominator}) / {unit}.{'0' * places}"
 
 
+_WAS, _IS = (", ".join(f"j.{prefix}{name}" for name in COLUMNS) for prefix in ("was_", ""))
+_DIFFERS = f"({_WAS}) IS DISTINCT FROM ({_IS})"
 _BOX = "CASE WHEN {0} THEN CASE WHEN {1} THEN 'strategic' ELSE 'star' END WHEN {1} THEN 'status' ELSE 'streamline' END"
 _SETTLED = f"""sided AS (
   SELECT *, points >= :cut * scale AS attractive,
@@ -128,12 +134,17 @@ boxed AS (
     CASE WHEN complete THEN 'complete' ELSE 'incomplete' END AS classification_status
   FROM placed OFFSET 0
 ),
-judged AS MATERIALIZED (
+judged AS (
   SELECT *, coalesce(by_hand, computed_quadrant) AS quadrant,
     CASE WHEN by_hand IS NOT NULL THEN 'override'
       WHEN computed_quadrant IS NOT NULL THEN 'computed' END AS quadrant_source
-  FROM boxed
-)"""
+  FROM boxed OFFSET 0
+),
+compared AS MATERIALIZED (SELECT *, {_DIFFERS} AS differs FROM judged j)"""
+
+
+_SHARED = "SELECT account_id FROM summed WHERE bits <> scored"
+"""Accounts with several ratings of one factor; the others need not be gathered factor by factor."""
 
 
 def judged(accounts: str, rated: str, given: str = "") -> str:
@@ -142,10 +153,18 @@ def judged(accounts: str, rated: str, given: str = "") -> str:
 strength AS (
   SELECT r.account_id, r.ours_points, r.best_points, r.weight_sum FROM business_strengths r WHERE {rated}
 ),
+summed AS MATERIALIZED (
+  SELECT v.account_id, {_MEANS} * sum(f.weight * v.score) AS points, {_MEANS} * sum(f.weight) AS scale,
+    count(*) FILTER (WHERE f.required) AS needed, bit_or(f.bit) AS scored, sum(f.bit) AS bits
+  FROM ({_rated(rated, given)}) v JOIN factor f ON f.key = v.factor GROUP BY v.account_id
+),
 appeal AS (
-  SELECT v.account_id, sum(f.weight * v.total * ({_MEANS} / v.ratings)) AS points, sum(f.weight) * {_MEANS} AS scale,
-    count(*) FILTER (WHERE f.required) AS needed, bit_or(1 << f.place) AS scored
-  FROM ({_values(rated, given)}) v JOIN factor f ON f.key = v.factor GROUP BY v.account_id
+  SELECT account_id, points, scale, needed, scored FROM summed WHERE bits = scored
+  UNION ALL
+  SELECT v.account_id, sum(f.weight * v.total * ({_MEANS} / v.ratings)), sum(f.weight) * {_MEANS},
+    count(*) FILTER (WHERE f.required), bit_or(f.bit)
+  FROM ({_values(f"SELECT * FROM ({_rated(rated, given)}) every WHERE account_id IN ({_SHARED})")}) v
+  JOIN factor f ON f.key = v.factor GROUP BY v.account_id
 ),
 measured AS (
   SELECT a.id, a.version, a.name, {", ".join(f"a.{name} AS was_{name}" for name in COLUMNS)},
@@ -161,20 +180,22 @@ measured AS (
 
 _RANGE = "a.id > :after AND a.id <= :upto"
 _RANGE_RATED = "r.account_id > :after AND r.account_id <= :upto"
-_WAS, _IS = (", ".join(f"j.{prefix}{name}" for name in COLUMNS) for prefix in ("was_", ""))
-_DIFFERS = f"({_WAS}) IS DISTINCT FROM ({_IS})"
 _MISSING = """
   (SELECT coalesce(jsonb_agg(f.key ORDER BY f.place), '[]') FROM factor f
-    WHERE (f.required OR (:needed = 0 AND c.scored = 0)) AND (c.scored & (1 << f.place)) = 0)
+    WHERE (f.required OR (:needed = 0 AND c.scored = 0)) AND (c.scored & f.bit) = 0)
   || CASE WHEN c.strength_of IS NULL THEN '["business_strength"]'::jsonb
     WHEN c.best = 0 THEN '["relative_strength"]'::jsonb ELSE '[]'::jsonb END"""
-_INPUTS = f"""
-  jsonb_build_object(
-    'scores', (SELECT coalesce(jsonb_object_agg(v.factor, jsonb_build_object('total', trim_scale(v.total)::text,
-        'ratings', v.ratings)), '{{}}')
-      FROM ({_values("r.account_id = c.id")}) v JOIN factor f ON f.key = v.factor),
-    'strength', (SELECT jsonb_build_object('factors', s.factors, 'no_known_competitor', s.no_known_competitor)
-      FROM business_strengths s WHERE s.account_id = c.id))"""
+_SCORES = "jsonb_object_agg(v.factor, jsonb_build_object('total', trim_scale(v.total)::text, 'ratings', v.ratings))"
+_FEW = "(SELECT count(*) FROM changed) <= 2000"
+_KEPT = f"""
+  SELECT v.account_id, {_SCORES} AS scores
+  FROM ({_values(_rated(f"{_RANGE_RATED} AND r.account_id IN (SELECT id FROM changed)"))}) v
+  JOIN factor f ON f.key = v.factor WHERE NOT {_FEW} GROUP BY v.account_id
+  UNION ALL
+  SELECT c.id, (
+    SELECT {_SCORES} FROM ({_values(_rated("r.account_id = c.id"))}) v JOIN factor f ON f.key = v.factor)
+  FROM changed c WHERE {_FEW}"""
+"""The inputs that the history keeps: of many accounts gathered together, of few looked up."""
 _REFS = """
   (SELECT coalesce('[' || string_agg('{"system":' || to_json(r.system)::text || ',"external_id":'
       || to_json(r.external_id)::text || '}', ',' ORDER BY r.system) || ']', '[]')
@@ -253,19 +274,24 @@ RECLASSIFY = sql(
     f"""
 WITH {_FACTORS},
 {judged(_RANGE, _RANGE_RATED)},
-changed AS (SELECT * FROM judged j WHERE {_DIFFERS}),
+changed AS (SELECT * FROM compared WHERE differs),
 moved AS (
   UPDATE accounts a
   SET {", ".join(f"{name} = c.{name}" for name in COLUMNS)}, version = a.version + 1, updated_at = :now
   FROM changed c WHERE a.id = c.id AND a.version = c.version
   RETURNING c.*, a.version AS version_after, a.stage, a.status, a.scope, a.country, a.industry, a.owner_id, a.tags
 ),
+kept AS ({_KEPT}
+),
 entered AS (
   INSERT INTO classifications (id, account_id, account_version, model_id, classified_at, cause, reason, recorded_by,
     {", ".join(COLUMNS)}, missing, inputs)
   SELECT {_FRESH_ID}::uuid, c.id, c.version_after, :model_id, :now, :why, :reason, :recorded_by,
-    {", ".join(f"c.{name}" for name in COLUMNS)}, {_MISSING}, {_INPUTS}
-  FROM moved c
+    {", ".join(f"c.{name}" for name in COLUMNS)}, {_MISSING},
+    jsonb_build_object('scores', coalesce(k.scores, '{{}}'), 'strength', CASE WHEN s.account_id IS NOT NULL THEN
+      jsonb_build_object('factors', s.factors, 'no_known_competitor', s.no_known_competitor) END)
+  FROM moved c LEFT JOIN kept k ON k.account_id = c.id
+  LEFT JOIN business_strengths s ON s.account_id = c.id AND s.account_id > :after AND s.account_id <= :upto
 ),
 told AS (
   INSERT INTO events (id, type, schema_version, account_id, subject_kind, subject_id, subject_version, occurred_at,
@@ -280,8 +306,8 @@ told AS (
   ) n
 )
 SELECT j.was_quadrant AS previous, j.quadrant AS current, count(*) AS accounts,
-  count(*) FILTER (WHERE {_DIFFERS}) AS differing, count(m.id) AS written
-FROM judged j LEFT JOIN moved m ON m.id = j.id GROUP BY j.was_quadrant, j.quadrant
+  count(*) FILTER (WHERE j.differs) AS differing, count(m.id) AS written
+FROM compared j LEFT JOIN moved m ON m.id = j.id GROUP BY j.was_quadrant, j.quadrant
 """,
     BINDS,
     _column("previous", sa.Text()),
@@ -301,7 +327,7 @@ POSITIONS = sql(
     f"""
 WITH {_FACTORS},
 {judged(_RANGE, _RANGE_RATED)}
-SELECT id, {", ".join(COLUMNS)} FROM judged ORDER BY id
+SELECT id, {", ".join(COLUMNS)} FROM compared ORDER BY id
 """,
     BINDS,
     _column("id", Uuid()),
@@ -318,7 +344,7 @@ RANGE = sql(
     f"""
 WITH {_FACTORS},
 {judged(_RANGE, _RANGE_RATED)}
-SELECT min(attractiveness) AS low, max(attractiveness) AS high FROM judged WHERE complete
+SELECT min(attractiveness) AS low, max(attractiveness) AS high FROM compared WHERE complete
 """,
     BINDS,
     _column("low", Exact(14, 6)),

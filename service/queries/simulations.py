@@ -49,17 +49,17 @@ bordering AS (
   SELECT id, name, quadrant, points / scale - :cut AS vertical,
     CASE WHEN best > 0 THEN ours / best - :ratio END AS ratio,
     CASE WHEN best IS NULL THEN ours / weights - 5 END AS own
-  FROM judged WHERE complete
+  FROM compared WHERE complete
 )
 SELECT
   (SELECT json_agg(m) FROM (
     SELECT was_quadrant AS previous, quadrant AS current, count(*) AS accounts,
       count(*) FILTER (WHERE was_classification_status = 'incomplete') AS incomplete_before,
       count(*) FILTER (WHERE classification_status = 'incomplete') AS incomplete_after
-    FROM judged GROUP BY was_quadrant, quadrant) m)::text AS moves,
+    FROM compared GROUP BY was_quadrant, quadrant) m)::text AS moves,
   (SELECT json_agg(m) FROM (
     SELECT id, name, {_BEFORE} AS before, {_AFTER} AS after
-    FROM judged WHERE was_quadrant IS DISTINCT FROM quadrant AND id > :first
+    FROM compared WHERE was_quadrant IS DISTINCT FROM quadrant AND id > :first
     ORDER BY id LIMIT :limit) m)::text AS moved,
   (SELECT json_agg(n) FROM (
     SELECT id, name, quadrant, trim_scale(round(vertical, 4)) AS attractiveness,
@@ -81,7 +81,7 @@ RANGE_ALL = sql(
     f"""
 WITH {GIVEN},
 {judged("true", "true", "given")}
-SELECT min(attractiveness) AS low, max(attractiveness) AS high FROM judged WHERE complete
+SELECT min(attractiveness) AS low, max(attractiveness) AS high FROM compared WHERE complete
 """,
     _BINDS,
     sa.column("low", Exact(14, 6)),
