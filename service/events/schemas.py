@@ -148,6 +148,27 @@ def _both(members: Mapping[str, Schema]) -> dict[str, Schema]:
     return {"previous": _object("What was", members), "current": _object("What is", members)}
 
 
+def _counts(description: str, *members: str) -> Schema:
+    boxes = {name: _text(f"{name}: a quadrant, or none") for name in members if name in ("box", "from", "to")}
+    numbers: dict[str, Schema] = {name: {"type": "integer"} for name in members if name not in boxes}
+    return {"type": "array", "description": description, "items": _object("Accounts", {**boxes, **numbers})}
+
+
+_RECLASSIFIED: Mapping[str, Schema] = {
+    "model": _MODEL,
+    "previous_model": {"anyOf": [_MODEL, {"type": "null"}], "description": "The model before; null if there was none"},
+    "cause": _text("scoring_model (another one was activated) or reclassification"),
+    "reason": _REASON,
+    "attractiveness_cut": {"type": "number", "description": "High attractiveness from this score on"},
+    "accounts": {"type": "integer", "description": "Accounts that were looked at"},
+    "written": {"type": "integer", "description": "Accounts whose position differed"},
+    "moved": {"type": "integer", "description": "Accounts whose quadrant changed: so many events went before"},
+    "boxes": _counts("Each box before and after", "box", "before", "after"),
+    "migration": _counts("From where to where, those that stayed included", "from", "to", "accounts"),
+    "superseded_by": _text("The model that was activated meanwhile, so that the rest was left to it", null=True),
+    "factors": _FACTORS,
+}
+
 _CREATED, _DELETED = Told(whole=("current",)), Told(whole=("previous",))
 _CHANGE = Told(part=("previous", "current"), more={"changed": CHANGED})
 _DELETED_WITH = Told(whole=("previous",), more={"deleted_with_it": _WITH_IT})
@@ -159,8 +180,9 @@ TOLD: dict[str, Told] = {
     "account.deleted": _DELETED,
     "account.restored": _CREATED,
     "account.owner_changed": _CHANGE,
-    "account.classified": Told(more={**_both(_STANDING), **_WHY}),
-    "account.quadrant_changed": Told(more={**_both(_AXES), **_WHY}),
+    "account.classified": Told(more={**_both(_STANDING), **_WHY}, optional={"reason": _REASON}),
+    "account.quadrant_changed": Told(more={**_both(_AXES), **_WHY}, optional={"reason": _REASON}),
+    "portfolio.reclassified": Told(more=_RECLASSIFIED),
     "account.stage_changed": Told(
         more={
             "previous": _STAGE,

@@ -31,7 +31,8 @@ from service.operations.scoring_model_records import (
     stored_model,
 )
 from service.platform.ids import new_id
-from service.queries.positions import BATCH_END, COUNT_LIVE, NEXT_LIVE, RANGE, RECLASSIFY, SET_BASED, yardstick
+from service.queries.positions import BATCH_END, COUNT_LIVE, NEXT_LIVE, RANGE, SET_BASED, yardstick
+from service.queries.reclassification import RECLASSIFY
 from service.queries.scoring_models import ACTIVE_MODEL, SCORING_MODELS
 from service.rules.quadrants import CutRule
 from service.rules.scoring import ScoringModel
@@ -105,7 +106,7 @@ class Progress:
             "reason": order.reason,
             "attractiveness_cut": plain_numbers(shown(model.rules.cuts.attractiveness, 6)),
             "accounts": self.accounts,
-            "changed": self.changed,
+            "written": self.changed,
             "moved": self.moved,
             "boxes": [{"box": box, "before": before[box], "after": counts[box]} for box in boxes],
             "migration": [

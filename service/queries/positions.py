@@ -16,7 +16,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from service.events.content import CHANNEL, MOST_CHANNELS
 from service.models.accounts import accounts
 from service.models.classification import business_strengths
 from service.platform.columns import Exact, Instant, Json, Uuid
@@ -30,7 +29,7 @@ from service.rules.scoring import ScoringModel
 MOST_SHOWN_RATIO = 99_999_999
 _MEANS = 2520
 
-_FACTORS = """
+FACTORS = """
 factor AS MATERIALIZED (
   SELECT f.key, f.weight, f.required, f.place, 1 << f.place AS bit
   FROM jsonb_to_recordset(:factors) AS f(key text, weight numeric, required boolean, place integer)
@@ -41,7 +40,7 @@ band AS MATERIALIZED (
 )"""
 
 
-GIVEN = f"""{_FACTORS},
+GIVEN = f"""{FACTORS},
 given AS MATERIALIZED (
   SELECT g.account_id, g.factor, g.score
   FROM jsonb_to_recordset(:given) AS g(account_id uuid, factor text, score numeric)
@@ -49,7 +48,7 @@ given AS MATERIALIZED (
 """The same, and scores to suppose."""
 
 
-def _rated(accounts: str, given: str = "") -> str:
+def ratings_of(accounts: str, given: str = "") -> str:
     """The ratings in use of these accounts, metrics read through the model's bands; `given` takes the place of those
     that it names.
     """
@@ -71,7 +70,7 @@ def _rated(accounts: str, given: str = "") -> str:
     return f"{ratings} UNION ALL SELECT r.account_id, r.factor, false, r.score FROM {given} r WHERE {accounts}"
 
 
-def _values(rated: str) -> str:
+def values(rated: str) -> str:
     """The value that counts of each factor: the chosen rating, else the sum of all with their number."""
     return f"""
     SELECT account_id, factor,
@@ -156,14 +155,14 @@ strength AS (
 summed AS MATERIALIZED (
   SELECT v.account_id, {_MEANS} * sum(f.weight * v.score) AS points, {_MEANS} * sum(f.weight) AS scale,
     count(*) FILTER (WHERE f.required) AS needed, bit_or(f.bit) AS scored, sum(f.bit) AS bits
-  FROM ({_rated(rated, given)}) v JOIN factor f ON f.key = v.factor GROUP BY v.account_id
+  FROM ({ratings_of(rated, given)}) v JOIN factor f ON f.key = v.factor GROUP BY v.account_id
 ),
 appeal AS (
   SELECT account_id, points, scale, needed, scored FROM summed WHERE bits = scored
   UNION ALL
   SELECT v.account_id, sum(f.weight * v.total * ({_MEANS} / v.ratings)), sum(f.weight) * {_MEANS},
     count(*) FILTER (WHERE f.required), bit_or(f.bit)
-  FROM ({_values(f"SELECT * FROM ({_rated(rated, given)}) every WHERE account_id IN ({_SHARED})")}) v
+  FROM ({values(f"SELECT * FROM ({ratings_of(rated, given)}) every WHERE account_id IN ({_SHARED})")}) v
   JOIN factor f ON f.key = v.factor GROUP BY v.account_id
 ),
 measured AS (
@@ -178,60 +177,8 @@ measured AS (
 {_SETTLED}"""
 
 
-_RANGE = "a.id > :after AND a.id <= :upto"
-_RANGE_RATED = "r.account_id > :after AND r.account_id <= :upto"
-_MISSING = """
-  (SELECT coalesce(jsonb_agg(f.key ORDER BY f.place), '[]') FROM factor f
-    WHERE (f.required OR (:needed = 0 AND c.scored = 0)) AND (c.scored & f.bit) = 0)
-  || CASE WHEN c.strength_of IS NULL THEN '["business_strength"]'::jsonb
-    WHEN c.best = 0 THEN '["relative_strength"]'::jsonb ELSE '[]'::jsonb END"""
-_SCORES = "jsonb_object_agg(v.factor, jsonb_build_object('total', trim_scale(v.total)::text, 'ratings', v.ratings))"
-_FEW = "(SELECT count(*) FROM changed) <= 2000"
-_KEPT = f"""
-  SELECT v.account_id, {_SCORES} AS scores
-  FROM ({_values(_rated(f"{_RANGE_RATED} AND r.account_id IN (SELECT id FROM changed)"))}) v
-  JOIN factor f ON f.key = v.factor WHERE NOT {_FEW} GROUP BY v.account_id
-  UNION ALL
-  SELECT c.id, (
-    SELECT {_SCORES} FROM ({_values(_rated("r.account_id = c.id"))}) v JOIN factor f ON f.key = v.factor)
-  FROM changed c WHERE {_FEW}"""
-"""The inputs that the history keeps: of many accounts gathered together, of few looked up."""
-_REFS = """
-  (SELECT coalesce('[' || string_agg('{"system":' || to_json(r.system)::text || ',"external_id":'
-      || to_json(r.external_id)::text || '}', ',' ORDER BY r.system) || ']', '[]')
-    FROM refs r WHERE r.entity_id = m.id)"""
-
-
-def _told_as(quadrant: str, attractiveness: str, relative_strength: str) -> str:
-    return (
-        f"""'{{"quadrant":' || coalesce('"' || {quadrant} || '"', 'null')"""
-        f""" || ',"attractiveness":' || coalesce(trim_scale({attractiveness})::text, 'null')"""
-        f""" || ',"relative_strength":' || coalesce(trim_scale({relative_strength})::text, 'null') || '}}'"""
-    )
-
-
-_CHANGED = """'["quadrant"'
-  || CASE WHEN n.was_attractiveness IS DISTINCT FROM n.attractiveness THEN ',"attractiveness"' ELSE '' END
-  || CASE WHEN n.was_relative_strength IS DISTINCT FROM n.relative_strength THEN ',"relative_strength"' ELSE '' END
-  || ']'"""
-_CONTENT = f"""'{{"changed":' || {_CHANGED} || ',"quadrant":["'
-  || concat_ws('","', n.quadrant, n.was_quadrant) || '"],"stage":["' || n.stage || '"],"status":["' || n.status || '"]'
-  || coalesce(',"scope":["' || n.scope || '"]', '') || coalesce(',"country":["' || n.country || '"]', '')
-  || coalesce(',"industry":[' || to_json(n.industry)::text || ']', '')
-  || coalesce(',"owner_id":["' || n.owner_id || '"]', '')
-  || CASE WHEN n.tags = '[]' THEN '' ELSE ',"tags":' || n.tags::text END
-  || CASE WHEN n.tags::text LIKE '%"{CHANNEL}%' THEN ',"channels":' || (
-    SELECT jsonb_agg(substr(c.tag, {len(CHANNEL) + 1}) ORDER BY c.place)::text FROM (
-      SELECT t.tag, t.place FROM jsonb_array_elements_text(n.tags) WITH ORDINALITY AS t(tag, place)
-      WHERE t.tag LIKE '{CHANNEL}%' ORDER BY t.place LIMIT {MOST_CHANNELS}) c) ELSE '' END || '}}'"""
-"""What `events.content` makes of the account and its two quadrants."""
-_BODY = f"""
-  :told_0 || '"' || n.event_id || '"' || :told_1 || '{{"id":"' || n.id || '","name":' || to_json(n.name)::text
-  || ',"version":' || n.version || ',"refs":' || n.refs || '}}' || :told_2
-  || {_told_as("n.was_quadrant", "n.was_attractiveness", "n.was_relative_strength")} || :told_3
-  || {_told_as("n.quadrant", "n.attractiveness", "n.relative_strength")} || :told_4 || {_CHANGED} || :told_5"""
-_FRESH_ID = "(:id_head || substr(gen_random_uuid()::text, 16))"
-"""A UUIDv7: the head holds the instant and the version, the rest is random."""
+RANGE_OF_ACCOUNTS = "a.id > :after AND a.id <= :upto"
+RANGE_OF_RATINGS = "r.account_id > :after AND r.account_id <= :upto"
 
 BINDS: dict[str, Any] = {
     "factors": Json(),
@@ -270,63 +217,10 @@ def _column(name: str, kind: Any) -> sa.ColumnElement[Any]:
     return sa.column(name, kind)
 
 
-RECLASSIFY = sql(
-    f"""
-WITH {_FACTORS},
-{judged(_RANGE, _RANGE_RATED)},
-changed AS (SELECT * FROM compared WHERE differs),
-moved AS (
-  UPDATE accounts a
-  SET {", ".join(f"{name} = c.{name}" for name in COLUMNS)}, version = a.version + 1, updated_at = :now
-  FROM changed c WHERE a.id = c.id AND a.version = c.version
-  RETURNING c.*, a.version AS version_after, a.stage, a.status, a.scope, a.country, a.industry, a.owner_id, a.tags
-),
-kept AS ({_KEPT}
-),
-entered AS (
-  INSERT INTO classifications (id, account_id, account_version, model_id, classified_at, cause, reason, recorded_by,
-    {", ".join(COLUMNS)}, missing, inputs)
-  SELECT {_FRESH_ID}::uuid, c.id, c.version_after, :model_id, :now, :why, :reason, :recorded_by,
-    {", ".join(f"c.{name}" for name in COLUMNS)}, {_MISSING},
-    jsonb_build_object('scores', coalesce(k.scores, '{{}}'), 'strength', CASE WHEN s.account_id IS NOT NULL THEN
-      jsonb_build_object('factors', s.factors, 'no_known_competitor', s.no_known_competitor) END)
-  FROM moved c LEFT JOIN kept k ON k.account_id = c.id
-  LEFT JOIN business_strengths s ON s.account_id = c.id AND s.account_id > :after AND s.account_id <= :upto
-),
-told AS (
-  INSERT INTO events (id, type, schema_version, account_id, subject_kind, subject_id, subject_version, occurred_at,
-    cause, body, content)
-  SELECT n.event_id::uuid, :event_type, :event_version, n.id, 'account', n.id, n.version, :now, :event_cause,
-    {_BODY}, {_CONTENT}
-  FROM (
-    SELECT {_FRESH_ID} AS event_id, m.id, m.name, m.version_after AS version, m.was_quadrant, m.was_attractiveness,
-      m.was_relative_strength, m.quadrant, m.attractiveness, m.relative_strength, m.stage, m.status, m.scope, m.country,
-      m.industry, m.owner_id, m.tags, {_REFS} AS refs
-    FROM moved m WHERE m.was_quadrant IS DISTINCT FROM m.quadrant
-  ) n
-)
-SELECT j.was_quadrant AS previous, j.quadrant AS current, count(*) AS accounts,
-  count(*) FILTER (WHERE j.differs) AS differing, count(m.id) AS written
-FROM compared j LEFT JOIN moved m ON m.id = j.id GROUP BY j.was_quadrant, j.quadrant
-""",
-    BINDS,
-    _column("previous", sa.Text()),
-    _column("current", sa.Text()),
-    _column("accounts", sa.BigInteger()),
-    _column("differing", sa.BigInteger()),
-    _column("written", sa.BigInteger()),
-)
-"""Classifies the accounts from `after` (exclusive) to `upto` by a model, writes columns, history and events of those
-whose columns differ, and counts them by the quadrant before and after.
-
-An account that somebody else writes meanwhile keeps what was written: its version is another one. `differing` then is
-greater than `written`, and the statement is to be run again.
-"""
-
 POSITIONS = sql(
     f"""
-WITH {_FACTORS},
-{judged(_RANGE, _RANGE_RATED)}
+WITH {FACTORS},
+{judged(RANGE_OF_ACCOUNTS, RANGE_OF_RATINGS)}
 SELECT id, {", ".join(COLUMNS)} FROM compared ORDER BY id
 """,
     BINDS,
@@ -342,8 +236,8 @@ SELECT id, {", ".join(COLUMNS)} FROM compared ORDER BY id
 
 RANGE = sql(
     f"""
-WITH {_FACTORS},
-{judged(_RANGE, _RANGE_RATED)}
+WITH {FACTORS},
+{judged(RANGE_OF_ACCOUNTS, RANGE_OF_RATINGS)}
 SELECT min(attractiveness) AS low, max(attractiveness) AS high FROM compared WHERE complete
 """,
     BINDS,

@@ -108,8 +108,8 @@ async def test_a_large_portfolio_is_activated_by_a_job(
     done = await job_at(client, answer)
     assert (done["state"], done["done"], done["percent"]) == ("succeeded", 5, 100)
     result = done["result"]
-    assert {name: result[name] for name in ("accounts", "changed", "moved", "reason", "cause", "superseded_by")} == {
-        "accounts": 5, "changed": 2, "moved": 2, "reason": "Profit first", "cause": "scoring_model", "superseded_by": None,
+    assert {name: result[name] for name in ("accounts", "written", "moved", "reason", "cause", "superseded_by")} == {
+        "accounts": 5, "written": 2, "moved": 2, "reason": "Profit first", "cause": "scoring_model", "superseded_by": None,
     }  # fmt: skip
     assert result["model"] == {"id": second["id"], "name": "Growth", "version": second["number"]}
     assert result["previous_model"] == {"id": first["id"], "name": "Growth", "version": first["number"]}
@@ -150,7 +150,7 @@ async def test_classifying_again_changes_nothing_that_is_as_it_should_be(
     before = (await client.get(account)).json()
     number = len(await told(services))
     done = await reclassified(client, services, reason="To be sure")
-    assert (done["result"]["changed"], done["result"]["moved"], done["result"]["cause"]) == (0, 0, "reclassification")
+    assert (done["result"]["written"], done["result"]["moved"], done["result"]["cause"]) == (0, 0, "reclassification")
     assert (await client.get(account)).json() == before
     assert [kind for kind, _ in (await told(services))[number:]] == ["portfolio.reclassified", "job.finished"]
 
@@ -207,7 +207,7 @@ async def test_a_job_whose_model_is_no_longer_the_active_one_ends_and_says_so(
     other = await active(client, factors=SWAPPED)
     await run(services)
     done = await job_at(client, answer)
-    assert (done["state"], done["result"]["superseded_by"], done["result"]["changed"]) == ("succeeded", other["id"], 0)
+    assert (done["state"], done["result"]["superseded_by"], done["result"]["written"]) == ("succeeded", other["id"], 0)
 
 
 async def test_writers_beside_a_job_end_on_its_model_and_their_events_in_order(
