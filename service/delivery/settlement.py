@@ -97,9 +97,11 @@ _RESULTS: dict[str, sa.types.TypeEngine[Any]] = {
     "probed": sa.BigInteger(),
     "next_at": Instant(),
     "finished_at": Instant(),
+    "error": sa.Text(),
+}
+_ANSWERS: dict[str, sa.types.TypeEngine[Any]] = {
     "attempt_id": Uuid(),
     "outcome": sa.Text(),
-    "error": sa.Text(),
     "status": sa.BigInteger(),
     "duration_ms": sa.BigInteger(),
     "headers": Json(),
@@ -171,7 +173,7 @@ def _closing(result: sa.FromClause) -> Statement:
 
 _KINDS = ("postgresql", "sqlite")
 SETTLE = {kind: _settling(json_rows("results", _RESULTS, kind)) for kind in _KINDS}
-CLOSE = {kind: _closing(json_rows("results", _RESULTS, kind)) for kind in _KINDS}
+CLOSE = {kind: _closing(json_rows("answers", _ANSWERS, kind)) for kind in _KINDS}
 LET_NEXT_GO = {kind: _letting_next_go(json_rows("lines", _LINES, kind)) for kind in _KINDS}
 
 
@@ -193,7 +195,7 @@ async def settle(writer: Writer, kind: str, settlements: Sequence[Settlement], n
     await write_changes(writer, kind, changes, now)
     rows = await writer.all(SETTLE[kind], results=results, now=now)
     touched = {row["id"] for row in rows}
-    await writer.execute(CLOSE[kind], results=results, now=now)
+    await writer.execute(CLOSE[kind], answers=[_answer(settlement) for settlement in settlements], now=now)
     in_line = {settled.lease.delivery.id for settled in settlements if settled.lease.delivery.in_line}
     ended = [row for row in rows if row["state"] in ENDED and row["id"] in in_line]
     lines = {(row["endpoint_id"], row["order_key"]) for row in ended}
@@ -252,9 +254,15 @@ def _row(settlement: Settlement, now: datetime) -> dict[str, Any]:
         "probed": int(delivery.trigger == "probe" and settlement.state == "pending"),
         "next_at": instant_text(settlement.next_at) if settlement.next_at else None,
         "finished_at": instant_text(now) if settlement.final else None,
-        "attempt_id": delivery.attempt_id,
-        "outcome": outcome.kind,
         "error": None if outcome.kind == "ok" else outcome.kind,
+    }
+
+
+def _answer(settlement: Settlement) -> dict[str, Any]:
+    outcome = settlement.outcome
+    return {
+        "attempt_id": settlement.lease.delivery.attempt_id,
+        "outcome": outcome.kind,
         "status": outcome.status,
         "duration_ms": outcome.duration_ms,
         "headers": outcome.headers,

@@ -56,8 +56,7 @@ def _number() -> Statement:
         .cte("waiting")
     )
     last = sa.select(sa.func.coalesce(sa.func.max(events.c.position), 0)).scalar_subquery()
-    mine = sa.select(waiting.c.n).where(waiting.c.seq == events.c.seq).scalar_subquery()
-    statement = sa.update(events).where(events.c.seq.in_(sa.select(waiting.c.seq))).values(position=last + mine)
+    statement = sa.update(events).where(events.c.seq == waiting.c.seq).values(position=last + waiting.c.n)
     return Statement(
         statement.returning(
             events.c.id,
