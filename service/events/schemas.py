@@ -217,6 +217,10 @@ TOLD: dict[str, Told] = {
             "model": _MODEL,
         }
     ),
+    "webhook_endpoint.failing": Told(
+        more={"percent": {"type": "integer", "description": "25, 50 or 75: how much of the time has passed"}}
+    ),
+    "webhook_endpoint.enabled": Told(optional={"held": _text("What became of what was held: resume, drop or replay")}),
     "webhook.test": Told(more={"webhook_endpoint": {"$ref": "#/$defs/WebhookEndpointRead"}}),
     "scoring_model.activated": Told(
         more={

@@ -24,6 +24,8 @@ from service.platform.database import Page
 from service.platform.statements import Statement
 from tests.api.records import make_account
 
+pytestmark = pytest.mark.made_up_events  # versions are counted up, nothing changes
+
 
 async def emit(services: Services, account: dict[str, Any], version: int, hold: float = 0.0) -> None:
     """Tell of a change of an account, under its lock; `hold` seconds pass between the event and the commit."""
