@@ -1,0 +1,31 @@
+"""A process that classifies the portfolio anew, two accounts per step, until it is killed:
+`python -m tests.jobs.reclassifying URL`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from datetime import timedelta
+
+from service.jobs.reclassify import Reclassify
+from service.jobs.runner import Runner
+from service.operations import reclassification_records
+from service.operations.services import make_services
+from service.platform.clock import Clock
+from service.platform.database import opened
+from service.platform.settings import Settings
+
+
+async def main(url: str) -> None:
+    """Run until killed, with short leases and small batches."""
+    reclassification_records.BATCH.update(postgresql=2, sqlite=2)
+    services = make_services(Settings(_env_file=None, database_url=url, secret_key="a key for tests"), Clock())
+    runner = Runner(services, [Reclassify()], poll=0.05, lease=timedelta(seconds=0.3))
+    async with opened(services.database), runner.running():
+        print("running", flush=True)
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))
