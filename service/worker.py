@@ -27,6 +27,7 @@ from service.events.turns import CANCEL_ORPHANS, STUCK, UNSTICK
 from service.jobs.kinds import KINDS
 from service.jobs.runner import Runner
 from service.operations.context import FORGET_OLD, IDEMPOTENCY_HOURS, Services, system_context
+from service.operations.quadrant_choices import expire_overrides
 from service.operations.webhook_records import origin_of
 from service.operations.webhooks import address_policy, turn_off_endpoints_without_owner
 from service.platform.telemetry import Metrics
@@ -153,8 +154,8 @@ class Worker:
             self._waiting.update(await backlog(reader, now))
 
     async def sweep(self) -> None:
-        """Write when keys were last used, forget the answers of old Idempotency-Keys, and mend deliveries that nothing
-        else would move.
+        """Write when keys were last used, end overrides whose time is over, forget the answers of old Idempotency-Keys,
+        and mend deliveries that nothing else would move.
         """
         await self._services.authenticator.write_last_use()
         await turn_off_endpoints_without_owner(system_context(self._services))
@@ -167,6 +168,7 @@ class Worker:
             if stuck:
                 log.warning("deliveries waited behind none", extra={"fields": {"deliveries": len(stuck)}})
                 await writer.execute(UNSTICK, ids=stuck)
+        await expire_overrides(self._services)
         removed = await forget_old(self._services.database, now, self._services.settings.event_retention_days)
         if removed:
             log.info("old events were removed", extra={"fields": {"events": removed}})

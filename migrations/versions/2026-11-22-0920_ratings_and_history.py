@@ -233,7 +233,7 @@ INSERT INTO ratings ({RATING})
 SELECT substr(ms, 1, 8) || '-' || substr(ms, 9, 4) || '-7' || substr(lower(hex(randomblob(2))), 1, 3) || '-8'
        || substr(lower(hex(randomblob(2))), 1, 3) || '-' || lower(hex(randomblob(6))),
        account_id, factor, rater_id, coalesce(rater_id, ''), score, metric, evidence, scored_at, scored_at, 0, 0
-FROM (SELECT *, printf('%012x', CAST((julianday(scored_at) - 2440587.5) * 86400000 AS INTEGER)) AS ms
+FROM (SELECT *, printf('%012x', CAST(round((julianday(scored_at) - 2440587.5) * 86400000) AS INTEGER)) AS ms
       FROM attractiveness_scores) stored
 """
 HISTORY_POSTGRESQL = f"""

@@ -60,7 +60,9 @@ class AccountOwnerChanged(AccountEvent):
 
 
 class AccountClassified(AccountEvent):
-    """An account's scores, strength or position were computed anew and differ."""
+    """An account's scores, strength or position were computed anew and differ. With a dead band, nothing is sent while
+    an account moves to and fro inside it and its quadrant, Fiocca cell, status and missing inputs stay as they are.
+    """
 
     type = "account.classified"
 

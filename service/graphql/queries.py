@@ -12,6 +12,7 @@ from service.graphql import portfolio_queries
 from service.graphql.calls import Call, Gives, body, document, identifier, reference, scalar
 from service.models.api_keys import Me
 from service.models.events import EventRead, EventTypeDetail, EventTypeRead
+from service.models.quadrant_choices import SuccessFactorTemplateRead
 from service.models.scoring_models import LibraryFactorRead, ScoringModelComparison
 from service.models.simulations import SimulationRead
 from service.models.stages import StageTermsRead
@@ -20,6 +21,7 @@ from service.models.webhook_transport import WebhookKeysRead
 from service.models.webhooks import EventPattern
 from service.operations import (
     accounts,
+    classification,
     events,
     people,
     scoring_models,
@@ -183,6 +185,12 @@ QUERIES = (
         scoring_models.list_attractiveness_factors,
         (scalar(FactorAxis, "Optional[FactorAxis]", "axis", "Only criteria of this axis"),),
         shows("list[LibraryFactor]", LibraryFactorRead),
+    ),
+    Call(
+        "successFactors",
+        classification.list_success_factors,
+        (),
+        shows("list[SuccessFactorTemplate]", SuccessFactorTemplateRead),
     ),
     Call("accountByRef", accounts.get_account_by_ref, reference("account"), shows("Account")),
     Call("personByRef", people.get_person_by_ref, reference("person"), shows("Person")),

@@ -170,6 +170,9 @@ class FioccaCell(Shape):
     verbs: Annotated[list[str], Member(max_length=2)] = Member(
         description="The permitted verbs of the cell; compound cells have two"
     )
+    leading_verb: Annotated[str, StringConstraints(max_length=30)] | None = Member(
+        description="The verb that leads: the only one, or of two the chosen one; null until somebody chooses"
+    )
 
 
 class AccountRead(ReadBase):

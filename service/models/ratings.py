@@ -43,6 +43,23 @@ class AttractivenessPut(Shape):
     )
 
 
+class RatingSheet(Shape):
+    """What one rater says of an account's factors."""
+
+    rater_id: Id | None = Member(default=None, description="Who scored: a person; sheets without one are one rater's")
+    scores: Annotated[list[SheetEntry], Member(min_length=1, max_length=8)] = Member(
+        description="One entry per factor; each takes the place of this rater's earlier rating of that factor"
+    )
+
+
+class RatingChoice(Shape):
+    """Which rating is a factor's value."""
+
+    factor: Key = Member(description="The factor's key in the active model")
+    rating_id: Id | None = Member(description="A current rating of that factor; null goes back to the mean")
+    reason: Text | None = Member(default=None, description="Why this rating counts, or the mean again")
+
+
 class RatingRow(SQLModel, table=True):
     """One rating; `superseded_at` is null while it is current: the latest of its rater, and not withdrawn.
 

@@ -116,7 +116,9 @@ class ScoringModelCreate(Shape):
     fiocca: LimitsShape = Member(default_factory=LimitsShape, description="Limits of Fiocca's nine cells")
     dead_band: BandWidth = Member(
         default=Decimal(0),
-        description="A quadrant changes only when the border is crossed by more than this; 0 turns it off",
+        description="A quadrant changes only when the border is crossed by more than this, in score points; 0 turns it "
+        "off. An account that moves to and fro inside it sends no event while its Fiocca cell, status and what is "
+        "missing stay the same",
     )
     border_width: BorderWidthShape = Member(
         default_factory=BorderWidthShape, description="How near to a border is borderline"

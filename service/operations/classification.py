@@ -34,8 +34,10 @@ from service.queries.classification import CLASSIFICATIONS, STANDING, STORED_STR
 from service.queries.listing import PageRequest
 from service.queries.past import CLASSIFIED_THEN
 from service.queries.stakeholders import STAKEHOLDERS
+from service.rules.factor_library import SOURCES
 from service.rules.ratings import exact_decimal
 from service.rules.strength import strength_points, validate_strength
+from service.rules.success_factors import SUCCESS_FACTORS
 from service.rules.vocabulary import ClassificationCause
 
 KIND = "account"
@@ -93,6 +95,21 @@ async def put_business_strength(
         moved = _moved_factors(before["factors"] or [], factors)
         stored.row = {**before, **wanted, "strength_at": tx.now}
         return tx.answer(await settle(tx, stored, moved, ClassificationCause.BUSINESS_STRENGTH))
+
+
+async def list_success_factors(ctx: Context) -> list[dict[str, Any]]:
+    """Success factors to begin with, each with its source, and a default set of them with weights that sum to 100."""
+    ctx.require(Permission.CLASSIFICATION_READ)
+    return [
+        {
+            "name": factor.name,
+            "description": factor.description,
+            "weight": plain_numbers(factor.weight),
+            "source": SOURCES[factor.source],
+            "source_key": factor.source.value,
+        }
+        for factor in SUCCESS_FACTORS
+    ]
 
 
 async def get_classification(ctx: Context, identifier: str) -> Resource:

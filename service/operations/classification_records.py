@@ -154,13 +154,16 @@ async def settle(
     *,
     reason: str | None = None,
     confirmed: bool = False,
+    remember: bool = False,
 ) -> Resource:
     """Classify one account after its inputs were written: set its columns, keep the entry in the history, tell.
 
     Answers with the classification and the account's new version. `moved` are success factors that changed, `reason`
-    is what somebody gave for it; `confirmed` takes the raw quadrant in spite of the dead band.
+    is what somebody gave for it; `confirmed` takes the raw quadrant in spite of the dead band, `remember` keeps an
+    entry also when the position is the same.
     """
     judged = judge(stored, None if confirmed else stored.row["computed_quadrant"])
+    judged.changed = judged.changed or remember
     account = await change(tx, ACCOUNTS, stored.account.id, judged.position.columns if judged.changed else {})
     if judged.changed:
         await tx.execute(_REMEMBER, **_entry(tx, account.id, account.version, stored.model, judged, cause, reason))

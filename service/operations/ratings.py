@@ -12,7 +12,7 @@ import orjson
 import sqlalchemy as sa
 
 from service.access.policy import Permission
-from service.models.ratings import AttractivenessPut, SheetEntry, ratings
+from service.models.ratings import AttractivenessPut, RatingChoice, RatingSheet, SheetEntry, ratings
 from service.operations.classification_records import Stored, read_standings, settle, unchanged
 from service.operations.context import Context, Transaction, operation, refuse
 from service.operations.position_records import plain_numbers, same_for_this_version
@@ -47,6 +47,9 @@ _SUPERSEDE = Statement(
     .where(one_of(_r.id, "ids"))
     .values(superseded_at=sa.bindparam("now", type_=_r.superseded_at.type))
 )
+_CHOOSE = Statement(
+    sa.update(ratings).where(one_of(_r.id, "ids")).values(chosen=sa.bindparam("chosen", type_=_r.chosen.type))
+)
 _ADD = Statement(sa.insert(ratings).values(_COLUMNS))
 
 
@@ -68,6 +71,67 @@ async def put_attractiveness(
         known = {factor.key for factor in stored.model.rules.factors}
         gone = [row for row in stored.ratings if row["factor"] in known and _place_of(row) not in written]
         return tx.answer(await _rewrite(tx, stored, written, gone))
+
+
+@operation
+async def add_rating_sheet(ctx: Context, identifier: str, data: RatingSheet, expected: Expected = None) -> Resource:
+    """Take one rater's ratings and classify the account; answers with the classification.
+
+    Each takes the place of this rater's earlier rating of the factor, which stays in the history; the rater's ratings
+    of other factors and those of other raters stay as they are. A rating that was chosen as the factor's value hands
+    that on to its rater's next one. Raises NotFound, StaleVersion, and Invalid as put_attractiveness.
+    """
+    async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
+        stored = await _standing(tx, identifier, expected)
+        written = await _sheet(tx, stored, [(one, data.rater_id) for one in data.scores], "/rater_id")
+        return tx.answer(await _rewrite(tx, stored, written, ()))
+
+
+@operation
+async def withdraw_rating(ctx: Context, identifier: str) -> Resource:
+    """Withdraw a current rating and classify its account; the rating stays in the history. Answers with the
+    classification; raises NotFound for a rating that is not current.
+    """
+    async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
+        rating = await require(tx.reader, RATINGS, identifier, "rating")
+        stored = await _standing(tx, rating.data["account_id"], None)
+        gone = [row for row in stored.ratings if row["id"] == identifier]
+        if not gone:
+            raise NotFound("rating")
+        return tx.answer(await _rewrite(tx, stored, {}, gone))
+
+
+@operation
+async def choose_rating(ctx: Context, identifier: str, data: RatingChoice, expected: Expected = None) -> Resource:
+    """Choose one current rating as the value of its factor, or go back to the mean of all raters; answers with the
+    classification. Raises NotFound, StaleVersion, and Invalid for a factor or a rating that there is not.
+    """
+    async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
+        stored = await _standing(tx, identifier, expected)
+        if data.factor not in {factor.key for factor in stored.model.rules.factors}:
+            raise refuse("/factor", "unknown_factor", f"The active scoring model has no factor {data.factor}")
+        rated = [row for row in stored.ratings if row["factor"] == data.factor]
+        if data.rating_id is not None and data.rating_id not in {row["id"] for row in rated}:
+            raise refuse("/rating_id", "unknown_reference", "There is no such current rating of this factor")
+        before = [row["id"] for row in rated if row["chosen"]]
+        after = [] if data.rating_id is None else [data.rating_id]
+        if before == after:
+            return tx.answer(unchanged(tx, stored), "unchanged")
+        for ids, chosen in ((before, False), (after, True)):
+            if ids:
+                await tx.execute(_CHOOSE, ids=ids, chosen=chosen)
+        stored.ratings = [
+            {**row, "chosen": row["id"] in after} if row["factor"] == data.factor else row for row in stored.ratings
+        ]
+        return tx.answer(await settle(tx, stored, (), ClassificationCause.ATTRACTIVENESS, reason=data.reason))
+
+
+async def get_rating(ctx: Context, identifier: str) -> Resource:
+    """One rating of a live account, current or not; raises NotFound."""
+    async with ctx.reading(Permission.CLASSIFICATION_READ) as reader:
+        rating = await require(reader, RATINGS, identifier, "rating")
+        await require(reader, ACCOUNTS, rating.data["account_id"], KIND)
+        return rating
 
 
 async def get_attractiveness(ctx: Context, identifier: str) -> Resource:
@@ -179,22 +243,27 @@ def _place_of(row: Mapping[str, Any]) -> tuple[str, str]:
 
 
 async def _sheet(
-    tx: Transaction, stored: Stored, given: Sequence[tuple[SheetEntry, str | None]]
+    tx: Transaction,
+    stored: Stored,
+    given: Sequence[tuple[SheetEntry, str | None]],
+    rater: str = "/scores/{index}/rater_id",
 ) -> dict[tuple[str, str], Row]:
-    """Given ratings as rows to store, by factor and rater; raises Invalid with the rules' verdicts."""
-    entries = [GivenRating(one.factor, one.score, one.metric, rater or "") for one, rater in given]
+    """Given ratings as rows to store, by factor and rater; raises Invalid with the rules' verdicts. `rater` is where
+    the request names a rater.
+    """
+    entries = [GivenRating(one.factor, one.score, one.metric, who or "") for one, who in given]
     read = read_ratings(stored.model.rules, entries)
     if read.verdicts:
         raise refused(read.verdicts)
-    await _require_raters(tx, [rater for _, rater in given])
+    await _require_raters(tx, [who for _, who in given], rater)
     days = [_scored_at(tx, one.scored_on, f"/scores/{index}/scored_on") for index, (one, _) in enumerate(given)]
     return {
-        (one.factor, rater or ""): {
+        (one.factor, who or ""): {
             "id": new_id(tx.now),
             "account_id": stored.account.id,
             "factor": one.factor,
-            "rater_id": rater,
-            "rater_key": rater or "",
+            "rater_id": who,
+            "rater_key": who or "",
             "score": score,
             "metric": None if one.metric is None else str(plain_numbers(one.metric)),
             "evidence": one.evidence,
@@ -204,7 +273,7 @@ async def _sheet(
             "recorded_by": tx.cause["key_id"],
             "superseded_at": None,
         }
-        for (one, rater), score, day in zip(given, read.scores, days, strict=True)
+        for (one, who), score, day in zip(given, read.scores, days, strict=True)
     }
 
 
@@ -256,16 +325,18 @@ def _refuse_a_crowd(rows: Iterable[Mapping[str, Any]]) -> None:
         raise refuse("/scores", "too_many_raters", message)
 
 
-async def _require_raters(tx: Transaction, given: Sequence[str | None]) -> None:
+async def _require_raters(tx: Transaction, given: Sequence[str | None], pointer: str) -> None:
     """Raters are live people; one statement for all of them."""
     raters = sorted({rater for rater in given if rater is not None})
     if not raters:
         return
     found = {row["id"] for row in await tx.all(PEOPLE.by_ids(), ids=raters)}
-    unknown = [
-        FieldError("unknown_reference", "There is no such person", pointer=f"/scores/{index}/rater_id")
+    unknown = {
+        pointer.format(index=index): FieldError(
+            "unknown_reference", "There is no such person", pointer=pointer.format(index=index)
+        )
         for index, rater in enumerate(given)
         if rater is not None and rater not in found
-    ]
+    }
     if unknown:
-        raise Invalid(unknown)
+        raise Invalid(list(unknown.values()))

@@ -28,6 +28,7 @@
     |   +-- ConsumerLeaseLost         409 consumer_lease_lost
     |   +-- StageTransitionNotAllowed 409 stage_transition_not_allowed
     |   +-- StateTransitionNotAllowed 409 state_transition_not_allowed
+    |   +-- NothingToConfirm          409 nothing_to_confirm
     |   +-- IdempotencyKeyInProgress  409 idempotency_key_in_progress
     +-- IdempotencyKeyReused          422 idempotency_key_reused
     +-- StaleVersion                  412 stale_version
@@ -120,8 +121,7 @@ class CursorExpired(RequestRefused):
 
     def __init__(self, oldest: str, parameter: str = "after") -> None:
         message = "Events after this cursor are no longer kept: what you hold must be read anew; go on from `oldest`"
-        error = FieldError(code=self.code, message=message, parameter=parameter)
-        super().__init__(message, errors=[error], members={"oldest": oldest})
+        super().__init__(message, errors=[FieldError(self.code, message, None, parameter)], members={"oldest": oldest})
 
 
 class GraphqlSyntax(RequestRefused):
@@ -272,9 +272,7 @@ class ScoringModelUsed(Conflict):
     code, status, title = "scoring_model_used", 409, "Scoring model used"
 
     def __init__(self) -> None:
-        super().__init__(
-            "This model has been active and never changes, so that what it classified stays explained; clone it"
-        )
+        super().__init__("This model has been active and never changes, so that its results stay explained; clone it")
 
 
 class NameTaken(Conflict):
@@ -313,14 +311,11 @@ class StageTransitionNotAllowed(Conflict):
 
     def __init__(self, allowed: Iterable[str], detail: str | None = None, *, pointer: str = "/to") -> None:
         message = detail or "The account cannot move to this stage from where it stands"
-        error = FieldError(pointer=pointer, code=self.code, message=message)
-        super().__init__(message, errors=[error], members={"allowed": list(allowed)})
+        super().__init__(message, errors=[FieldError(self.code, message, pointer)], members={"allowed": list(allowed)})
 
 
 class StateTransitionNotAllowed(Conflict):
-    """A plan, objective, action or account's status cannot go there; `allowed` lists what is open from here, `missing`
-    what an open step still asks for (statuses only).
-    """
+    """A plan, objective, action or status cannot go there; `allowed` lists what can, `missing` what a step asks for."""
 
     code, status, title = "state_transition_not_allowed", 409, "State transition not allowed"
 
@@ -328,9 +323,14 @@ class StateTransitionNotAllowed(Conflict):
         self, allowed: Iterable[str], detail: str | None = None, *, pointer: str = "/to", missing: Any = None
     ) -> None:
         message = detail or "This state cannot be reached from the present one"
-        error = FieldError(pointer=pointer, code=self.code, message=message)
-        more = {} if missing is None else {"missing": missing}
-        super().__init__(message, errors=[error], members={"allowed": list(allowed), **more})
+        members = {"allowed": list(allowed), **({} if missing is None else {"missing": missing})}
+        super().__init__(message, errors=[FieldError(self.code, message, pointer)], members=members)
+
+
+class NothingToConfirm(Conflict):
+    """The dead band holds nothing: the account stands where its scores alone put it."""
+
+    code, status, title = "nothing_to_confirm", 409, "Nothing to confirm"
 
 
 class IdempotencyKeyInProgress(Conflict):

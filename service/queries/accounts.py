@@ -18,7 +18,16 @@ from service.queries.listing import Listing
 from service.queries.refs import referenced, refs_of
 from service.rules.fiocca import VERBS
 from service.rules.stages import STAGES
-from service.rules.vocabulary import AccountScope, AccountStatus, ClassificationStatus, Quadrant, Stage, SupplierStatus
+from service.rules.vocabulary import (
+    AccountScope,
+    AccountStatus,
+    ClassificationStatus,
+    FioccaAttractiveness,
+    FioccaPosition,
+    Quadrant,
+    Stage,
+    SupplierStatus,
+)
 
 a = accounts.c
 Columns = Mapping[str, ColumnElement[Any]]
@@ -34,21 +43,32 @@ def stage_cranfield(stage: ColumnElement[Any]) -> ColumnElement[str]:
     )
 
 
+def _in_cell(c: Columns, attractiveness: FioccaAttractiveness, position: FioccaPosition) -> ColumnElement[bool]:
+    return sa.and_(
+        c["fiocca_attractiveness"] == sa.literal_column(f"'{attractiveness.value}'"),
+        c["fiocca_position"] == sa.literal_column(f"'{position.value}'"),
+    )
+
+
 def _fiocca(c: Columns) -> ColumnElement[Any]:
     """The nine-cell position with its verbs, from the rules' own table; null while it is unknown."""
     verbs = sa.case(
         *[
-            (
-                sa.and_(
-                    c["fiocca_attractiveness"] == sa.literal_column(f"'{high.value}'"),
-                    c["fiocca_position"] == sa.literal_column(f"'{strong.value}'"),
-                ),
-                sa.literal_column("'[" + ",".join(f'"{verb.value}"' for verb in listed) + "]'"),
-            )
-            for (high, strong), listed in VERBS.items()
+            (_in_cell(c, *cell), sa.literal_column("'[" + ",".join(f'"{verb.value}"' for verb in listed) + "]'"))
+            for cell, listed in VERBS.items()
         ]
     )
-    members = {"attractiveness": c["fiocca_attractiveness"], "position": c["fiocca_position"], "verbs": as_json(verbs)}
+    alone = [cell for cell, listed in VERBS.items() if len(listed) == 1]
+    leading = sa.case(
+        *[(_in_cell(c, *cell), sa.literal_column(f"'{VERBS[cell][0].value}'", sa.Text)) for cell in alone],
+        else_=c["leading_verb"],
+    )
+    members = {
+        "attractiveness": c["fiocca_attractiveness"],
+        "position": c["fiocca_position"],
+        "verbs": as_json(verbs),
+        "leading_verb": leading,
+    }
     return sa.type_coerce(sa.case((c["fiocca_position"].is_not(None), json_row(members))), JsonDocument())
 
 

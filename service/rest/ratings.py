@@ -7,11 +7,11 @@ from typing import Annotated
 from fastapi import Body, Query
 
 from service.models.classification_results import AttractivenessRead, ClassificationRead
-from service.models.ratings import AttractivenessPut, RatingRead
+from service.models.ratings import AttractivenessPut, RatingChoice, RatingRead, RatingSheet
 from service.operations import ratings
 from service.platform.errors import Conflict, CursorInvalid, NotFound, StaleVersion
 from service.queries.listing import PageRequest
-from service.rest.answers import Answer, found, page, plain
+from service.rest.answers import Answer, found, no_content, page, plain
 from service.rest.dependencies import Caller, PageQuery, page_of
 from service.rest.router import Inquiry, Part, PathId
 
@@ -59,3 +59,41 @@ async def read_attractiveness(ctx: Caller, id: PathId) -> Answer:
 async def list_ratings(ctx: Caller, id: PathId, query: Annotated[PageQuery, Query()]) -> Answer:
     """Lists every rating the account ever got, newest first: current, superseded and withdrawn ones."""
     return page(await ratings.list_ratings(ctx, id, PageRequest(limit=query.limit, after=query.after)))
+
+
+@part.post(
+    "/accounts/{id}/attractiveness/ratings",
+    response_model=ClassificationRead,
+    summary="Take one rater's ratings",
+    errors=[NotFound, StaleVersion, Conflict],
+)
+async def add_rating_sheet(ctx: Caller, id: PathId, data: Annotated[RatingSheet, Body()], asked: Inquiry) -> Answer:
+    """Takes one rater's sheet and answers with the classification: each rating takes the place of this rater's earlier
+    one of that factor, others stay. Sends the same events as the PUT.
+    """
+    return found(await ratings.add_rating_sheet(ctx, id, data, asked.expected))
+
+
+@part.put(
+    "/accounts/{id}/attractiveness/choice",
+    response_model=ClassificationRead,
+    summary="Choose the rating that counts",
+    errors=[NotFound, StaleVersion, Conflict],
+)
+async def choose_rating(ctx: Caller, id: PathId, data: Annotated[RatingChoice, Body()], asked: Inquiry) -> Answer:
+    """Chooses one rating as the value of its factor, or goes back to the mean of all raters, and answers with the
+    classification.
+    """
+    return found(await ratings.choose_rating(ctx, id, data, asked.expected))
+
+
+@part.get("/ratings/{id}", response_model=RatingRead, summary="Read one rating", errors=[NotFound])
+async def read_rating(ctx: Caller, id: PathId) -> Answer:
+    """Reads one rating, current or not."""
+    return plain((await ratings.get_rating(ctx, id)).body)
+
+
+@part.delete("/ratings/{id}", summary="Withdraw a rating", errors=[NotFound, Conflict])
+async def withdraw_rating(ctx: Caller, id: PathId) -> Answer:
+    """Withdraws a current rating: it no longer counts and stays in the history. Its account is classified anew."""
+    return no_content(await ratings.withdraw_rating(ctx, id))

@@ -6,10 +6,11 @@ from typing import Any
 
 from service.graphql.calls import Call, Gives, Reread, body, gives, identifier, if_version, optional_body
 from service.models.classification import BusinessStrengthPut
-from service.models.ratings import AttractivenessPut
+from service.models.quadrant_choices import ClassificationConfirm, LeadingVerbPut, QuadrantOverridePut
+from service.models.ratings import AttractivenessPut, RatingChoice, RatingSheet
 from service.models.reclassifications import ReclassificationCreate
 from service.models.scoring_models import ScoringModelClone, ScoringModelCreate, ScoringModelPatch
-from service.operations import classification, ratings, reclassifications, scoring_models
+from service.operations import classification, quadrant_choices, ratings, reclassifications, scoring_models
 
 
 def _model(result: Any) -> Any:
@@ -31,7 +32,25 @@ CLASSIFICATION = (
 SCORES = body(AttractivenessPut, "PutAttractivenessInput")
 STRENGTH = body(BusinessStrengthPut, "PutBusinessStrengthInput")
 
+SHEET = body(RatingSheet, "AddRatingSheetInput")
+CHOICE = body(RatingChoice, "ChooseRatingInput")
+OVERRIDE = body(QuadrantOverridePut, "PutQuadrantOverrideInput")
+CONFIRM = body(ClassificationConfirm, "ConfirmQuadrantInput")
+VERB = body(LeadingVerbPut, "PutLeadingVerbInput")
+
 MUTATIONS = (
+    Call("addRatingSheet", ratings.add_rating_sheet, (ACCOUNT, SHEET, if_version()), CLASSIFICATION),
+    Call("withdrawRating", ratings.withdraw_rating, (identifier(),), CLASSIFICATION),
+    Call("chooseRating", ratings.choose_rating, (ACCOUNT, CHOICE, if_version()), CLASSIFICATION),
+    Call(
+        "putQuadrantOverride",
+        quadrant_choices.put_quadrant_override,
+        (ACCOUNT, OVERRIDE, if_version()),
+        CLASSIFICATION,
+    ),
+    Call("removeQuadrantOverride", quadrant_choices.remove_quadrant_override, (ACCOUNT, if_version()), CLASSIFICATION),
+    Call("confirmQuadrant", quadrant_choices.confirm_quadrant, (ACCOUNT, CONFIRM, if_version()), CLASSIFICATION),
+    Call("putLeadingVerb", quadrant_choices.put_leading_verb, (ACCOUNT, VERB, if_version()), CLASSIFICATION),
     Call("putAttractiveness", ratings.put_attractiveness, (ACCOUNT, SCORES, if_version()), CLASSIFICATION),
     Call(
         "putBusinessStrength", classification.put_business_strength, (ACCOUNT, STRENGTH, if_version()), CLASSIFICATION
