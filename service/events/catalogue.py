@@ -99,6 +99,14 @@ class AccountForecastChanged(AccountEvent):
     type = "account.forecast_changed"
 
 
+class AccountGeneralPortfolioChanged(AccountEvent):
+    """Another judgement of how important and how difficult an account is (the general portfolio of all accounts), or
+    none any more; `general_portfolio` is the cell.
+    """
+
+    type = "account.general_portfolio_changed"
+
+
 class ScoringModelActivated(RecordEvent):
     """Another scoring model is the active one."""
 

@@ -21,6 +21,7 @@ from service.events.event import Event
 from service.models.accounts import AccountRead
 from service.models.actions import ActionRead
 from service.models.classification_results import FioccaResult, ModelReference
+from service.models.general_portfolios import GeneralFactorRead
 from service.models.jobs import JobRead
 from service.models.objectives import ObjectiveRead
 from service.models.people import PersonRead
@@ -47,7 +48,14 @@ RECORDS: Mapping[str, type[BaseModel]] = {
 """The read model of what an event that is not about an account tells of, by the first part of its type."""
 
 _OF_AN_ACCOUNT = frozenset({"stakeholder", "plan", "objective", "action"})
-_MODELS: tuple[type[BaseModel], ...] = (*RECORDS.values(), AccountRead, FioccaResult, ModelReference, Reference)
+_MODELS: tuple[type[BaseModel], ...] = (
+    *RECORDS.values(),
+    AccountRead,
+    FioccaResult,
+    GeneralFactorRead,
+    ModelReference,
+    Reference,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +152,26 @@ _FORECAST = _object(
 )
 
 
+_AXIS = _object(
+    "An axis",
+    {
+        "score": _number("The mean of its factors, 0 to 10; null while one is missing"),
+        "level": _text("high or low", null=True),
+        "factors": {"type": "array", "description": "Its factors", "items": {"$ref": "#/$defs/GeneralFactorRead"}},
+    },
+)
+_GENERAL = _object(
+    "How important and how difficult the account is",
+    {
+        "general_portfolio": _text("The cell; null while a score is missing", null=True),
+        "strategic_importance": _AXIS,
+        "difficulty": _AXIS,
+        "author_id": _text("Who judged", null=True),
+    },
+    type=["object", "null"],
+)
+
+
 def _both(members: Mapping[str, Schema]) -> dict[str, Schema]:
     return {"previous": _object("What was", members), "current": _object("What is", members)}
 
@@ -221,6 +249,9 @@ TOLD: dict[str, Told] = {
         more={"percent": {"type": "integer", "description": "25, 50 or 75: how much of the time has passed"}}
     ),
     "webhook_endpoint.enabled": Told(optional={"held": _text("What became of what was held: resume, drop or replay")}),
+    "account.general_portfolio_changed": Told(
+        more={"previous": _GENERAL, "current": _GENERAL, "changed": CHANGED, "reason": _REASON}
+    ),
     "webhook.test": Told(more={"webhook_endpoint": {"$ref": "#/$defs/WebhookEndpointRead"}}),
     "scoring_model.activated": Told(
         more={

@@ -19,10 +19,12 @@ from service.models.accounts import accounts
 from service.models.classification import business_strengths
 from service.models.classification_results import AttractivenessRead, BusinessStrengthRead, ClassificationRead
 from service.models.forecasts import ForecastPositionRead, forecast_positions
+from service.models.general_portfolios import GeneralPortfolioRead, general_portfolios
 from service.models.scoring_models import scoring_models
 from service.models.stages import AccountStageRead, stage_entries
 from service.operations.account_statuses import status_document
 from service.operations.forecasts import forecast_document
+from service.operations.general_portfolios import general_document
 from service.operations.position_records import live, live_document, past_document, rests_on_another_model
 from service.operations.ratings import rated_document
 from service.operations.scoring_model_records import ActiveModel, model_of
@@ -32,13 +34,14 @@ from service.platform.errors import Conflict
 from service.queries.account_statuses import FACTS
 from service.queries.classification import LATEST_MODEL, LIVE
 from service.queries.forecasts import STORED, expected_at
+from service.queries.general_portfolios import STORED as JUDGED
 from service.queries.past import STANDING_THEN, THEN
 from service.queries.ratings import CURRENT_RATINGS
 from service.queries.scoring_models import ACTIVE, RULES
 from service.queries.stages import LAST_ENTRY
 
 a, m, b, e = accounts.c, scoring_models.c, business_strengths.c, stage_entries.c
-f = forecast_positions.c
+f, g = forecast_positions.c, general_portfolios.c
 
 OWN = {"account_id": a.id, "version": a.version}
 
@@ -83,6 +86,13 @@ def _forecast_row(chosen: Any, model: Any) -> Any:
 
 
 _FORECAST = _forecast_row(f.superseded_at.is_(None), _ACTIVE)
+
+_GENERAL = (
+    sa.select(json_row({**OWN, **{name: g[name] for name in JUDGED}}))
+    .where(g.account_id == a.id, g.superseded_at.is_(None))
+    .correlate(accounts)
+    .scalar_subquery()
+)
 
 
 def _model(raw: dict[str, Any] | None) -> ActiveModel:
@@ -185,6 +195,16 @@ DOCUMENTS = (
         _forecast,
         "Where the account is expected to stand some years ahead; null when nobody has said",
         past=_document(_forecast_row(expected_at(THEN.at), _document(STANDING_THEN["yardstick"]))),
+    ),
+    Document(
+        "Account",
+        "generalPortfolioDetail",
+        "GeneralPortfolio",
+        GeneralPortfolioRead,
+        _document(_GENERAL),
+        Permission.CLASSIFICATION_READ,
+        general_document,
+        "How important and how difficult it is, and its cell in the general portfolio; null when nobody has judged",
     ),
     Document(
         "Account",

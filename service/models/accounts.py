@@ -30,6 +30,7 @@ from service.platform.types import (
     WebUrl,
     patch_of,
 )
+from service.rules.general_portfolio import GeneralCell
 from service.rules.vocabulary import (
     AccountScope,
     AccountStatus,
@@ -125,6 +126,7 @@ class Account(Living, AccountFields, table=True):
     fiocca_position: str | None = Field(default=None, sa_type=sa.Text)
     leading_verb: str | None = Field(default=None, sa_type=sa.Text)
     classification_status: str = Field(default="incomplete", sa_type=sa.Text)
+    general_portfolio: str | None = Field(default=None, sa_type=sa.Text)
     stage: str = Field(default="pre_kam", sa_type=sa.Text)
     target_stage: str | None = Field(default=None, sa_type=sa.Text)
     target_stage_on: Any = Field(default=None, sa_type=Day, nullable=True)
@@ -140,6 +142,7 @@ for _constraint in (
     check_in("status", AccountStatus),
     check_in("quadrant", Quadrant, nullable=True),
     check_in("raw_quadrant", Quadrant, nullable=True),
+    check_in("general_portfolio", GeneralCell, nullable=True),
     check_in("stage", Stage),
     check_in("target_stage", Stage, nullable=True),
     check_in("supplier_status", SupplierStatus, nullable=True),
@@ -212,6 +215,9 @@ class AccountRead(ReadBase):
     )
     classification_status: Annotated[str, StringConstraints(pattern="^(complete|incomplete)$")] = Member(
         description="Whether every required input is there"
+    )
+    general_portfolio: GeneralCell | None = Member(
+        description="The cell of the general portfolio of all accounts: strategic importance (key or not) by difficulty"
     )
     stage: Stage = Member(description="Relationship stage (Millman & Wilson)")
     stage_cranfield: Annotated[str, StringConstraints(max_length=30)] = Member(

@@ -31,12 +31,14 @@ Shown = Annotated[float, Member(ge=0)]
 
 class MatrixView(StrEnum):
     """Which matrix: the four boxes (how much to invest), Fiocca's nine cells (how effort should move), or McDonald's
-    ten boxes (relationship stage by attractiveness).
+    ten boxes (relationship stage by attractiveness), or the general portfolio of all accounts (strategic importance by
+    difficulty; Fiocca's step 1).
     """
 
     FOUR_BOX = "four_box"
     FIOCCA = "fiocca"
     TEN_BOXES = "ten_boxes"
+    GENERAL = "general"
 
 
 class MatrixFormat(StrEnum):
@@ -49,7 +51,7 @@ class MatrixFormat(StrEnum):
 class MatrixQuery(Shape):
     """Which matrix, how it is shown, and how many accounts of each box."""
 
-    view: MatrixView = Member(default=MatrixView.FOUR_BOX, description="four_box, fiocca or ten_boxes")
+    view: MatrixView = Member(default=MatrixView.FOUR_BOX, description="four_box, fiocca, ten_boxes or general")
     limit: Limit = Member(default=200, description="Accounts listed per box, the largest by revenue first; 1 to 200")
     forecast: Flag = Member(default=False, description="Also where each account is expected to stand")
     as_of: Moment | None = Member(
@@ -93,12 +95,17 @@ class MatrixBox(Shape):
 
     box: Level = Member(
         description="A quadrant; or attractiveness_position of a Fiocca cell, such as high_strong; or "
-        "attractiveness_stage of McDonald's ten boxes, such as high_mid_kam (and uncoupling_kam, apart from them)"
+        "attractiveness_stage of McDonald's ten boxes, such as high_mid_kam (and uncoupling_kam, apart from them); or "
+        "a cell of the general portfolio, such as key_difficult"
     )
     name: Name = Member(description="The box's name for people")
-    attractiveness: Level = Member(description="Its place on the vertical axis: high, medium or low")
+    attractiveness: Level = Member(
+        description="Its place on the vertical axis: high, medium or low; in the general portfolio that is strategic "
+        "importance"
+    )
     strength: Level = Member(
-        description="Its place on the horizontal axis: high or low; strong, average or weak in Fiocca's cells"
+        description="Its place on the horizontal axis: high or low; strong, average or weak in Fiocca's cells; in the "
+        "general portfolio that is difficulty"
     )
     investment_strategy: Name | None = Member(description="How much to invest; four boxes only")
     verbs: Annotated[list[FioccaVerb], Member(max_length=2)] = Member(description="How to move effort; Fiocca only")

@@ -17,9 +17,14 @@ from service.platform.clock import instant_text
 from service.platform.errors import Invalid
 from service.queries.portfolio import MATRICES
 from service.rules.fiocca import VERBS
+from service.rules.general_portfolio import CELLS
 from service.rules.ten_boxes import TEN_BOXES
 from service.rules.vocabulary import QUADRANTS, Stage
 
+_WITHOUT_PICTURE = {
+    MatrixView.TEN_BOXES: "The ten boxes are told",
+    MatrixView.GENERAL: "The general portfolio is told",
+}
 _NO_FORECAST = ',"forecast":null}'
 _AXES = ("attractiveness", "relative_strength", "business_strength")
 
@@ -59,10 +64,11 @@ async def draw_portfolio(
 ) -> bytes:
     """The matrix as a picture (SVG): strength high on the left, attractiveness high on top, bubbles by revenue, the
     lines with their values and borders, forecasts as arrows; up to `limit` accounts of each box. The same portfolio
-    gives the same bytes. Raises Invalid for the ten boxes, which are told as numbers only.
+    gives the same bytes. Raises Invalid for the ten boxes and the general portfolio, which
+    are told as numbers only.
     """
-    if view is MatrixView.TEN_BOXES:
-        raise Invalid.parameter("view", "no_picture", "The ten boxes are told as numbers only")
+    if view in _WITHOUT_PICTURE:
+        raise Invalid.parameter("view", "no_picture", f"{_WITHOUT_PICTURE[view]} as numbers only")
     return draw_matrix(orjson.loads(await get_matrix(ctx, view, limit, forecast, as_of)))
 
 
@@ -140,8 +146,24 @@ def _nine_cells() -> list[dict[str, Any]]:
     ]
 
 
+def _general_cells() -> list[dict[str, Any]]:
+    """The cells of the general portfolio, row by row, difficult first."""
+    return [
+        {
+            "box": cell.value,
+            "name": cell.value.replace("_key_", "-key, ").replace("key_", "key, ").capitalize(),
+            "attractiveness": importance.value,
+            "strength": difficulty.value,
+            "investment_strategy": None,
+            "verbs": [],
+        }
+        for (importance, difficulty), cell in CELLS.items()
+    ]
+
+
 _LAYOUTS = {
     MatrixView.FOUR_BOX: _four_boxes,
     MatrixView.FIOCCA: _nine_cells,
     MatrixView.TEN_BOXES: _ten_boxes,
+    MatrixView.GENERAL: _general_cells,
 }

@@ -17,6 +17,7 @@ from service.platform.statements import Statement
 from service.queries.listing import Listing
 from service.queries.refs import referenced, refs_of
 from service.rules.fiocca import VERBS
+from service.rules.general_portfolio import GeneralCell
 from service.rules.stages import STAGES
 from service.rules.vocabulary import (
     AccountScope,
@@ -112,6 +113,7 @@ def account_listing(c: Columns, **more: Any) -> Listing:
             "scope": enum_field(c["scope"], AccountScope),
             "quadrant": enum_field(c["quadrant"], Quadrant),
             "classification_status": enum_field(c["classification_status"], ClassificationStatus),
+            "general_portfolio": enum_field(c["general_portfolio"], GeneralCell),
             "stage": enum_field(c["stage"], Stage),
             "target_stage": enum_field(c["target_stage"], Stage),
             "supplier_status": enum_field(c["supplier_status"], SupplierStatus),

@@ -1,6 +1,7 @@
 """Accounts as they stood at an instant: their position and stage from the histories, and who was there at all.
 
-Members that have a history are of then: everything a classification says, and the stage. The others are as today.
+Members that have a history are of then: everything a classification says, the stage, and the
+cell of the general portfolio. The others are as today.
 Every statement takes the instant as `:as_of`; it is read by the index of each account's history, newest entry first.
 """
 
@@ -22,6 +23,7 @@ from service.platform.dialects import JsonDocument, json_row
 from service.platform.statements import Statement
 from service.queries.accounts import Columns, account_listing
 from service.queries.classification import COLUMNS
+from service.queries.general_portfolios import cell_at
 from service.queries.scoring_models import RULES
 
 a, d, y, m = accounts.c, account_deletions.c, yardsticks.c, scoring_models.c
@@ -75,6 +77,7 @@ class Then:
             **{name: self.position.c[name] for name in COLUMNS},
             "classification_status": sa.type_coerce(status, sa.Text()),
             "stage": self.stage.c.stage,
+            "general_portfolio": cell_at(self.at),
             "as_of": self.at,
         }
 

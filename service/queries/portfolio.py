@@ -43,6 +43,8 @@ def _box(view: MatrixView, c: Columns) -> ColumnElement[Any]:
         return sa.type_coerce(c["quadrant"], sa.Text())
     if view is MatrixView.TEN_BOXES:
         return _ten_box(c["raw_quadrant"], c["stage"])
+    if view is MatrixView.GENERAL:
+        return sa.type_coerce(c["general_portfolio"], sa.Text())
     cell = c["fiocca_attractiveness"] + sa.literal_column("'_'", sa.Text) + c["fiocca_position"]
     return cell
 

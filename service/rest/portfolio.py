@@ -32,8 +32,9 @@ _SVG = "image/svg+xml"
     answer_headers={"ETag": "Of the content: the same portfolio has the same"},
 )
 async def read_matrix(ctx: Caller, query: Annotated[MatrixQuery, Query()], asked: Inquiry) -> Answer:
-    """Shows the four boxes (strategic, star, status, streamline), Fiocca's nine cells or McDonald's ten boxes
-    (relationship stage by attractiveness), with how many accounts stand in each and the largest of them by revenue.
+    """Shows the four boxes (strategic, star, status, streamline), Fiocca's nine cells, McDonald's ten boxes
+    (relationship stage by attractiveness) or the general portfolio (strategic importance by difficulty), with
+    how many accounts stand in each and the largest of them by revenue.
     Accounts whose scores are incomplete are counted as unclassified.
 
     As a picture (`format=svg`, or Accept: image/svg+xml) strength is high on the left and attractiveness high on top,

@@ -14,9 +14,18 @@ from service.models.account_statuses import StatusTransitionCreate
 from service.models.accounts import AccountCreate
 from service.models.classification import BusinessStrengthPut
 from service.models.forecasts import ForecastPositionPut
+from service.models.general_portfolios import GeneralPortfolioPut
 from service.models.ratings import AttractivenessPut
 from service.models.stages import StageTransitionCreate, TargetStagePut
-from service.operations import account_statuses, accounts, classification, forecasts, ratings, stages
+from service.operations import (
+    account_statuses,
+    accounts,
+    classification,
+    forecasts,
+    general_portfolios,
+    ratings,
+    stages,
+)
 from service.operations.context import system_context
 
 CREATE = """mutation {
@@ -97,6 +106,9 @@ async def classify(services, ask, identifier):
     await account_statuses.move_status(ctx, identifier, step)
     forecast = {"attractiveness": 8.5, "relative_strength": 1.25, "reason": "A second plant"}
     await forecasts.put_forecast_position(ctx, identifier, ForecastPositionPut.model_validate(forecast))
+    judged = {"strategic_importance": [{"factor": "purchase_value", "score": 8.25, "weight": 100}],
+              "difficulty": [{"factor": "buying_behaviour", "score": 2}]}  # fmt: skip
+    await general_portfolios.put_general_portfolio(ctx, identifier, GeneralPortfolioPut.model_validate(judged))
 
 
 async def test_every_kind_of_record_reads_the_same(ask, services, portfolio, schema):
@@ -137,6 +149,7 @@ async def test_the_documents_about_an_account_read_the_same(ask, services, portf
         "stageDetail": await stages.get_stage(ctx, identifier),
         "statusDetail": await account_statuses.get_status(ctx, identifier),
         "forecastPosition": await forecasts.get_forecast_position(ctx, identifier) if scored else None,
+        "generalPortfolioDetail": await general_portfolios.get_general_portfolio(ctx, identifier) if scored else None,
     }
     edges = {edge.field: edge.target for edge in GRAPH.edges.values() if isinstance(edge, Document)}
     asked = " ".join(f"{field} {{ {everything(schema, target)} }}" for field, target in edges.items())
@@ -200,3 +213,36 @@ async def test_the_catalogue_of_stages(ask):
     data = await ask.data("{ stages { stage name cranfieldName ordinal } }")
     assert len(data["stages"]) == 6
     assert data["stages"][0]["stage"] == "pre_kam"
+
+
+async def test_the_general_portfolio_through_graphql(ask, portfolio):
+    judged = {
+        "strategicImportance": [{"factor": "purchase_value", "score": 8, "weight": 100}],
+        "difficulty": [{"factor": "buying_behaviour", "score": 7.5, "weight": 100, "evidence": "Tenders"}],
+    }
+    made = await ask.data(
+        """mutation($a: ID!, $judged: PutGeneralPortfolioInput!) { putGeneralPortfolio(accountId: $a, input: $judged) {
+          outcome generalPortfolio { cell difficulty { score factors { evidence } } } account { generalPortfolio } } }""",
+        {"a": portfolio["Account"], "judged": judged},
+    )
+    assert made["putGeneralPortfolio"] == {
+        "outcome": "created",
+        "generalPortfolio": {
+            "cell": "key_difficult",
+            "difficulty": {"score": 7.5, "factors": [{"evidence": "Tenders"}]},
+        },
+        "account": {"generalPortfolio": "key_difficult"},
+    }
+    data = await ask.data(
+        """{ portfolioMatrix(view: general) { boxes { box count } }
+          accounts(filter: {generalPortfolio: {eq: key_difficult}}) { nodes { id generalPortfolioDetail { cell } } } }"""
+    )
+    assert [box["count"] for box in data["portfolioMatrix"]["boxes"]] == [1, 0, 0, 0]
+    assert data["accounts"]["nodes"] == [
+        {"id": portfolio["Account"], "generalPortfolioDetail": {"cell": "key_difficult"}}
+    ]
+    gone = await ask.data(
+        "mutation($a: ID!) { deleteGeneralPortfolio(accountId: $a) { outcome account { generalPortfolio } } }",
+        {"a": portfolio["Account"]},
+    )
+    assert gone["deleteGeneralPortfolio"] == {"outcome": "deleted", "account": {"generalPortfolio": None}}
