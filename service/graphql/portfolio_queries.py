@@ -24,8 +24,8 @@ from service.queries.movements import MOVEMENT_FILTERS, MOVEMENTS, MovementFilte
 
 async def read_matrix(ctx: Context, view: MatrixView, limit: int, forecast: bool, as_of: date | datetime | None) -> Any:
     """All accounts by box: the four boxes, Fiocca's nine cells, the ten boxes or the general portfolio, with how many
-    accounts stand in each and the largest of them by revenue; with `forecast` also where each is expected to stand, with
-    `asOf` the portfolio of then.
+    accounts stand in each and the largest of them by revenue; with `forecast` also where each is expected to stand,
+    with `asOf` the portfolio of then.
     """
     return orjson.loads(await portfolio.get_matrix(ctx, view, limit, forecast, as_of))
 

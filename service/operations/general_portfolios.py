@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from service.access.policy import Permission
 from service.events.catalogue import AccountGeneralPortfolioChanged
 from service.models.general_portfolios import GeneralPortfolioPut, general_portfolios
-from service.operations.classification_records import refused
 from service.operations.context import Context, Transaction, operation
 from service.operations.position_records import plain_numbers
 from service.operations.records import Expected, change, lock, require_person
+from service.operations.scoring_model_records import refused
 from service.platform.clock import instant_text
 from service.platform.columns import Instant, Uuid
 from service.platform.database import Resource, Row

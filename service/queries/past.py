@@ -1,7 +1,7 @@
 """Accounts as they stood at an instant: their position and stage from the histories, and who was there at all.
 
-Members that have a history are of then: everything a classification says, the stage, and the
-cell of the general portfolio. The others are as today.
+Members that have a history are of then: everything a classification says, the stage, and the cell of the general
+portfolio. The others are as today.
 Every statement takes the instant as `:as_of`; it is read by the index of each account's history, newest entry first.
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -10,6 +11,7 @@ import pytest
 
 from service.operations.context import Services
 from service.operations.scoring_models import ensure_default_model
+from service.platform.clock import SetClock
 from tests.api.records import NOBODY, make_account, make_person, pointers, told, told_types
 
 IMPORTANCE = ("purchase_value", "potential_and_prestige", "market_leadership", "strategic_desirability")
@@ -176,3 +178,23 @@ async def test_the_four_cells_side_by_side(client: httpx.AsyncClient, services: 
     assert picture.status_code == 422 and picture.json()["errors"][0]["code"] == "no_picture"
     found = await client.get("/v1/accounts", params={"general_portfolio": "key_easy,non_key_difficult"})
     assert {one["id"] for one in found.json()["items"]} == {ids["key_easy"], ids["non_key_difficult"]}
+
+
+async def test_the_cell_of_then(client: httpx.AsyncClient, clock: SetClock) -> None:
+    account = await make_account(client)
+    path = f"/v1/accounts/{account['id']}/general-portfolio"
+    clock.advance(timedelta(days=1))
+    await client.put(path, json=judgement(8, 8))
+    clock.advance(timedelta(days=1))
+    await client.put(path, json=judgement(2, 8))
+    clock.advance(timedelta(days=1))
+    await client.delete(path)
+    clock.advance(timedelta(hours=2))
+
+    async def cell(day: str) -> list[str]:
+        query = {"view": "general", "as_of": f"2026-11-{day}T13:00:00Z"}
+        matrix = (await client.get("/v1/portfolio/matrix", params=query)).json()
+        assert matrix["total"] == 1
+        return [box["box"] for box in matrix["boxes"] if box["count"]]
+
+    assert [await cell(day) for day in ("21", "22", "23", "24")] == [[], ["key_difficult"], ["non_key_difficult"], []]
