@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ import typer
 from service.app import document, events_document
 from service.cli.console import Problem, say
 from service.events.catalogue import catalogue
+from service.events.compatibility import broken_by
 from service.events.schemas import schemas
 from service.graphql.schema import sdl
 from service.rest.older_contract import openapi_30
@@ -26,6 +28,12 @@ def contract(
 ) -> None:
     """Write the API's documents, or compare them with what is served."""
     made = documents()
+    broken = _broken(folder, made)
+    if broken:
+        told = "\n".join(broken)
+        raise Problem(
+            f"receivers of events would break; raise the version of the event, or leave it as it was:\n{told}"
+        )
     changed = [name for name, text in made.items() if not _same(folder / name, text)]
     if check and changed:
         raise Problem(f"{', '.join(changed)} in {folder} differ from what is served; `kam contract` writes them")
@@ -37,6 +45,16 @@ def contract(
         say(f"{len(made)} documents in {folder} are as served")
     for name in () if check else changed:
         say(f"{folder / name} written")
+
+
+def _broken(folder: Path, made: Mapping[str, bytes]) -> list[str]:
+    """What the committed schemas of events promise and the new ones don't keep."""
+    found = []
+    for name, text in made.items():
+        if name.startswith("events/") and (folder / name).exists():
+            before = orjson.loads((folder / name).read_bytes())
+            found += [f"{name}: {problem}" for problem in broken_by(before, orjson.loads(text))]
+    return found
 
 
 def documents() -> dict[str, bytes]:

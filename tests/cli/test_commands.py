@@ -315,3 +315,15 @@ def test_the_documents_are_written_and_compared(kam: Kam, folder: Path):
     code, _, told = kam("contract", "--check", "--folder", "openapi")
     assert code == 1
     assert "schema.graphql in openapi differ" in told
+
+
+def test_an_event_that_would_break_its_receivers_is_not_written(kam: Kam, folder: Path):
+    kam("contract", "--folder", "openapi")
+    path = folder / "openapi" / "events" / "account.stage_changed.v1.json"
+    promised = json.loads(path.read_text())
+    promised["properties"]["data"]["properties"]["weather"] = {"type": "string"}
+    path.write_text(json.dumps(promised))
+    code, _, told = kam("contract", "--folder", "openapi")
+    assert code == 1
+    assert "account.stage_changed.v1.json: data.weather is gone" in told
+    assert json.loads(path.read_text()) == promised
