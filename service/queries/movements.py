@@ -39,6 +39,11 @@ def _there(there: ColumnElement[bool], value: ColumnElement[Any]) -> ColumnEleme
     return sa.type_coerce(sa.case((there, value)), value.type)
 
 
+def _absent(there: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether an account was not there, as a true or false that documents can show (a negation has no type)."""
+    return sa.type_coerce(sa.case((there, sa.false()), else_=sa.true()), sa.Boolean())
+
+
 _PREVIOUS, _CURRENT = _there(_WAS, BEFORE.position.c.quadrant), _there(_IS, AFTER.position.c.quadrant)
 _STAGE_BEFORE, _STAGE_AFTER = _there(_WAS, BEFORE.stage.c.stage), _there(_IS, AFTER.stage.c.stage)
 _QUADRANT_MOVED = _PREVIOUS.is_distinct_from(_CURRENT)
@@ -58,8 +63,8 @@ def _position(then: Then, there: ColumnElement[bool]) -> ColumnElement[Any]:
 _MEMBERS: dict[str, ColumnElement[Any]] = {
     "account_id": a.id,
     "name": a.name,
-    "entered": ~_WAS,
-    "left": ~_IS,
+    "entered": _absent(_WAS),
+    "left": _absent(_IS),
     "quadrant_changed": _QUADRANT_MOVED,
     "stage_changed": _STAGE_MOVED,
     "previous": _position(BEFORE, _WAS),

@@ -78,7 +78,7 @@ async def test_who_changed_the_quadrant_and_why(client: httpx.AsyncClient, clock
     assert (found["from"], found["to"]) == ("2026-11-21T23:59:59.999999Z", "2026-12-01T12:00:00.000000Z")
     assert [item["name"] for item in found["items"]] == ["Riser", "Leaver", "Comer"]
     riser = found["items"][0]
-    assert riser["account_id"] == ids["riser"] and not riser["entered"] and not riser["left"]
+    assert riser["account_id"] == ids["riser"] and riser["entered"] is False and riser["left"] is False
     assert (riser["previous"]["quadrant"], riser["current"]["quadrant"]) == ("status", "star")
     assert (riser["previous"]["attractiveness"], riser["previous"]["business_strength"]) == (3, 8)
     assert riser["current"]["model_version"] == riser["previous"]["model_version"] == 1
@@ -91,8 +91,8 @@ async def test_who_changed_the_quadrant_and_why(client: httpx.AsyncClient, clock
         ("business_strength", "Service"): (8, 5),
     }  # fmt: skip
     leaver, comer = found["items"][1:]
-    assert leaver["left"] and leaver["current"] is None and leaver["previous"]["quadrant"] == "star"
-    assert comer["entered"] and comer["previous"] is None and comer["current"]["quadrant"] == "strategic"
+    assert leaver["left"] is True and leaver["current"] is None and leaver["previous"]["quadrant"] == "star"
+    assert comer["entered"] is True and comer["previous"] is None and comer["current"]["quadrant"] == "strategic"
 
 
 async def test_the_summary_counts_all_of_them(client: httpx.AsyncClient, clock: SetClock) -> None:
