@@ -8,11 +8,13 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from service.graphql.calls import Call, Gives, Takes, members, read_moment, scalar
+from service.graphql.calls import Call, Gives, Takes, body, document, members, read_moment, scalar
 from service.models.movements import MovementChanges, MovementPage
 from service.models.portfolio import MatrixRead, MatrixView
-from service.operations import movements, portfolio
+from service.models.screenings import ScreeningRead
+from service.operations import movements, portfolio, screenings
 from service.operations.context import Context
+from service.operations.screenings import ScreeningCreate
 from service.platform.errors import Invalid
 from service.platform.filters import Condition, read_filter
 from service.platform.moments import Moment
@@ -98,5 +100,11 @@ MOVED = (
 QUERIES = (
     Call("portfolioMatrix", read_matrix, MATRIX, (Gives("value", "Matrix", itself, model=MatrixRead),)),
     Call("portfolioMatrixSvg", draw_matrix, MATRIX, (Gives("value", "str", itself),)),
+    Call(
+        "portfolioScreening",
+        screenings.preview_screening,
+        (body(ScreeningCreate, "ScreenPortfolioInput"),),
+        (Gives("value", "Screening", document, model=ScreeningRead),),
+    ),
     Call("portfolioMovements", read_movements, MOVED, (Gives("value", "MovementPage", itself, model=MovementPage),)),
 )

@@ -9,14 +9,13 @@ import orjson
 import sqlalchemy as sa
 
 from service.access.policy import Permission
-from service.events.catalogue import AccountStatusChanged
 from service.models.account_statuses import Agreement, StatusTransitionCreate, status_entries
 from service.operations.context import Context, Transaction, operation, refuse
 from service.operations.records import Expected, change, lock, require, require_reference
+from service.operations.status_records import NO_AGREEMENT, step_entry, step_event
 from service.platform.clock import instant_text
 from service.platform.database import Page, Resource
 from service.platform.errors import NotFound, StateTransitionNotAllowed
-from service.platform.ids import new_id
 from service.platform.statements import WriteThenRead
 from service.queries.account_statuses import STATUS_ENTRIES, STATUS_FACTS
 from service.queries.accounts import ACCOUNTS
@@ -87,46 +86,23 @@ async def move_status(
             missing = [{"code": one.value, "message": REQUIREMENTS[one]} for one in verdict.missing]
             allowed = [status.value for status in verdict.open_steps]
             raise StateTransitionNotAllowed(allowed, verdict.reason, missing=missing)
-        return tx.answer(await _take(ctx, tx, account, to, data), "created")
+        return tx.answer(await _take(tx, account, to, data), "created")
 
 
-async def _take(
-    ctx: Context, tx: Transaction, account: Resource, to: AccountStatus, data: StatusTransitionCreate
-) -> Resource:
+async def _take(tx: Transaction, account: Resource, to: AccountStatus, data: StatusTransitionCreate) -> Resource:
     """Set the status of a locked account, keep the step in the history, and tell."""
     before = account.data["status"]
     after = await change(tx, ACCOUNTS, account.id, {"status": to.value})
-    agreed = {"agreed_by": None, "stakeholder_id": None, "agreed_on": None}
+    agreed: Mapping[str, Any] = NO_AGREEMENT
     if data.agreement is not None:
         agreed = {name: getattr(data.agreement, name) for name in agreed}
-    entry = {
-        "id": new_id(tx.now),
-        "account_id": account.id,
-        "account_version": after.version,
-        "previous": before,
-        "status": to.value,
-        "reason": data.reason,
-        "evidence": data.evidence,
-        **agreed,
-        "recorded_at": tx.now,
-        "recorded_by": ctx.principal.id,
-    }
+    entry = step_entry(tx, after, before, data.reason, data.evidence, agreed)
     binds = {f"v_{name}": value for name, value in entry.items()}
     made = as_resource(await tx.one(_ADD_ENTRY, **binds, id=entry["id"]))
     if made is None:
         raise RuntimeError("an insert returned no row")
-    told = {name: made.data[name] for name in ("agreed_by", "stakeholder_id", "agreed_on")}
-    tx.emit(
-        AccountStatusChanged.of(
-            after.data,
-            previous={"status": before},
-            current={"status": to.value},
-            changed=["status"],
-            reason=data.reason,
-            evidence=data.evidence,
-            agreement=None if data.agreement is None else told,
-        )
-    )
+    told = {name: made.data[name] for name in NO_AGREEMENT}
+    tx.emit(step_event(after, before, data.reason, data.evidence, None if data.agreement is None else told))
     return made
 
 

@@ -153,12 +153,13 @@ class Condition:
 
 
 def read_filter(
-    tree: Mapping[str, Any] | None, fields: Mapping[str, Filterable], pointer: str = "/filter"
-) -> Condition:
+    tree: Mapping[str, Any] | None, fields: Mapping[str, Filterable], pointer: str = "/filter",
+    binds: dict[str, Any] | None = None,
+) -> Condition:  # fmt: skip
     """Turn a filter tree (plain dicts, validated values) into shape and binds; refuses unknown names, too many
-    conditions, too deep trees.
+    conditions, too deep trees. Filters that stand in one statement share `binds`, and the limit of conditions.
     """
-    condition = Condition()
+    condition = Condition(binds={} if binds is None else binds)
     if tree:
         condition.shape = _read(tree, fields, condition.binds, pointer, 0)
     return condition

@@ -246,3 +246,25 @@ async def test_the_general_portfolio_through_graphql(ask, portfolio):
         {"a": portfolio["Account"]},
     )
     assert gone["deleteGeneralPortfolio"] == {"outcome": "deleted", "account": {"generalPortfolio": None}}
+
+
+async def test_screening_through_graphql(ask, portfolio):
+    screening = {"criteria": [{"name": "Named", "filter": {"name": {"isNull": False}}, "required": True}]}
+    shown = "total passed moved items { id status moved criteria { name holds } }"
+    looked = await ask.data(
+        f"query($s: ScreenPortfolioInput!) {{ portfolioScreening(input: $s) {{ {shown} }} }}", {"s": screening}
+    )
+    found = looked["portfolioScreening"]
+    assert (found["total"], found["passed"], found["moved"]) == (1, 1, 0)
+    assert found["items"][0]["criteria"] == [{"name": "Named", "holds": True}]
+    made = await ask.data(
+        f"mutation($s: ScreenPortfolioInput!) {{ screenPortfolio(input: $s) {{ screening {{ {shown} }} }} }}",
+        {"s": {**screening, "moveToCandidate": True, "reason": "Potential"}},
+    )
+    item = made["screenPortfolio"]["screening"]["items"][0]
+    assert (item["id"], item["status"], item["moved"]) == (portfolio["Account"], "candidate", True)
+    answer = await ask(
+        f"query($s: ScreenPortfolioInput!) {{ portfolioScreening(input: $s) {{ {shown} }} }}",
+        {"s": {**screening, "moveToCandidate": True}},
+    )
+    assert answer["errors"][0]["extensions"]["errors"][0]["code"] == "would_write"
