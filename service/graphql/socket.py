@@ -19,7 +19,7 @@ import orjson
 from service.graphql import errors
 from service.graphql.execute import Engine, Request
 from service.operations.context import Context
-from service.platform.errors import KamError
+from service.platform.errors import KamError, RateLimited
 
 PROTOCOL = "graphql-transport-ws"
 INIT_SECONDS = 10.0
@@ -132,8 +132,11 @@ class Socket:
         self._running[identifier] = asyncio.create_task(self._operate(engine, self._ctx, identifier, request))
 
     async def _operate(self, engine: Engine, ctx: Context, identifier: str, request: Request) -> None:
-        """Run one operation and tell its answers."""
+        """Let one operation in as a request of its own (it counts against the caller's limit), run it, tell its
+        answers.
+        """
         try:
+            ctx = await self._admit(self._headers)
             answers = await engine.stream(ctx, request)
             try:
                 async for answer in answers:
@@ -157,6 +160,8 @@ class Socket:
                 continue
             try:
                 await self._admit(self._headers)
+            except RateLimited:
+                pass  # still let in, only too fast: its operations are told
             except KamError:
                 await self._close(4403, "Forbidden")
                 return
