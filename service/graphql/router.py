@@ -95,7 +95,9 @@ class GraphQLApp:
             if streamed:
                 await self._stream(scope, receive, send, headers)
                 return
-            body, status = await self._answer(scope, receive, headers), 200
+            ctx, asked = await self._asked(scope, receive, headers)
+            body, status = await (self._engine or await self.prepare()).run(ctx, asked), 200
+            extra = _replayed(ctx)
         except errors.Refused as refused:
             status = 200 if refused.well_formed and media != MODERN else refused.status
             body = orjson.dumps({"errors": refused.errors})
@@ -116,18 +118,14 @@ class GraphQLApp:
         await Socket(dict(scope["headers"]), receive, send, admit).serve(engine, list(scope.get("subprotocols", ())))
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send, headers: Mapping[bytes, bytes]) -> None:
-        """Serve one operation as server-sent events; raises like _answer when nothing of it was run."""
+        """Serve one operation as server-sent events; raises like the engine when nothing of it was run."""
         ctx, asked = await self._asked(scope, receive, headers)
         engine = self._engine or await self.prepare()
         answers = await engine.stream(ctx, asked)
         told = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store")]
-        await send({"type": "http.response.start", "status": 200, "headers": [*told, (b"x-accel-buffering", b"no")]})
+        told += [(b"x-accel-buffering", b"no"), *_replayed(ctx)]
+        await send({"type": "http.response.start", "status": 200, "headers": told})
         await send_stream(server_sent.written(answers), receive, send, scope["still_admitted"])
-
-    async def _answer(self, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
-        ctx, asked = await self._asked(scope, receive, headers)
-        engine = self._engine or await self.prepare()
-        return await engine.run(ctx, asked)
 
     async def _asked(self, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes]) -> tuple[Context, Request]:
         method = scope["method"]
@@ -204,6 +202,11 @@ async def _send(send: Send, status: int, body: bytes, headers: Headers) -> None:
     headers.append((b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+def _replayed(ctx: Context) -> Headers:
+    """What REST says too of an answer that was stored with its Idempotency-Key."""
+    return [(b"idempotent-replayed", b"true")] if ctx.replayed else []
 
 
 def _headers(told: Mapping[str, str]) -> Headers:

@@ -117,6 +117,8 @@ class Context:
     idempotency: Idempotency | None = None
     request_id: str | None = None
     cause: dict[str, Any] = field(default_factory=lambda: {"kind": "user", "origin": None})
+    replayed: bool = False
+    """Whether the Idempotency-Key was answered before, and the answer is the stored one."""
 
     @property
     def cursors(self) -> Cursors:
@@ -299,6 +301,7 @@ class Transaction:
         body = stored["body"].encode()
         if not body.startswith(b"{"):
             body = self._ctx.services.secrets.open(stored["body"])
+        self._ctx.replayed = True
         raise Replayed(Resource(stored["version"], body, stored["outcome"], replayed=True))
 
     async def store_answer(self, key: Idempotency) -> None:

@@ -96,7 +96,8 @@ async def poll_event_consumer(ctx: Caller, id: PathId, data: Annotated[EventCons
     Commit the cursor when they are done; without a commit they are given again, so each event comes at least once, and
     always in order.
     """
-    return plain((await event_consumers.poll_event_consumer(ctx, id, data)).body)
+    leased = await event_consumers.poll_event_consumer(ctx, id, data)
+    return plain(leased.body, headers={"Idempotent-Replayed": "true"} if leased.replayed else None)
 
 
 @part.post(

@@ -28,7 +28,11 @@ async def http(services):
                 raise Unauthenticated
             return Context(services, SYSTEM, request_id="req-1")
 
-        await app({**scope, "admit": admit, "request_id": "req-1"}, receive, send)
+        async def still_admitted():
+            return True
+
+        given = {"admit": admit, "still_admitted": still_admitted, "request_id": "req-1"}
+        await app({**scope, **given}, receive, send)
 
     async with httpx.AsyncClient(transport=httpx.ASGITransport(framed), base_url="http://kam.test") as client:
         yield client
@@ -171,7 +175,11 @@ async def test_a_browser_gets_graphiql(http):
 
 async def test_an_idempotency_key_makes_a_retry_the_same_answer(http):
     first = await post(http, {"query": MUTATION}, **{"Idempotency-Key": "k"})
-    assert (await post(http, {"query": MUTATION}, **{"Idempotency-Key": "k"})).json() == first.json()
+    again = await post(http, {"query": MUTATION}, **{"Idempotency-Key": "k"})
+    assert again.json() == first.json()
+    assert [each.headers.get("idempotent-replayed") for each in (first, again)] == [None, "true"]
+    streamed = await post(http, {"query": MUTATION}, "text/event-stream", **{"Idempotency-Key": "k"})
+    assert streamed.headers["idempotent-replayed"] == "true"
     assert (await post(http, {"query": "{ accounts { totalCount } }"}, **{"Idempotency-Key": "k"})).json()["data"][
         "accounts"
     ]["totalCount"] == 1
