@@ -8,6 +8,7 @@ token fences off a reader that wakes up late.
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -85,9 +86,7 @@ async def poll_event_consumer(ctx: Context, identifier: str, data: EventConsumer
     ctx.require(Permission.EVENT_WRITE)
     await sequence(ctx.services.database, ctx.services.clock)
     if data.wait_seconds:
-        consumer = await get_event_consumer(ctx, identifier)
-        if not consumer.data["behind"]:
-            await ctx.services.watch.beyond(consumer.data["committed"], data.wait_seconds)
+        await _wait(ctx, identifier, data.wait_seconds)
     async with ctx.transaction(Permission.EVENT_WRITE) as tx:
         before = await lock(tx, EVENT_CONSUMERS, identifier, None, KIND)
         held = await tx.one(LEASE_OF, id=identifier) or _FREE
@@ -152,6 +151,26 @@ async def seek_event_consumer(
             place = await _place(tx, str(data.to))
         changes = {"committed": place, "committed_at": tx.now, **_FREE}
         return tx.answer(await change(tx, EVENT_CONSUMERS, identifier, changes), "sought")
+
+
+async def _wait(ctx: Context, identifier: str, seconds: float) -> None:
+    """Wait until there is an event for a consumer's reader, so many seconds at most; what its types and account leave
+    out does not end the waiting. Raises NotFound, CursorExpired, Forbidden.
+    """
+    clock = asyncio.get_running_loop().time
+    until = clock() + seconds
+    consumer = (await get_event_consumer(ctx, identifier)).data
+    types = readable_types(ctx.principal.scopes, consumer["event_types"])
+    place = consumer["committed"]
+    while True:
+        after = ctx.cursors.encode(feed.FEED, [place])
+        async with ctx.reading(Permission.EVENT_READ, fresh=True) as reader:
+            page = await feed.feed(
+                reader, ctx.cursors, after=after, types=types, account_id=consumer["account_id"], limit=1
+            )
+        place = int(ctx.cursors.decode(feed.FEED, str(page.next_cursor))[0])
+        if page.items or not await ctx.services.watch.beyond(place, max(until - clock(), 0.0)):
+            return
 
 
 async def _place(tx: Transaction, begin: str) -> int:

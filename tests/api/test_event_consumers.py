@@ -110,6 +110,26 @@ async def test_long_polling_ends_with_the_first_event(client: httpx.AsyncClient)
     assert [event["type"] for event in batch["items"]] == ["account.created"]
 
 
+async def test_long_polling_is_not_ended_by_what_the_consumer_does_not_take(client: httpx.AsyncClient) -> None:
+    account = await make_account(client)
+    one = await consumer(client, event_types=["account.updated"])
+    await make_account(client, name="Before the poll")
+    waiting = asyncio.create_task(poll(client, one, wait_seconds=20))
+    for number in range(3):
+        await make_account(client, name=f"During it {number}")
+    await client.patch(f"/v1/accounts/{account['id']}", json={"name": "Changed"})
+    batch = (await asyncio.wait_for(waiting, 15)).json()
+    assert [event["type"] for event in batch["items"]] == ["account.updated"]
+
+
+async def test_a_poll_answered_before_says_so(client: httpx.AsyncClient) -> None:
+    one = await consumer(client)
+    asked = {"url": f"{PATH}/{one['id']}/poll", "json": {}, "headers": {"Idempotency-Key": "poll"}}
+    first, again = await client.post(**asked), await client.post(**asked)
+    assert again.json() == first.json()
+    assert [each.headers.get("idempotent-replayed") for each in (first, again)] == [None, "true"]
+
+
 async def test_what_is_wrong_is_refused_by_name(client: httpx.AsyncClient, make_client: Any) -> None:
     one = await consumer(client)
     assert (await client.post(PATH, json={"name": "reader"})).json()["code"] == "name_taken"
