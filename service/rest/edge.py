@@ -30,7 +30,7 @@ from service.platform.errors import (
 )
 from service.platform.rate_limits import RateLimiter
 from service.platform.streaming import send_stream
-from service.platform.telemetry import AccessLog, Metrics, RequestIds
+from service.platform.telemetry import AccessLog, Metrics, RequestIds, stamp
 from service.rest.answers import Answer, location, next_link
 from service.rest.binding import Lean
 from service.rest.conditional import etag, is_unmodified
@@ -370,7 +370,7 @@ class Edge:
         if self.access_log.enabled:
             self.access_log.write(
                 {
-                    "time": time.time(),
+                    "time": stamp(time.time()),
                     "request_id": asked.request_id,
                     "method": method,
                     "route": asked.template,

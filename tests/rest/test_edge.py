@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -288,7 +289,7 @@ def make_app() -> FastAPI:
         shown = Webhook("thing.made", "A thing was made", {"type": "object"})
         return openapi(app, tags={"things": "Things", "service": "The service itself"}, webhooks=[shown])
 
-    for part in (things, health_part(ready, Metrics()), docs_part("Toy"), contract_part(document)):
+    for part in (things, health_part(ready, Metrics()), docs_part("Toy"), contract_part(document, document)):
         app.include_router(part)
 
     @app.get("/foreign", include_in_schema=False)
@@ -741,6 +742,7 @@ async def test_requests_are_counted_and_logged_without_secrets() -> None:
     first, second = (json.loads(line) for line in sink.text.splitlines())
     assert (first["route"], first["status"], first["key_id"]) == ("/v1/things/{id}", 422, "key-1")
     assert (second["route"], second["status"], second["key_id"]) == ("unmatched", 404, None)
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", each["time"]) for each in (first, second))
     assert b"kam_" not in sink.text
     shown = edge.metrics.render().decode()
     assert 'kam_http_request_duration_seconds_count{method="GET",route="/v1/things/{id}",status="422"} 1' in shown
