@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -114,6 +115,17 @@ class Transport:
         except Unusable as unusable:
             raise refuse(f"/client_certificate/{unusable.member}", unusable.code, str(unusable)) from None
         return told.document(), {"chain": given.certificate, "key": given.private_key}
+
+
+def check_credentials_stay(before: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Raise Invalid for a url of another host, port or scheme without `auth`: credentials are never shown, and whoever
+    could send them to a host of their own would see them.
+    """
+    if "url" in given and before["auth"] is not None and "auth" not in given:
+        was, will = urlsplit(before["url"]), urlsplit(given["url"])
+        if (was.scheme, was.hostname, was.port) != (will.scheme, will.hostname, will.port):
+            message = "These credentials were given for another host: send them again, or null, with the new url"
+            raise refuse("/auth", "needed_with_url", message)
 
 
 def _lowered(headers: Mapping[str, str]) -> dict[str, str]:

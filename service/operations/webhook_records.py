@@ -19,7 +19,7 @@ from service.operations.context import Transaction, refuse
 from service.platform.columns import Uuid
 from service.platform.database import Resource
 from service.platform.secrets import Secrets, Unreadable
-from service.platform.signing_keys import KINDS, SigningKey, pack, unpack
+from service.platform.signing_keys import KINDS, SigningKey, living, pack, unpack
 from service.platform.standard_webhooks import key_of
 from service.platform.statements import Statement
 
@@ -98,6 +98,13 @@ def opened_ring(secrets: Secrets, sealed: str) -> tuple[SigningKey, ...]:
         return unpack(secrets.open(sealed))
     except Unreadable:
         return ()
+
+
+def without_ended(secrets: Secrets, sealed: str, now: datetime) -> dict[str, Any]:
+    """The column of an endpoint's signing keys, when some of them have ended and need not be kept any longer."""
+    ring = opened_ring(secrets, sealed)
+    kept = living(ring, now)
+    return {"secret_encrypted": sealed_ring(secrets, kept)} if kept and len(kept) < len(ring) else {}
 
 
 def shown_once(endpoint: Resource, new: Sequence[SigningKey]) -> Resource:

@@ -23,7 +23,7 @@ from service.operations.subscription_records import (
     stored_filter,
     turn_off_ownerless,
 )
-from service.operations.transport_records import MEMBERS, Transport
+from service.operations.transport_records import MEMBERS, Transport, check_credentials_stay
 from service.operations.webhook_records import (
     ANEW,
     KIND,
@@ -34,6 +34,7 @@ from service.operations.webhook_records import (
     sealed_ring,
     shown_once,
     stand_still,
+    without_ended,
 )
 from service.platform.addresses import AddressPolicy, Blocked
 from service.platform.columns import Instant, Uuid
@@ -132,7 +133,7 @@ async def create_webhook_endpoint(ctx: Context, data: WebhookEndpointCreate) -> 
 @operation
 async def update_webhook_endpoint(ctx: Context, identifier: str, patch: Shape, expected: Expected = None) -> Resource:
     """Change what was sent; raises NotFound, StaleVersion, Invalid, Forbidden. Turned off, its deliveries are held;
-    turned on again, they go out in their order.
+    turned on again, they go out in their order. A url of another host, port or scheme takes the credentials anew.
     """
     async with ctx.transaction(Permission.WEBHOOK_WRITE) as tx:
         if "enabled" in patch.given():
@@ -142,15 +143,17 @@ async def update_webhook_endpoint(ctx: Context, identifier: str, patch: Shape, e
         if "filter" in given:
             given["filter"] = stored_filter(given["filter"], before.data["filter"])
         changes = differing(before.data, {name: value for name, value in given.items() if name not in MEMBERS})
+        sealed = await tx.one(SEALED, id=identifier) or {}
         if not MEMBERS.isdisjoint(given):
-            sealed = await tx.one(SEALED, id=identifier)
-            changes |= _transport(ctx, tx).columns(given, before.data, sealed["transport_sealed"] if sealed else None)
+            changes |= _transport(ctx, tx).columns(given, before.data, sealed.get("transport_sealed"))
         if not changes:
             return tx.answer(before, "unchanged")
         _check(ctx.services.settings, changes)
+        check_credentials_stay(before.data, given)
         check_patterns(ctx.principal, changes.get("event_types", []))
         changes |= await check_change(tx, ctx.principal, before, changes)
         changes |= consent_columns(before.data, changes, ctx.services.settings.public_url, tx.now)
+        changes |= without_ended(ctx.services.secrets, sealed["secret_encrypted"], tx.now)
         if "enabled" in changes:
             changes |= {"disabled_reason": None, **(ANEW if changes["enabled"] else {})}
         after = await change(tx, WEBHOOK_ENDPOINTS, identifier, changes)

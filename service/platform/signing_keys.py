@@ -64,7 +64,12 @@ def rotated(ring: Sequence[SigningKey], new: Sequence[SigningKey], now: datetime
     """
     until = now + grace
     before = [replace(key, ends_at=until if key.ends_at is None else min(key.ends_at, until)) for key in ring]
-    return [*new, *(key for key in before if key.lives(now))][:MOST_LIVE]
+    return [*new, *living(before, now)][:MOST_LIVE]
+
+
+def living(ring: Sequence[SigningKey], now: datetime) -> list[SigningKey]:
+    """The keys of a ring that have not ended."""
+    return [key for key in ring if key.lives(now)]
 
 
 def pack(ring: Iterable[SigningKey]) -> bytes:

@@ -87,7 +87,8 @@ async def update_webhook_endpoint(
     asked: Inquiry,
 ) -> Answer:
     """Changes the members that are sent. While an endpoint is not enabled its deliveries are held, none is lost;
-    enabled again, they go out in their order.
+    enabled again, they go out in their order. A `url` of another host, port or scheme needs `auth` with it, if there
+    is one: credentials that were given for one host are never sent to another.
     """
     return found(await webhooks.update_webhook_endpoint(ctx, id, patch, asked.expected))
 

@@ -17,6 +17,7 @@ from service.models.webhooks import webhook_endpoints
 from service.operations.context import Services
 from service.platform.clock import SetClock, instant_text
 from service.platform.secrets import Secrets
+from service.platform.signing_keys import unpack
 from service.platform.standard_webhooks import new_secret, verifying
 from service.platform.statements import Statement
 from tests.api.records import NOBODY, make, make_account
@@ -237,3 +238,22 @@ async def test_keys_sealed_with_another_key_are_replaced_by_a_rotation(
     await fresh.send()
     verified(receiver.requests[-1], rotated["secret"])
     await fresh.worker._egress.close()
+
+
+async def test_a_key_that_has_ended_goes_with_the_next_change_of_its_endpoint(
+    client: httpx.AsyncClient, services: Services, receiver: Receiver, clock: SetClock
+) -> None:
+    endpoint = await subscribe(client, receiver)
+    await rotate(client, endpoint, grace_seconds=100)
+
+    async def kept() -> int:
+        async with services.database.reading(fresh=True) as reader:
+            [row] = await reader.all(_ALL_ENDPOINTS)
+        return len(unpack(services.secrets.open(row["secret_encrypted"])))
+
+    path = f"/v1/webhook-endpoints/{endpoint['id']}"
+    assert (await client.patch(path, json={"description": "In its grace"})).status_code == 200
+    assert await kept() == 2
+    clock.advance(timedelta(seconds=101))
+    assert (await client.patch(path, json={"description": "After it"})).status_code == 200
+    assert await kept() == 1 and len(await keys(client, endpoint)) == 1

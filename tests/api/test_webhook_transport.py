@@ -46,6 +46,21 @@ async def refusals(client: httpx.AsyncClient, receiver: Receiver, **members: Any
     return found
 
 
+async def test_credentials_do_not_follow_an_endpoint_to_another_host(
+    client: httpx.AsyncClient, receiver: Receiver
+) -> None:
+    auth = {"kind": "bearer", "token": "t"}
+    endpoint = await subscribe(client, receiver, auth=auth)
+    assert (await patch(client, endpoint, url=f"{endpoint['url']}/elsewhere")).status_code == 200
+    for url in ("http://127.0.0.1:9991/x", "https://receiver.example/x"):
+        refused = await patch(client, endpoint, url=url)
+        assert refused.status_code == 422, refused.text
+        assert [(each["pointer"], each["code"]) for each in refused.json()["errors"]] == [("/auth", "needed_with_url")]
+    assert (await patch(client, endpoint, url="http://127.0.0.1:9991/x", auth=auth)).status_code == 200
+    assert (await patch(client, endpoint, url="http://127.0.0.1:9992/x", auth=None)).status_code == 200
+    assert (await patch(client, endpoint, url="http://127.0.0.1:9993/x")).status_code == 200
+
+
 async def test_cloudevents_leave_structured_and_binary_and_are_signed_as_sent(
     client: httpx.AsyncClient, receiver: Receiver, sender: Sender
 ) -> None:
