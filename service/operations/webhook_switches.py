@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from service.access.policy import Permission
 from service.events.operator_events import WebhookEndpointDisabled, WebhookEndpointEnabled
-from service.events.turns import HELD, HOLD
+from service.events.turns import HELD, HOLD, OPEN
 from service.models.webhook_pace import WebhookEndpointDisable, WebhookEndpointEnable
 from service.models.webhooks import deliveries
 from service.operations.context import Context, operation, refuse
@@ -27,17 +27,31 @@ _DROP = Statement(
     .values(state="canceled", finished_at=sa.bindparam("now", type_=Instant()))
     .where(deliveries.c.endpoint_id == sa.bindparam("endpoint_id", type_=Uuid()), deliveries.c.state == HELD)
 )
-_again = sa.select(deliveries.c.event_id, sa.func.max(deliveries.c.replay_no).label("replay_no")).where(
-    deliveries.c.endpoint_id == sa.bindparam("endpoint_id", type_=Uuid()),
-    deliveries.c.created_at >= sa.bindparam("since", type_=Instant()),
-)
+_d, _other = deliveries.c, deliveries.alias("other")
+_same_event = sa.and_(_other.c.endpoint_id == _d.endpoint_id, _other.c.event_id == _d.event_id)
+_last = sa.select(sa.func.max(_other.c.replay_no)).where(_same_event).correlate(deliveries).scalar_subquery()
+_on_its_way = sa.exists().where(_same_event, _other.c.state.in_([*OPEN, HELD])).correlate(deliveries)
 _TO_REPLAY = Statement(
-    _again.where(deliveries.c.state.in_(["succeeded", "dead", "canceled"]))
-    .add_columns(deliveries.c.event_position, deliveries.c.order_key, deliveries.c.family)
-    .group_by(deliveries.c.event_id, deliveries.c.event_position, deliveries.c.order_key, deliveries.c.family)
-    .order_by(deliveries.c.event_position)
+    sa.select(
+        _d.event_id,
+        _d.event_position,
+        sa.func.max(_last).label("replay_no"),
+        sa.func.min(_d.order_key).label("order_key"),
+        sa.func.max(_d.family).label("family"),
+    )
+    .where(
+        _d.endpoint_id == sa.bindparam("endpoint_id", type_=Uuid()),
+        _d.created_at >= sa.bindparam("since", type_=Instant()),
+        _d.state.in_([sa.literal_column(f"'{state}'") for state in ("succeeded", "dead", "canceled")]),
+        sa.not_(_on_its_way),
+    )
+    .group_by(_d.event_id, _d.event_position)
+    .order_by(_d.event_position)
     .limit(MOST_REPLAYED + 1)
 )
+"""Each event once, whatever it was sent for, with its own line (those of replays come later in the alphabet); one that
+is on its way already goes out by itself.
+"""
 _COPIED = ("event_id", "event_position", "order_key", "family")
 _REPLAY = Statement(
     sa.insert(deliveries).values(

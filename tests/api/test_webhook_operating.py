@@ -204,3 +204,24 @@ async def test_an_attempt_shows_its_request_without_secrets(
     data = (await client.post("/graphql", json={"query": query, "variables": {"id": delivery["id"]}})).json()["data"]
     [attempt] = data["webhookDelivery"]["attemptLog"]["nodes"]
     assert attempt["request"] == shown and attempt["responseBody"] == "ok"
+
+
+async def test_an_endpoint_turned_on_with_a_replay_sends_each_event_once_more(
+    client: httpx.AsyncClient, receiver: Receiver, sender: Sender
+) -> None:
+    endpoint = await subscribe(client, receiver)
+    path = f"/v1/webhook-endpoints/{endpoint['id']}"
+    for _ in range(2):
+        await make_account(client)
+    await sender.send()
+    first, second = await deliveries(client, endpoint)
+    assert (await client.post(f"/v1/webhook-deliveries/{first['id']}/retry")).status_code == 202
+    await sender.send()
+    assert (await client.post(f"/v1/webhook-deliveries/{second['id']}/retry")).status_code == 202
+    assert (await client.post(f"{path}/disable", json={})).status_code == 200
+    since = {"held": "replay", "since": endpoint["created_at"]}
+    enabled = await client.post(f"{path}/enable", json=since)
+    assert enabled.status_code == 200, enabled.text
+    await sender.send()
+    told = [request.headers["webhook-id"] for request in receiver.requests]
+    assert sorted(told.count(each["event_id"]) for each in (first, second)) == [2, 3]
