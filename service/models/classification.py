@@ -73,6 +73,10 @@ class ClassificationRow(SQLModel, table=True):
     {factor: {"total": text, "ratings": n}}, "strength": null or {"factors": [...], "no_known_competitor": flag}}`: a
     factor's value is total / ratings, and the total is text because it is exact. The oldest entries have the
     strength's totals, as text too, in place of its factors: ours_points, best_points, weight_sum, best_competitor.
+
+    Neither account nor model is a foreign key: entries are made beside the account's own change and by a model that is
+    held, and rows of both are never removed, while the two checks of each entry (the account's also locks the row that
+    was just written) are a fifth of the time in which a whole portfolio is classified anew.
     """
 
     __tablename__ = "classifications"
@@ -82,9 +86,9 @@ class ClassificationRow(SQLModel, table=True):
     )
 
     id: str = Field(primary_key=True, sa_type=Uuid)
-    account_id: str = Field(sa_type=Uuid, foreign_key="accounts.id")
+    account_id: str = Field(sa_type=Uuid)
     account_version: int = Field(sa_type=sa.BigInteger)
-    model_id: str = Field(sa_type=Uuid, foreign_key="scoring_models.id")
+    model_id: str = Field(sa_type=Uuid)
     classified_at: datetime = Field(sa_type=Instant)
     cause: str = Field(sa_type=sa.Text)
     reason: str | None = Field(default=None, sa_type=sa.Text)

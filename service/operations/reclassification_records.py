@@ -32,7 +32,7 @@ from service.operations.scoring_model_records import (
 )
 from service.platform.ids import new_id
 from service.queries.positions import BATCH_END, COUNT_LIVE, NEXT_LIVE, RANGE, SET_BASED, yardstick
-from service.queries.reclassification import RECLASSIFY
+from service.queries.reclassification import RECLASSIFY_FEW, RECLASSIFY_MANY
 from service.queries.scoring_models import ACTIVE_MODEL, SCORING_MODELS
 from service.rules.quadrants import CutRule
 from service.rules.scoring import ScoringModel
@@ -50,6 +50,9 @@ AT_ONCE = 1_000
 
 MOST_ROUNDS = 20
 """How often a batch is run again because accounts were written while it was read."""
+
+MANY = 0.1
+"""Share of accounts that differed so far from which on a batch gathers what the history keeps of each while it sums."""
 
 BEFORE_ALL = "00000000-0000-0000-0000-000000000000"
 NONE = "none"
@@ -261,8 +264,9 @@ async def _classify_by_sets(tx: Transaction, order: Order, progress: Progress, m
     await tx.value(SET_BASED)
     await tx.flush()
     binds = {**yardstick(model.rules, held=progress.held), **_told(tx, order, progress, model)}
+    statement = RECLASSIFY_MANY if progress.changed >= MANY * progress.accounts else RECLASSIFY_FEW
     for again in range(MOST_ROUNDS):
-        rows = await tx.all(RECLASSIFY, after=progress.after, upto=last, **binds)
+        rows = await tx.all(statement, after=progress.after, upto=last, **binds)
         for row in rows:
             moved = row["previous"] != row["current"]
             _count(

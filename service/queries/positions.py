@@ -31,7 +31,8 @@ _MEANS = 2520
 
 FACTORS = """
 factor AS MATERIALIZED (
-  SELECT f.key, f.weight, f.required, f.place, 1 << f.place AS bit
+  SELECT f.key, f.weight, f.required, f.place, 1 << f.place AS bit,
+    to_json(f.key)::text || ': {"ratings": 1, "total": "' AS head
   FROM jsonb_to_recordset(:factors) AS f(key text, weight numeric, required boolean, place integer)
 ),
 band AS MATERIALIZED (
@@ -48,23 +49,22 @@ given AS MATERIALIZED (
 """The same, and scores to suppose."""
 
 
+_SCORE = "CASE WHEN r.metric IS NULL OR NOT r.factor = ANY (:banded) THEN r.score ELSE b.score END"
+
+
 def ratings_of(accounts: str, given: str = "") -> str:
-    """The ratings in use of these accounts, metrics read through the model's bands; `given` takes the place of those
-    that it names.
+    """The ratings in use of these accounts, metrics read through the model's bands, of which at most one holds a value:
+    a join, whose cost is estimated as what it is; `given` takes the place of those ratings that it names.
     """
     unless = ""
     if given:
         unless = f" AND NOT EXISTS (SELECT 1 FROM {given} g WHERE g.account_id = r.account_id AND g.factor = r.factor)"
     ratings = f"""
-    SELECT account_id, factor, chosen, score FROM (
-      SELECT r.account_id, r.factor, r.chosen,
-        CASE WHEN r.metric IS NULL OR NOT r.factor = ANY (:banded) THEN r.score ELSE (
-          SELECT b.score FROM band b
-          WHERE b.key = r.factor AND (b.lower IS NULL OR r.metric::numeric >= b.lower)
-            AND (b.upper IS NULL OR r.metric::numeric < b.upper OR (b.closed AND r.metric::numeric = b.upper))
-          ORDER BY b.place LIMIT 1) END AS score
-      FROM ratings r WHERE r.superseded_at IS NULL AND {accounts}{unless}
-    ) read WHERE score IS NOT NULL"""
+    SELECT r.account_id, r.factor, r.chosen, {_SCORE} AS score
+    FROM ratings r LEFT JOIN band b ON b.key = r.factor AND r.metric IS NOT NULL
+      AND (b.lower IS NULL OR r.metric::numeric >= b.lower)
+      AND (b.upper IS NULL OR r.metric::numeric < b.upper OR (b.closed AND r.metric::numeric = b.upper))
+    WHERE r.superseded_at IS NULL AND {accounts}{unless} AND {_SCORE} IS NOT NULL"""
     if not given:
         return ratings
     return f"{ratings} UNION ALL SELECT r.account_id, r.factor, false, r.score FROM {given} r WHERE {accounts}"
@@ -93,8 +93,15 @@ def _cell_verbs() -> str:
 def _shown(numerator: str, denominator: str, places: int) -> str:
     """An exact quotient of numbers that are not negative, rounded half up."""
     unit = 10**places
-    return f"div({2 * unit} * {numerator} + {denominator}, 2 * {denominator}) / {unit}.{'0' * places}"
+    return f"div({2 * unit} * {numerator} + {denominator}, 2 * {denominator}) * 0.{1:0{places}}"
 
+
+SHOWN = {
+    "attractiveness": _shown("points", "scale", 4),
+    "business_strength": _shown("ours", "weights", 4),
+    "relative_strength": f"CASE WHEN best > 0 THEN least({_shown('ours', 'best', 6)}, {MOST_SHOWN_RATIO}) END",
+}
+"""The numbers as the columns keep them, of what the positions are decided by."""
 
 _WAS, _IS = (", ".join(f"j.{prefix}{name}" for name in COLUMNS) for prefix in ("was_", ""))
 _DIFFERS = f"({_WAS}) IS DISTINCT FROM ({_IS})"
@@ -126,9 +133,7 @@ placed AS (
 boxed AS (
   SELECT *, CASE WHEN complete THEN box END AS raw_quadrant,
     CASE WHEN complete THEN {_BOX.format("attractive_after", "strong_after")} END AS computed_quadrant,
-    {_shown("points", "scale", 4)} AS attractiveness,
-    {_shown("ours", "weights", 4)} AS business_strength,
-    CASE WHEN best > 0 THEN least({_shown("ours", "best", 6)}, {MOST_SHOWN_RATIO}) END AS relative_strength,
+    {", ".join(f"{number} AS {name}" for name, number in SHOWN.items())},
     CASE WHEN {_cell_verbs()} THEN was_verb END AS leading_verb,
     CASE WHEN complete THEN 'complete' ELSE 'incomplete' END AS classification_status
   FROM placed OFFSET 0
@@ -138,23 +143,26 @@ judged AS (
     CASE WHEN by_hand IS NOT NULL THEN 'override'
       WHEN computed_quadrant IS NOT NULL THEN 'computed' END AS quadrant_source
   FROM boxed OFFSET 0
-),
-compared AS MATERIALIZED (SELECT *, {_DIFFERS} AS differs FROM judged j)"""
+)"""
+COMPARED = f"compared AS MATERIALIZED (SELECT *, {_DIFFERS} AS differs FROM judged j)"
+"""Everything of every account, and whether any column is another one."""
 
 
 _SHARED = "SELECT account_id FROM summed WHERE bits <> scored"
 """Accounts with several ratings of one factor; the others need not be gathered factor by factor."""
 
 
-def judged(accounts: str, rated: str, given: str = "") -> str:
-    """The new columns beside the old ones of these accounts (alias `a`); `rated` restricts ratings (alias `r`)."""
+def judged(accounts: str, rated: str, given: str = "", gathered: str = "") -> str:
+    """The new columns beside the old ones of these accounts (alias `a`); `rated` restricts ratings (alias `r`), and
+    `gathered` is what to keep of each account's ratings besides (aliases `v`, and `f` for the factor).
+    """
     return f"""
 strength AS (
   SELECT r.account_id, r.ours_points, r.best_points, r.weight_sum FROM business_strengths r WHERE {rated}
 ),
 summed AS MATERIALIZED (
   SELECT v.account_id, {_MEANS} * sum(f.weight * v.score) AS points, {_MEANS} * sum(f.weight) AS scale,
-    count(*) FILTER (WHERE f.required) AS needed, bit_or(f.bit) AS scored, sum(f.bit) AS bits
+    count(*) FILTER (WHERE f.required) AS needed, bit_or(f.bit) AS scored, sum(f.bit) AS bits{gathered}
   FROM ({ratings_of(rated, given)}) v JOIN factor f ON f.key = v.factor GROUP BY v.account_id
 ),
 appeal AS (
@@ -221,7 +229,7 @@ POSITIONS = sql(
     f"""
 WITH {FACTORS},
 {judged(RANGE_OF_ACCOUNTS, RANGE_OF_RATINGS)}
-SELECT id, {", ".join(COLUMNS)} FROM compared ORDER BY id
+SELECT id, {", ".join(COLUMNS)} FROM judged ORDER BY id
 """,
     BINDS,
     _column("id", Uuid()),
@@ -238,7 +246,7 @@ RANGE = sql(
     f"""
 WITH {FACTORS},
 {judged(RANGE_OF_ACCOUNTS, RANGE_OF_RATINGS)}
-SELECT min(attractiveness) AS low, max(attractiveness) AS high FROM compared WHERE complete
+SELECT min(attractiveness) AS low, max(attractiveness) AS high FROM judged WHERE complete
 """,
     BINDS,
     _column("low", Exact(14, 6)),

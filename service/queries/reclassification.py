@@ -7,9 +7,11 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from service.events.content import CHANNEL, MOST_CHANNELS
+from service.platform.statements import Statement
 from service.queries.classification import COLUMNS
 from service.queries.positions import (
     BINDS,
+    COMPARED,
     FACTORS,
     RANGE_OF_ACCOUNTS,
     RANGE_OF_RATINGS,
@@ -19,22 +21,16 @@ from service.queries.positions import (
     values,
 )
 
-_MISSING = """
+_MISSING = """CASE WHEN c.classification_status = 'complete' THEN '[]'::jsonb ELSE
   (SELECT coalesce(jsonb_agg(f.key ORDER BY f.place), '[]') FROM factor f
     WHERE (f.required OR (:needed = 0 AND c.scored = 0)) AND (c.scored & f.bit) = 0)
   || CASE WHEN c.strength_of IS NULL THEN '["business_strength"]'::jsonb
-    WHEN c.best = 0 THEN '["relative_strength"]'::jsonb ELSE '[]'::jsonb END"""
+    WHEN c.best = 0 THEN '["relative_strength"]'::jsonb ELSE '[]'::jsonb END END"""
 _SCORES = "jsonb_object_agg(v.factor, jsonb_build_object('total', trim_scale(v.total)::text, 'ratings', v.ratings))"
-_FEW = "(SELECT count(*) FROM changed) <= 2000"
-_KEPT = f"""
-  SELECT v.account_id, {_SCORES} AS scores
-  FROM ({values(ratings_of(f"{RANGE_OF_RATINGS} AND r.account_id IN (SELECT id FROM changed)"))}) v
-  JOIN factor f ON f.key = v.factor WHERE NOT {_FEW} GROUP BY v.account_id
-  UNION ALL
-  SELECT c.id, (
-    SELECT {_SCORES} FROM ({values(ratings_of("r.account_id = c.id"))}) v JOIN factor f ON f.key = v.factor)
-  FROM changed c WHERE {_FEW}"""
-"""The inputs that the history keeps: of many accounts gathered together, of few looked up."""
+_GATHERED = """,
+    string_agg(f.head || trim_scale(v.score) || '"}', ',') AS scores"""
+_LOOKED_UP = f"""(
+    SELECT {_SCORES} FROM ({values(ratings_of("r.account_id = c.id"))}) v JOIN factor f ON f.key = v.factor), '{{}}')"""
 _REFS = """
   (SELECT coalesce('[' || string_agg('{"system":' || to_json(r.system)::text || ',"external_id":'
       || to_json(r.external_id)::text || '}', ',' ORDER BY r.system) || ']', '[]')
@@ -72,10 +68,13 @@ _BODY = f"""
 _FRESH_ID = "(:id_head || substr(gen_random_uuid()::text, 16))"
 """A UUIDv7: the head holds the instant and the version, the rest is random."""
 
-RECLASSIFY = sql(
-    f"""
+
+def _reclassifying(gathered: str, scores: str, joined: str = "") -> Statement:
+    return sql(
+        f"""
 WITH {FACTORS},
-{judged(RANGE_OF_ACCOUNTS, RANGE_OF_RATINGS)},
+{judged(RANGE_OF_ACCOUNTS, RANGE_OF_RATINGS, gathered=gathered)},
+{COMPARED},
 changed AS (SELECT * FROM compared WHERE differs),
 moved AS (
   UPDATE accounts a
@@ -83,16 +82,14 @@ moved AS (
   FROM changed c WHERE a.id = c.id AND a.version = c.version
   RETURNING c.*, a.version AS version_after, a.stage, a.status, a.scope, a.country, a.industry, a.owner_id, a.tags
 ),
-kept AS ({_KEPT}
-),
 entered AS (
   INSERT INTO classifications (id, account_id, account_version, model_id, classified_at, cause, reason, recorded_by,
     {", ".join(COLUMNS)}, missing, inputs)
   SELECT {_FRESH_ID}::uuid, c.id, c.version_after, :model_id, :now, :why, :reason, :recorded_by,
     {", ".join(f"c.{name}" for name in COLUMNS)}, {_MISSING},
-    jsonb_build_object('scores', coalesce(k.scores, '{{}}'), 'strength', CASE WHEN s.account_id IS NOT NULL THEN
+    jsonb_build_object('scores', {scores}, 'strength', CASE WHEN s.account_id IS NOT NULL THEN
       jsonb_build_object('factors', s.factors, 'no_known_competitor', s.no_known_competitor) END)
-  FROM moved c LEFT JOIN kept k ON k.account_id = c.id
+  FROM moved c {joined}
   LEFT JOIN business_strengths s ON s.account_id = c.id AND s.account_id > :after AND s.account_id <= :upto
 ),
 told AS (
@@ -111,16 +108,27 @@ SELECT j.was_quadrant AS previous, j.quadrant AS current, count(*) AS accounts,
   count(*) FILTER (WHERE j.differs) AS differing, count(m.id) AS written
 FROM compared j LEFT JOIN moved m ON m.id = j.id GROUP BY j.was_quadrant, j.quadrant
 """,
-    BINDS,
-    sa.column("previous", sa.Text()),
-    sa.column("current", sa.Text()),
-    sa.column("accounts", sa.BigInteger()),
-    sa.column("differing", sa.BigInteger()),
-    sa.column("written", sa.BigInteger()),
+        BINDS,
+        sa.column("previous", sa.Text()),
+        sa.column("current", sa.Text()),
+        sa.column("accounts", sa.BigInteger()),
+        sa.column("differing", sa.BigInteger()),
+        sa.column("written", sa.BigInteger()),
+    )
+
+
+RECLASSIFY_FEW = _reclassifying("", f"coalesce({_LOOKED_UP}")
+RECLASSIFY_MANY = _reclassifying(
+    _GATHERED,
+    f"coalesce(('{{' || k.scores || '}}')::jsonb, {_LOOKED_UP}",
+    "LEFT JOIN summed k ON k.account_id = c.id AND k.bits = k.scored",
 )
 """Classifies the accounts from `after` (exclusive) to `upto` by a model, writes columns, history and events of those
 whose columns differ, and counts them by the quadrant before and after.
 
 An account that somebody else writes meanwhile keeps what was written: its version is another one. `differing` then is
 greater than `written`, and the statement is to be run again.
+
+What the history keeps of the scores is looked up for FEW accounts that differ; for MANY it is gathered while the scores
+are summed, as far as each factor has one rating.
 """

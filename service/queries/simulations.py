@@ -14,7 +14,7 @@ from service.platform.columns import Exact, Json, Uuid
 from service.platform.filters import Condition, clause
 from service.platform.statements import Statement
 from service.queries.accounts import ACCOUNTS, AccountFilter, a
-from service.queries.positions import BINDS, GIVEN, judged, sql
+from service.queries.positions import BINDS, GIVEN, SHOWN, judged, sql
 
 _FILTER: Any = (
     AccountFilter | None,
@@ -26,9 +26,8 @@ SimulationCreate = create_model(
 
 NEAREST = 20
 _SHOWN = ("quadrant", "attractiveness", "business_strength", "relative_strength")
-_BEFORE, _AFTER = (
-    f"json_build_object({', '.join(f'{name!r}, {prefix}{name}' for name in _SHOWN)})" for prefix in ("was_", "")
-)
+_BEFORE = f"json_build_object({', '.join(f'{name!r}, a.{name}' for name in _SHOWN)})"
+_AFTER = f"json_build_object({', '.join(f'{name!r}, {SHOWN.get(name, name)}' for name in _SHOWN)})"
 _BINDS = {
     **BINDS,
     "given": Json(),
@@ -45,28 +44,38 @@ def _simulating(accounts: str, rated: str) -> Statement:
         f"""
 WITH {GIVEN},
 {judged(accounts, rated, "given")},
+looked AS MATERIALIZED (
+  SELECT id, was_quadrant, was_classification_status AS was_status, quadrant, classification_status AS status,
+    points, scale, ours, best, weights
+  FROM judged
+),
+page AS (
+  SELECT id, quadrant, {_AFTER} AS after FROM (
+    SELECT * FROM looked WHERE was_quadrant IS DISTINCT FROM quadrant AND id > :first ORDER BY id LIMIT :limit) listed
+),
 bordering AS (
-  SELECT id, name, quadrant, points / scale - :cut AS vertical,
+  SELECT id, quadrant, points / scale - :cut AS vertical,
     CASE WHEN best > 0 THEN ours / best - :ratio END AS ratio,
     CASE WHEN best IS NULL THEN ours / weights - 5 END AS own
-  FROM compared WHERE complete
+  FROM looked WHERE status = 'complete'
+),
+near AS (
+  SELECT *, least(abs(vertical) / :width, abs(ratio) / :ratio_width, abs(own) / :width) AS nearness
+  FROM bordering ORDER BY nearness, id LIMIT {NEAREST}
 )
 SELECT
   (SELECT json_agg(m) FROM (
     SELECT was_quadrant AS previous, quadrant AS current, count(*) AS accounts,
-      count(*) FILTER (WHERE was_classification_status = 'incomplete') AS incomplete_before,
-      count(*) FILTER (WHERE classification_status = 'incomplete') AS incomplete_after
-    FROM compared GROUP BY was_quadrant, quadrant) m)::text AS moves,
+      count(*) FILTER (WHERE was_status = 'incomplete') AS incomplete_before,
+      count(*) FILTER (WHERE status = 'incomplete') AS incomplete_after
+    FROM looked GROUP BY was_quadrant, quadrant) m)::text AS moves,
   (SELECT json_agg(m) FROM (
-    SELECT id, name, {_BEFORE} AS before, {_AFTER} AS after
-    FROM compared WHERE was_quadrant IS DISTINCT FROM quadrant AND id > :first
-    ORDER BY id LIMIT :limit) m)::text AS moved,
-  (SELECT json_agg(n) FROM (
-    SELECT id, name, quadrant, trim_scale(round(vertical, 4)) AS attractiveness,
-      trim_scale(round(ratio, 4)) AS relative_strength, trim_scale(round(own, 4)) AS absolute_strength
-    FROM bordering
-    ORDER BY least(abs(vertical) / :width, abs(ratio) / :ratio_width, abs(own) / :width), id LIMIT {NEAREST}) n
-  )::text AS nearest
+    SELECT p.id, a.name, {_BEFORE} AS before, p.after
+    FROM page p JOIN accounts a ON a.id = p.id ORDER BY p.id) m)::text AS moved,
+  (SELECT json_agg(m) FROM (
+    SELECT n.id, a.name, n.quadrant, trim_scale(round(n.vertical, 4)) AS attractiveness,
+      trim_scale(round(n.ratio, 4)) AS relative_strength, trim_scale(round(n.own, 4)) AS absolute_strength
+    FROM near n JOIN accounts a ON a.id = n.id ORDER BY n.nearness, n.id) m)::text AS nearest
 """,
         _BINDS,
         *(sa.column(name, Json()) for name in ("moves", "moved", "nearest")),
@@ -81,7 +90,7 @@ RANGE_ALL = sql(
     f"""
 WITH {GIVEN},
 {judged("true", "true", "given")}
-SELECT min(attractiveness) AS low, max(attractiveness) AS high FROM compared WHERE complete
+SELECT min(attractiveness) AS low, max(attractiveness) AS high FROM judged WHERE complete
 """,
     _BINDS,
     sa.column("low", Exact(14, 6)),
