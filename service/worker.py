@@ -111,7 +111,7 @@ class Worker:
         while not self._stopping.is_set():
             self._woken.clear()
             try:
-                numbered = await sequence(self._services.database, self._services.clock)
+                numbered = await sequence(self._services.database, self._services.clock, self.dispatcher.wake)
             except Exception:  # the database is away: everything waits in it and is found at the next poll
                 log.warning("events could not be sequenced", exc_info=True)
                 numbered = 0

@@ -14,15 +14,16 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from random import SystemRandom
 
-from service.delivery.claim import FARTHEST, LEASE, Lease, any_lapsed, claim, give_back, reclaim
+from service.delivery.claim import FARTHEST, LEASE, Lease, Wanted, any_lapsed, claim, give_back, reclaim
 from service.delivery.destinations.base import Delivery, Destination, Outcome
 from service.delivery.egress import DEADLINE
 from service.delivery.lanes import Slots, Turn
 from service.delivery.ownership import OWNED, disown, due_endpoints, own, renew
+from service.delivery.results import WRITERS, Results
 from service.delivery.settlement import Settled, Settlement, judge, settle
 from service.delivery.wanting import Wants
 from service.platform.clock import Clock
@@ -44,7 +45,7 @@ class Pace:
     """Deliveries leased at once."""
     ahead: int = 512
     """Deliveries of one endpoint leased at once, when it answers quickly."""
-    within: float = 0.5
+    within: float = 1.0
     """An endpoint has as many leased as it takes in this time."""
     poll: float = 1.0
     lease: float = LEASE.total_seconds()
@@ -58,17 +59,6 @@ class Pace:
     """An endpoint is slow when its last answer took longer than this."""
     gather: float = 0.01
     """Under load results wait so long for others, to be written together."""
-
-
-@dataclass(slots=True)
-class _Results:
-    """Results that wait to be written, and leases that wait to be given back."""
-
-    done: list[tuple[Lease, Outcome]] = field(default_factory=list)
-    unsent: list[Lease] = field(default_factory=list)
-
-    def __bool__(self) -> bool:
-        return bool(self.done or self.unsent)
 
 
 class Dispatcher:
@@ -103,7 +93,7 @@ class Dispatcher:
         self._wants = Wants(self._slots, self._pace.leased, self._pace.ahead, self._pace.within)
         self._runners: set[asyncio.Task[None]] = set()
         self._idle: list[asyncio.Future[None]] = []
-        self._results = _Results()
+        self._results = Results()
         self._writing = asyncio.Lock()
         self._looked_back = 0.0
 
@@ -206,15 +196,15 @@ class Dispatcher:
             )
         if strange:
             self._wants.note_owned(strange & got, at + owned.total_seconds())
-        self._begin(leases, at + lease)
+        self._begin(wanted, leases, at + lease)
         return bool(leases)
 
-    def _begin(self, leases: Sequence[Lease], ends: float) -> None:
+    def _begin(self, wanted: Sequence[Wanted], leases: Sequence[Lease], ends: float) -> None:
         """Give leases to the lanes, and have runners look."""
         for lease in leases:
             lease.begin_by = ends - (lease.delivery.timeout or self._pace.deadline)
             self._slots.add(lease)
-        self._wants.note_leased(leases)
+        self._wants.note_leased(wanted, leases)
         self._nudge(len(leases))
 
     async def _look_back(self, at: float) -> None:
@@ -289,6 +279,8 @@ class Dispatcher:
             self._results.done += zip(leases, outcomes, strict=True)
             self._ready.set()
             self._ended.set()
+            if self._wants.runs_dry(turn.lane):
+                self._woken.set()
 
     # settling
 
@@ -307,26 +299,34 @@ class Dispatcher:
                 await asyncio.sleep(self._pace.poll)
 
     async def _settle(self) -> int:
-        """Write everything that has gathered, in one transaction; on failure it stays gathered. How many there were."""
+        """Write everything that has gathered; what could not be written stays gathered. How many there were."""
         async with self._writing:
-            results, self._results = self._results, _Results()
+            results, self._results = self._results, Results()
             if not results:
                 return 0
-            now = self._clock.now()
-            settlements = [judge(lease, outcome, now, self._random) for lease, outcome in results.done]
-            settled = Settled(0)
-            try:
-                async with self._database.transaction() as tx:
-                    if settlements:
-                        settled = await settle(tx, self._database.kind, settlements, now)
-                    if results.unsent:
-                        await give_back(tx, results.unsent)
-            except BaseException:
-                self._results.done[:0] = results.done
-                self._results.unsent[:0] = results.unsent
-                raise
+            shares = results.shares(WRITERS[self._database.kind])
+            ended = await asyncio.gather(*(self._write(share) for share in shares), return_exceptions=True)
+        for failure in ended:
+            if isinstance(failure, BaseException):
+                raise failure
+        return len(results.done)
+
+    async def _write(self, results: Results) -> None:
+        """Write results in one transaction; on failure they are gathered again."""
+        now = self._clock.now()
+        settlements = [judge(lease, outcome, now, self._random) for lease, outcome in results.done]
+        settled = Settled(0)
+        try:
+            async with self._database.transaction() as tx:
+                if settlements:
+                    settled = await settle(tx, self._database.kind, settlements, now)
+                if results.unsent:
+                    await give_back(tx, results.unsent)
+        except BaseException:
+            self._results.done[:0] = results.done
+            self._results.unsent[:0] = results.unsent
+            raise
         self._conclude(settlements, results.unsent, settled)
-        return len(settlements)
 
     def _conclude(self, settlements: Sequence[Settlement], unsent: Sequence[Lease], settled: Settled) -> None:
         """Count down what was written, and follow the endpoints' new limits."""

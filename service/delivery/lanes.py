@@ -63,11 +63,20 @@ class Lane:
     retry_next: bool = False
     owned_until: float = 0.0
     """Monotonic seconds until which this worker owns the endpoint."""
+    more: bool = False
+    """Whether the last claim found as many as it asked for, so that more may be waiting in the database."""
 
     @property
     def room(self) -> int:
         """How many may be in flight at once, as far as the endpoint is known."""
         return 1 if self.kind == "new" else self.limit
+
+    @property
+    def unsent(self) -> int:
+        """How many are being sent or wait for that. Those whose results are being written are not among them: a slow
+        database must not leave its receivers without work.
+        """
+        return len(self.first) + len(self.retry) + self.in_flight
 
     def ahead(self, most: int, within: float) -> int:
         """How many to have leased: what it sends `within` seconds, at least its limit, at most `most`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from service.delivery.claim import Lease, Wanted
@@ -29,9 +30,16 @@ class Wants:
         return [
             id_
             for id_, lane in self._slots.lanes.items()
-            if lane.leased > lane.ahead(self._ahead, self._within) // 2
+            if lane.unsent > lane.ahead(self._ahead, self._within) // 2
             or (lane.bucket is not None and lane.bucket.tokens(now) < 1)
         ]
+
+    def runs_dry(self, lane: Lane) -> bool:
+        """Whether an endpoint has room for more now and there may be more, told once after each claim."""
+        if not lane.more or lane.unsent > lane.ahead(self._ahead, self._within) // 2:
+            return False
+        lane.more = False
+        return True
 
     def choose(self, rows: Sequence[Row], now: float) -> list[Wanted]:
         """What to lease of the endpoints with due work: fairly, within the room there is. At least half goes to first
@@ -49,7 +57,7 @@ class Wants:
                     wanted.append(Wanted(row, "retry" if row["retry_due"] else "first", 1))
                     room -= 1
                 continue
-            most = min(lane.ahead(self._ahead, self._within) - lane.leased, max(each, lane.room), room)
+            most = min(lane.ahead(self._ahead, self._within) - lane.unsent, max(each, lane.room), room)
             if lane.bucket is not None:
                 most = min(most, lane.bucket.tokens(now))
             if most <= 0:
@@ -91,12 +99,17 @@ class Wants:
         """Whether an endpoint is this worker's."""
         return any(lane.owned_until for lane in self._slots.lanes.values())
 
-    def note_leased(self, leases: Sequence[Lease]) -> None:
-        """Use the tokens of what was leased."""
-        for lease in leases:
-            bucket = self._slots.lanes[lease.delivery.endpoint_id].bucket
-            if bucket is not None:
-                bucket.take(1)
+    def note_leased(self, wanted: Sequence[Wanted], leases: Sequence[Lease]) -> None:
+        """Use the tokens of what was leased, and see which endpoints have more."""
+        got = Counter(lease.delivery.endpoint_id for lease in leases)
+        asked: Counter[str] = Counter()
+        for each in wanted:
+            asked[each.endpoint["id"]] += each.most
+        for id_, most in asked.items():
+            lane = self._slots.lane(id_)
+            lane.more = got[id_] >= most // 2 > 0
+            if lane.bucket is not None:
+                lane.bucket.take(got[id_])
 
     def next_token(self, now: float) -> float:
         """Seconds until an endpoint's rate lets the next call through; infinite when none waits for that."""

@@ -12,6 +12,7 @@ clocks that differ can lose one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -118,8 +119,9 @@ class _NothingWaits(Exception):
     """Rolls an empty run back: a commit would wake the sequencer again, without end."""
 
 
-async def sequence(database: Database, clock: Clock) -> int:
+async def sequence(database: Database, clock: Clock, told: Callable[[], None] | None = None) -> int:
     """Number waiting events and fan them out until none waits; returns how many. Costs one read when nothing waits.
+    `told` is called after each batch but the last, so that what a long backlog begins with need not wait for its end.
 
     When it returns, every event that was committed before it was called has its place, whoever gave it.
     """
@@ -138,6 +140,8 @@ async def sequence(database: Database, clock: Clock) -> int:
         done += numbered
         if numbered < BATCH:
             return done
+        if told is not None:
+            told()
 
 
 async def _run(writer: Writer, kind: str, clock: Clock) -> int:
