@@ -14,87 +14,25 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import random
-import signal
-import subprocess
 import sys
-import tempfile
 import time
-from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 
-from tests import postgres
 from tests.bench.delivery import Store
-from tests.delivery.receivers import Received, answering, listening
-from tests.live import ROOT, new_key, serve
+from tests.delivery.receivers import Received, answering
+from tests.faults.processes import Record, Worker, a_database, check_replays, serving
 
-ENVIRONMENT = {
-    "KAM_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
-    "KAM_WEBHOOK_TIMEOUT_SECONDS": "1",  # a lease of a dead worker is free after two seconds
-    "KAM_DELIVERY_POLL_SECONDS": "0.2",
-    "KAM_SECRET_KEY": "only-for-these-tests",
-    "KAM_LOG_LEVEL": "error",
-}
 POINTS = ("commit", "claim", "send", "held", "rotation", "replay", "fan-out")
 PATIENCE = 120.0
-
-
-@dataclass
-class Worker:
-    """A `kam worker` that comes back when it was killed."""
-
-    url: str
-    folder: str
-    process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Begin, or begin again."""
-        own = {name: value for name, value in os.environ.items() if not name.startswith("KAM_")}
-        environment = own | ENVIRONMENT | {"KAM_DATABASE_URL": self.url, "PYTHONPATH": str(ROOT)}
-        with Path(self.folder, f"log {id(self)}").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "service", "worker"], cwd=self.folder, env=environment, stdout=log, stderr=log
-            )
-
-    def kill(self) -> None:
-        """End it where it stands, and have another take its place."""
-        assert self.process is not None
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-        self.start()
-
-    def stop(self) -> None:
-        """End it in order."""
-        assert self.process is not None
-        self.process.terminate()
-        self.process.wait(30)
-
-
-@dataclass
-class Record:
-    """What the receiver saw."""
-
-    calls: Counter[str] = field(default_factory=Counter)
-    bodies: dict[str, bytes] = field(default_factory=dict)
-    order: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
-    complaints: list[str] = field(default_factory=list)
-
-    def take(self, request: Received) -> None:
-        """Write down one call."""
-        identifier = request.headers["webhook-id"]
-        self.calls[identifier] += 1
-        if self.bodies.setdefault(identifier, request.body) != request.body:
-            self.complaints.append(f"two bodies under {identifier}")
-        if self.calls[identifier] == 1:
-            account = json.loads(request.body)["data"]["account"]
-            self.order[account["id"]].append(account["version"])
+LONG_WAIT = timedelta(seconds=20)
 
 
 @dataclass
@@ -153,22 +91,10 @@ class Run:
         self.told[point] += 1
 
 
-@contextmanager
-def a_database(kind: str) -> Iterator[str]:
-    """The URL of an empty database."""
-    if kind == "sqlite":
-        with tempfile.TemporaryDirectory(prefix="kam-faults-") as folder:
-            yield f"sqlite:///{folder}/kam.db"
-        return
-    with postgres.ensure_postgres() as server:
-        yield postgres.create_database(server, "faults")
-
-
 @asynccontextmanager
 async def running(url: str, workers: int, dice: random.Random) -> AsyncIterator[Run]:
     """The service with its workers and a receiver."""
-    key, record = new_key(), Record()
-    runs: list[Run] = []
+    record, runs = Record(), list[Run]()
 
     async def behave(writer: asyncio.StreamWriter, request: Received) -> None:
         record.take(request)
@@ -177,28 +103,11 @@ async def running(url: str, workers: int, dice: random.Random) -> AsyncIterator[
         await asyncio.sleep(0.005)
         await answering(503 if dice.random() < 0.02 else 204, b"")(writer, request)
 
-    with tempfile.TemporaryDirectory(prefix="kam-workers-") as folder:
-        server = serve(url, "--no-worker", key=key, environment=ENVIRONMENT)
-        live = await asyncio.to_thread(server.__enter__)
-        started = [Worker(url, folder) for _ in range(workers)]
-        try:
-            async with (
-                listening(behave) as receiver,
-                httpx.AsyncClient(base_url=live.url, headers=live.headers, timeout=60) as client,
-            ):
-                body = {"url": receiver.url(), "event_types": ["account.*"], "concurrency": 16}
-                endpoint = (await client.post("/v1/webhook-endpoints", json=body)).json()["id"]
-                for worker in started:
-                    worker.start()
-                runs.append(Run(Store(url), client, started, record, endpoint, dice))
-                yield runs[0]
-                for worker in started:
-                    worker.stop()
-        finally:
-            for worker in started:
-                if worker.process is not None and worker.process.poll() is None:
-                    worker.process.kill()
-            await asyncio.to_thread(server.__exit__, None, None, None)
+    async with serving(url, workers, behave) as service:
+        body = {"url": service.receiver.url(), "event_types": ["account.*"], "concurrency": 16}
+        endpoint = (await service.client.post("/v1/webhook-endpoints", json=body)).json()["id"]
+        runs.append(Run(Store(url), service.client, service.workers, record, endpoint, dice))
+        yield runs[0]
 
 
 async def run(kind: str, workers: int, rounds: int, seed: int) -> dict[str, Any]:
@@ -214,24 +123,39 @@ async def run(kind: str, workers: int, rounds: int, seed: int) -> dict[str, Any]
                     await one.kill_at(point)
                     await writing
             due = await feed(one.client)
-            end, jobs = time.monotonic() + PATIENCE, []
-            while time.monotonic() < end:
-                states = await one.store.states()
-                arrived = not set(due) - set(one.record.calls) and set(states) == {"succeeded"}
-                jobs = (await one.client.get("/v1/jobs")).json()["items"]
-                if arrived and all(job["finished_at"] for job in jobs):
-                    break
-                await asyncio.sleep(0.2)
+            jobs = await settled(one, due)
             states = await one.store.states()
             missing = set(due) - set(one.record.calls)
-            disordered = [account for account, versions in one.record.order.items() if versions != sorted(versions)]
             return {
                 "database": kind, "workers": workers, "seed": seed, "kills": dict(one.told), "events": len(due),
                 "jobs": [job["state"] for job in jobs], "replayed": states.get("succeeded", 0) - len(due),
                 "lost": len(missing), "unknown": len(set(one.record.calls) - set(due)), "states": states,
-                "duplicates": one.record.calls.total() - len(one.record.calls),
-                "out_of_order": len(disordered), "complaints": one.record.complaints,
+                "duplicates": one.record.calls.total() - sum(states.values()),
+                "replays": await check_replays(url, one.record),
+                "out_of_order": len(one.record.disordered()), "complaints": one.record.complaints,
             }  # fmt: skip
+
+
+async def settled(one: Run, due: list[str]) -> list[dict[str, Any]]:
+    """Wait until everything arrived and every job ended, or patience does; the jobs.
+
+    After a kill and an error the schedule has a delivery wait five minutes, and its line with it: such are tried again
+    by hand, as an operator would.
+    """
+    end, jobs = time.monotonic() + PATIENCE, list[dict[str, Any]]()
+    while time.monotonic() < end:
+        states = await one.store.states()
+        arrived = not set(due) - set(one.record.calls) and set(states) == {"succeeded"}
+        jobs = (await one.client.get("/v1/jobs")).json()["items"]
+        if arrived and all(job["finished_at"] for job in jobs):
+            break
+        path = f"/v1/webhook-endpoints/{one.endpoint}/deliveries"
+        for waiting in (await one.client.get(path, params={"state": "pending", "limit": 200})).json()["items"]:
+            if datetime.fromisoformat(waiting["next_at"]) > datetime.now(UTC) + LONG_WAIT:
+                await one.client.post(f"/v1/webhook-deliveries/{waiting['id']}/retry")
+                one.told["retried by hand"] += 1
+        await asyncio.sleep(0.5)
+    return jobs
 
 
 async def feed(client: httpx.AsyncClient) -> list[str]:
@@ -251,9 +175,9 @@ async def feed(client: httpx.AsyncClient) -> list[str]:
 
 def is_well(told: dict[str, Any]) -> bool:
     """Whether nothing was lost, and what came twice came under the same id."""
-    return not (told["lost"] or told["unknown"] or told["out_of_order"] or told["complaints"]) and set(
-        told["states"]
-    ) == {"succeeded"}
+    return not (
+        told["lost"] or told["unknown"] or told["out_of_order"] or told["complaints"] or told["replays"]["wrong"]
+    ) and (set(told["states"]) == {"succeeded"} and set(told["jobs"]) == {"succeeded"})
 
 
 def main() -> int:

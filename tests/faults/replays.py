@@ -1,0 +1,104 @@
+"""SIGKILL again and again while a replay runs: every event goes out once more, exactly once, and none is left out.
+
+    python -m tests.faults.replays                                         6,000 events, four kills, SQLite
+    python -m tests.faults.replays --database postgresql --events 20000 --kills 10 --workers 4
+
+Events are there before the endpoint, so that the replay is all it gets. Whenever the job has got a window further, all
+workers are killed and started again, until so many kills were made; then the job ends, and a second replay follows
+without kills. A job whose worker is gone waits for its lease to end (ten seconds), so a kill takes that long. Prints
+what happened as JSON; ends with 1 when something was lost, sent under a number twice, or out of order.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from typing import Any
+
+import httpx
+
+from tests.bench.delivery import Store, event_rows
+from tests.faults.processes import Record, a_database, check_replays, rows, serving
+
+PATIENCE = 180.0
+
+
+async def run(kind: str, workers: int, events: int, kills: int) -> dict[str, Any]:
+    """Two replays of so many events, the first under so many kills; what came of them."""
+    record = Record()
+    with a_database(kind) as url:
+        async with serving(url, workers, record.behave) as service:
+            store = Store(url)
+            made = event_rows(events, 50)
+            await store.insert(made)
+            body = {"url": service.receiver.url(), "event_types": ["account.*"], "concurrency": 16}
+            endpoint = (await service.client.post("/v1/webhook-endpoints", json=body)).json()["id"]
+            path = f"/v1/webhook-endpoints/{endpoint}/replay"
+            killed: list[int] = []
+            jobs = []
+            for wished in (kills, 0):
+                job = (await service.client.post(path, json={"since": "2020-01-01T00:00:00Z"})).json()["job"]
+                begun = time.monotonic()
+                while len(killed) < wished and (done := await _further(url, job["id"], killed)) is not None:
+                    for worker in service.workers:
+                        worker.kill()
+                    killed.append(done)
+                ended = await _end(service.client, store, job["id"])
+                jobs.append({"state": ended["state"], "done": ended["done"], "total": ended["total"],
+                             "seconds": round(time.monotonic() - begun, 1)})  # fmt: skip
+            told = await check_replays(url, record, at_rest=True)
+            states = await store.states()
+            return {
+                "database": kind, "workers": workers, "events": events, "killed_when_done": killed, "jobs": jobs,
+                "lost": len({row["id"] for row in made} - set(record.calls)), "states": states,
+                "calls": record.calls.total(), "duplicates": record.calls.total() - told["deliveries"],
+                "wrong": told["wrong"] + (told["deliveries"] != 2 * events),
+                "out_of_order": len(record.disordered()), "complaints": record.complaints,
+            }  # fmt: skip
+
+
+async def _further(url: str, job: str, killed: list[int]) -> int | None:
+    """Wait until the job has done more than at the last kill; how much, or None when it ended."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            ((state, done),) = await rows(url, f"SELECT state, done FROM jobs WHERE id = '{job}'")
+            if state not in ("queued", "running"):
+                return None
+            if done > (killed[-1] if killed else 0):
+                return int(done)
+
+
+async def _end(client: httpx.AsyncClient, store: Store, job: str) -> dict[str, Any]:
+    """Wait until the job ended and everything has arrived."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            found: dict[str, Any] = (await client.get(f"/v1/jobs/{job}")).json()
+            if found["finished_at"] and set(await store.states()) <= {"succeeded"}:
+                return found
+            await asyncio.sleep(0.2)
+
+
+def is_well(told: dict[str, Any]) -> bool:
+    """Whether both replays sent every event exactly once more, in order."""
+    ended = all(job["state"] == "succeeded" and job["done"] == job["total"] for job in told["jobs"])
+    return ended and not (told["lost"] or told["wrong"] or told["out_of_order"] or told["complaints"])
+
+
+def main() -> int:
+    """Read the options, run, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--database", default="sqlite", choices=("sqlite", "postgresql"))
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--events", type=int, default=6000)
+    parser.add_argument("--kills", type=int, default=4)
+    options = parser.parse_args()
+    told = asyncio.run(run(options.database, options.workers, options.events, options.kills))
+    print(json.dumps(told, indent=1))
+    return 0 if is_well(told) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
