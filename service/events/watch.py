@@ -1,14 +1,16 @@
 """Waiting for more events: one watcher for everyone in the process who has read the feed to its end.
 
-However many streams are open, one task looks: it is woken by commits of this process and looks every `poll` seconds
-for those of others; it numbers what waits (so a stream works without a worker), reads the end of the feed, and wakes
-those who wait for it. Nobody waiting, nothing runs.
+However many streams are open, one task looks: it is woken by commits of this process, by the database's hint of those
+of others, and looks every `poll` seconds for what nobody announced; it numbers what waits (so a stream works without a
+worker), reads the end of the feed, and wakes those who wait for it. Nobody waiting, nothing runs; a moment after the
+last one the hints are not listened to any more.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from contextlib import suppress
 
 import sqlalchemy as sa
@@ -21,6 +23,9 @@ from service.platform.statements import Statement
 
 SHARED_SECONDS = 0.02
 """Looks are at least so far apart: many small commits share one."""
+
+KEPT_SECONDS = 10.0
+"""How long hints are listened to after the last one who waited: a stream that sends is back in a moment."""
 
 FEED_END = Statement(sa.select(sa.func.coalesce(sa.func.max(events.c.position), 0)))
 """The position of the last event of the feed."""
@@ -41,6 +46,7 @@ class FeedWatch:
         self._changed = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
         self._listening = False
+        self._missed = False
         self.closed = False
 
     async def beyond(self, position: int, seconds: float) -> bool:
@@ -52,6 +58,8 @@ class FeedWatch:
             self._database.on_commit(self._woken.set)
         self._waiting += 1
         try:
+            if self._missed:  # something was committed while nobody waited
+                self._woken.set()
             if self._task is None or self._task.done():
                 self._woken.set()
                 self._task = asyncio.create_task(self._watch())
@@ -73,20 +81,31 @@ class FeedWatch:
                 await self._task
 
     async def _watch(self) -> None:
-        while self._waiting and not self.closed:
-            self._woken.clear()
-            try:
-                await sequence(self._database, self._clock)
-                async with self._database.reading(fresh=True) as reader:
-                    end = int(await reader.value(FEED_END))
-            except Exception:  # the database is away: those who wait go on waiting
-                log.warning("the feed could not be watched", exc_info=True)
-                end = self._end
-                await asyncio.sleep(self._poll)
-            if end != self._end:  # less after a backup was restored
-                self._end = end
-                async with self._changed:
-                    self._changed.notify_all()
-            await asyncio.sleep(SHARED_SECONDS)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), self._poll)
+        hearing = asyncio.create_task(self._database.hear(self._woken.set))
+        try:
+            waited = time.monotonic()
+            while time.monotonic() - waited < KEPT_SECONDS and not self.closed:
+                self._woken.clear()
+                self._missed = not self._waiting
+                if self._waiting:
+                    waited = time.monotonic()
+                    await self._look()
+                await asyncio.sleep(SHARED_SECONDS)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._woken.wait(), self._poll)
+        finally:
+            hearing.cancel()  # not waited for: from here to the end of this task nothing may come between
+
+    async def _look(self) -> None:
+        try:
+            await sequence(self._database, self._clock)
+            async with self._database.reading(fresh=True) as reader:
+                end = int(await reader.value(FEED_END))
+        except Exception:  # the database is away: those who wait go on waiting
+            log.warning("the feed could not be watched", exc_info=True)
+            await asyncio.sleep(self._poll)
+            return
+        if end != self._end:  # less after a backup was restored
+            self._end = end
+            async with self._changed:
+                self._changed.notify_all()

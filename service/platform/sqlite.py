@@ -22,6 +22,8 @@ from service.platform.statements import Compiled, Statement
 
 LOOK_SECONDS = 0.02
 """How often the write-ahead log is looked at for commits of other processes: two microseconds each time."""
+SAID_AGAIN = (0, 1, 3, 10)
+"""Looks after a change at which it is told of: the log is written before its commit is durable and can be seen."""
 _KINDS = {"UNIQUE": "unique", "FOREIGN KEY": "foreign_key", "CHECK": "check", "NOT NULL": "not_null"}
 
 
@@ -98,11 +100,12 @@ class SqliteDatabase(Database):
         return self.transaction()
 
     async def hear(self, heard: Callable[[], None]) -> None:
-        log, seen = Path(f"{self.path}-wal"), (0, 0)
+        log, seen, since = Path(f"{self.path}-wal"), (0, 0), 0
         while True:
             now = _state(log)
-            if now != seen:
-                seen = now
+            since = 0 if now != seen else since + 1
+            seen = now
+            if since in SAID_AGAIN:
                 heard()
             await asyncio.sleep(LOOK_SECONDS)
 

@@ -153,3 +153,36 @@ def test_a_service_that_stops_ends_its_streams_at_once(tmp_path: Path) -> None:
             stream.next()
         assert live.process.wait(20) == 0
         assert time.monotonic() - begun < 5
+
+
+@pytest.mark.parametrize("database", DATABASES)
+def test_a_stream_hears_at_once_of_what_another_process_commits(database: str, tmp_path: Path) -> None:
+    server = os.environ.get("KAM_TEST_POSTGRES_URL")
+    if database == "postgresql" and server is None:
+        pytest.skip("no PostgreSQL")
+    name = f"streams_{uuid.uuid4().hex}"
+    url = create_database(server, name) if database == "postgresql" and server else f"sqlite:///{tmp_path / 'kam.db'}"
+    rare = {"KAM_DELIVERY_POLL_SECONDS": "30"}  # whoever hears of it by polling is far too late
+    try:
+        with (
+            serve(url, "--no-worker", environment=rare) as writing,
+            serve(url, "--no-worker", key=writing.key, environment=rare) as telling,
+            httpx.Client(base_url=writing.url, headers=writing.headers, trust_env=False) as writer,
+            httpx.Client(base_url=telling.url, headers=telling.headers, trust_env=False) as reader,
+            opened(reader) as answer,
+        ):
+            stream = Stream(answer)
+            make(reader, "Its own")  # from here on the stream waits at the end of the feed
+            assert stream.event()["type"] == "account.created"
+            took = []
+            for number in range(20):
+                time.sleep(0.05)
+                account = make(writer, f"Of another process {number}")
+                begun = time.monotonic()
+                assert stream.event()["data"]["account"]["id"] == account["id"]
+                took.append(time.monotonic() - begun)
+            print(f"{database}: median {sorted(took)[10] * 1000:.1f} ms, longest {max(took) * 1000:.1f} ms")
+            assert sorted(took)[10] < 0.25 and max(took) < 5
+    finally:
+        if database == "postgresql" and server:
+            drop_database(server, name)
