@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
@@ -92,7 +92,8 @@ class Worker:
             asyncio.create_task(self._sequence_forever()),
             asyncio.create_task(self._sweep_forever()),
             asyncio.create_task(self._services.database.hear(self.wake)),
-            asyncio.create_task(self._ask_forever()),
+            asyncio.create_task(self._repeat(self.handshakes.once, "receivers could not be asked for their consent")),
+            asyncio.create_task(self._repeat(self._expire, "overrides whose time is over could not be ended")),
         ]
         try:
             async with self.dispatcher.running(), self.runner.running():
@@ -123,15 +124,19 @@ class Worker:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), poll)
 
-    async def _ask_forever(self) -> None:
+    async def _repeat(self, work: Callable[[], Awaitable[object]], failure: str) -> None:
+        """Do at every poll what is due by then; each kind of work by itself, so that none waits for another."""
         poll = self._services.settings.delivery_poll_seconds
         while not self._stopping.is_set():
             try:
-                await self.handshakes.once()
-            except Exception:  # the database is away: who is to be asked stands in it
-                log.warning("receivers could not be asked for their consent", exc_info=True)
+                await work()
+            except Exception:  # the database is away: what is due stands in it and is found at the next poll
+                log.warning(failure, exc_info=True)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), poll)
+
+    async def _expire(self) -> None:
+        await expire_overrides(self._services)
 
     async def _sweep_forever(self) -> None:
         swept = 0.0
@@ -154,8 +159,8 @@ class Worker:
             self._waiting.update(await backlog(reader, now))
 
     async def sweep(self) -> None:
-        """Write when keys were last used, end overrides whose time is over, forget the answers of old Idempotency-Keys,
-        and mend deliveries that nothing else would move.
+        """Write when keys were last used, forget the answers of old Idempotency-Keys, and mend deliveries that nothing
+        else would move.
         """
         await self._services.authenticator.write_last_use()
         await turn_off_endpoints_without_owner(system_context(self._services))
@@ -168,7 +173,6 @@ class Worker:
             if stuck:
                 log.warning("deliveries waited behind none", extra={"fields": {"deliveries": len(stuck)}})
                 await writer.execute(UNSTICK, ids=stuck)
-        await expire_overrides(self._services)
         removed = await forget_old(self._services.database, now, self._services.settings.event_retention_days)
         if removed:
             log.info("old events were removed", extra={"fields": {"events": removed}})

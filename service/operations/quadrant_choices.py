@@ -164,14 +164,30 @@ async def put_leading_verb(ctx: Context, identifier: str, data: LeadingVerbPut, 
         )
 
 
+@operation
+async def remove_leading_verb(ctx: Context, identifier: str, expected: Expected = None) -> Resource:
+    """Withdraw the choice of a leading verb: both verbs of the cell stand side by side again. Answers with the
+    classification; raises NotFound for an account without a choice, and StaleVersion.
+    """
+    async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
+        stored = await _standing(tx, identifier, expected)
+        if stored.row["leading_verb"] is None:
+            raise NotFound("leading verb")
+        stored.row = {**stored.row, "leading_verb": None, "leading": None}
+        return tx.answer(await settle(tx, stored, (), ClassificationCause.LEADING_VERB, remember=True))
+
+
 async def expire_overrides(services: Services) -> int:
     """End the overrides whose time is over: each account is classified by its scores again, and that is told; how many.
 
-    A hundred at a time, each batch a transaction, until none is due. Any number of workers may do it at once: whoever
-    comes second finds the accounts locked and then nothing due.
+    A hundred at a time, each batch a transaction, until none is due; where none is, it costs one read by an index. Any
+    number of workers may do it at once: whoever comes second finds the accounts locked and then nothing due.
     """
     ctx, ended = system_context(services), 0
     while True:
+        async with services.database.reading(fresh=True) as reader:
+            if not await reader.column(_DUE, now=services.clock.now(), limit=1):
+                return ended
         async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
             await tx.serialize([MODEL_LOCK], shared=True)
             due = await tx.column(_DUE, now=tx.now, limit=EXPIRED_AT_ONCE)

@@ -33,7 +33,7 @@ async def put_quadrant_override(
     ctx: Caller, id: PathId, data: Annotated[QuadrantOverridePut, Body()], asked: Inquiry
 ) -> Answer:
     """Sets the quadrant for a time and with a reason, and answers with the classification; what the scores say is still
-    shown. When the time is over, the worker classifies the account anew (within about a minute) and that is told.
+    shown. When the time is over, the worker classifies the account anew within seconds and that is told.
     Sends account.classified and account.quadrant_changed when the quadrant changed.
     """
     return found(await quadrant_choices.put_quadrant_override(ctx, id, data, asked.expected))
@@ -86,6 +86,18 @@ async def put_leading_verb(ctx: Caller, id: PathId, data: Annotated[LeadingVerbP
     the cell for one that doesn't list it beside another. Sends account.classified.
     """
     return found(await quadrant_choices.put_leading_verb(ctx, id, data, asked.expected))
+
+
+@part.delete(
+    "/accounts/{id}/leading-verb",
+    summary="Withdraw the leading verb",
+    errors=[NotFound, StaleVersion, Conflict],
+)
+async def remove_leading_verb(ctx: Caller, id: PathId, asked: Inquiry) -> Answer:
+    """Withdraws the choice: both verbs of the cell stand side by side again; 404 for an account without one. Sends
+    account.classified.
+    """
+    return no_content(await quadrant_choices.remove_leading_verb(ctx, id, asked.expected))
 
 
 @part.get("/success-factors", response_model=SuccessFactorLibrary, summary="List reusable success factors")

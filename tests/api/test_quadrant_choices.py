@@ -12,6 +12,7 @@ import pytest
 from service.operations.context import Services
 from service.operations.quadrant_choices import expire_overrides
 from service.operations.scoring_models import ensure_default_model
+from service.worker import Worker
 from tests.api.test_classification import book_model, create, scores, strength, told
 
 OVERRIDE = {"quadrant": "star", "reason": "A merger is under way", "expires_at": "2027-02-01T00:00:00Z"}
@@ -122,6 +123,25 @@ async def test_an_override_ends_by_itself_once_and_that_is_told(client: httpx.As
     assert (await history(client, account))[0]["cause"] == "override_expired"
 
 
+async def test_a_running_worker_ends_an_override_within_its_poll(client: httpx.AsyncClient, services: Services) -> None:
+    account = await placed(client)
+    await client.put(f"{account}/quadrant-override", json=OVERRIDE)
+    services.settings.delivery_poll_seconds = 0.05
+    services.clock.advance(timedelta(days=80))  # type: ignore[attr-defined]
+    async with Worker(services).running(), asyncio.timeout(10):
+        while (await client.get(account)).json()["quadrant_source"] == "override":
+            await asyncio.sleep(0.01)
+    assert (await history(client, account))[0]["cause"] == "override_expired"
+
+
+async def test_looking_for_lapsed_overrides_is_one_read(client: httpx.AsyncClient, services: Services) -> None:
+    account = await placed(client)
+    await client.put(f"{account}/quadrant-override", json=OVERRIDE)
+    before = services.database.statements
+    assert await expire_overrides(services) == 0
+    assert services.database.statements - before == 1
+
+
 async def test_the_dead_band_holds_until_a_manager_confirms(client: httpx.AsyncClient, services: Services) -> None:
     account = await placed(client, 5.2, dead_band=0.5)
     none = await client.post(f"{account}/classification/confirm", json={"reason": "Sure"})
@@ -190,6 +210,25 @@ async def test_a_compound_cell_has_a_leading_verb_with_a_reason(client: httpx.As
     assert [entry["leading_verb"] for entry in entries][:4] == [None, "defend", "defend", "defend"]
     back = (await client.put(f"{account}/attractiveness", json=scores(a=8, b=8, c=8))).json()
     assert back["fiocca"]["leading_verb"] is None
+
+
+async def test_the_choice_of_a_leading_verb_is_withdrawn(client: httpx.AsyncClient, services: Services) -> None:
+    account = await placed(client, 8, 8, 6)
+    assert (await client.delete(f"{account}/leading-verb")).status_code == 404
+    chosen = await client.put(f"{account}/leading-verb", json={"verb": "defend", "reason": "A rival is at the door"})
+    count = len(await told(services))
+    stale = await client.delete(f"{account}/leading-verb", headers={"If-Match": 'W/"1"'})
+    assert stale.status_code == 412
+    gone = await client.delete(f"{account}/leading-verb", headers={"If-Match": chosen.headers["etag"]})
+    assert gone.status_code == 204
+    cell = (await client.get(f"{account}/classification")).json()["fiocca"]
+    assert cell["verbs"] == ["develop", "defend"] and cell["leading_verb"] is None and cell["choice"] is None
+    assert (await client.get(account)).json()["fiocca"]["leading_verb"] is None
+    (event,) = (await told(services))[count:]
+    assert (event["type"], event["cause"], event["changed"]) == ("account.classified", "leading_verb", ["fiocca"])
+    (latest, earlier, *_) = await history(client, account)
+    assert (latest["cause"], latest["leading_verb"], earlier["leading_verb"]) == ("leading_verb", None, "defend")
+    assert (await client.delete(f"{account}/leading-verb")).status_code == 404
 
 
 async def test_without_a_cell_no_verb_leads(client: httpx.AsyncClient) -> None:

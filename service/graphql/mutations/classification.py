@@ -51,6 +51,7 @@ MUTATIONS = (
     Call("removeQuadrantOverride", quadrant_choices.remove_quadrant_override, (ACCOUNT, if_version()), CLASSIFICATION),
     Call("confirmQuadrant", quadrant_choices.confirm_quadrant, (ACCOUNT, CONFIRM, if_version()), CLASSIFICATION),
     Call("putLeadingVerb", quadrant_choices.put_leading_verb, (ACCOUNT, VERB, if_version()), CLASSIFICATION),
+    Call("removeLeadingVerb", quadrant_choices.remove_leading_verb, (ACCOUNT, if_version()), CLASSIFICATION),
     Call("putAttractiveness", ratings.put_attractiveness, (ACCOUNT, SCORES, if_version()), CLASSIFICATION),
     Call(
         "putBusinessStrength", classification.put_business_strength, (ACCOUNT, STRENGTH, if_version()), CLASSIFICATION
