@@ -99,24 +99,25 @@ def test_sets_write_and_tell_what_single_accounts_would(
         assert stored is not None
         active = ActiveModel(stored["id"], 'The "model"', 7, model)
         factors = [{"axis": "attractiveness", "factor": "a", "previous": None, "current": {"weight": 25}}]
-        order, progress = Order(active.id, True, reason), Progress("classify", held=held, factors=factors)
-        ctx, found = system_context(services, "job"), []
-        for by_sql in (False, True):
+        order, ctx, found, counts = Order(active.id, True, reason), system_context(services, "job"), [], []
+        few, many = (Progress("classify", held=held, factors=factors, accounts=before) for before in (1, 0))
+        for progress in (None, few, many):
             with pytest.raises(RuntimeError, match="as it was"):
                 async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
-                    if by_sql:
+                    if progress is not None:
                         await _classify_by_sets(tx, order, progress, active)
+                        counts.append((progress.changed, progress.moved))
                     else:
                         ids = await tx.column(NEXT_LIVE, after=BEFORE_ALL, limit=100)
                         placed = await place_all(tx.reader, model, ids, held=held)
                         why = Why(active, ClassificationCause.SCORING_MODEL, reason, factors)
                         changed = [each for each in placed if each.differs]
-                        counts = len(changed), await write_all(tx, changed, why)
+                        counts.append((len(changed), await write_all(tx, changed, why)))
                     found.append((await _written(tx), await _accounts(tx)))
                     raise RuntimeError("as it was")
-        assert found[0] == found[1]
-        assert (progress.changed, progress.moved) == counts
-        assert sum(progress.moves.values()) == progress.accounts == len(drawn)
+        assert found[0] == found[1] == found[2]
+        assert counts[0] == counts[1] == counts[2]
+        assert sum(many.moves.values()) == many.accounts == len(drawn) == few.accounts - 1
 
     run(both)
 
