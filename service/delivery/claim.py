@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from service.delivery.destinations.base import Delivery
 from service.events.operator_events import WebhookTest
-from service.events.turns import LEASED, PENDING, none_before
+from service.events.turns import LEASED, PENDING, first_behind, none_before
 from service.models.events import events
 from service.models.webhooks import attempts, deliveries, webhook_endpoints
 from service.platform.clock import instant_text
@@ -166,10 +166,21 @@ def _opening(kind: str) -> Statement:
 
 OPEN_ATTEMPTS = {kind: _opening(kind) for kind in ("postgresql", "sqlite")}
 
+_newer = deliveries.alias("newer")
+_overtaken = sa.exists(
+    sa.select(_newer.c.id).where(
+        _newer.c.endpoint_id == deliveries.c.endpoint_id,
+        _newer.c.family == deliveries.c.family,
+        _newer.c.state == PENDING,
+        _newer.c.family.is_not(None),
+        _newer.c.event_position > deliveries.c.event_position,
+    )
+)
 LAPSED = Statement(
     sa.update(deliveries)
     .values(
-        state=PENDING,
+        state=sa.case((_overtaken, sa.literal_column("'superseded'")), else_=PENDING),
+        finished_at=sa.case((_overtaken, _now), else_=deliveries.c.finished_at),
         next_at=_now,
         lease_until=None,
         lease_token=None,
@@ -177,7 +188,17 @@ LAPSED = Statement(
         last_error_class="unknown",
     )
     .where(deliveries.c.id.in_(sa.select(deliveries.c.id).where(_lapsed).with_for_update(skip_locked=True)))
-    .returning(deliveries.c.id)
+    .returning(deliveries.c.id, deliveries.c.state, deliveries.c.endpoint_id, deliveries.c.order_key)
+)
+_NEXT_MAY_GO = Statement(
+    sa.update(deliveries)
+    .values(behind=False)
+    .where(
+        deliveries.c.id
+        == first_behind(
+            sa.bindparam("endpoint_id", type_=Uuid()), sa.bindparam("order_key", type_=sa.Text), of=deliveries
+        )
+    )
 )
 
 CLOSE_OPEN = Statement(
@@ -270,11 +291,16 @@ def _rows(kind: str, wanted: Iterable[Wanted], now: datetime) -> dict[str, Any]:
 
 
 async def reclaim(writer: Writer, now: datetime, farthest: timedelta = FARTHEST) -> int:
-    """Make deliveries pending whose lease ran out, and close their attempts as `unknown`; how many there were."""
-    ids = await writer.column(LAPSED, now=now, far=now + farthest)
-    if ids:
-        await writer.execute(CLOSE_OPEN, ids=ids, now=now)
-    return len(ids)
+    """Make deliveries pending whose lease ran out (superseded, when a newer one of their family waits: the next of
+    their line goes), and close their attempts as `unknown`; how many there were.
+    """
+    rows = await writer.all(LAPSED, now=now, far=now + farthest)
+    if rows:
+        await writer.execute(CLOSE_OPEN, ids=[row["id"] for row in rows], now=now)
+    over = {(row["endpoint_id"], row["order_key"]) for row in rows if row["state"] != "pending"}
+    if over:
+        await writer.many(_NEXT_MAY_GO, [{"endpoint_id": one, "order_key": key} for one, key in sorted(over)])
+    return len(rows)
 
 
 async def give_back(writer: Writer, leases: Sequence[Lease]) -> int:

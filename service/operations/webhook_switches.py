@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from service.access.policy import Permission
@@ -11,7 +13,8 @@ from service.models.webhook_pace import WebhookEndpointDisable, WebhookEndpointE
 from service.models.webhooks import deliveries
 from service.operations.context import Context, operation, refuse
 from service.operations.records import Expected, change, lock
-from service.operations.webhook_records import ANEW, release, stand_still
+from service.operations.subscription_records import check_change
+from service.operations.webhook_records import ANEW, consent_columns, release, stand_still
 from service.platform.columns import Instant, Uuid
 from service.platform.database import Resource
 from service.platform.ids import new_id
@@ -75,7 +78,8 @@ async def enable_webhook_endpoint(
 ) -> Resource:
     """Turn an endpoint on. What was held meanwhile goes out in its order (`resume`), is canceled (`drop`), or goes out
     together with everything sent since `since`, again and under the same event ids (`replay`, 10,000 at most). Its
-    breaker is closed. Raises NotFound, StaleVersion, Invalid.
+    breaker is closed, a receiver that is asked for its consent is asked anew, and an endpoint whose owner's key is gone
+    becomes the caller's. Raises NotFound, StaleVersion, Invalid.
     """
     if (data.held == "replay") != (data.since is not None):
         raise refuse("/since", "since_with_replay", "Belongs to replay, which needs it")
@@ -97,7 +101,10 @@ async def enable_webhook_endpoint(
             if rows:
                 await tx.many(_REPLAY, rows)
         await release(tx, identifier)
-        after = await change(tx, WEBHOOK_ENDPOINTS, identifier, {"enabled": True, "disabled_reason": None, **ANEW})
+        changes: dict[str, Any] = {"enabled": True}
+        changes |= await check_change(tx, ctx.principal, before, changes)
+        changes |= consent_columns(before.data, changes, ctx.services.settings.public_url, tx.now)
+        after = await change(tx, WEBHOOK_ENDPOINTS, identifier, {**changes, "disabled_reason": None, **ANEW})
         tx.emit(WebhookEndpointEnabled.of(after.data, None, held=data.held))
         return tx.answer(after)
 

@@ -220,6 +220,20 @@ async def test_a_lapsed_lease_is_taken_over_and_the_late_result_touches_nothing(
     assert [attempt["outcome"] for attempt in await store.attempts(delivery)] == ["unknown", "http"]
 
 
+async def test_a_lapsed_lease_of_a_coalesced_delivery_is_superseded_by_a_newer_one(store: Store) -> None:
+    endpoint = await store.endpoint(coalesce=True)
+    [old] = await store.event("acme", endpoint, family="account/acme")
+    await take(store)
+    [new] = await store.event("acme", endpoint, family="account/acme", behind=True)
+    store.advance(seconds=40)
+    async with store.database.transaction() as tx:
+        assert await reclaim(tx, store.clock.now()) == 1
+    row = await store.delivery(old)
+    assert (row["state"], row["finished_at"], row["lease_token"]) == ("superseded", store.clock.now(), None)
+    assert [attempt["outcome"] for attempt in await store.attempts(old)] == ["unknown"]
+    assert [lease.delivery.id for lease in await take(store)] == [new]
+
+
 async def test_a_delivery_given_back_is_as_if_never_claimed(store: Store) -> None:
     [delivery] = await store.event("acme", await store.endpoint())
     before = await store.delivery(delivery)
