@@ -131,7 +131,7 @@ async def get_classification(ctx: Context, identifier: str) -> Resource:
         if before is not None:
             model = await stored_model(reader, before, stored["latest"]["model_version"])
             position = live(stored, model)
-    version = stored["version"] if same_for_this_version(stored, model) else 0
+    version = stored["version"] if same_for_this_version(stored, active) else 0
     return Resource(version, orjson.dumps(live_document(stored, position, model, active, ctx.services.clock.now())))
 
 

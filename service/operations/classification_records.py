@@ -113,8 +113,8 @@ async def read_standings(tx: Transaction, locked: Sequence[Resource]) -> list[St
 def judge(stored: Stored, held: str | None) -> Judged:
     """Classify an account by what is stored; `held` is the quadrant that a dead band holds.
 
-    With a dead band the present computed quadrant holds an account near a border, unless the model itself has changed
-    or a manager confirmed the raw one.
+    With a dead band the present computed quadrant holds an account near a border, unless a manager confirmed the raw
+    one. While another model is brought to the portfolio, the job that does it then lets go of what was held meanwhile.
     """
     strength = stored.row if stored.row["factors"] is not None else None
     standing = Standing(stored.ratings, strength, held, stored.override, stored.row["leading_verb"])

@@ -208,6 +208,9 @@ async def _begin(tx: Transaction, order: Order, progress: Progress) -> None:
     await tx.serialize([MODEL_LOCK])
     row = await tx.one(ACTIVE_MODEL)
     before = None if row is None else model_of(row)
+    if not order.activate and before is not None and before.id != order.model_id:
+        progress.phase = "classify"  # another model took over while this waited: its yardstick is left alone
+        return
     target = await lock(tx, SCORING_MODELS, order.model_id, None, "scoring model")
     values: dict[str, Any] = {}
     if target.data["cuts"].get("attractiveness_rule") == CutRule.RANGE_MIDDLE:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -306,3 +307,23 @@ async def test_the_same_in_graphql(client: httpx.AsyncClient, services: Services
     query = "mutation { reclassifyPortfolio(input: {}) { outcome job { kind state } } }"
     data = (await client.post("/graphql", json={"query": query})).json()["data"]
     assert data == {"reclassifyPortfolio": {"outcome": "accepted", "job": {"kind": "reclassify", "state": "queued"}}}
+
+
+async def test_an_order_that_another_model_overtook_leaves_the_yardstick_of_the_past_alone(
+    client: httpx.AsyncClient, services: Services
+) -> None:
+    first = await active(client, cuts={"attractiveness_rule": "range_middle"})
+    account = await scored(client, 8, 2)
+    queued = await client.post("/v1/portfolio/reclassifications", json={"reason": "The range of today"})
+    services.clock.advance(timedelta(minutes=1))  # type: ignore[attr-defined]
+    second = await active(client, factors=SWAPPED)
+    before = (await client.get(f"/v1/scoring-models/{first['id']}")).json()
+    services.clock.advance(timedelta(minutes=1))  # type: ignore[attr-defined]
+    await run(services)
+    assert (await job_at(client, queued))["result"]["superseded_by"] == second["id"]
+    assert (await client.get(f"/v1/scoring-models/{first['id']}")).json() == before
+    services.clock.advance(timedelta(minutes=1))  # type: ignore[attr-defined]
+    past = {"as_of": (services.clock.now() - timedelta(seconds=1)).isoformat()}
+    for path in ("/v1/portfolio/matrix", f"{account}/classification"):
+        answer = await client.get(path, params=past)
+        assert answer.status_code == 200 and answer.json()["model"]["id"] == second["id"], answer.text
