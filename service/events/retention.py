@@ -28,7 +28,8 @@ MOST_BATCHES = 200
 
 _e, _d = events.c, deliveries.c
 _to, _limit = sa.bindparam("removed_to", type_=sa.BigInteger), sa.bindparam("limit", type_=sa.BigInteger)
-_UNDELIVERED = sa.exists().where(_d.event_id == _e.id, _d.state.in_([*OPEN, HELD])).correlate(events)
+_TO_SEND = [*OPEN, HELD]
+_UNDELIVERED = sa.exists().where(_d.event_id == _e.id, _d.state.in_(_TO_SEND)).correlate(events)
 _BOUND_READ = Statement(sa.select(feed_bounds.c.removed_to))
 _BOUND = Statement(sa.select(feed_bounds.c.removed_to).with_for_update())
 _FRONT = Statement(
@@ -42,7 +43,15 @@ _FIRST_BOUND = Statement(sa.insert(feed_bounds).values(id=1, removed_to=_to))
 _REMOVABLE = Statement(
     sa.select(_e.id).where(_e.position <= _to, sa.not_(_UNDELIVERED)).order_by(_e.position).limit(_limit)
 )
-_DELIVERIES = Statement(sa.select(_d.id).where(one_of(_d.event_id, "ids")))
+_LOCK_DELIVERIES = Statement(sa.select(_d.id).where(one_of(_d.event_id, "ids")).order_by(_d.id).with_for_update())
+"""Waits for whoever sends one of them again by hand."""
+_LOCK_EVENTS = Statement(
+    sa.select(_e.id).where(one_of(_e.id, "ids")).order_by(_e.position).with_for_update(skip_locked=True)
+)
+"""No delivery is added to these any more: one that is being added now locks its event, which is passed over."""
+_DELIVERIES = Statement(
+    sa.select(_d.id, _d.event_id, _d.state.in_(_TO_SEND).label("to_send")).where(one_of(_d.event_id, "ids"))
+)
 _REMOVE_ATTEMPTS = Statement(sa.delete(attempts).where(one_of(attempts.c.delivery_id, "ids")))
 _REMOVE_DELIVERIES = Statement(sa.delete(deliveries).where(one_of(_d.id, "ids")))
 _REMOVE_EVENTS = Statement(sa.delete(events).where(one_of(_e.id, "ids")))
@@ -56,23 +65,32 @@ async def forget_old(database: Database, now: datetime, days: int) -> int:
     for _ in range(MOST_BATCHES):
         async with database.reading(fresh=True) as reader:
             bound = int(await reader.value(_BOUND_READ) or 0)
-            if await _upto(reader, bound, before) == bound and not await reader.column(
-                _REMOVABLE, removed_to=bound, limit=1
-            ):
+            stands = await _upto(reader, bound, before) == bound
+            if stands and not await reader.column(_REMOVABLE, removed_to=bound, limit=1):
                 break
         async with database.transaction() as writer:
-            removed += await _remove(writer, before)
+            gone = await _remove(writer, before)
+        removed += gone
+        if stands and not gone:  # somebody is at what is left
+            break
     return removed
 
 
 async def _remove(writer: Writer, before: datetime) -> int:
-    """One batch."""
+    """One batch. Deliveries may be sent again, or added, while it chooses: what it chose is locked, deliveries first as
+    everywhere, and looked at again before it goes.
+    """
     known = await writer.value(_BOUND)
     bound = await _upto(writer, int(known or 0), before)
     await writer.execute(_FIRST_BOUND if known is None else _MOVE, removed_to=bound)
     ids = await writer.column(_REMOVABLE, removed_to=bound, limit=BATCH)
     if ids:
-        sent = await writer.column(_DELIVERIES, ids=ids)
+        await writer.column(_LOCK_DELIVERIES, ids=ids)
+        ids = await writer.column(_LOCK_EVENTS, ids=ids)
+        told = await writer.all(_DELIVERIES, ids=ids)
+        kept = {row["event_id"] for row in told if row["to_send"]}
+        ids = [identifier for identifier in ids if identifier not in kept]
+        sent = [row["id"] for row in told if row["event_id"] not in kept]
         if sent:
             await writer.execute(_REMOVE_ATTEMPTS, ids=sent)
             await writer.execute(_REMOVE_DELIVERIES, ids=sent)

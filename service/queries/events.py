@@ -23,11 +23,12 @@ FEED = "events"
 """What the feed's cursors are bound to: a position only, so one is good for any filter."""
 
 _COLUMNS = (events.c.position, events.c.body)
+_removed_to = sa.func.coalesce(sa.select(feed_bounds.c.removed_to).scalar_subquery(), 0).label("removed_to")
 _BY_ID = Statement(sa.select(*_COLUMNS).where(events.c.id == sa.bindparam("id", type_=Uuid())))
 
 _BOUNDS = Statement(
     sa.select(
-        sa.func.coalesce(sa.select(feed_bounds.c.removed_to).scalar_subquery(), 0).label("removed_to"),
+        _removed_to,
         sa.func.coalesce(sa.select(sa.func.max(events.c.position)).scalar_subquery(), 0).label("end"),
     )
 )
@@ -77,7 +78,7 @@ async def span(reader: Reader, since: datetime, until: datetime) -> tuple[int, i
 
 @lru_cache(maxsize=8)
 def _after(by_type: bool, by_account: bool, by_time: bool) -> Statement:
-    query = sa.select(*_COLUMNS).where(
+    query = sa.select(*_COLUMNS, _removed_to).where(
         events.c.position > sa.bindparam("after", type_=sa.BigInteger),
         events.c.position <= sa.bindparam("end", type_=sa.BigInteger),
     )
@@ -110,7 +111,8 @@ async def feed(
     with it gets what came since, and nothing is looked at twice.
     """
     kept = await bounds(reader)
-    start, end = kept.removed_to if after is None else position_of(cursors, after, kept), kept.end
+    asked = kept.removed_to if after is None else position_of(cursors, after, kept)
+    start, end = asked, kept.end
     since = until = None
     if between is not None:
         since, until = between
@@ -126,6 +128,12 @@ async def feed(
         until=until,
         limit=limit + 1,
     )
+    if rows or start >= end:
+        removed_to = rows[0]["removed_to"] if rows else asked
+    else:
+        removed_to = (await bounds(reader)).removed_to
+    if removed_to > asked and after is not None:  # between the two statements some of what was asked for went
+        raise CursorExpired(cursors.encode(FEED, [removed_to]))
     more = len(rows) > limit
     rows = rows[:limit]
     reached = rows[-1]["position"] if more else max(start, end)

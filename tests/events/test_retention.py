@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -16,7 +17,10 @@ from service.models.events import events
 from service.models.webhooks import attempts, deliveries
 from service.operations.context import Services
 from service.platform.clock import SetClock, instant_text
+from service.platform.errors import CursorExpired
+from service.platform.ids import new_id
 from service.platform.statements import Statement
+from service.queries import events as queries
 from tests.api.records import make_account
 from tests.api.webhooks import Sender, subscribe
 from tests.delivery.receivers import answering, listening
@@ -31,6 +35,24 @@ async def feed(client: httpx.AsyncClient, **asked: Any) -> dict[str, Any]:
     answer = await client.get("/v1/events", params=asked)
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
+
+
+async def states(services: Services) -> list[dict[str, Any]]:
+    async with services.database.reading(fresh=True) as reader:
+        return list(await reader.all(Statement(sa.select(deliveries.c.id, deliveries.c.event_id, deliveries.c.state))))
+
+
+async def waiting_for_a_lock(services: Services) -> None:
+    """Return when a connection to the database waits for another's lock."""
+    waits = Statement(
+        sa.text("select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'")
+    )
+    async with asyncio.timeout(20):
+        while True:
+            async with services.database.reading(fresh=True) as reader:
+                if await reader.value(waits):
+                    return
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("batch", [2, 500])
@@ -93,6 +115,81 @@ async def test_what_is_still_to_be_delivered_stays_until_it_is(
         assert receiver.requests[-1].headers["webhook-id"] == receiver.requests[0].headers["webhook-id"]
         assert await forget_old(services.database, clock.now(), 90) == 1
         await sender.worker._egress.close()
+
+
+async def test_a_delivery_that_is_sent_again_meanwhile_keeps_its_event(
+    client: httpx.AsyncClient, services: Services, clock: SetClock
+) -> None:
+    """Only on PostgreSQL can somebody write while a batch chooses."""
+    if services.database.kind == "sqlite":
+        pytest.skip("one writer at a time")
+    async with listening() as receiver:
+        sender = Sender(services)
+        await subscribe(client, receiver)
+        for number in range(4):
+            await make_account(client, name=f"Old {number}")
+        assert await sender.send() == 4
+        await sender.worker._egress.close()
+    clock.advance(timedelta(days=400))
+    await make_account(client, name="New")
+    await feed(client)
+    by_event = {row["event_id"]: row for row in await states(services)}
+    first, second = (await feed(client))["items"][:2]
+    columns = {each.name: each for each in deliveries.c if each.name not in ("id", "replay_no", "state")}
+    again = Statement(
+        sa.insert(deliveries).from_select(
+            ["id", "replay_no", "state", *columns],
+            sa.select(
+                sa.bindparam("new_id", type_=deliveries.c.id.type),
+                sa.literal_column("9"),
+                sa.literal_column("'pending'"),
+                *columns.values(),
+            ).where(deliveries.c.id == sa.bindparam("id", type_=deliveries.c.id.type)),
+        )
+    )
+    lock = Statement(
+        sa.update(deliveries)
+        .values(state="pending")
+        .where(deliveries.c.id == sa.bindparam("id", type_=deliveries.c.id.type))
+    )
+    async with services.database.transaction() as writer:
+        await writer.execute(lock, id=by_event[first["id"]]["id"])  # by hand
+        await writer.execute(again, id=by_event[second["id"]]["id"], new_id=new_id())  # by a replay
+        forgetting = asyncio.create_task(forget_old(services.database, clock.now(), 90))
+        await waiting_for_a_lock(services)
+    assert await asyncio.wait_for(forgetting, 20) == 2
+    assert await count(services, events) == 3
+    assert [row["state"] for row in await states(services)].count("pending") == 3  # the new event's too
+
+
+@pytest.mark.parametrize("types", [None, ["account.stage_changed"]])
+async def test_a_reader_at_the_edge_is_told_when_events_go_between_its_two_statements(
+    client: httpx.AsyncClient,
+    services: Services,
+    clock: SetClock,
+    monkeypatch: pytest.MonkeyPatch,
+    types: list[str] | None,
+) -> None:
+    for number in range(3):
+        await make_account(client, name=f"Old {number}")
+    begun = (await feed(client, limit=1))["next_cursor"]
+    clock.advance(timedelta(days=400))
+    await make_account(client, name="New")
+    await feed(client)
+    if services.database.kind == "sqlite":
+        pytest.skip("a reader sees one state of the database")
+    bounds = queries.bounds
+
+    async def then_some_go(reader: Any) -> Any:
+        kept = await bounds(reader)
+        monkeypatch.setattr(queries, "bounds", bounds)
+        await forget_old(services.database, clock.now(), 90)
+        return kept
+
+    monkeypatch.setattr(queries, "bounds", then_some_go)
+    async with services.database.reading(fresh=True) as reader:
+        with pytest.raises(CursorExpired):
+            await queries.feed(reader, services.cursors, after=begun, types=types)
 
 
 async def test_the_last_event_stays_and_positions_go_on(
