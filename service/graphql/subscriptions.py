@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Annotated, Any
 
 import orjson
@@ -25,13 +26,14 @@ async def follow(
     return _events(await follow_events(ctx, after=after, types=types, account_id=account_id))
 
 
-async def _events(told: AsyncIterator[Told]) -> AsyncIterator[dict[str, Any] | None]:
-    """The events one by one; None when nothing came for a while."""
-    async for each in told:
-        for _, item in each.events:
-            yield orjson.loads(item)
-        if not each.events:
-            yield None
+async def _events(told: AsyncGenerator[Told, None]) -> AsyncGenerator[dict[str, Any] | None, None]:
+    """The events one by one; None when nothing came for a while. What is told ends with it."""
+    async with aclosing(told):
+        async for each in told:
+            for _, item in each.events:
+                yield orjson.loads(item)
+            if not each.events:
+                yield None
 
 
 FOLLOWED = (

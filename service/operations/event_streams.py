@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from service.access.policy import Permission
@@ -32,31 +32,36 @@ async def follow_events(
     types: list[str] | None = None,
     account_id: str | None = None,
     heartbeat: float = HEARTBEAT_SECONDS,
-) -> AsyncIterator[Told]:
+) -> AsyncGenerator[Told, None]:
     """Open a stream of events: what comes after the cursor, or from now on without one; then what happens.
 
     Raises CursorInvalid, CursorExpired, Invalid for a type that does not exist, Forbidden for one that the caller may
     not see, and TooManyStreams before it begins. Order and completeness are those of the feed: a stream is the feed,
-    read again whenever there is more. It ends when the service stops; go on with the last cursor.
+    read again whenever there is more. It ends when the service stops; go on with the last cursor. Whoever opens it
+    closes it.
     """
     ctx.require(Permission.EVENT_READ)
-    wanted = readable_types(ctx.principal.scopes, types)
-    services = ctx.services
-    if services.streams >= services.settings.event_streams:
-        raise TooManyStreams
-    await sequence(services.database, services.clock)
-    async with ctx.reading(Permission.EVENT_READ, fresh=True) as reader:
-        kept = await queries.bounds(reader)
-    position = kept.end if after is None else queries.position_of(ctx.cursors, after, kept)
-    return _follow(ctx, position, wanted, account_id, heartbeat)
+    stream = _follow(ctx, after, readable_types(ctx.principal.scopes, types), account_id, heartbeat)
+    await anext(stream)
+    return stream
 
 
 async def _follow(
-    ctx: Context, position: int, types: list[str] | None, account_id: str | None, heartbeat: float
-) -> AsyncIterator[Told]:
+    ctx: Context, after: str | None, types: list[str] | None, account_id: str | None, heartbeat: float
+) -> AsyncGenerator[Told, None]:
+    """The stream; first nothing, once it is known where to begin. From its first line to its end it is counted among
+    the open ones, so that as many as begin at once are no more than allowed.
+    """
     services = ctx.services
+    if services.streams >= services.settings.event_streams:
+        raise TooManyStreams
     services.streams += 1
     try:
+        await sequence(services.database, services.clock)
+        async with ctx.reading(Permission.EVENT_READ, fresh=True) as reader:
+            kept = await queries.bounds(reader)
+        position = kept.end if after is None else queries.position_of(ctx.cursors, after, kept)
+        yield Told([])
         while not services.watch.closed:
             if not await services.watch.beyond(position, heartbeat):
                 yield Told([])

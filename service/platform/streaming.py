@@ -24,6 +24,7 @@ async def send_stream(
             finally:
                 if not step.done():
                     step.cancel()
+                    await asyncio.gather(step, return_exceptions=True)
             if gone.done():
                 await asyncio.gather(step, return_exceptions=True)
                 return

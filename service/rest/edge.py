@@ -172,11 +172,16 @@ class Edge:
         except Exception:
             answer = self._crash(asked)
         await send(self._start(asked, answer))
+        status = answer.status
         if answer.stream is not None and asked.method != "HEAD":
-            await send_stream(answer.stream, receive, send, partial(self._still_admitted, asked))
+            try:
+                await send_stream(answer.stream, receive, send, partial(self._still_admitted, asked))
+            except Exception as error:  # the answer stays without its end, so the caller knows; counted as what it was
+                status = self._crash(asked).status
+                status = error.status if isinstance(error, KamError) else status
         else:
             await send({"type": "http.response.body", "body": b"" if asked.method == "HEAD" else answer.body})
-        self._record(asked, answer.status, started)
+        self._record(asked, status, started)
 
     def routes(self) -> Dispatch[Target]:
         """Return the table of routes, built on first use from what the framework was told; each of ours is compiled at

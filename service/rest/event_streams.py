@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Annotated
 
 import orjson
@@ -81,17 +82,18 @@ async def stream_events(ctx: Caller, query: Annotated[StreamQuery, Query()], ask
     )
 
 
-async def _written(told: AsyncIterator[Told]) -> AsyncGenerator[bytes, None]:
-    """The stream's text; what the database stored is passed through, one line an event."""
-    yield b"retry: %d\n\n" % RETRY_MILLISECONDS
-    async for each in told:
-        if not each.events:
-            yield b": alive\n\n"
-            continue
-        yield b"".join(
-            b"id: %s\nevent: %s\ndata: %s\n\n" % (cursor.encode(), _type(item), item.encode())
-            for cursor, item in each.events
-        )
+async def _written(told: AsyncGenerator[Told, None]) -> AsyncGenerator[bytes, None]:
+    """The stream's text; what the database stored is passed through, one line an event. What is told ends with it."""
+    async with aclosing(told):
+        yield b"retry: %d\n\n" % RETRY_MILLISECONDS
+        async for each in told:
+            if not each.events:
+                yield b": alive\n\n"
+                continue
+            yield b"".join(
+                b"id: %s\nevent: %s\ndata: %s\n\n" % (cursor.encode(), _type(item), item.encode())
+                for cursor, item in each.events
+            )
 
 
 def _type(item: str) -> bytes:

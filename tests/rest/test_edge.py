@@ -1,9 +1,10 @@
 """The edge against a small application of its own: every trap of the stack, as one request each."""
 
+import asyncio
 import hashlib
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any
@@ -16,6 +17,7 @@ from pydantic import Field
 
 from service.platform.errors import (
     Conflict,
+    CursorExpired,
     CursorInvalid,
     Forbidden,
     NotFound,
@@ -714,6 +716,41 @@ async def test_a_client_that_hangs_up_is_no_error() -> None:
     await edge(scope, receive, send)
     assert sent == []
     assert 'status="499"' in edge.metrics.render().decode()
+
+
+@pytest.mark.parametrize("failure, status", [(RuntimeError("away"), 500), (CursorExpired("abc"), 410)])
+async def test_an_answer_that_breaks_off_is_told_with_its_request_id_and_counted(
+    failure: Exception, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken() -> AsyncGenerator[bytes, None]:
+        yield b"one"
+        raise failure
+
+    part = Part("broken")
+
+    @part.get("/broken", summary="Breaks off", produces=("text/event-stream",))
+    async def breaks_off() -> Answer:
+        return Answer(media=b"text/event-stream", stream=broken())
+
+    app = FastAPI()
+    app.include_router(part)
+    edge, sent = Edge(app, authenticate=lambda headers: None, make_context=lambda principal, asked: None), []
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.Event().wait()
+        return {}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"host", b"x"), (b"x-request-id", b"broken-1")]
+    await edge(
+        {"type": "http", "method": "GET", "path": "/v1/broken", "query_string": b"", "headers": headers}, receive, send
+    )
+    assert [message.get("body") for message in sent] == [None, b"one"]  # and no end of the answer
+    (told,) = [record for record in caplog.records if record.name == "service.rest.edge"]
+    assert told.fields["request_id"] == "broken-1"  # type: ignore[attr-defined]
+    assert f'route="/v1/broken",status="{status}"' in edge.metrics.render().decode()
 
 
 async def test_the_frame_is_the_same_around_the_frameworks_routes(client: httpx.AsyncClient) -> None:
