@@ -55,9 +55,11 @@ ENDPOINT = Statement(
         webhook_endpoints.outerjoin(api_keys, sa.cast(api_keys.c.id, sa.Text) == webhook_endpoints.c.created_by)
     )
     .where(webhook_endpoints.c.id == sa.bindparam("id", type_=Uuid()), webhook_endpoints.c.deleted_at.is_(None))
-    .with_for_update(read=True, of=webhook_endpoints)
+    .with_for_update(key_share=True, of=webhook_endpoints)
 )
-"""An endpoint as a replay needs it, which is not turned on or off meanwhile."""
+"""An endpoint as a replay needs it, which is not turned on or off meanwhile, nor replayed to by another: the next
+replay number of an event is counted from those that are there. New events may still be put in its line.
+"""
 
 
 @dataclass(frozen=True, slots=True)
