@@ -52,9 +52,7 @@ from service.rest.problems import MEDIA, problem_body, problem_headers
 from service.rest.router import Asked, LeanRoute
 
 _log = logging.getLogger(__name__)
-
 BODY_METHODS = frozenset(("POST", "PUT", "PATCH", "DELETE"))
-
 _KNOWN_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _ASKABLE = b"Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, X-Request-Id, traceparent"
 _SHOWN = (
@@ -63,7 +61,6 @@ _SHOWN = (
 _PRIVATE = (b"cache-control", b"private, no-cache")
 _NO_STORE = (b"cache-control", b"no-store")
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
-
 
 Target = Lean | partial[Lean] | str
 """What answers a method of a path: a route of ours, one that was not asked for yet, or the framework (its template)."""
@@ -79,7 +76,6 @@ class Principal(Protocol):
 
 Authenticate = Callable[[Mapping[bytes, bytes]], Any]
 """Headers -> principal, or a coroutine of one; raises Unauthenticated."""
-
 MakeContext = Callable[[Any, Asked], Any]
 """Principal and request -> the context that operations take."""
 
@@ -172,16 +168,11 @@ class Edge:
         except Exception:
             answer = self._crash(asked)
         await send(self._start(asked, answer))
-        status = answer.status
         if answer.stream is not None and asked.method != "HEAD":
-            try:
-                await send_stream(answer.stream, receive, send, partial(self._still_admitted, asked))
-            except Exception as error:  # the answer stays without its end, so the caller knows; counted as what it was
-                status = self._crash(asked).status
-                status = error.status if isinstance(error, KamError) else status
+            answer.status = await self._go_on(asked, answer, answer.stream, receive, send)
         else:
             await send({"type": "http.response.body", "body": b"" if asked.method == "HEAD" else answer.body})
-        self._record(asked, status, started)
+        self._record(asked, answer.status, started)
 
     def routes(self) -> Dispatch[Target]:
         """Return the table of routes, built on first use from what the framework was told; each of ours is compiled at
@@ -292,6 +283,15 @@ class Edge:
         self._add_common(asked, headers)
         headers.extend(answer.headers)
         return {"type": "http.response.start", "status": answer.status, "headers": headers}
+
+    async def _go_on(self, asked: Asked, answer: Answer, stream: Any, receive: Receive, send: Send) -> int:
+        """Send an answer in parts; its status, or that of what broke it off: it stays without its end then."""
+        try:
+            await send_stream(stream, receive, send, partial(self._still_admitted, asked))
+        except Exception as error:
+            crashed = self._crash(asked).status
+            return error.status if isinstance(error, KamError) else crashed
+        return answer.status
 
     def _add_common(self, asked: Asked, headers: list[tuple[bytes, bytes]]) -> None:
         """Add what the caller may still ask, and what browsers of allowed origins may read."""
