@@ -57,16 +57,25 @@ class Server:
     url: str
     origin: str
     stopping: Callable[[], None] = field(default=lambda: None, repr=False)
+    restarting: Callable[[float], None] | None = field(default=None, repr=False)
 
     def stop(self) -> None:
         """End the cluster and remove its folder; a server that was there before is left alone. May be called twice."""
         stopping, self.stopping = self.stopping, lambda: None
         stopping()
 
+    def restart(self, away: float = 0.0) -> None:
+        """Shut the cluster down, cutting every session off, and after so many seconds bring it back at the same port.
+        Raises PostgresUnavailable for a server that was not started here.
+        """
+        if self.restarting is None:
+            raise PostgresUnavailable("only a cluster that was started here can be restarted")
+        self.restarting(away)
 
-def start() -> Server:
-    """The server to test on. Raises PostgresUnavailable with the reason when there is none."""
-    if named := os.environ.get("KAM_TEST_POSTGRES_URL"):
+
+def start(*, own: bool = False) -> Server:
+    """The server to test on, an `own` one if asked. Raises PostgresUnavailable with the reason when there is none."""
+    if not own and (named := os.environ.get("KAM_TEST_POSTGRES_URL")):
         return Server(re.sub(r"^postgres(ql)?(\+\w+)?:", "postgresql:", named), "KAM_TEST_POSTGRES_URL")
     tried: list[str] = []
     for origin, folder in _candidates():
@@ -148,7 +157,13 @@ def _start_cluster(origin: str, binaries: Path) -> Server:
         _stop(process)
         shutil.rmtree(home, ignore_errors=True)
 
-    return Server(f"postgresql://postgres@127.0.0.1:{port}/postgres", origin, stop)
+    def restart(away: float) -> None:
+        nonlocal process
+        _stop(process)
+        time.sleep(away)
+        process, _ = _serve(binaries, data, account, port)
+
+    return Server(f"postgresql://postgres@127.0.0.1:{port}/postgres", origin, stop, restart)
 
 
 def _account() -> pwd.struct_passwd | None:
@@ -203,10 +218,12 @@ def _initdb(binaries: Path, data: Path, account: pwd.struct_passwd | None) -> No
     raise PostgresUnavailable(f"initdb failed: {result.stderr.strip()[-500:]}")
 
 
-def _serve(binaries: Path, data: Path, account: pwd.struct_passwd | None) -> tuple[subprocess.Popen[bytes], int]:
+def _serve(
+    binaries: Path, data: Path, account: pwd.struct_passwd | None, wanted: int | None = None
+) -> tuple[subprocess.Popen[bytes], int]:
     log = data.parent / "log"
     for _ in range(3):  # the free port may be taken between the look and the start
-        port = free_port()
+        port = wanted or free_port()
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [binaries / "postgres", "-D", data, "-p", str(port)],

@@ -1,0 +1,115 @@
+"""A hundred endpoints of which twenty never answer: do the others wait for them?
+
+    python -m tests.faults.hanging                                  100 endpoints, 20 hanging, 20 events, SQLite
+    python -m tests.faults.hanging --database postgresql --events 60
+
+Two runs of the same load on the same kind of database: first only the healthy endpoints, then the hanging ones beside
+them. Each event goes to every endpoint; how long a call took is measured from the event's own time to its arrival at
+the receiver. The first calls of a run are left out: an endpoint that nobody knows yet gets one call at a time. Prints
+the figures as JSON; ends with 1 when the 95th percentile of the healthy ones is more than 1.5 times that of the run
+without the hanging ones (and 50 ms more: below that it is the machine), or when a healthy one missed an event.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import statistics
+import sys
+from collections import Counter, defaultdict
+from datetime import UTC, datetime
+from typing import Any
+
+from tests.delivery.receivers import Received, answering
+from tests.faults.processes import Service, a_database, serving
+
+WARM_UP = 5
+PAUSE = 0.25
+PATIENCE = 120.0
+ALLOWED = 1.5
+NOISE_MS = 50.0
+
+
+class Measured:
+    """A receiver whose first endpoints never answer; when each call of the others arrived."""
+
+    def __init__(self, hanging: int) -> None:
+        self.hanging = hanging
+        self.late_ms: dict[str, list[float]] = defaultdict(list)
+        self.calls: Counter[int] = Counter()
+        self.hung = 0
+
+    async def behave(self, writer: asyncio.StreamWriter, request: Received) -> None:
+        """Take a call, or keep it for ever."""
+        number = int(request.line.split()[1].rpartition("/")[2])
+        if number < self.hanging:
+            self.hung += 1
+            await asyncio.Event().wait()
+        event = json.loads(request.body)
+        told = datetime.fromisoformat(event["timestamp"])
+        self.late_ms[event["id"]].append((datetime.now(UTC) - told).total_seconds() * 1000)
+        self.calls[number] += 1
+        await answering(204, b"")(writer, request)
+
+
+async def load(service: Service, measured: Measured, first: int, endpoints: int, events: int) -> list[float]:
+    """Subscribe, tell so many events, wait for the healthy endpoints; how late each call was, in milliseconds."""
+    for number in range(first, endpoints):
+        body = {"url": service.receiver.url(path=f"/e/{number}"), "event_types": ["account.created"]}
+        (await service.client.post("/v1/webhook-endpoints", json=body)).raise_for_status()
+    for number in range(WARM_UP + events):
+        (await service.client.post("/v1/accounts", json={"name": f"Account {number}"})).raise_for_status()
+        await asyncio.sleep(PAUSE)
+    healthy = endpoints - measured.hanging if measured.hanging else endpoints - first
+    async with asyncio.timeout(PATIENCE):
+        while sum(measured.calls.values()) < healthy * (WARM_UP + events):
+            await asyncio.sleep(0.1)
+    kept = list(measured.late_ms)[WARM_UP:]
+    return [late for event in kept for late in measured.late_ms[event]]
+
+
+async def run(kind: str, endpoints: int, hanging: int, events: int) -> dict[str, Any]:
+    """Both runs; their figures."""
+    figures: dict[str, Any] = {"database": kind, "endpoints": endpoints, "hanging": hanging, "events": events}
+    for name, stuck in (("without", 0), ("with", hanging)):
+        measured = Measured(stuck)
+        environment = {"KAM_WEBHOOK_TIMEOUT_SECONDS": "20", "KAM_RATE_LIMIT": "0"}
+        with a_database(kind) as url:
+            async with serving(url, 1, measured.behave, environment) as service:
+                late = await load(service, measured, 0 if stuck else hanging, endpoints, events)
+        cut = statistics.quantiles(late, n=100)
+        figures[name] = {
+            "p50_ms": round(cut[49], 1),
+            "p95_ms": round(cut[94], 1),
+            "calls": len(late),
+            "hung": measured.hung,
+        }
+    figures["ratio_p95"] = round(figures["with"]["p95_ms"] / figures["without"]["p95_ms"], 2)
+    return figures
+
+
+def is_well(told: dict[str, Any]) -> bool:
+    """Whether the healthy endpoints were not held up."""
+    return bool(
+        told["with"]["calls"] == told["without"]["calls"]
+        and told["with"]["hung"] > 0
+        and told["with"]["p95_ms"] <= ALLOWED * told["without"]["p95_ms"] + NOISE_MS
+    )
+
+
+def main() -> int:
+    """Read the options, run, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--database", default="sqlite", choices=("sqlite", "postgresql"))
+    parser.add_argument("--endpoints", type=int, default=100)
+    parser.add_argument("--hanging", type=int, default=20)
+    parser.add_argument("--events", type=int, default=20)
+    options = parser.parse_args()
+    told = asyncio.run(run(options.database, options.endpoints, options.hanging, options.events))
+    print(json.dumps(told, indent=1))
+    return 0 if is_well(told) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,118 @@
+"""PostgreSQL is restarted in the middle of the load: what was promised is kept, and the service comes back by itself.
+
+    python -m tests.faults.restart                          three restarts, two workers, 300 writes
+
+Writers create and rename accounts over HTTP while a cluster of this program's own is shut down, sessions cut off, and
+brought back. Each write has an Idempotency-Key and is repeated until it is answered, as a client would; answers while
+the database is away must say 503. In the end every event of the feed must have arrived, in order per account, and every
+account must have the number of changes that were asked for: nothing lost, nothing done twice. Prints what happened as
+JSON; ends with 1 when that is not so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections import Counter
+from typing import Any
+
+import httpx
+
+from tests import postgres
+from tests.faults.processes import Record, Service, rows, serving
+
+PATIENCE = 120.0
+WRITERS = 6
+
+
+async def ask(service: Service, statuses: Counter[int], method: str, path: str, body: Any, key: str) -> dict[str, Any]:
+    """A write that is repeated until it is answered."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                answer = await service.client.request(method, path, json=body, headers={"Idempotency-Key": key})
+            except httpx.TransportError:
+                statuses[0] += 1
+                await asyncio.sleep(0.1)
+                continue
+            statuses[answer.status_code] += 1
+            if answer.status_code in (200, 201):
+                return dict(answer.json())
+            await asyncio.sleep(0.1)
+
+
+async def write(service: Service, statuses: Counter[int], writer: int, changes: int) -> str:
+    """One account with so many changes; its id."""
+    made = await ask(service, statuses, "POST", "/v1/accounts", {"name": f"Account {writer}"}, f"{writer}-new")
+    for number in range(changes):
+        body = {"name": f"Account {writer} change {number}"}
+        await ask(service, statuses, "PATCH", f"/v1/accounts/{made['id']}", body, f"{writer}-{number}")
+    return str(made["id"])
+
+
+async def run(restarts: int, workers: int, writes: int) -> dict[str, Any]:
+    """So many restarts under load; what came of it."""
+    record, statuses = Record(), Counter[int]()
+    changes = writes // WRITERS
+    server = await asyncio.to_thread(postgres.start, own=True)
+    try:
+        url = await asyncio.to_thread(postgres.create_database, server.url, "faults_restart")
+        async with serving(url, workers, record.behave, {"KAM_RATE_LIMIT": "0"}) as service:
+            endpoint = {"url": service.receiver.url(), "event_types": ["account.*"], "concurrency": 16}
+            (await service.client.post("/v1/webhook-endpoints", json=endpoint)).raise_for_status()
+            writing = [asyncio.create_task(write(service, statuses, number, changes)) for number in range(WRITERS)]
+            for number in range(restarts):
+                wished = (number + 1) * writes // (restarts + 1)
+                while statuses[200] < wished and not all(task.done() for task in writing):
+                    await asyncio.sleep(0.02)
+                await asyncio.to_thread(server.restart, 0.5)
+            accounts = await asyncio.gather(*writing)
+            feed = await arrived(service, url, record)
+            versions = [(await service.client.get(f"/v1/accounts/{each}")).json()["version"] for each in accounts]
+        return {
+            "restarts": restarts, "workers": workers, "answers": {str(k): v for k, v in sorted(statuses.items())},
+            "events": len(feed), "lost": len(feed - set(record.calls)), "never_told": len(set(record.calls) - feed),
+            "repeated_under_their_id": record.calls.total() - len(record.calls),
+            "out_of_order": len(record.disordered()), "complaints": record.complaints,
+            "wrong_versions": sum(version != changes + 1 for version in versions),
+            "expected_events": WRITERS * (changes + 1),
+        }  # fmt: skip
+    finally:
+        await asyncio.to_thread(server.stop)
+
+
+async def arrived(service: Service, url: str, record: Record) -> set[str]:
+    """The ids of the feed, when all of them have arrived and nothing is on its way."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            told = {str(identifier) for (identifier,) in await rows(url, "SELECT id FROM events")}
+            open_ = await rows(url, "SELECT count(*) FROM deliveries WHERE state NOT IN ('succeeded')")
+            placed = await rows(url, "SELECT count(*) FROM events WHERE position IS NULL")
+            if told <= set(record.calls) and not open_[0][0] and not placed[0][0]:
+                return told
+            await asyncio.sleep(0.2)
+
+
+def is_well(told: dict[str, Any]) -> bool:
+    """Whether nothing was lost, done twice, or told out of order, and the failures were told as such."""
+    failed = {status for status in told["answers"] if status not in ("0", "200", "201", "409", "503")}
+    wrong = sum(told[name] for name in ("lost", "never_told", "out_of_order", "wrong_versions"))
+    return not (wrong or failed or told["complaints"]) and told["events"] == told["expected_events"]
+
+
+def main() -> int:
+    """Read the options, run, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--restarts", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--writes", type=int, default=300)
+    options = parser.parse_args()
+    told = asyncio.run(run(options.restarts, options.workers, options.writes))
+    print(json.dumps(told, indent=1))
+    return 0 if is_well(told) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
