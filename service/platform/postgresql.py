@@ -25,8 +25,10 @@ _KINDS = {
 }
 CHANNEL = "kam_committed"
 RECONNECT_SECONDS = 1.0
-_AWAY = (OSError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError)
-"""What the driver raises while the server is away, starting or being stopped."""
+_AWAY = (OSError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.InternalClientError)
+"""What the driver raises while the server is away, starting or being stopped; the last one on a connection that was cut
+off in the middle of an answer.
+"""
 
 
 class PostgresDatabase(Database):
@@ -119,8 +121,11 @@ class _Writing(_Reading):
         self._database.statements += 1
         try:
             await connection.execute("BEGIN")
-        except BaseException:
+        except BaseException as error:
+            lost = _lost(connection, error)
             self._pool.give(connection)
+            if lost:
+                raise _unavailable() from error
             raise
         return _Session(self._database, connection)
 
@@ -130,8 +135,12 @@ class _Writing(_Reading):
             try:
                 if failed is None:
                     await connection.execute("COMMIT")
+            except Exception as error:
+                if _lost(connection, error):
+                    raise _unavailable() from error
+                raise
             finally:
-                if connection.is_in_transaction():
+                if not connection.is_closed() and connection.is_in_transaction():
                     await asyncio.shield(connection.execute("ROLLBACK"))
         finally:
             self._pool.give(connection)
@@ -155,8 +164,10 @@ class _Session:
             return compiled, await self._connection.fetch(compiled.sql, *compiled.arguments(values))
         except asyncpg.IntegrityConstraintViolationError as error:
             raise _violation(error) from None
-        except _AWAY as error:
-            raise _unavailable() from error
+        except Exception as error:
+            if _lost(self._connection, error):
+                raise _unavailable() from error
+            raise
 
     async def one(self, statement: Statement, /, **values: Any) -> Row | None:
         compiled, rows = await self._fetch(statement, values)
@@ -189,8 +200,10 @@ class _Session:
             status: str = await self._connection.execute(compiled.sql, *compiled.arguments(values))
         except asyncpg.IntegrityConstraintViolationError as error:
             raise _violation(error) from None
-        except _AWAY as error:
-            raise _unavailable() from error
+        except Exception as error:
+            if _lost(self._connection, error):
+                raise _unavailable() from error
+            raise
         return int(status.rpartition(" ")[2]) if status[-1:].isdigit() else 0
 
     async def many(self, statement: Statement, rows: Sequence[Row], /) -> None:
@@ -200,12 +213,24 @@ class _Session:
             await self._connection.executemany(compiled.sql, [compiled.arguments(row) for row in rows])
         except asyncpg.IntegrityConstraintViolationError as error:
             raise _violation(error) from None
-        except _AWAY as error:
-            raise _unavailable() from error
+        except Exception as error:
+            if _lost(self._connection, error):
+                raise _unavailable() from error
+            raise
 
 
 def _set(event: asyncio.Event, *_: object) -> None:
     event.set()
+
+
+def _lost(connection: asyncpg.Connection[Any], error: BaseException) -> bool:
+    """Whether an error means that the server is away; the connection is then closed, so that nobody gets it again. A
+    commit that was cut off may have happened: whoever repeats it with its Idempotency-Key learns what did.
+    """
+    if not isinstance(error, _AWAY) and not (isinstance(error, asyncpg.InterfaceError) and connection.is_closed()):
+        return False
+    connection.terminate()
+    return True
 
 
 def _unavailable() -> Unavailable:

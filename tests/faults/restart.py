@@ -71,7 +71,7 @@ async def run(restarts: int, workers: int, writes: int) -> dict[str, Any]:
             accounts = await asyncio.gather(*writing)
             feed = await arrived(service, url, record)
             if statuses[500]:
-                print(service.live.logged(20000), file=sys.stderr)
+                print(service.live.logged(4_000_000), file=sys.stderr)
             versions = [(await service.client.get(f"/v1/accounts/{each}")).json()["version"] for each in accounts]
         return {
             "restarts": restarts, "workers": workers, "answers": {str(k): v for k, v in sorted(statuses.items())},

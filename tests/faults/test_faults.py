@@ -6,7 +6,8 @@ import secrets
 
 import pytest
 
-from tests.faults import kills, replays
+from tests.faults import hanging, kills, replays, restart
+from tests.postgres import PostgresUnavailable
 
 
 @pytest.mark.slow
@@ -25,3 +26,24 @@ async def test_a_replay_whose_workers_are_killed_sends_everything_once(database:
     print(told)
     assert replays.is_well(told), told
     assert len(told["killed_when_done"]) == 1 and 0 < told["killed_when_done"][0] < 3000
+
+
+@pytest.mark.slow
+async def test_postgresql_restarts_under_load() -> None:
+    try:
+        told = await restart.run(restarts=2, workers=2, writes=240)
+    except PostgresUnavailable as error:
+        pytest.skip(str(error))
+    print(told)
+    assert restart.is_well(told), told
+    assert told["answers"].get("503", 0) > 0
+
+
+@pytest.mark.slow
+async def test_endpoints_that_hang_do_not_hold_up_the_others() -> None:
+    told = await hanging.run("sqlite", endpoints=50, hanging=10, events=4)
+    print(told)
+    assert told["with"]["calls"] == told["without"]["calls"] and told["with"]["hung"] > 0
+    assert (
+        told["with"]["p95_ms"] < 10_000
+    )  # far below the 20 s that the hanging ones take; the figure itself is by hand
