@@ -9,6 +9,7 @@ token fences off a reader that wakes up late.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -17,7 +18,7 @@ import orjson
 from service.access.policy import Permission
 from service.events.catalogue import known_types
 from service.events.sequencer import sequence
-from service.events.subscriptions import readable_types
+from service.events.subscriptions import may_see, readable_types, reader_of
 from service.models.event_consumers import (
     EventConsumerCommit,
     EventConsumerCreate,
@@ -28,7 +29,7 @@ from service.operations.context import Context, Transaction, operation, refuse
 from service.operations.records import Expected, change, insert, lock, require
 from service.platform.clock import instant_text
 from service.platform.database import Page, Resource
-from service.platform.errors import ConsumerLeased, ConsumerLeaseLost, KamError, NameTaken
+from service.platform.errors import Conflict, ConsumerLeased, ConsumerLeaseLost, Forbidden, NameTaken
 from service.platform.ids import new_id
 from service.queries import events as feed
 from service.queries.event_consumers import EVENT_CONSUMERS, LEASE_OF
@@ -52,20 +53,21 @@ async def get_event_consumer(ctx: Context, identifier: str) -> Resource:
 
 @operation
 async def create_event_consumer(ctx: Context, data: EventConsumerCreate) -> Resource:
-    """Name a reader of the feed, from its oldest event or from now on. Raises Invalid for types that do not exist and
-    NameTaken.
+    """Name a reader of the feed, from its oldest event or from now on. Raises Invalid for types that do not exist,
+    Forbidden for those that the caller may not see, and NameTaken.
     """
     ctx.require(Permission.EVENT_WRITE)
     for index, pattern in enumerate(data.event_types):
         if not known_types(pattern):
             raise refuse(f"/event_types/{index}", "unknown_event_type", "No event type is like this")
+    readable_types(ctx.principal.scopes, data.event_types)
     await sequence(ctx.services.database, ctx.services.clock)
     async with ctx.transaction(Permission.EVENT_WRITE) as tx:
         stored = {name: getattr(data, name) for name in EventConsumerCreate.model_fields if name != "begin"}
         begun = {"committed": await _place(tx, data.begin), "created_by": ctx.principal.id}
         try:
             return tx.answer(await insert(tx, EVENT_CONSUMERS, {**stored, **begun}), "created")
-        except KamError:
+        except Conflict:
             raise NameTaken from None
 
 
@@ -93,6 +95,7 @@ async def poll_event_consumer(ctx: Context, identifier: str, data: EventConsumer
         mine = data.lease_token is not None and held["lease_token"] == data.lease_token
         if held["lease_until"] is not None and held["lease_until"] > tx.now and not mine:
             raise ConsumerLeased((held["lease_until"] - tx.now).total_seconds())
+        _check_sight(ctx, before.data["event_types"], held)
         token, until = data.lease_token if mine else new_id(), tx.now + timedelta(seconds=data.lease_seconds)
         known = before.data
         page = await feed.feed(
@@ -144,13 +147,26 @@ async def seek_event_consumer(
     ctx.require(Permission.EVENT_WRITE)
     await sequence(ctx.services.database, ctx.services.clock)
     async with ctx.transaction(Permission.EVENT_WRITE) as tx:
-        await lock(tx, EVENT_CONSUMERS, identifier, expected, KIND)
+        before = await lock(tx, EVENT_CONSUMERS, identifier, expected, KIND)
+        _check_sight(ctx, before.data["event_types"], await tx.one(LEASE_OF, id=identifier) or _FREE)
         if data.cursor is not None:
             place = feed.position_of(ctx.cursors, data.cursor, await feed.bounds(tx.reader))
         else:
             place = await _place(tx, str(data.to))
         changes = {"committed": place, "committed_at": tx.now, **_FREE}
         return tx.answer(await change(tx, EVENT_CONSUMERS, identifier, changes), "sought")
+
+
+def _check_sight(ctx: Context, patterns: list[str], held: Mapping[str, Any]) -> None:
+    """Raise Forbidden for a caller who may not see everything that a consumer of another key tells: what it passes over
+    unseen, and commits, the other would never get.
+    """
+    if held.get("created_by") == ctx.principal.id:
+        return
+    for pattern in patterns:
+        for name in known_types(pattern):
+            if not may_see(ctx.principal.scopes, name):
+                raise Forbidden(reader_of(name), "This consumer tells events that this key may not read")
 
 
 async def _wait(ctx: Context, identifier: str, seconds: float) -> None:

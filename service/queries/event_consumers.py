@@ -22,6 +22,8 @@ EVENT_CONSUMERS = Listing(
 )
 
 LEASE_OF = Statement(
-    sa.select(c.lease_token, c.lease_until).where(c.id == sa.bindparam("id", type_=Uuid()), c.deleted_at.is_(None))
+    sa.select(c.lease_token, c.lease_until, c.created_by).where(
+        c.id == sa.bindparam("id", type_=Uuid()), c.deleted_at.is_(None)
+    )
 )
-"""Who reads a consumer, and until when; asked while its row is locked."""
+"""Who reads a consumer, and until when, and whose it is; asked while its row is locked."""

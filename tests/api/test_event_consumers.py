@@ -160,3 +160,15 @@ async def test_a_commit_costs_a_known_number_of_statements(client: httpx.AsyncCl
     polled = services.database.statements - before
     await commit(client, batch)
     assert (polled, services.database.statements - before - polled) == COSTS[services.database.kind]
+
+
+async def test_a_key_that_sees_less_cannot_pass_over_what_another_is_to_get(
+    client: httpx.AsyncClient, make_client: Any
+) -> None:
+    one = await consumer(client, event_types=["account.*", "person.*"])
+    less = await make_client("events:write", "accounts:read")
+    for answer in (await poll(less, one), await less.post(f"{PATH}/{one['id']}/seek", json={"to": "now"})):
+        assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_scope")
+    own = await less.post(PATH, json={"name": "own", "event_types": ["*"]})
+    assert (await poll(less, own.json())).status_code == 200
+    assert (await less.post(PATH, json={"name": "x", "event_types": ["person.*"]})).status_code == 403
