@@ -160,10 +160,11 @@ _AXIS = _object(
         "factors": {"type": "array", "description": "Its factors", "items": {"$ref": "#/$defs/GeneralFactorRead"}},
     },
 )
+_CELLS = ["key_difficult", "key_easy", "non_key_difficult", "non_key_easy", None]
 _GENERAL = _object(
     "How important and how difficult the account is",
     {
-        "general_portfolio": _text("The cell; null while a score is missing", null=True),
+        "general_portfolio": _text("The cell; null while a score is missing", null=True, enum=_CELLS),
         "strategic_importance": _AXIS,
         "difficulty": _AXIS,
         "author_id": _text("Who judged", null=True),

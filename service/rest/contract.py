@@ -47,7 +47,7 @@ Document = dict[str, Any]
 _WRITES = ("post", "put", "patch", "delete")
 _METHODS = ("get", *_WRITES)
 _HEADERS: dict[str, tuple[str, Document]] = {
-    "ETag": ("Version of the resource, for If-Match and If-None-Match", {"type": "string", "maxLength": 20}),
+    "ETag": ("Version of the resource, for If-Match and If-None-Match", {"type": "string", "maxLength": 40}),
     "Location": ("Where the new resource is", {"type": "string", "format": "uri-reference", "maxLength": 500}),
     "Link": ('The next page, as `<...>; rel="next"`; absent on the last one', {"type": "string", "maxLength": 4000}),
     "RateLimit": ("Requests left for this key and seconds until all are back", {"type": "string", "maxLength": 100}),

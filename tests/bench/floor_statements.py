@@ -18,7 +18,7 @@ _ACCOUNT = (
     f" currency, revenue::text, owner_id::text, tags, attributes, {_REFS}, quadrant, quadrant_source,"
     " fiocca_attractiveness, fiocca_position, attractiveness::float8, business_strength::float8,"
     " relative_strength::float8, classification_status, stage, target_stage, target_stage_on, service_level,"
-    " supplier_status, perception_level"
+    " supplier_status, perception_level, leading_verb, general_portfolio, benefit_to_us, benefit_to_customer"
 )
 _PAGE = (
     " FROM accounts a WHERE quadrant = $1 AND deleted_at IS NULL"
@@ -30,9 +30,9 @@ _CHANGE = """
         WHERE id = $1 AND version = $2 AND deleted_at IS NULL RETURNING *
     ), e AS (
         INSERT INTO events (id, type, schema_version, account_id, subject_kind, subject_id, subject_version,
-            occurred_at, cause, body)
+            occurred_at, cause, content, body)
         SELECT m.event, 'account.updated', 1, a.id, 'account', a.id, a.version, a.updated_at,
-            '{"kind": "user", "origin": null, "key_id": null, "request_id": null}'::jsonb,
+            '{"kind": "user", "origin": null, "key_id": null, "request_id": null}'::jsonb, '{}',
             json_build_object('id', m.event, 'type', 'account.updated', 'timestamp', a.updated_at,
                 'data', json_build_object(
                     'account', json_build_object('id', a.id, 'name', a.name, 'version', a.version, 'refs', m.refs),
@@ -60,16 +60,18 @@ VERBS_OF = {
 }
 _POSITION = "(fiocca_attractiveness || ' ' || fiocca_position)"
 _VERB_TEXTS = {f"{high} {strong}": orjson.dumps(verbs).decode() for (high, strong), verbs in VERBS_OF.items()}
+_LEADING = {cell: verbs[0] for cell, verbs in ((f"{h} {s}", v) for (h, s), v in VERBS_OF.items()) if len(verbs) == 1}
 _DOCUMENT = (
     f"SELECT id, version, {_instant('created_at')} AS created_at, {_instant('updated_at')} AS updated_at, name,"
     " parent_id, status, scope, industry, country, website, currency, revenue::text AS revenue, owner_id, tags,"
     f" attributes, {_REFS} AS refs, quadrant, quadrant_source, CASE WHEN fiocca_position IS NOT NULL THEN"
     " json_build_object('attractiveness', fiocca_attractiveness, 'position', fiocca_position, 'verbs',"
-    f" ({_cases(_POSITION, _VERB_TEXTS)})::json) END AS fiocca,"
+    f" ({_cases(_POSITION, _VERB_TEXTS)})::json, 'leading_verb', coalesce({_cases(_POSITION, _LEADING)}, leading_verb))"
+    " END AS fiocca,"
     " trim_scale(attractiveness) AS attractiveness, trim_scale(business_strength) AS business_strength,"
     " trim_scale(relative_strength) AS relative_strength, classification_status, stage,"
     f" {_cases('stage', STAGE_NAMES)} AS stage_cranfield, target_stage, target_stage_on, service_level,"
-    " supplier_status, perception_level"
+    " supplier_status, perception_level, general_portfolio, benefit_to_us, benefit_to_customer"
 )
 
 

@@ -91,11 +91,14 @@ def account_of(r: Sequence[Any]) -> dict[str, Any]:
         "status": r[6], "scope": r[7], "industry": r[8], "country": r[9], "website": r[10], "currency": r[11],
         "revenue": r[12], "owner_id": r[13], "tags": orjson.Fragment(r[14]), "attributes": orjson.Fragment(r[15]),
         "refs": orjson.Fragment(r[16]), "quadrant": r[17], "quadrant_source": r[18],
-        "fiocca": strong and {"attractiveness": high, "position": strong, "verbs": VERBS_OF[high, strong]},
+        "fiocca": strong and {
+            "attractiveness": high, "position": strong, "verbs": VERBS_OF[high, strong],
+            "leading_verb": VERBS_OF[high, strong][0] if len(VERBS_OF[high, strong]) == 1 else r[31],
+        },
         "attractiveness": r[21], "business_strength": r[22], "relative_strength": r[23],
         "classification_status": r[24], "stage": r[25], "stage_cranfield": STAGE_NAMES[r[25]],
         "target_stage": r[26], "target_stage_on": r[27], "service_level": r[28], "supplier_status": r[29],
-        "perception_level": r[30],
+        "perception_level": r[30], "general_portfolio": r[32], "benefit_to_us": r[33], "benefit_to_customer": r[34],
     }  # fmt: skip
 
 
