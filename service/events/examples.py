@@ -48,7 +48,8 @@ _NAMED: Mapping[str, Any] = {
 }  # fmt: skip
 """Values by the names of members; a None that the schema does not take stands for "whatever fits"."""
 _BEFORE: Mapping[str, Any] = {
-    "general_portfolio": "non_key_easy", "quadrant": "star", "raw_quadrant": "star", "relative_strength": 0.94, "stage": "pre_kam", "title": "Grow",
+    "general_portfolio": "non_key_easy",
+    "quadrant": "star", "raw_quadrant": "star", "relative_strength": 0.94, "stage": "pre_kam", "title": "Grow",
     "stage_cranfield": "Pre-KAM", "cranfield_name": "Pre-KAM", "name": "Aurelia", "industry": "Automation",
     "status": "candidate", "owner_id": _id(8), "state": "draft",
 }  # fmt: skip
