@@ -198,12 +198,18 @@ async def test_two_runners_share_the_jobs(services: Services) -> None:
 
 
 async def test_a_job_begins_when_its_transaction_is_committed(services: Services) -> None:
-    async with Runner(services, [Counting()], poll=60).running():
-        await asyncio.sleep(0.05)
-        await ask(services)
-        async with asyncio.timeout(10):
+    kind = Counting()
+    async with Runner(services, [kind], poll=60).running():
+        await asyncio.sleep(0.05)  # it has looked, found nothing, and waits for its poll
+        assert kind.began == []
+        begun = asyncio.get_running_loop().time()
+        job = await ask(services)
+        async with asyncio.timeout(30):
             while not await finished(services):
                 await asyncio.sleep(0.01)
+        assert asyncio.get_running_loop().time() - begun < 30  # long before the poll
+    assert (await read(services, job))["state"] == "succeeded"
+    assert await told(services, job.id) == dict.fromkeys(range(1, 11), 1)
 
 
 async def test_a_runner_that_stops_gives_its_job_back(services: Services) -> None:
