@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 import threading
 import time
@@ -28,6 +27,7 @@ from service.operations.scoring_models import ensure_default_model
 from service.operations.services import make_services
 from service.platform.announcing import announcing
 from service.platform.database import opened
+from service.platform.long_running import keep_what_lives
 from service.platform.settings import Settings
 from service.platform.statements import Statement
 from service.platform.telemetry import AccessLog, Metrics, configure_logging
@@ -141,9 +141,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
             if settings.worker:
                 await stack.enter_async_context(Worker(services, metrics).running())
             preparing = asyncio.create_task(_prepare_soon(graph))
-            gc.collect()
-            gc.freeze()  # what lives as long as the process is not looked at again: shorter pauses
-            gc.set_threshold(50_000, 20, 20)
+            keep_what_lives()
             end_streams_on_signals(services.watch)
             yield
             await services.watch.close()

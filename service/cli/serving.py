@@ -20,6 +20,7 @@ from service.cli.console import FAILED, Problem, read_settings, run, say
 from service.cli.session import session
 from service.operations.api_keys import ensure_first_key
 from service.operations.context import Services
+from service.platform.long_running import LOOP
 from service.platform.settings import Settings
 
 APPLICATION = f"{application.__name__}:{application.create_app.__name__}"
@@ -47,7 +48,7 @@ def serve(
     config = uvicorn.Config(
         APPLICATION,
         factory=True,
-        loop="uvloop" if sys.platform != "win32" else "auto",
+        loop=LOOP,
         http="httptools",
         lifespan="on",
         log_config=None,

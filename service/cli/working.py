@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import signal
 
-from service.cli.console import note, read_settings, run, shown_database
+from service.cli.console import note, read_settings, shown_database
 from service.cli.session import session
+from service.platform.long_running import keep_what_lives, run
 from service.platform.settings import Settings
 from service.platform.telemetry import configure_logging
 from service.worker import Worker
@@ -25,5 +26,6 @@ async def _work(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
     async with session(settings) as services, Worker(services).running():
+        keep_what_lives()
         note(f"worker on {shown_database(settings)}")
         await stopping.wait()
