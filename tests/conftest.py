@@ -59,6 +59,11 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[_SERVER] = server.url
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the long ones: they are not what everybody waits for at the end while the other cores idle."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop the PostgreSQL that was started."""
     server = config.stash.get(_started, None)

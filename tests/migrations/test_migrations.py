@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import sqlite3
 import subprocess
@@ -35,7 +36,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database of each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/kam.db"
-    return postgres.create_database(request.getfixturevalue("server"), "migrations")
+    return postgres.create_database(request.getfixturevalue("server"), f"migrations_{os.getpid()}")
 
 
 def test_up_down_and_up_again_leaves_no_difference_to_the_tables(url: str):

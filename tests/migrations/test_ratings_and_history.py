@@ -1,6 +1,7 @@
 """Scores and classifications from before several raters: they become ratings, columns and inputs, and go back."""
 
 import json
+import os
 from decimal import Decimal
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database of each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/kam.db"
-    return postgres.create_database(request.getfixturevalue("server"), "ratings")
+    return postgres.create_database(request.getfixturevalue("server"), f"ratings_{os.getpid()}")
 
 
 def fill(url: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -52,10 +53,9 @@ DRAWN = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCh
 @pytest.fixture(scope="module")
 def run(request: pytest.FixtureRequest) -> Iterator[Any]:
     """An open PostgreSQL database and a loop to use it in, for all examples of this module."""
-    import os
-
     template = request.getfixturevalue("postgres_template")
-    url = postgres.create_database(os.environ[_SERVER], "positions", template)
+    server, name = os.environ[_SERVER], f"positions_{os.getpid()}"
+    url = postgres.create_database(server, name, template)
     made = Settings(_env_file=None, database_url=url, secret_key="a key for tests", worker=False)
     with asyncio.Runner() as runner:
         services = make_services(made, SetClock(NOW))
@@ -63,7 +63,7 @@ def run(request: pytest.FixtureRequest) -> Iterator[Any]:
         runner.run(ensure_default_model(services))
         yield lambda work: runner.run(work(services))
         runner.run(services.database.close())
-    postgres.drop_database(os.environ[_SERVER], "positions")
+    postgres.drop_database(server, name)
 
 
 @DRAWN
