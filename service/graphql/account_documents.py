@@ -33,8 +33,9 @@ from service.platform.dialects import JsonDocument, json_row
 from service.platform.errors import Conflict
 from service.queries.account_statuses import FACTS
 from service.queries.classification import LATEST_MODEL, LIVE
-from service.queries.forecasts import STORED, expected_at
+from service.queries.forecasts import STORED
 from service.queries.general_portfolios import STORED as JUDGED
+from service.queries.judgements import held_at, holds
 from service.queries.past import STANDING_THEN, THEN
 from service.queries.ratings import CURRENT_RATINGS
 from service.queries.scoring_models import ACTIVE, RULES
@@ -85,11 +86,11 @@ def _forecast_row(chosen: Any, model: Any) -> Any:
     return sa.select(json_row(members)).where(f.account_id == a.id, chosen).correlate(accounts).scalar_subquery()
 
 
-_FORECAST = _forecast_row(f.superseded_at.is_(None), _ACTIVE)
+_FORECAST = _forecast_row(holds(forecast_positions), _ACTIVE)
 
 _GENERAL = (
     sa.select(json_row({**OWN, **{name: g[name] for name in JUDGED}}))
-    .where(g.account_id == a.id, g.superseded_at.is_(None))
+    .where(g.account_id == a.id, holds(general_portfolios))
     .correlate(accounts)
     .scalar_subquery()
 )
@@ -194,7 +195,7 @@ DOCUMENTS = (
         Permission.CLASSIFICATION_READ,
         _forecast,
         "Where the account is expected to stand some years ahead; null when nobody has said",
-        past=_document(_forecast_row(expected_at(THEN.at), _document(STANDING_THEN["yardstick"]))),
+        past=_document(_forecast_row(held_at(forecast_positions, THEN.at), _document(STANDING_THEN["yardstick"]))),
     ),
     Document(
         "Account",

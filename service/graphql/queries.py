@@ -128,9 +128,7 @@ def itself(result: Any) -> Any:
     return result
 
 
-FEED = (
-    scalar(Limit, "Optional[int]", "first", "How many, 50 unless said otherwise; at most 200", 50),
-    scalar(Search, "Optional[str]", "after", "Only what comes after this cursor"),
+OF_EVENTS = (
     scalar(
         Annotated[list[EventPattern], Field(max_length=50)],
         "Optional[list[str]]",
@@ -138,6 +136,13 @@ FEED = (
         "Only these types of events; `plan.*` for all of a kind",
     ),
     scalar(Id, "Optional[ID]", "accountId", "Only events of this account"),
+)
+"""Which events of the feed."""
+
+FEED = (
+    scalar(Limit, "Optional[int]", "first", "How many, 50 unless said otherwise; at most 200", 50),
+    scalar(Search, "Optional[str]", "after", "Only what comes after this cursor"),
+    *OF_EVENTS,
     scalar(InstantText, "Optional[str]", "since", "Only what happened from this instant on"),
     scalar(InstantText, "Optional[str]", "until", "Only what happened before this instant"),
 )

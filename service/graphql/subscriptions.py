@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from typing import Annotated, Any
+from typing import Any
 
 import orjson
-from pydantic import Field
 
 from service.graphql.calls import Call, Gives, scalar
+from service.graphql.queries import OF_EVENTS
 from service.models.events import EventRead
-from service.models.webhooks import EventPattern
 from service.operations.context import Context
 from service.operations.event_streams import Told, follow_events
-from service.platform.types import Id, Search
+from service.platform.types import Search
 
 
 async def follow(
@@ -36,15 +35,6 @@ async def _events(told: AsyncGenerator[Told, None]) -> AsyncGenerator[dict[str, 
                 yield None
 
 
-FOLLOWED = (
-    scalar(Search, "Optional[str]", "after", "Begin behind this cursor; without it, now"),
-    scalar(
-        Annotated[list[EventPattern], Field(max_length=50)],
-        "Optional[list[str]]",
-        "types",
-        "Only these types of events; `plan.*` for all of a kind",
-    ),
-    scalar(Id, "Optional[ID]", "accountId", "Only events of this account"),
-)
+FOLLOWED = (scalar(Search, "Optional[str]", "after", "Begin behind this cursor; without it, now"), *OF_EVENTS)
 
 SUBSCRIPTIONS = (Call("events", follow, FOLLOWED, (Gives("value", "Event", lambda value: value, model=EventRead),)),)

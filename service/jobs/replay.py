@@ -11,32 +11,17 @@ from collections import Counter
 from datetime import datetime
 from typing import Any
 
-import sqlalchemy as sa
-
 from service.events.subscriptions import subscription
 from service.events.turns import MARK_BEHIND
 from service.jobs.work import Job, Step
-from service.models.webhooks import deliveries
 from service.operations.context import Context, Transaction
+from service.operations.webhook_records import delivering
 from service.platform.database import Row
 from service.platform.errors import Conflict
 from service.platform.ids import new_id
-from service.platform.statements import Statement
 from service.queries.replays import ENDPOINT, WINDOW, Asked, Chosen, choose
 
-_COLUMNS = (
-    "id", "event_id", "event_position", "endpoint_id", "order_key", "state", "behind", "replay_no", "next_at",
-    "created_at",
-)  # fmt: skip
-_DELIVER = Statement(
-    sa.insert(deliveries).values(
-        {
-            **{name: sa.bindparam(name, type_=deliveries.c[name].type) for name in _COLUMNS},
-            "attempts": 0,
-            "lane": "retry",
-        }
-    )
-)
+_DELIVER = delivering("event_id", "event_position", "order_key", "state", "behind", "replay_no", lane="retry")
 
 
 class Replay:
@@ -88,8 +73,7 @@ def _deliveries(endpoint: Row, chosen: list[Chosen], now: datetime) -> list[Row]
                 "state": "pending",
                 "behind": line in begun,
                 "replay_no": each.replay_no,
-                "next_at": now,
-                "created_at": now,
+                "now": now,
             }
         )
         begun.add(line)

@@ -10,7 +10,7 @@ from pydantic import Field as Member
 from pydantic import StringConstraints
 from sqlmodel import Field, SQLModel
 
-from service.models.shapes import Living, ReadBase
+from service.models.shapes import FeedCursor, Living, ReadBase
 from service.platform.columns import Instant, Json, Uuid
 from service.platform.types import BigCount, Flag, Id, InstantText, Limit, Shape, Slug, Text
 
@@ -20,7 +20,6 @@ LONGEST_WAIT = 20
 Pattern = Annotated[
     str, StringConstraints(strict=True, max_length=100, pattern=r"^(\*|[a-z_]+(\.[a-z_]+)*(\.\*)?|\*(\.[a-z_]+)+)$")
 ]
-FeedCursor = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=1000, pattern=r"^[A-Za-z0-9_-]+$")]
 Seconds = Annotated[int, Member(strict=True, ge=1, le=LONGEST_LEASE)]
 Wait = Annotated[int, Member(strict=True, ge=0, le=LONGEST_WAIT)]
 Begin = Annotated[str, StringConstraints(strict=True, pattern=r"^(start|now)$")]

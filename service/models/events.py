@@ -10,8 +10,9 @@ from pydantic import Field as Member
 from pydantic import StringConstraints
 from sqlmodel import Field, SQLModel
 
+from service.models.shapes import FeedCursor
 from service.platform.columns import Instant, Json, Uuid
-from service.platform.types import BigCount, Id, InstantText, Shape, Slug, Text, Version
+from service.platform.types import BigCount, Flag, Id, InstantText, Shape, Slug, Text, Version
 
 
 class Event(SQLModel, table=True):
@@ -108,3 +109,14 @@ class EventTypeDetail(EventTypeRead):
     )
     event_schema: dict[str, Any] = Member(description="JSON Schema (2020-12) of the whole event")
     example: dict[str, Any] = Member(description="A whole event, as it would be sent")
+
+
+class LeasedEvents(Shape):
+    """Events that a named consumer reads next, leased to whoever asked."""
+
+    consumer_id: Id = Member(description="The consumer")
+    lease_token: Id = Member(description="Send it with the commit; it fences off whoever comes too late")
+    lease_until: InstantText = Member(description="Until when nobody else may read this consumer")
+    items: Annotated[list[EventRead], Member(max_length=200)] = Member(description="Events, oldest first")
+    cursor: FeedCursor = Member(description="Commit this when all of them are done; or the cursor of the last one done")
+    has_more: Flag = Member(description="Whether there are more already")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Annotated
 
 import sqlalchemy as sa
 from pydantic import Field as Member
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from service.platform.columns import Day, Exact, Instant, Uuid
+from service.models.shapes import Judged, judged_once
+from service.platform.columns import Day, Exact
 from service.platform.types import (
     EXACT_DECIMALS,
     Count,
@@ -48,33 +49,20 @@ class ForecastPositionPut(Shape):
     author_id: Id | None = Member(default=None, description="Who forecasts: a person")
 
 
-class ForecastPosition(SQLModel, table=True):
-    """One forecast of one account; the one that is not superseded holds, the others tell what was expected before."""
+class ForecastPosition(Judged, table=True):
+    """One forecast of one account."""
 
     __tablename__ = "forecast_positions"
 
-    id: str = Field(primary_key=True, sa_type=Uuid)
-    account_id: str = Field(sa_type=Uuid, foreign_key="accounts.id")
     attractiveness: Decimal = Field(sa_type=Exact(19, EXACT_DECIMALS))
     relative_strength: Decimal | None = Field(default=None, sa_type=Exact(19, EXACT_DECIMALS))
     business_strength: Decimal | None = Field(default=None, sa_type=Exact(19, EXACT_DECIMALS))
     forecast_on: date = Field(sa_type=Day)
     reason: str = Field(sa_type=sa.Text)
-    author_id: str | None = Field(default=None, sa_type=Uuid, foreign_key="people.id")
-    recorded_by: str | None = Field(default=None, sa_type=sa.Text)
-    recorded_at: datetime = Field(sa_type=Instant)
-    superseded_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
 forecast_positions: sa.Table = ForecastPosition.__table__  # type: ignore[attr-defined]
-sa.Index(
-    "uq_forecast_positions_current",
-    forecast_positions.c.account_id,
-    unique=True,
-    postgresql_where=sa.text("superseded_at IS NULL"),
-    sqlite_where=sa.text("superseded_at IS NULL"),
-)
-sa.Index("ix_forecast_positions_account", forecast_positions.c.account_id, forecast_positions.c.recorded_at)
+judged_once(forecast_positions)
 
 
 class ForecastModel(Shape):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any
 
 import sqlalchemy as sa
 from pydantic import Field as Member
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from service.models.shapes import Key, check_in
-from service.platform.columns import Instant, Json, Uuid
+from service.models.shapes import Judged, Key, check_in, judged_once
+from service.platform.columns import Json
 from service.platform.types import ExactScore, Flag, Id, InstantText, LongText, Name, Shape, Text, Version, Weight
 from service.rules.general_portfolio import GeneralCell, GeneralLevel
 
@@ -47,33 +46,20 @@ class GeneralPortfolioPut(Shape):
     author_id: Id | None = Member(default=None, description="Who judges: a person")
 
 
-class GeneralPortfolio(SQLModel, table=True):
-    """One judgement of one account; the one that is not superseded holds, the others tell what was thought before."""
+class GeneralPortfolio(Judged, table=True):
+    """One judgement of one account."""
 
     __tablename__ = "general_portfolios"
     __table_args__ = (check_in("cell", GeneralCell, nullable=True),)
 
-    id: str = Field(primary_key=True, sa_type=Uuid)
-    account_id: str = Field(sa_type=Uuid, foreign_key="accounts.id")
     strategic_importance: Any = Field(sa_type=Json, nullable=False)
     difficulty: Any = Field(sa_type=Json, nullable=False)
     cell: str | None = Field(default=None, sa_type=sa.Text)
     reason: str | None = Field(default=None, sa_type=sa.Text)
-    author_id: str | None = Field(default=None, sa_type=Uuid, foreign_key="people.id")
-    recorded_by: str | None = Field(default=None, sa_type=sa.Text)
-    recorded_at: datetime = Field(sa_type=Instant)
-    superseded_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
 general_portfolios: sa.Table = GeneralPortfolio.__table__  # type: ignore[attr-defined]
-sa.Index(
-    "uq_general_portfolios_current",
-    general_portfolios.c.account_id,
-    unique=True,
-    postgresql_where=sa.text("superseded_at IS NULL"),
-    sqlite_where=sa.text("superseded_at IS NULL"),
-)
-sa.Index("ix_general_portfolios_account", general_portfolios.c.account_id, general_portfolios.c.recorded_at)
+judged_once(general_portfolios)
 
 
 class GeneralFactorRead(Shape):

@@ -16,6 +16,9 @@ from service.platform.types import Id, InstantText, Name, Shape, Slug, Version
 Key = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
 """The key of a factor of a scoring model."""
 
+FeedCursor = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=1000, pattern=r"^[A-Za-z0-9_-]+$")]
+"""A place in the feed of events, as it was handed out."""
+
 
 class Fields(SQLModel):
     """The base of a part's own fields: refuses unknown members, keeps enum values as text."""
@@ -31,6 +34,26 @@ class Living(SQLModel):
     created_at: datetime = Field(sa_type=Instant)
     updated_at: datetime = Field(sa_type=Instant)
     deleted_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class Judged(SQLModel):
+    """Columns of what people judge of an account: the row that is not superseded holds, the others tell what was
+    thought before.
+    """
+
+    id: str = Field(primary_key=True, sa_type=Uuid)
+    account_id: str = Field(sa_type=Uuid, foreign_key="accounts.id")
+    author_id: str | None = Field(default=None, sa_type=Uuid, foreign_key="people.id")
+    recorded_by: str | None = Field(default=None, sa_type=sa.Text)
+    recorded_at: datetime = Field(sa_type=Instant)
+    superseded_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+def judged_once(table: sa.Table) -> None:
+    """Index a table of `Judged` rows: at most one of an account holds, and the others are found by their time."""
+    holds = sa.text("superseded_at IS NULL")
+    sa.Index(f"uq_{table.name}_current", table.c.account_id, unique=True, postgresql_where=holds, sqlite_where=holds)
+    sa.Index(f"ix_{table.name}_account", table.c.account_id, table.c.recorded_at)
 
 
 class ReadBase(Shape):

@@ -8,41 +8,24 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-import sqlalchemy as sa
 
 from service.access.policy import Permission
 from service.events.catalogue import AccountForecastChanged
 from service.models.forecasts import ForecastPositionPut, forecast_positions
-from service.operations.context import Context, Transaction, operation, refuse
+from service.operations.context import Context, operation, refuse
+from service.operations.judgement_records import KIND, Judgements
 from service.operations.position_records import plain_numbers
 from service.operations.records import Expected, change, lock, require_person
 from service.operations.scoring_model_records import ActiveModel, active_model, forecast_box, refused
 from service.platform.clock import instant_text
-from service.platform.columns import Instant, Uuid
-from service.platform.database import Resource, Row
-from service.platform.errors import NotFound
-from service.platform.ids import new_id
-from service.platform.statements import Statement
+from service.platform.database import Resource
 from service.queries.accounts import ACCOUNTS
 from service.queries.forecasts import FORECAST
 from service.rules.forecasts import usual_day, validate_day
 from service.rules.vocabulary import QUADRANTS
 
-KIND = "account"
-FORECAST_KIND = "forecast position"
-_f = forecast_positions.c
 _GIVEN = ("attractiveness", "relative_strength", "business_strength", "forecast_on", "reason", "author_id")
-
-_SUPERSEDE = Statement(
-    sa.update(forecast_positions)
-    .where(_f.account_id == sa.bindparam("b_account_id", type_=Uuid()), _f.superseded_at.is_(None))
-    .values(superseded_at=sa.bindparam("b_now", type_=Instant()))
-)
-_ADD = Statement(
-    sa.insert(forecast_positions).values(
-        {column.name: sa.bindparam(column.name, type_=column.type) for column in _f if column.name != "superseded_at"}
-    )
-)
+_FORECASTS = Judgements(forecast_positions, FORECAST, "forecast position")
 
 
 async def get_forecast_position(ctx: Context, identifier: str) -> Resource:
@@ -50,11 +33,7 @@ async def get_forecast_position(ctx: Context, identifier: str) -> Resource:
     account and for one without a forecast.
     """
     async with ctx.reading(Permission.CLASSIFICATION_READ) as reader:
-        row = await reader.one(FORECAST, id=identifier)
-        if row is None:
-            raise NotFound(KIND)
-        if row["forecast_id"] is None:
-            raise NotFound(FORECAST_KIND)
+        row = await _FORECASTS.standing(reader, identifier)
         return _resource(identifier, row, await active_model(reader))
 
 
@@ -76,8 +55,8 @@ async def put_forecast_position(
         if data.relative_strength is None and data.business_strength is None:
             message = "Say how strong we are expected to be: relative_strength or business_strength"
             raise refuse("/relative_strength", "strength_missing", message)
-        before = await _stored(tx, identifier)
-        present = before["forecast_id"] is not None
+        before = await _FORECASTS.stored(tx.reader, identifier)
+        present = before["judgement_id"] is not None
         kept = before["forecast_on"] if present and before["forecast_on"] > tx.today else None
         wanted["forecast_on"] = data.on or kept or usual_day(tx.today)
         model = await active_model(tx.reader)
@@ -87,9 +66,7 @@ async def put_forecast_position(
             raise refused(verdicts)
         await require_person(tx, data.author_id, "/author_id")
         row = {**wanted, "recorded_by": ctx.principal.id, "recorded_at": tx.now}
-        if present:
-            await tx.execute(_SUPERSEDE, b_account_id=identifier, b_now=tx.now)
-        await tx.execute(_ADD, id=new_id(tx.now), account_id=identifier, **row)
+        await _FORECASTS.state(tx, identifier, before, row)
         after = await change(tx, ACCOUNTS, account.id, {})
         made = _resource(identifier, {**row, "version": after.version}, model)
         tx.emit(
@@ -113,11 +90,9 @@ async def delete_forecast_position(ctx: Context, identifier: str, expected: Expe
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
         account = await lock(tx, ACCOUNTS, identifier, expected, KIND)
-        before = await _stored(tx, identifier)
-        if before["forecast_id"] is None:
-            raise NotFound(FORECAST_KIND)
+        before = await _FORECASTS.standing(tx.reader, identifier)
         model = await active_model(tx.reader)
-        await tx.execute(_SUPERSEDE, b_account_id=identifier, b_now=tx.now)
+        await _FORECASTS.take_back(tx, identifier)
         after = await change(tx, ACCOUNTS, account.id, {})
         changed = ["on" if name == "forecast_on" else name for name in _GIVEN]
         tx.emit(
@@ -131,13 +106,6 @@ async def delete_forecast_position(ctx: Context, identifier: str, expected: Expe
             )
         )
         return tx.answer(_resource(identifier, {**before, "version": after.version}, model), "deleted")
-
-
-async def _stored(tx: Transaction, identifier: str) -> Row:
-    row = await tx.one(FORECAST, id=identifier)
-    if row is None:
-        raise NotFound(KIND)
-    return row
 
 
 def forecast_document(identifier: str, row: Mapping[str, Any], model: ActiveModel) -> dict[str, Any]:

@@ -6,42 +6,25 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-import sqlalchemy as sa
 
 from service.access.policy import Permission
 from service.events.catalogue import AccountGeneralPortfolioChanged
 from service.models.general_portfolios import GeneralPortfolioPut, general_portfolios
 from service.operations.context import Context, Transaction, operation
+from service.operations.judgement_records import KIND, Judgements
 from service.operations.position_records import plain_numbers
 from service.operations.records import Expected, change, lock, require_person
 from service.operations.scoring_model_records import refused
 from service.platform.clock import instant_text
-from service.platform.columns import Instant, Uuid
-from service.platform.database import Resource, Row
-from service.platform.errors import NotFound
-from service.platform.ids import new_id
-from service.platform.statements import Statement
+from service.platform.database import Resource
 from service.queries.accounts import ACCOUNTS
 from service.queries.general_portfolios import GENERAL_PORTFOLIO
 from service.rules.factor_library import FactorAxis
 from service.rules.general_portfolio import AXES, NAMES, AxisMean, GeneralScore, axis_mean, general_cell, validate_axis
 from service.rules.verdicts import exact, shown
 
-KIND = "account"
-GENERAL_KIND = "general portfolio"
-_g = general_portfolios.c
 _GIVEN = ("strategic_importance", "difficulty", "reason", "author_id")
-
-_SUPERSEDE = Statement(
-    sa.update(general_portfolios)
-    .where(_g.account_id == sa.bindparam("b_account_id", type_=Uuid()), _g.superseded_at.is_(None))
-    .values(superseded_at=sa.bindparam("b_now", type_=Instant()))
-)
-_ADD = Statement(
-    sa.insert(general_portfolios).values(
-        {column.name: sa.bindparam(column.name, type_=column.type) for column in _g if column.name != "superseded_at"}
-    )
-)
+_JUDGEMENTS = Judgements(general_portfolios, GENERAL_PORTFOLIO, "general portfolio")
 
 
 async def get_general_portfolio(ctx: Context, identifier: str) -> Resource:
@@ -49,11 +32,7 @@ async def get_general_portfolio(ctx: Context, identifier: str) -> Resource:
     unknown account and for one that nobody has judged.
     """
     async with ctx.reading(Permission.CLASSIFICATION_READ) as reader:
-        row = await reader.one(GENERAL_PORTFOLIO, id=identifier)
-    if row is None:
-        raise NotFound(KIND)
-    if row["general_id"] is None:
-        raise NotFound(GENERAL_KIND)
+        row = await _JUDGEMENTS.standing(reader, identifier)
     return _resource(identifier, row)
 
 
@@ -74,16 +53,14 @@ async def put_general_portfolio(
         verdicts = [one for axis in AXES for one in validate_axis(axis, _scores(wanted[axis.value]), f"/{axis.value}")]
         if verdicts:
             raise refused(verdicts)
-        before = await _stored(tx, identifier)
-        present = before["general_id"] is not None
+        before = await _JUDGEMENTS.stored(tx.reader, identifier)
+        present = before["judgement_id"] is not None
         if present and all(before[name] == wanted[name] for name in _GIVEN):
             return tx.answer(_resource(identifier, before), "unchanged")
         await require_person(tx, data.author_id, "/author_id")
         row = {**wanted, "recorded_by": ctx.principal.id, "recorded_at": tx.now}
         cell = _document("", {"version": 0, **row})["cell"]
-        if present:
-            await tx.execute(_SUPERSEDE, b_account_id=identifier, b_now=tx.now)
-        await tx.execute(_ADD, id=new_id(tx.now), account_id=identifier, cell=cell, **row)
+        await _JUDGEMENTS.state(tx, identifier, before, {**row, "cell": cell})
         after = await change(tx, ACCOUNTS, account.id, {"general_portfolio": cell})
         _tell(tx, after, before if present else None, row, data.reason)
         return tx.answer(_resource(identifier, {**row, "version": after.version}), "updated" if present else "created")
@@ -96,20 +73,11 @@ async def delete_general_portfolio(ctx: Context, identifier: str, expected: Expe
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
         account = await lock(tx, ACCOUNTS, identifier, expected, KIND)
-        before = await _stored(tx, identifier)
-        if before["general_id"] is None:
-            raise NotFound(GENERAL_KIND)
-        await tx.execute(_SUPERSEDE, b_account_id=identifier, b_now=tx.now)
+        before = await _JUDGEMENTS.standing(tx.reader, identifier)
+        await _JUDGEMENTS.take_back(tx, identifier)
         after = await change(tx, ACCOUNTS, account.id, {"general_portfolio": None})
         _tell(tx, after, before, None, None)
         return tx.answer(_resource(identifier, {**before, "version": after.version}), "deleted")
-
-
-async def _stored(tx: Transaction, identifier: str) -> Row:
-    row = await tx.one(GENERAL_PORTFOLIO, id=identifier)
-    if row is None:
-        raise NotFound(KIND)
-    return row
 
 
 def _tell(

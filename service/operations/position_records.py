@@ -18,6 +18,7 @@ from service.operations.scoring_model_records import ActiveModel, model_of
 from service.platform.clock import instant_text
 from service.platform.database import Resource
 from service.platform.errors import Conflict
+from service.queries.classification import COLUMNS
 from service.rules.classification import Classification, classify
 from service.rules.explanation import Background, Input, explain
 from service.rules.fiocca import FioccaVerb, kept_choice, leading_verb
@@ -29,16 +30,7 @@ from service.rules.verdicts import exact, shown
 from service.rules.vocabulary import Quadrant, QuadrantSource, Stage
 
 HIGHEST_SHOWN_RATIO = Decimal(99_999_999)
-COMPUTED = (
-    "computed_quadrant",
-    "raw_quadrant",
-    "attractiveness",
-    "business_strength",
-    "relative_strength",
-    "fiocca_attractiveness",
-    "fiocca_position",
-    "classification_status",
-)
+COMPUTED = tuple(name for name in COLUMNS if name not in ("quadrant", "quadrant_source", "leading_verb"))
 """Columns that follow from a model and the inputs alone, without what somebody set by hand."""
 
 

@@ -14,9 +14,9 @@ import sqlalchemy as sa
 
 from service.events.sequencer import STAND_STILL
 from service.events.turns import LET_FIRST_GO, RELEASE
-from service.models.webhooks import webhook_endpoints
+from service.models.webhooks import deliveries, webhook_endpoints
 from service.operations.context import Transaction, refuse
-from service.platform.columns import Uuid
+from service.platform.columns import Instant, Uuid
 from service.platform.database import Resource
 from service.platform.secrets import Secrets, Unreadable
 from service.platform.signing_keys import KINDS, SigningKey, living, pack, unpack
@@ -32,6 +32,15 @@ SEALED = Statement(
     ).where(webhook_endpoints.c.id == sa.bindparam("id", type_=Uuid()), webhook_endpoints.c.deleted_at.is_(None))
 )
 """The sealed columns of a live endpoint."""
+
+
+def delivering(*given: str, **fixed: Any) -> Statement:
+    """INSERT of one delivery that is none of an event's first: `given` columns come with `endpoint_id` and `now`, when
+    it is due and made; `fixed` are the same for all.
+    """
+    now = sa.bindparam("now", type_=Instant())
+    binds = {name: sa.bindparam(name, type_=deliveries.c[name].type) for name in ("id", "endpoint_id", *given)}
+    return Statement(sa.insert(deliveries).values({**binds, "attempts": 0, "next_at": now, "created_at": now, **fixed}))
 
 
 NOT_ASKED: dict[str, Any] = {

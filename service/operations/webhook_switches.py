@@ -14,7 +14,7 @@ from service.models.webhooks import deliveries
 from service.operations.context import Context, operation, refuse
 from service.operations.records import Expected, change, lock
 from service.operations.subscription_records import check_change
-from service.operations.webhook_records import ANEW, consent_columns, release, stand_still
+from service.operations.webhook_records import ANEW, consent_columns, delivering, release, stand_still
 from service.platform.columns import Instant, Uuid
 from service.platform.database import Resource
 from service.platform.ids import new_id
@@ -56,20 +56,7 @@ _TO_REPLAY = Statement(
 is on its way already goes out by itself.
 """
 _COPIED = ("event_id", "event_position", "order_key", "family")
-_REPLAY = Statement(
-    sa.insert(deliveries).values(
-        {
-            **{name: sa.bindparam(name, type_=deliveries.c[name].type) for name in ("id", "replay_no", *_COPIED)},
-            "endpoint_id": sa.bindparam("endpoint_id", type_=Uuid()),
-            "state": "held",
-            "attempts": 0,
-            "behind": False,
-            "lane": "retry",
-            "next_at": sa.bindparam("now", type_=Instant()),
-            "created_at": sa.bindparam("now", type_=Instant()),
-        }
-    )
-)
+_REPLAY = delivering("replay_no", *_COPIED, state="held", behind=False, lane="retry")
 
 
 @operation

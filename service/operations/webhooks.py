@@ -30,6 +30,7 @@ from service.operations.webhook_records import (
     SEALED,
     check_secret,
     consent_columns,
+    delivering,
     release,
     sealed_ring,
     shown_once,
@@ -70,20 +71,8 @@ _REPEATS = Statement(
         deliveries.c.endpoint_id == sa.bindparam("endpoint_id", type_=Uuid()),
     )
 )
-_COPIED = ("event_id", "event_position", "endpoint_id", "order_key")
-_REPEAT = Statement(
-    sa.insert(deliveries).values(
-        {
-            **{name: sa.bindparam(name, type_=deliveries.c[name].type) for name in ("id", *_COPIED, "replay_no")},
-            "state": "pending",
-            "attempts": 0,
-            "behind": False,
-            "lane": "first",
-            "next_at": sa.bindparam("now", type_=Instant()),
-            "created_at": sa.bindparam("now", type_=Instant()),
-        }
-    )
-)
+_COPIED = ("event_id", "event_position", "order_key")
+_REPEAT = delivering("replay_no", *_COPIED, state="pending", behind=False, lane="first")
 _NOW = Statement(
     sa.update(deliveries)
     .values(state="pending", next_at=sa.bindparam("now", type_=Instant()))
@@ -233,7 +222,7 @@ async def retry_delivery(ctx: Context, identifier: str) -> Resource:
         else:
             again = new_id()
             repeats = await tx.value(_REPEATS, event_id=row["event_id"], endpoint_id=row["endpoint_id"])
-            copied = {name: row[name] for name in _COPIED}
+            copied = {name: row[name] for name in ("endpoint_id", *_COPIED)}
             try:
                 await tx.execute(_REPEAT, **copied, id=again, replay_no=repeats + 1, now=tx.now)
             except ConstraintViolated as error:  # another retry of the same event was faster

@@ -9,9 +9,9 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from service.models.accounts import accounts
 from service.models.forecasts import forecast_positions
-from service.platform.columns import Instant, Uuid
+from service.platform.columns import Instant
 from service.platform.dialects import JsonDocument, json_row
-from service.platform.statements import Statement
+from service.queries.judgements import beside_account, held_at, holds
 
 a, f = accounts.c, forecast_positions.c
 
@@ -20,22 +20,13 @@ STORED = (
     "recorded_at",
 )  # fmt: skip
 
-FORECAST = Statement(
-    sa.select(a.version, f.id.label("forecast_id"), *(f[name] for name in STORED))
-    .select_from(accounts.outerjoin(forecast_positions, sa.and_(f.account_id == a.id, f.superseded_at.is_(None))))
-    .where(a.id == sa.bindparam("id", type_=Uuid()), a.deleted_at.is_(None))
-)
+FORECAST = beside_account(forecast_positions, *(f[name] for name in STORED))
 """An account's version beside its forecast, or beside nulls."""
-
-
-def expected_at(at: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Which forecast held at an instant."""
-    return sa.and_(f.recorded_at <= at, sa.or_(f.superseded_at.is_(None), f.superseded_at > at))
 
 
 def forecast_of(as_of: bool) -> ColumnElement[Any]:
     """The forecast of a row of accounts as a JSON object, or null; with `as_of` the one that held at `:as_of`."""
-    chosen = expected_at(sa.bindparam("as_of", type_=Instant())) if as_of else f.superseded_at.is_(None)
+    chosen = held_at(forecast_positions, sa.bindparam("as_of", type_=Instant())) if as_of else holds(forecast_positions)
     shown = json_row(
         {
             "attractiveness": f.attractiveness,

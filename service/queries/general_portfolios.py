@@ -9,23 +9,22 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from service.models.accounts import accounts
 from service.models.general_portfolios import general_portfolios
-from service.platform.columns import Uuid
-from service.platform.statements import Statement
+from service.queries.judgements import beside_account, held_at
 
 a, g = accounts.c, general_portfolios.c
 
 STORED = ("strategic_importance", "difficulty", "reason", "author_id", "recorded_by", "recorded_at")
 
-GENERAL_PORTFOLIO = Statement(
-    sa.select(a.version, a.general_portfolio, g.id.label("general_id"), *(g[name] for name in STORED))
-    .select_from(accounts.outerjoin(general_portfolios, sa.and_(g.account_id == a.id, g.superseded_at.is_(None))))
-    .where(a.id == sa.bindparam("id", type_=Uuid()), a.deleted_at.is_(None))
-)
+GENERAL_PORTFOLIO = beside_account(general_portfolios, a.general_portfolio, *(g[name] for name in STORED))
 """An account's version and cell beside the judgement that holds, or beside nulls."""
 
 
 def cell_at(at: ColumnElement[Any]) -> ColumnElement[Any]:
     """The cell that a row of accounts was in at an instant; null while nobody had judged."""
-    held = sa.and_(g.recorded_at <= at, sa.or_(g.superseded_at.is_(None), g.superseded_at > at))
-    found = sa.select(g.cell).where(g.account_id == a.id, held).correlate(accounts).scalar_subquery()
+    found = (
+        sa.select(g.cell)
+        .where(g.account_id == a.id, held_at(general_portfolios, at))
+        .correlate(accounts)
+        .scalar_subquery()
+    )
     return sa.type_coerce(found, sa.Text())

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Body, Query
-from pydantic import Field
 
 from service.models.event_consumers import (
     EventConsumerCommit,
@@ -13,9 +12,8 @@ from service.models.event_consumers import (
     EventConsumerPoll,
     EventConsumerRead,
     EventConsumerSeek,
-    FeedCursor,
 )
-from service.models.events import EventRead
+from service.models.events import LeasedEvents
 from service.operations import event_consumers
 from service.platform.errors import (
     ConsumerLeased,
@@ -26,7 +24,6 @@ from service.platform.errors import (
     NotFound,
     StaleVersion,
 )
-from service.platform.types import Flag, Id, InstantText, Shape
 from service.queries.event_consumers import EVENT_CONSUMERS
 from service.rest.answers import Answer, created, found, no_content, page, plain
 from service.rest.dependencies import Caller, list_query, page_of, page_request
@@ -36,17 +33,6 @@ part = Part("events")
 
 EventConsumerListQuery = list_query("EventConsumerListQuery", EVENT_CONSUMERS)
 EventConsumerPage = page_of("EventConsumerPage", EventConsumerRead)
-
-
-class EventConsumerBatch(Shape):
-    """Leased events."""
-
-    consumer_id: Id = Field(description="The consumer")
-    lease_token: Id = Field(description="Send it with the commit; it fences off whoever comes too late")
-    lease_until: InstantText = Field(description="Until when nobody else may read this consumer")
-    items: Annotated[list[EventRead], Field(max_length=200)] = Field(description="Events, oldest first")
-    cursor: FeedCursor = Field(description="Commit this when all of them are done; or the cursor of the last one done")
-    has_more: Flag = Field(description="Whether there are more already")
 
 
 @part.get("/event-consumers", response_model=EventConsumerPage, summary="List event consumers", errors=[CursorInvalid])
@@ -87,7 +73,7 @@ async def delete_event_consumer(ctx: Caller, id: PathId, asked: Inquiry) -> Answ
 
 @part.post(
     "/event-consumers/{id}/poll",
-    response_model=EventConsumerBatch,
+    response_model=LeasedEvents,
     summary="Lease events of a consumer",
     errors=[NotFound, ConsumerLeased, CursorExpired],
 )

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import Field
-
 from service.graphql.calls import Call, Gives, body, gives, identifier, if_version
 from service.models.event_consumers import (
     EventConsumerCommit,
@@ -13,21 +9,8 @@ from service.models.event_consumers import (
     EventConsumerPoll,
     EventConsumerSeek,
 )
-from service.models.events import EventRead
+from service.models.events import LeasedEvents
 from service.operations import event_consumers
-from service.platform.types import Flag, Id, InstantText, Shape, Text
-
-
-class LeasedEvents(Shape):
-    """Leased events of a consumer."""
-
-    consumer_id: Id = Field(description="The consumer")
-    lease_token: Id = Field(description="Send it with the commit")
-    lease_until: InstantText = Field(description="Until when nobody else may read this consumer")
-    items: Annotated[list[EventRead], Field(max_length=200)] = Field(description="Events, oldest first")
-    cursor: Text = Field(description="Commit this when all of them are done")
-    has_more: Flag = Field(description="Whether there are more already")
-
 
 CONSUMER = gives("eventConsumer", "EventConsumer")
 LEASED = Gives("leased", "LeasedEvents", lambda result: result.data, "The events and the lease", LeasedEvents)
