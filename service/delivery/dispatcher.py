@@ -275,7 +275,7 @@ class Dispatcher:
             if len(outcomes) != len(leases):
                 outcomes = [Outcome("unknown")] * len(leases)
             answered = outcomes[0].kind in ("ok", "http", "blocked")
-            self._slots.end(turn, time.monotonic(), answered=answered)
+            self._slots.end(turn, time.monotonic(), answered=answered, failed=outcomes[0].kind != "ok")
             self._results.done += zip(leases, outcomes, strict=True)
             self._ready.set()
             self._ended.set()
@@ -330,12 +330,14 @@ class Dispatcher:
 
     def _conclude(self, settlements: Sequence[Settlement], unsent: Sequence[Lease], settled: Settled) -> None:
         """Count down what was written, and follow the endpoints' new limits."""
+        again = 0
         for each in settlements:
-            self._slots.let_go(each.lease)
+            again += self._slots.let_go(each.lease)
             if self._observe is not None:
                 self._observe(each.lease.delivery, each.outcome, each.state)
         for lease in unsent:
             self._slots.let_go(lease)
+        self._nudge(again)
         for change in settled.changes:
             back = self._slots.limit(change.endpoint_id, change.limit)
             if back:

@@ -3,7 +3,8 @@
 Every endpoint has a lane. A lane has at most its limit in flight, and the lanes take turns. Of all slots, retries get
 half at most; endpoints that answer slowly a quarter; these and the ones that have not answered yet three quarters
 together (an unknown endpoint gets one call until its first answer). So a backlog of retries, or endpoints that hang,
-never hold up those that are well.
+never hold up those that are well. An endpoint whose calls fail one after the other is called no more until that is
+written down: what was written may have opened its breaker.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Literal
 
+from service.delivery.breaker import FAILURES
 from service.delivery.claim import Lease
 
 Kind = Literal["quick", "new", "slow"]
@@ -55,6 +57,8 @@ class Lane:
     leased: int = 0
     in_flight: int = 0
     retries: int = 0
+    failed: int = 0
+    """Calls that failed one after the other since results were written."""
     seconds: float = 0.0
     """How long its calls take, recent ones counting more."""
     kind: Kind = "new"
@@ -69,6 +73,8 @@ class Lane:
     @property
     def room(self) -> int:
         """How many may be in flight at once, as far as the endpoint is known."""
+        if self.failed >= FAILURES:
+            return 0
         return 1 if self.kind == "new" else self.limit
 
     @property
@@ -168,9 +174,12 @@ class Slots:
             return counts["slow"] < max(1, self.most // 4)
         return kind == "quick" or counts["slow"] + counts["new"] < max(1, 3 * self.most // 4)
 
-    def end(self, turn: Turn, now: float, *, answered: bool) -> None:
-        """A call ended; `answered` says that the receiver said something, whatever it was."""
+    def end(self, turn: Turn, now: float, *, answered: bool, failed: bool = False) -> None:
+        """A call ended; `answered` says that the receiver said something, whatever it was, `failed` that it was not
+        yes.
+        """
         lane = turn.lane
+        lane.failed = lane.failed + 1 if failed else 0
         del self._turns[id(turn)]
         lane.in_flight -= 1
         self.in_flight -= 1
@@ -196,13 +205,17 @@ class Slots:
                 self._counts["slow"] += 1
                 turn.kind = turn.lane.kind = "slow"
 
-    def let_go(self, lease: Lease) -> Lane | None:
-        """A lease is settled or given back."""
+    def let_go(self, lease: Lease) -> int:
+        """A lease is settled or given back; how many calls its endpoint gets again that was held until then."""
         lane = self.lanes.get(lease.delivery.endpoint_id)
         self.leased -= 1
-        if lane is not None:
-            lane.leased -= 1
-        return lane
+        if lane is None:
+            return 0
+        lane.leased -= 1
+        held, lane.failed = lane.failed >= FAILURES, 0
+        if held:
+            self._queue(lane)
+        return lane.room if held else 0
 
     def limit(self, endpoint_id: str, limit: int) -> list[Lease]:
         """Set how many calls an endpoint may have at once; with 0 its leases that wait come back, to be given back."""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.delivery.breaker import FAILURES
 from service.delivery.claim import Lease
 from service.delivery.destinations.base import Delivery
 from service.delivery.lanes import Bucket, Slots, Turn
@@ -88,6 +89,18 @@ def test_a_limit_of_none_gives_back_what_waits() -> None:
     for turn in turns:
         slots.end(turn, 0.1, answered=True)
     assert taken(slots) == []
+
+
+def test_an_endpoint_that_fails_over_and_over_is_left_alone_until_that_is_written() -> None:
+    slots = Slots(64, 1.0)
+    fill(slots, "down", 20, limit=8)
+    turns = taken(slots)
+    assert len(turns) == 8
+    for turn in turns[:FAILURES]:
+        slots.end(turn, 0.1, answered=True, failed=True)
+    assert taken(slots) == []
+    assert slots.let_go(turns[0].leases[0]) == 8
+    assert len(taken(slots)) == FAILURES
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.booleans(), st.integers(1, 8)), max_size=60), st.integers(1, 40))
