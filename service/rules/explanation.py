@@ -17,7 +17,7 @@ from service.rules.scoring import ScoringModel
 from service.rules.stages import STAGES
 from service.rules.strength import BusinessStrength, SuccessFactor
 from service.rules.ten_boxes import TEN_BOXES_LABEL, ten_box
-from service.rules.verdicts import Verdict, as_decimal, shown
+from service.rules.verdicts import Verdict, as_decimal, fraction, shown
 from service.rules.vocabulary import QUADRANTS, Quadrant, Stage
 
 OLD_AFTER_DAYS = 365
@@ -115,7 +115,7 @@ def _appeal(model: ScoringModel, outcome: Classification, used: Mapping[str, tup
     names = {factor.key: factor.name for factor in model.factors}
     contributions = []
     for one in appeal.contributions:
-        total, ratings = used.get(one.factor, (as_decimal(Fraction(one.score)), 1))
+        total, ratings = used.get(one.factor, (as_decimal(fraction(one.score)), 1))
         contributions.append(
             {
                 "factor": one.factor,
@@ -139,12 +139,12 @@ def _appeal(model: ScoringModel, outcome: Classification, used: Mapping[str, tup
 def _strength(strength: BusinessStrength | None, background: Background) -> dict[str, Any] | None:
     if strength is None:
         return None
-    divisor = sum((Fraction(factor.weight) for factor in background.factors), Fraction(0))
+    divisor = sum((fraction(factor.weight) for factor in background.factors), Fraction(0))
     best = None if strength.best_competitor is None else strength.best_competitor.name
     factors = []
     for factor in background.factors:
-        weight, ours = Fraction(factor.weight), Fraction(factor.ours)
-        rival = None if best is None else Fraction(factor.competitors[best])
+        weight, ours = fraction(factor.weight), fraction(factor.ours)
+        rival = None if best is None else fraction(factor.competitors[best])
         factors.append(
             {
                 "name": factor.name,
@@ -204,8 +204,8 @@ def _limits(axis: str, value: Fraction, limits: FioccaLimits, width: Decimal) ->
             "limit": name,
             "at": at,
             "value": shown(value),
-            "distance": shown(value - Fraction(at)),
-            "near": abs(value - Fraction(at)) <= Fraction(width),
+            "distance": shown(value - fraction(at)),
+            "near": abs(value - fraction(at)) <= fraction(width),
         }
         for name, at in (("low", limits.low), ("high", limits.high))
     ]

@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 
-from service.rules.verdicts import Verdict, is_score
+from service.rules.verdicts import Verdict, fraction, is_score
 from service.rules.vocabulary import FioccaAttractiveness, FioccaPosition
 
 NEAR_LIMIT = Decimal("0.3")
@@ -126,8 +126,8 @@ def position_band(score: Fraction | Decimal, limits: FioccaLimits) -> FioccaPosi
 
 def near_limit(score: Fraction | Decimal, limits: FioccaLimits, width: Decimal = NEAR_LIMIT) -> bool:
     """Tell whether a score lies within the border width (0.3) of either limit: a small change of opinion moves it."""
-    exactly = Fraction(score)
-    return any(abs(exactly - Fraction(limit)) <= Fraction(width) for limit in (limits.low, limits.high))
+    exactly = fraction(score)
+    return any(abs(exactly - fraction(limit)) <= fraction(width) for limit in (limits.low, limits.high))
 
 
 def cell(
@@ -137,7 +137,7 @@ def cell(
     width: Decimal = NEAR_LIMIT,
 ) -> FioccaCell:
     """Place an account by its attractiveness and our own total on the customer's success factors, both 0-10."""
-    vertical, horizontal = Fraction(attractiveness), Fraction(ours)
+    vertical, horizontal = fraction(attractiveness), fraction(ours)
     band, position = attractiveness_band(vertical, limits), position_band(horizontal, limits)
     return FioccaCell(
         attractiveness=band,

@@ -11,7 +11,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from service.rules.factor_library import LIBRARY, FactorAxis
-from service.rules.verdicts import FULL_WEIGHT, Verdict, score_verdict, weight_verdicts
+from service.rules.verdicts import FULL_WEIGHT, Verdict, fraction, score_verdict, weight_verdicts, weighted_sum
 
 
 class GeneralCell(StrEnum):
@@ -101,17 +101,17 @@ def axis_mean(axis: FactorAxis, scores: Sequence[GeneralScore]) -> AxisMean:
     missing, never 0: the axis then has no mean.
     """
     given = {one.factor: one for one in scores}
-    weights = {one.factor: Fraction(one.weight) for one in scores if one.weight is not None}
+    weights = {one.factor: fraction(one.weight) for one in scores if one.weight is not None}
     if not weights:
-        weights = {factor: Fraction(FULL_WEIGHT) / len(FACTORS[axis]) for factor in FACTORS[axis]}
+        weights = {factor: fraction(FULL_WEIGHT) / len(FACTORS[axis]) for factor in FACTORS[axis]}
     found = {factor: given[factor].score for factor in weights if factor in given}
-    known = {factor: Fraction(score) for factor, score in found.items() if score is not None}
+    known = {factor: fraction(score) for factor, score in found.items() if score is not None}
     missing = tuple(factor for factor in weights if factor not in known)
     if missing:
         return AxisMean(None, None, False, missing, weights)
-    mean = sum((weights[factor] * known[factor] for factor in weights), Fraction(0)) / sum(weights.values())
+    mean = weighted_sum((weights[factor], known[factor]) for factor in weights) / sum(weights.values())
     level = GeneralLevel.HIGH if mean >= CUT else GeneralLevel.LOW
-    return AxisMean(mean, level, abs(mean - Fraction(CUT)) < Fraction(BORDER), (), weights)
+    return AxisMean(mean, level, abs(mean - fraction(CUT)) < fraction(BORDER), (), weights)
 
 
 def general_cell(importance: AxisMean, difficulty: AxisMean) -> GeneralCell | None:

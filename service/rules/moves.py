@@ -14,7 +14,7 @@ from service.rules.classification import Classification
 from service.rules.quadrants import ABSOLUTE_STRENGTH_CUT, Axis, box_at, sides_of
 from service.rules.scoring import ScoreBand, ScoringModel
 from service.rules.strength import BusinessStrength, SuccessFactor
-from service.rules.verdicts import HIGHEST_SCORE, LOWEST_SCORE
+from service.rules.verdicts import HIGHEST_SCORE, LOWEST_SCORE, fraction, weighted_sum
 from service.rules.vocabulary import Quadrant
 
 STEP_PLACES = 4
@@ -47,7 +47,7 @@ class Bound:
 
     def holds(self, value: Fraction | Decimal) -> bool:
         """Tell whether a number lies where it must."""
-        exactly = Fraction(value)
+        exactly = fraction(value)
         if self.comparison in (Comparison.AT_LEAST, Comparison.AT_MOST) and exactly == self.threshold:
             return True
         rising = self.comparison in (Comparison.AT_LEAST, Comparison.ABOVE)
@@ -90,7 +90,7 @@ class Move:
     @property
     def change(self) -> Fraction | None:
         """How much the score must change, signed; None when there is no score yet."""
-        return None if self.score is None else Fraction(self.to) - self.score
+        return None if self.score is None else fraction(self.to) - self.score
 
 
 def smallest_moves(
@@ -125,11 +125,11 @@ def _crossing(high: bool, cut: Fraction, dead_band: Fraction) -> Bound:
 
 def _appeal_moves(model: ScoringModel, outcome: Classification, high: bool, box: Quadrant) -> Iterable[Move]:
     appeal = outcome.attractiveness
-    wanted = _crossing(high, Fraction(model.cuts.attractiveness), Fraction(model.dead_band))
-    scored = {c.factor: Fraction(c.score) for c in appeal.contributions}
-    total = sum((Fraction(c.weight) * scored[c.factor] for c in appeal.contributions), Fraction(0))
+    wanted = _crossing(high, fraction(model.cuts.attractiveness), fraction(model.dead_band))
+    scored = {c.factor: fraction(c.score) for c in appeal.contributions}
+    total = weighted_sum((c.weight, scored[c.factor]) for c in appeal.contributions)
     for factor in model.factors:
-        weight, score = Fraction(factor.weight), scored.get(factor.key)
+        weight, score = fraction(factor.weight), scored.get(factor.key)
         if score is None and factor.key not in appeal.left_out:
             continue
         divisor = appeal.weight_used + (weight if score is None else 0)
@@ -143,7 +143,7 @@ def _appeal_moves(model: ScoringModel, outcome: Classification, high: bool, box:
 
 def _nearest_band(bands: Sequence[ScoreBand], bound: Bound) -> ScoreBand | None:
     enough = [band for band in bands if bound.holds(band.score)]
-    return min(enough, key=lambda band: abs(Fraction(band.score) - bound.threshold)) if enough else None
+    return min(enough, key=lambda band: abs(fraction(band.score) - bound.threshold)) if enough else None
 
 
 def _strength_moves(
@@ -155,24 +155,24 @@ def _strength_moves(
 ) -> Iterable[Move]:
     if strength.ours is None:
         return
-    dead_band, best = Fraction(model.dead_band), strength.best_competitor
+    dead_band, best = fraction(model.dead_band), strength.best_competitor
     axis = Axis.ABSOLUTE_STRENGTH if best is None else Axis.RELATIVE_STRENGTH
-    ratio = Fraction(model.cuts.relative_strength)
-    cut = Fraction(ABSOLUTE_STRENGTH_CUT) if best is None else ratio * best.total
+    ratio = fraction(model.cuts.relative_strength)
+    cut = fraction(ABSOLUTE_STRENGTH_CUT) if best is None else ratio * best.total
     wanted = _crossing(high, cut, dead_band)
-    ours = [Fraction(factor.ours) for factor in factors]
+    ours = [fraction(factor.ours) for factor in factors]
     for factor, bound, to in _total_moves(factors, ours, strength.ours, wanted):
-        yield Move(axis, Whose.OURS, factor.name, None, Fraction(factor.ours), bound, to, box)
+        yield Move(axis, Whose.OURS, factor.name, None, fraction(factor.ours), bound, to, box)
     if best is None:
         return
     theirs = _rival_bound(strength.ours, ratio, high, dead_band)
     others = [other.total for other in strength.competitors if other is not best]
     if not high and not all(theirs.holds(total) for total in others):
         return  # another competitor is too strong as well
-    scores = [Fraction(factor.competitors[best.name]) for factor in factors]
+    scores = [fraction(factor.competitors[best.name]) for factor in factors]
     for factor, bound, to in _total_moves(factors, scores, best.total, theirs):
         if high or any(others) or _total_with(factors, scores, factor, to) > 0:
-            score = Fraction(factor.competitors[best.name])
+            score = fraction(factor.competitors[best.name])
             yield Move(axis, Whose.COMPETITOR, factor.name, best.name, score, bound, to, box)
 
 
@@ -187,9 +187,9 @@ def _total_moves(
     factors: Sequence[SuccessFactor], scores: Sequence[Fraction], total: Fraction, wanted: Bound
 ) -> Iterable[tuple[SuccessFactor, Bound, Decimal]]:
     """For each factor the score that alone brings a weighted total to where it is wanted, if 0 to 10 allows it."""
-    divisor = sum((Fraction(factor.weight) for factor in factors), Fraction(0))
+    divisor = sum((fraction(factor.weight) for factor in factors), Fraction(0))
     for factor, score in zip(factors, scores, strict=True):
-        weight = Fraction(factor.weight)
+        weight = fraction(factor.weight)
         rest = total * divisor - weight * score
         bound = Bound(wanted.comparison, (wanted.threshold * divisor - rest) / weight)
         to = bound.nearest_score()
@@ -200,10 +200,6 @@ def _total_moves(
 def _total_with(
     factors: Sequence[SuccessFactor], scores: Sequence[Fraction], changed: SuccessFactor, to: Decimal
 ) -> Fraction:
-    return sum(
-        (
-            Fraction(factor.weight) * (Fraction(to) if factor is changed else score)
-            for factor, score in zip(factors, scores, strict=True)
-        ),
-        Fraction(0),
+    return weighted_sum(
+        (factor.weight, to if factor is changed else score) for factor, score in zip(factors, scores, strict=True)
     )

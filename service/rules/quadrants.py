@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 
-from service.rules.verdicts import Verdict, is_score
+from service.rules.verdicts import Verdict, fraction, is_score
 from service.rules.vocabulary import Quadrant
 
 ABSOLUTE_STRENGTH_CUT = Decimal(5)
@@ -162,9 +162,9 @@ def validate_dead_band(dead_band: Decimal, pointer: str = "/dead_band") -> list[
 
 def attractiveness_border(attractiveness: Fraction | Decimal, cuts: Cuts, width: Decimal = BORDERLINE_SCORE) -> Border:
     """Measure attractiveness (0-10) against its cut; borderline when nearer than the border width (0.3)."""
-    value, cut = Fraction(attractiveness), Fraction(cuts.attractiveness)
+    value, cut = fraction(attractiveness), fraction(cuts.attractiveness)
     distance = value - cut
-    return Border(Axis.ATTRACTIVENESS, value, cut, distance, distance, abs(distance) < Fraction(width))
+    return Border(Axis.ATTRACTIVENESS, value, cut, distance, distance, abs(distance) < fraction(width))
 
 
 def relative_strength_border(
@@ -173,25 +173,25 @@ def relative_strength_border(
     """Measure our total against the best competitor's (0-10, above 0); borderline when R is nearer than the border
     width (0.05).
     """
-    value, cut = Fraction(ours) / Fraction(best), Fraction(cuts.relative_strength)
+    value, cut = fraction(ours) / fraction(best), fraction(cuts.relative_strength)
     distance = value - cut
-    near = abs(distance) < Fraction(width)
-    return Border(Axis.RELATIVE_STRENGTH, value, cut, distance, distance * Fraction(best), near)
+    near = abs(distance) < fraction(width)
+    return Border(Axis.RELATIVE_STRENGTH, value, cut, distance, distance * fraction(best), near)
 
 
 def absolute_strength_border(ours: Fraction | Decimal, width: Decimal = BORDERLINE_SCORE) -> Border:
     """Measure our own total (0-10) against 5, the rule when no competitor is known; borderline when nearer than the
     border width (0.3).
     """
-    value, cut = Fraction(ours), Fraction(ABSOLUTE_STRENGTH_CUT)
+    value, cut = fraction(ours), fraction(ABSOLUTE_STRENGTH_CUT)
     distance = value - cut
-    return Border(Axis.ABSOLUTE_STRENGTH, value, cut, distance, distance, abs(distance) < Fraction(width))
+    return Border(Axis.ABSOLUTE_STRENGTH, value, cut, distance, distance, abs(distance) < fraction(width))
 
 
 def four_box(attractiveness: Fraction | Decimal, strength: Fraction | Decimal, cuts: Cuts) -> Quadrant:
     """Place an account by attractiveness (0-10) and relative strength (a ratio); a value on the cut counts as high."""
-    attractive = Fraction(attractiveness) >= Fraction(cuts.attractiveness)
-    return _BOXES[attractive, Fraction(strength) >= Fraction(cuts.relative_strength)]
+    attractive = fraction(attractiveness) >= fraction(cuts.attractiveness)
+    return _BOXES[attractive, fraction(strength) >= fraction(cuts.relative_strength)]
 
 
 def box_at(attractive: bool, strong: bool) -> Quadrant:
@@ -222,4 +222,4 @@ def settle(previous: Quadrant | None, attractiveness: Border, strength: Border, 
 
 
 def _side(was_high: bool, border: Border, dead_band: Decimal) -> bool:
-    return border.high if abs(border.points) > Fraction(dead_band) else was_high
+    return border.high if abs(border.points) > fraction(dead_band) else was_high

@@ -11,7 +11,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from service.rules.scoring import Factor, MetricScore, ScoringModel, score_from_metric
-from service.rules.verdicts import Verdict, exact, score_verdict
+from service.rules.verdicts import Verdict, exact, fraction, score_verdict
 
 MOST_RATERS = 10
 """Current raters of one factor; the means of up to ten scores share a small denominator."""
@@ -72,7 +72,8 @@ class FactorValue:
     @property
     def value(self) -> Fraction:
         """The score used, 0-10, exact."""
-        return Fraction(self.total) / self.ratings
+        total = fraction(self.total)
+        return total if self.ratings == 1 else total / self.ratings
 
     @property
     def disagreement(self) -> bool:
@@ -146,7 +147,7 @@ def _value_of(read: Sequence[tuple[Decimal, bool]]) -> FactorValue:
     chosen = [score for score, is_chosen in read if is_chosen]
     if chosen:
         return FactorValue(chosen[0], 1, ValueRule.CHOSEN, spread)
-    total = sum(map(Fraction, scores), Fraction(0))  # a sum of decimals would be rounded to 28 digits by the context
+    total = sum(map(fraction, scores), Fraction(0))  # a sum of decimals would be rounded to 28 digits by the context
     return FactorValue(exact_decimal(total), len(scores), ValueRule.MEAN, spread)
 
 
@@ -173,4 +174,4 @@ def unsupported(before: Mapping[str, object] | None, after: Mapping[str, object]
 
 def plain_text(value: Decimal) -> str:
     """A decimal as its shortest plain text: no exponent, no trailing zeros, `0` for every zero."""
-    return f"{exact_decimal(Fraction(exact(value))):f}"
+    return f"{exact_decimal(fraction(exact(value))):f}"

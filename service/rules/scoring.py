@@ -14,7 +14,16 @@ from itertools import pairwise
 
 from service.rules.fiocca import FioccaLimits, validate_limits
 from service.rules.quadrants import BorderWidth, Cuts, validate_border_width, validate_cuts, validate_dead_band
-from service.rules.verdicts import Verdict, escaped, is_score, plain, score_verdict, weight_verdicts
+from service.rules.verdicts import (
+    Verdict,
+    escaped,
+    fraction,
+    is_score,
+    plain,
+    score_verdict,
+    weight_verdicts,
+    weighted_sum,
+)
 from service.rules.vocabulary import Direction
 
 MOST_FACTORS = 8
@@ -89,12 +98,17 @@ class MetricScore:
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """What one factor adds: points = weight x score / weight used, exact."""
+    """What one factor adds: points = weight x score / weight used."""
 
     factor: str
     weight: Decimal
     score: Decimal | Fraction
-    points: Fraction
+    weight_used: Fraction
+
+    @property
+    def points(self) -> Fraction:
+        """What it adds to the score, 0-10, exact."""
+        return fraction(self.weight) * fraction(self.score) / self.weight_used
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,18 +249,15 @@ def attractiveness(model: ScoringModel, scores: Mapping[str, Decimal | Fraction]
     model does not know are ignored.
     """
     present = [f for f in model.factors if f.key in scores and is_score(scores[f.key])]
-    absent = [f for f in model.factors if f not in present]
+    there = {f.key for f in present}
+    absent = [f for f in model.factors if f.key not in there]
     needed = any(f.required for f in model.factors)
     missing = tuple(f.key for f in absent if f.required or not (present or needed))
-    weight_used = sum((Fraction(f.weight) for f in present), Fraction(0))
-    divisor = weight_used or Fraction(1)
-    contributions = tuple(
-        Contribution(f.key, f.weight, scores[f.key], Fraction(f.weight) * Fraction(scores[f.key]) / divisor)
-        for f in present
-    )
+    weight_used = sum((fraction(f.weight) for f in present), Fraction(0))
+    contributions = tuple(Contribution(f.key, f.weight, scores[f.key], weight_used) for f in present)
     complete = bool(present) and not missing
     return Attractiveness(
-        score=sum((c.points for c in contributions), Fraction(0)) if complete else None,
+        score=weighted_sum((c.weight, c.score) for c in contributions) / weight_used if complete else None,
         contributions=contributions,
         missing=missing,
         left_out=tuple(f.key for f in absent if f.key not in missing),

@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 
-from service.rules.verdicts import Verdict, escaped, score_verdict, shown, weight_verdicts
+from service.rules.verdicts import Verdict, escaped, fraction, score_verdict, shown, weight_verdicts, weighted_sum
 
 MOST_SUCCESS_FACTORS = 20
 RATIO_PLACES = 6
@@ -179,8 +179,8 @@ def _total(factors: Sequence[SuccessFactor], scores: Sequence[Decimal]) -> Fract
 
 
 def _points(factors: Sequence[SuccessFactor], scores: Sequence[Decimal]) -> Fraction:
-    return sum((Fraction(f.weight) * Fraction(s) for f, s in zip(factors, scores, strict=True)), Fraction(0))
+    return weighted_sum((factor.weight, score) for factor, score in zip(factors, scores, strict=True))
 
 
 def _weights(factors: Sequence[SuccessFactor]) -> Fraction:
-    return sum((Fraction(factor.weight) for factor in factors), Fraction(0))
+    return sum((fraction(factor.weight) for factor in factors), Fraction(0))

@@ -1,9 +1,10 @@
 """How a rule says no: verdicts are data that an operation turns into an error; rules never raise."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 
 LOWEST_SCORE = Decimal(0)
 HIGHEST_SCORE = Decimal(10)
@@ -30,6 +31,29 @@ def exact(value: Decimal | int | float | str) -> Decimal:
     return value if isinstance(value, Decimal) else Decimal(str(value))
 
 
+def fraction(value: Fraction | Decimal | int) -> Fraction:
+    """A number to calculate with, exact. The same few scores and weights come again and again: they are kept."""
+    return value if type(value) is Fraction else _fraction(value)
+
+
+@lru_cache(4096)
+def _fraction(value: Fraction | Decimal | int) -> Fraction:
+    return Fraction(value)
+
+
+def weighted_sum(pairs: Iterable[tuple[Fraction | Decimal, Fraction | Decimal]]) -> Fraction:
+    """The sum of weight x score, exact; 0 of none. Whole numbers, brought to one denominator at the end only."""
+    total, divisor = 0, 1
+    for weight, score in pairs:
+        one, other = fraction(weight), fraction(score)
+        product, denominator = one.numerator * other.numerator, one.denominator * other.denominator
+        if denominator == divisor:
+            total += product
+        else:
+            total, divisor = total * denominator + product * divisor, divisor * denominator
+    return Fraction(total, divisor)
+
+
 def as_decimal(value: Fraction) -> Decimal:
     """Write a number that was given as a decimal (a cut, a sum of weights) as one again, exact to 28 digits."""
     return Decimal(value.numerator) / Decimal(value.denominator)
@@ -37,7 +61,7 @@ def as_decimal(value: Fraction) -> Decimal:
 
 def shown(value: Fraction | Decimal | int, places: int = 4) -> Decimal:
     """Round an exact number for show to so many decimal places, half up (away from 0), as the databases round."""
-    exactly = Fraction(value)
+    exactly = fraction(value)
     units = (2 * abs(exactly.numerator) * 10**places + exactly.denominator) // (2 * exactly.denominator)
     return Decimal(units if exactly >= 0 else -units).scaleb(-places)
 
@@ -50,7 +74,9 @@ def plain(value: Fraction | Decimal | int, places: int = 4) -> str:
 
 def is_score(value: Decimal | Fraction) -> bool:
     """Tell whether a number is a score: finite and 0 to 10, both included."""
-    return (isinstance(value, Fraction) or value.is_finite()) and LOWEST_SCORE <= value <= HIGHEST_SCORE
+    if isinstance(value, Fraction):
+        return 0 <= value.numerator <= 10 * value.denominator
+    return value.is_finite() and LOWEST_SCORE <= value <= HIGHEST_SCORE
 
 
 def score_verdict(pointer: str, value: Decimal | Fraction) -> Verdict | None:
@@ -73,8 +99,8 @@ def weight_verdicts(weights: Sequence[Decimal], pointer: str) -> list[Verdict]:
         if not (weight.is_finite() and 0 < weight <= FULL_WEIGHT)
     ]
     if weights and not verdicts:
-        total = sum(map(Fraction, weights), Fraction(0))
-        if abs(total - Fraction(FULL_WEIGHT)) > Fraction(WEIGHT_TOLERANCE):
+        total = sum(map(fraction, weights), Fraction(0))
+        if abs(total - fraction(FULL_WEIGHT)) > fraction(WEIGHT_TOLERANCE):
             verdicts.append(
                 Verdict(
                     pointer, "weights_do_not_sum_to_100", f"The weights sum to {plain(total)}; they must sum to 100."
