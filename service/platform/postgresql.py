@@ -62,7 +62,7 @@ class PostgresDatabase(Database):
 
     async def hear(self, heard: Callable[[], None]) -> None:
         while True:
-            with suppress(*_AWAY, TimeoutError):
+            with suppress(*_AWAY, asyncpg.InterfaceError):  # the latter when it is cut off before it could listen
                 connection = await self._primary.connected()
                 ended = asyncio.Event()
                 connection.add_termination_listener(partial(_set, ended))
@@ -78,6 +78,9 @@ class PostgresDatabase(Database):
         connection = await self._primary.take()
         try:
             await connection.execute(f"NOTIFY {CHANNEL}")
+        except Exception as error:
+            _lost(connection, error)
+            raise
         finally:
             self._primary.give(connection)
 
@@ -224,13 +227,15 @@ def _set(event: asyncio.Event, *_: object) -> None:
 
 
 def _lost(connection: asyncpg.Connection[Any], error: BaseException) -> bool:
-    """Whether an error means that the server is away; the connection is then closed, so that nobody gets it again. A
-    commit that was cut off may have happened: whoever repeats it with its Idempotency-Key learns what did.
+    """Whether an error means that the server is away. A connection of such an error is closed, as is one whose driver
+    is out of step, so that nobody gets it again. A commit that was cut off may have happened: whoever repeats it with
+    its Idempotency-Key learns what did.
     """
-    if not isinstance(error, _AWAY) and not (isinstance(error, asyncpg.InterfaceError) and connection.is_closed()):
-        return False
-    connection.terminate()
-    return True
+    driver = isinstance(error, asyncpg.InterfaceError) and not isinstance(error, asyncpg.DataError)
+    away = isinstance(error, _AWAY) or (driver and connection.is_closed())
+    if away or driver:
+        connection.terminate()
+    return away
 
 
 def _unavailable() -> Unavailable:
@@ -285,8 +290,11 @@ class _Pool:
             if self._open < self._size:
                 try:
                     return await self._connect()
-                except _AWAY as error:
-                    raise _unavailable() from error
+                except BaseException as error:
+                    self._wake()  # who waits may try the place that this one leaves
+                    if isinstance(error, _AWAY):
+                        raise _unavailable() from error
+                    raise
             waiter = asyncio.get_running_loop().create_future()
             self._waiting.append(waiter)
             try:
