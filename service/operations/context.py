@@ -178,6 +178,14 @@ class Context:
         finally:
             self.services.running_keys.discard(running)
 
+    async def recall(self) -> None:
+        """For operations that wait before they write: end here if the Idempotency-Key was used before, as their
+        transaction would.
+        """
+        if self.idempotency is not None:
+            async with self.services.database.transaction() as writer:
+                await Transaction(self, writer).begin_idempotent(self.idempotency)
+
     @asynccontextmanager
     async def single(self, permission: Permission) -> AsyncIterator[Transaction]:
         """A door for reads and one statement that changes and tells, a transaction by itself; not for a request with

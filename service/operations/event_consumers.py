@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -88,12 +88,13 @@ async def poll_event_consumer(ctx: Context, identifier: str, data: EventConsumer
     ctx.require(Permission.EVENT_WRITE)
     await sequence(ctx.services.database, ctx.services.clock)
     if data.wait_seconds:
-        await _wait(ctx, identifier, data.wait_seconds)
+        await ctx.recall()
+        await _wait(ctx, identifier, data)
     async with ctx.transaction(Permission.EVENT_WRITE) as tx:
         before = await lock(tx, EVENT_CONSUMERS, identifier, None, KIND)
         held = await tx.one(LEASE_OF, id=identifier) or _FREE
-        mine = data.lease_token is not None and held["lease_token"] == data.lease_token
-        if held["lease_until"] is not None and held["lease_until"] > tx.now and not mine:
+        mine = _is_mine(held, data)
+        if not mine and _is_leased(held, tx.now):
             raise ConsumerLeased((held["lease_until"] - tx.now).total_seconds())
         _check_sight(ctx, before.data["event_types"], held)
         token, until = data.lease_token if mine else new_id(), tx.now + timedelta(seconds=data.lease_seconds)
@@ -169,13 +170,26 @@ def _check_sight(ctx: Context, patterns: list[str], held: Mapping[str, Any]) -> 
                 raise Forbidden(reader_of(name), "This consumer tells events that this key may not read")
 
 
-async def _wait(ctx: Context, identifier: str, seconds: float) -> None:
-    """Wait until there is an event for a consumer's reader, so many seconds at most; what its types and account leave
-    out does not end the waiting. Raises NotFound, CursorExpired, Forbidden.
+def _is_mine(held: Mapping[str, Any], asked: EventConsumerPoll) -> bool:
+    return asked.lease_token is not None and held["lease_token"] == asked.lease_token
+
+
+def _is_leased(held: Mapping[str, Any], now: datetime) -> bool:
+    return held["lease_until"] is not None and bool(held["lease_until"] > now)
+
+
+async def _wait(ctx: Context, identifier: str, asked: EventConsumerPoll) -> None:
+    """Wait until there is an event for a consumer's reader, as long as it asked for at most; not while somebody else
+    has the lease. What its types and account leave out does not end the waiting. Raises NotFound, CursorExpired,
+    Forbidden.
     """
     clock = asyncio.get_running_loop().time
-    until = clock() + seconds
+    until = clock() + asked.wait_seconds
     consumer = (await get_event_consumer(ctx, identifier)).data
+    async with ctx.reading(Permission.EVENT_READ, fresh=True) as reader:
+        held = await reader.one(LEASE_OF, id=identifier) or _FREE
+    if _is_leased(held, ctx.services.clock.now()) and not _is_mine(held, asked):
+        return
     types = readable_types(ctx.principal.scopes, consumer["event_types"])
     place = consumer["committed"]
     while True:

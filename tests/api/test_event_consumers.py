@@ -172,3 +172,19 @@ async def test_a_key_that_sees_less_cannot_pass_over_what_another_is_to_get(
     own = await less.post(PATH, json={"name": "own", "event_types": ["*"]})
     assert (await poll(less, own.json())).status_code == 200
     assert (await less.post(PATH, json={"name": "x", "event_types": ["person.*"]})).status_code == 403
+
+
+async def test_who_will_be_refused_or_was_answered_does_not_wait(client: httpx.AsyncClient) -> None:
+    one = await consumer(client)
+    await make_account(client)
+    key = {"Idempotency-Key": "a-poll-of-its-own"}
+    path = f"{PATH}/{one['id']}/poll"
+    async with asyncio.timeout(10):
+        first = await client.post(path, json={"wait_seconds": 20}, headers=key)
+        again = await client.post(path, json={"wait_seconds": 20}, headers=key)
+        assert (again.json(), again.headers["idempotent-replayed"]) == (first.json(), "true")
+        other = await client.post(path, json={"wait_seconds": 19}, headers=key)
+        assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+        await commit(client, first.json(), release=False)
+        leased = await poll(client, one, wait_seconds=20)
+        assert (leased.status_code, leased.json()["code"]) == (409, "consumer_leased")
