@@ -14,7 +14,6 @@ from itertools import chain
 from typing import Any, Protocol
 
 from fastapi import FastAPI
-from fastapi.routing import iter_route_contexts
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.platform.errors import (
@@ -49,7 +48,7 @@ from service.rest.intake import (
     read_body,
 )
 from service.rest.problems import MEDIA, problem_body, problem_headers
-from service.rest.router import Asked, LeanRoute
+from service.rest.router import Asked, LeanRoute, declared_routes
 
 _log = logging.getLogger(__name__)
 BODY_METHODS = frozenset(("POST", "PUT", "PATCH", "DELETE"))
@@ -180,11 +179,10 @@ class Edge:
         """
         if self._routes is None:
             table: Dispatch[Target] = Dispatch()
-            for context in iter_route_contexts(self.app.router.routes):
-                path, methods = context.path_format or context.path, context.methods
+            for route in declared_routes(self.app.router.routes):
+                path, methods = getattr(route, "path_format", None), getattr(route, "methods", None)
                 if path is None or not methods:
                     continue
-                route = context.original_route
                 wanted = set(methods) - {"HEAD"}
                 table.add(path, wanted, partial(Lean, route, path) if isinstance(route, LeanRoute) else path)
             self._routes = table

@@ -6,7 +6,7 @@ compiled once from the same signature. An endpoint may take, by name: path param
 (`Annotated[Context, Security(bearer)]`) and the `Inquiry`. A route without a context is public.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, TypeVar
@@ -14,6 +14,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
+from starlette.routing import BaseRoute
 
 from service.platform.errors import KamError, Unavailable
 from service.platform.idempotency import Idempotency
@@ -148,3 +149,15 @@ class Part(APIRouter):
             return declare(endpoint)
 
         return decorate
+
+
+def declared_routes(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
+    """The routes of an application as its parts declared them, each at its own path: no part is included under another
+    prefix. What FastAPI makes of each when asked (`iter_route_contexts`) takes a tenth of a second for all of them.
+    """
+    for route in routes:
+        included = getattr(route, "original_router", None)
+        if included is None:
+            yield route
+        else:
+            yield from declared_routes(included.routes)
