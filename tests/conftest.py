@@ -35,6 +35,7 @@ from service.operations.context import Services, system_context
 from service.operations.services import make_services
 from service.platform.clock import SetClock
 from service.platform.database import Database
+from service.platform.long_running import keep_what_lives
 from service.platform.migrate import ensure_migrated
 from service.platform.settings import Settings
 from service.platform.statements import Statement
@@ -69,6 +70,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     server = config.stash.get(_started, None)
     if server is not None:
         server.stop()
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: it is not looked through for garbage over and over."""
+    keep_what_lives()
 
 
 @pytest.fixture

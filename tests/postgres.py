@@ -104,7 +104,7 @@ def ensure_postgres() -> Iterator[str]:
 def create_database(url: str, name: str, template: str | None = None) -> str:
     """Make the database `name` on the server at `url`, as a copy of `template` (which nobody may be connected to), and
     return its URL. A database of that name from an earlier run is replaced."""
-    copied = f' TEMPLATE "{template}"' if template else ""
+    copied = f' TEMPLATE "{template}" STRATEGY FILE_COPY' if template else ""  # half the time of the usual WAL_LOG
     _run(_execute(url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', f'CREATE DATABASE "{name}"{copied}'))
     return database_url(url, name)
 

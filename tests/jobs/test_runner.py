@@ -187,7 +187,10 @@ async def test_a_step_that_outlives_its_lease_is_not_taken_over(services: Servic
 
 async def test_two_runners_share_the_jobs(services: Services) -> None:
     asked = [await ask(services, 20) for _ in range(4)]
-    kinds = [Counting(0.001), Counting(0.001)]
+    kinds = [
+        Counting(0.05),
+        Counting(0.05),
+    ]  # two jobs take one of them a third of a second: the other begins meanwhile
     async with Runner(services, kinds[:1]).running(), Runner(services, kinds[1:]).running():
         async with asyncio.timeout(30):
             while len(await finished(services)) < 4:
