@@ -158,14 +158,17 @@ async def _find_by_sets(reader: Reader, trial: Trial, data: Any, ids: list[str] 
     width, ratio_width = trial.widths
     binds = {
         **yardstick(trial.model, held=trial.held),
-        "given": trial.given,
         "first": data.after or BEFORE_ALL,
         "limit": data.limit + 1,
         "width": width,
         "ratio_width": ratio_width,
     }
-    some = {} if ids is None else {"ids": ids}
-    row = await reader.one(SIMULATE_ALL if ids is None else SIMULATE_SOME, **binds, **some) or {}
+    if trial.given:
+        binds["given"] = trial.given
+    if ids is not None:
+        binds["ids"] = ids
+    statement = (SIMULATE_ALL if ids is None else SIMULATE_SOME)[bool(trial.given)]
+    row = await reader.one(statement, **binds) or {}
     found = Found(moved=row.get("moved") or [], nearest=row.get("nearest") or [])
     for each in row.get("moves") or []:
         found.moves[each["previous"] or NONE, each["current"] or NONE] += each["accounts"]
