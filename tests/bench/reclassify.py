@@ -233,7 +233,7 @@ async def bench(url: str, size: int, rounds: int) -> list[dict[str, Any]]:
     connection = None if url.startswith("sqlite") else await asyncpg.connect(url)
     usual = (Decimal(5), Decimal(1))
     seconds, result = await activate(services, usual)
-    found = [{"case": "first classification of all", "job_s": round(seconds, 2), "moved": result["moved"]}]
+    found = [shown({"case": "first classification of all", "job_s": round(seconds, 2), "moved": result["moved"]})]
     before = memory()
     for case, cuts in CASES.items():
         for _ in range(rounds):
@@ -243,17 +243,24 @@ async def bench(url: str, size: int, rounds: int) -> list[dict[str, Any]]:
             if floor_s is not None:
                 assert abs(floor_moved - result["moved"]) <= size / 1000, (floor_moved, result["moved"])
                 row |= {"floor_s": round(floor_s, 2), "ratio": round(seconds / floor_s, 2)}
-            found.append(row)
+            found.append(shown(row))
             await activate(services, usual)
     began = time.perf_counter()
     changes = SimulationCreate.model_validate_json('{"changes": {"cuts": {"attractiveness": 6}}}')
     simulated = await simulations.simulate_portfolio(system_context(services), changes)
-    found.append({"case": "simulation", "moved": simulated["moved"], "job_s": round(time.perf_counter() - began, 2)})
-    found.append({"case": "memory", "before_mb": before, "most_mb": memory()})
+    seconds = round(time.perf_counter() - began, 2)
+    found.append(shown({"case": "simulation", "moved": simulated["moved"], "job_s": seconds}))
+    found.append(shown({"case": "memory", "before_mb": before, "most_mb": memory()}))
     if connection is not None:
         await connection.close()
     await services.database.close()
     return found
+
+
+def shown(row: dict[str, Any]) -> dict[str, Any]:
+    """Print a figure as soon as it is there."""
+    print(json.dumps(row), flush=True)
+    return row
 
 
 def memory() -> int:
@@ -280,8 +287,6 @@ def main() -> None:
         asyncio.run((fill_embedded if given.sqlite else fill)(url, given.accounts))
         print(f"{given.accounts} accounts made in {time.perf_counter() - began:.1f} s", flush=True)
         found = asyncio.run(bench(url, given.accounts, given.rounds))
-    for row in found:
-        print(json.dumps(row))
     if given.json:
         given.json.write_text(json.dumps({"accounts": given.accounts, "rows": found}, indent=2))
 
