@@ -17,7 +17,7 @@ from uvicorn.supervisors import Multiprocess
 from service import app as application
 from service.cli import demo as year
 from service.cli.console import FAILED, Problem, read_settings, run, say
-from service.cli.session import session
+from service.cli.session import session, wait_for_database
 from service.operations.api_keys import ensure_first_key
 from service.operations.context import Services
 from service.platform.long_running import LOOP
@@ -87,6 +87,7 @@ class Server(uvicorn.Server):
 
 async def prepare(settings: Settings, *, demo: bool = False) -> None:
     """What the first start does before anything is served: tables, a scoring model, and one admin key, told once."""
+    await wait_for_database(settings)
     async with session(settings) as services:
         if demo:
             await load_demo(services)

@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+
+import asyncpg
 
 from service.cli.console import note, shown_database
 from service.operations.context import Services
 from service.operations.scoring_models import ensure_default_model
 from service.operations.services import make_services
 from service.platform.database import opened
+from service.platform.errors import Unavailable
 from service.platform.migrate import ensure_migrated
 from service.platform.settings import Settings
+
+AWAY = (OSError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, Unavailable)
+ASK_AGAIN_SECONDS = 0.5
+
+
+async def wait_for_database(settings: Settings) -> None:
+    """Wait until PostgreSQL takes connections, as long as the settings say at most; then whoever needs it meets the
+    error. For what runs for long and may be started together with it, or while it is being restarted.
+    """
+    ends, told = time.monotonic() + settings.database_wait_seconds, False
+    while not settings.embedded and time.monotonic() < ends:
+        try:
+            await (await asyncpg.connect(settings.postgres_url, timeout=10)).close()
+            return
+        except AWAY as error:
+            if not told:
+                note(f"waiting for the database, {settings.database_wait_seconds:g} s at most: {error}")
+            told = True
+            await asyncio.sleep(ASK_AGAIN_SECONDS)
 
 
 @asynccontextmanager

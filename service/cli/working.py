@@ -6,7 +6,7 @@ import asyncio
 import signal
 
 from service.cli.console import note, read_settings, shown_database
-from service.cli.session import session
+from service.cli.session import session, wait_for_database
 from service.platform.long_running import keep_what_lives, run
 from service.platform.settings import Settings
 from service.platform.telemetry import configure_logging
@@ -25,6 +25,7 @@ async def _work(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
+    await wait_for_database(settings)
     async with session(settings) as services, Worker(services).running():
         keep_what_lives()
         note(f"worker on {shown_database(settings)}")

@@ -77,6 +77,12 @@ class Settings(BaseSettings):
         le=100_000,
         description="Streams of events open at once, per process",
     )
+    database_wait_seconds: float = Field(
+        default=30.0,
+        ge=0,
+        le=3600,
+        description="How long a start of the API or a worker waits for PostgreSQL to take connections",
+    )
     delivery_poll_seconds: float = Field(
         default=1.0, gt=0, le=60, description="How often the worker looks for work nobody woke it for"
     )

@@ -1,5 +1,6 @@
 """The command line as a person and a script see it: what it prints, what it answers with, on both databases."""
 
+import asyncio
 import csv
 import io
 import json
@@ -7,6 +8,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +18,9 @@ from service import __version__
 from service.cli import doctor
 from service.cli.exporting import cell
 from service.cli.main import COMMANDS, load, main
+from service.cli.session import wait_for_database
+from service.platform.settings import Settings
+from tests.postgres import free_port
 
 ROOT = Path(__file__).parents[2]
 Kam = Callable[..., tuple[int, str, str]]
@@ -85,6 +90,17 @@ def test_a_wrong_setting_is_named(kam: Kam, monkeypatch: pytest.MonkeyPatch):
     code, _, told = kam("migrate")
     assert code == 2
     assert told.startswith("kam: settings: KAM_RATE_LIMIT: ")
+
+
+def test_a_start_waits_for_the_database_and_says_so_once(capsys: pytest.CaptureFixture[str]):
+    url = f"postgresql://kam:secret@127.0.0.1:{free_port()}/kam"
+    settings = Settings(_env_file=None, database_url=url, secret_key="a key for tests", database_wait_seconds=1.2)
+    begun = time.monotonic()
+    asyncio.run(wait_for_database(settings))
+    assert 1.0 < time.monotonic() - begun < 10
+    told = capsys.readouterr().err
+    assert told.startswith("kam: waiting for the database, 1.2 s at most: ") and told.count("\n") == 1
+    assert "secret" not in told
 
 
 def test_a_database_that_does_not_answer_is_told_in_one_line(kam: Kam, monkeypatch: pytest.MonkeyPatch):

@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -22,7 +23,7 @@ import httpx
 
 from tests import postgres
 from tests.delivery.receivers import Behaviour, Received, Receiver, answering, listening
-from tests.live import ROOT, Live, new_key, serve
+from tests.live import ROOT, START_SECONDS, Live, new_key, serve
 
 ENVIRONMENT = {
     "KAM_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
@@ -46,10 +47,23 @@ class Worker:
         """Begin, or begin again."""
         own = {name: value for name, value in os.environ.items() if not name.startswith("KAM_")}
         environment = own | ENVIRONMENT | {**self.environment, "KAM_DATABASE_URL": self.url, "PYTHONPATH": str(ROOT)}
-        with Path(self.folder, f"log {id(self)}").open("ab") as log:
+        with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "service", "worker"], cwd=self.folder, env=environment, stdout=log, stderr=log
             )
+
+    @property
+    def log(self) -> Path:
+        """What it says, all its lives together."""
+        return Path(self.folder, f"log {id(self)}")
+
+    def wait_until_it_works(self) -> None:
+        """Until it says so; raises RuntimeError with its log when it does not within a minute."""
+        deadline = time.monotonic() + START_SECONDS
+        while "kam: worker on" not in self.log.read_text():
+            if time.monotonic() > deadline or (self.process is not None and self.process.poll() is not None):
+                raise RuntimeError(f"kam worker did not start:\n{self.log.read_text()[-4000:]}")
+            time.sleep(0.02)
 
     def kill(self) -> None:
         """End it where it stands, and have another take its place."""
@@ -121,6 +135,7 @@ async def serving(
             ):
                 for worker in started:
                     worker.start()
+                await asyncio.gather(*(asyncio.to_thread(worker.wait_until_it_works) for worker in started))
                 yield Service(client, started, receiver, live)
                 for worker in started:
                     await asyncio.to_thread(worker.stop)
