@@ -14,11 +14,10 @@ from service.operations.context import Services
 from service.operations.scoring_models import ensure_default_model
 from service.operations.services import make_services
 from service.platform.database import opened
-from service.platform.errors import Unavailable
 from service.platform.migrate import ensure_migrated
+from service.platform.postgresql import AWAY
 from service.platform.settings import Settings
 
-AWAY = (OSError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, Unavailable)
 ASK_AGAIN_SECONDS = 0.5
 
 

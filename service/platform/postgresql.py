@@ -25,7 +25,7 @@ _KINDS = {
 }
 CHANNEL = "kam_committed"
 RECONNECT_SECONDS = 1.0
-_AWAY = (OSError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.InternalClientError)
+AWAY = (OSError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.InternalClientError)
 """What the driver raises while the server is away, starting or being stopped; the last one on a connection that was cut
 off in the middle of an answer.
 """
@@ -62,7 +62,7 @@ class PostgresDatabase(Database):
 
     async def hear(self, heard: Callable[[], None]) -> None:
         while True:
-            with suppress(*_AWAY, asyncpg.InterfaceError):  # the latter when it is cut off before it could listen
+            with suppress(*AWAY, asyncpg.InterfaceError):  # the latter when it is cut off before it could listen
                 connection = await self._primary.connected()
                 ended = asyncio.Event()
                 connection.add_termination_listener(partial(_set, ended))
@@ -232,7 +232,7 @@ def _lost(connection: asyncpg.Connection[Any], error: BaseException) -> bool:
     its Idempotency-Key learns what did.
     """
     driver = isinstance(error, asyncpg.InterfaceError) and not isinstance(error, asyncpg.DataError)
-    away = isinstance(error, _AWAY) or (driver and connection.is_closed())
+    away = isinstance(error, AWAY) or (driver and connection.is_closed())
     if away or driver:
         connection.terminate()
     return away
@@ -292,7 +292,7 @@ class _Pool:
                     return await self._connect()
                 except BaseException as error:
                     self._wake()  # who waits may try the place that this one leaves
-                    if isinstance(error, _AWAY):
+                    if isinstance(error, AWAY):
                         raise _unavailable() from error
                     raise
             waiter = asyncio.get_running_loop().create_future()
