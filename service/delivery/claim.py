@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from service.delivery.destinations.base import Delivery
 from service.events.operator_events import WebhookTest
-from service.events.turns import LEASED, PENDING, first_behind, none_before
+from service.events.turns import LEASED, LET_NEXT_GO, PENDING, none_before, overtaken
 from service.models.events import events
 from service.models.webhooks import attempts, deliveries, webhook_endpoints
 from service.platform.clock import instant_text
@@ -166,16 +166,7 @@ def _opening(kind: str) -> Statement:
 
 OPEN_ATTEMPTS = {kind: _opening(kind) for kind in ("postgresql", "sqlite")}
 
-_newer = deliveries.alias("newer")
-_overtaken = sa.exists(
-    sa.select(_newer.c.id).where(
-        _newer.c.endpoint_id == deliveries.c.endpoint_id,
-        _newer.c.family == deliveries.c.family,
-        _newer.c.state == PENDING,
-        _newer.c.family.is_not(None),
-        _newer.c.event_position > deliveries.c.event_position,
-    )
-)
+_overtaken = overtaken()
 LAPSED = Statement(
     sa.update(deliveries)
     .values(
@@ -189,16 +180,6 @@ LAPSED = Statement(
     )
     .where(deliveries.c.id.in_(sa.select(deliveries.c.id).where(_lapsed).with_for_update(skip_locked=True)))
     .returning(deliveries.c.id, deliveries.c.state, deliveries.c.endpoint_id, deliveries.c.order_key)
-)
-_NEXT_MAY_GO = Statement(
-    sa.update(deliveries)
-    .values(behind=False)
-    .where(
-        deliveries.c.id
-        == first_behind(
-            sa.bindparam("endpoint_id", type_=Uuid()), sa.bindparam("order_key", type_=sa.Text), of=deliveries
-        )
-    )
 )
 
 CLOSE_OPEN = Statement(
@@ -290,7 +271,7 @@ def _rows(kind: str, wanted: Iterable[Wanted], now: datetime) -> dict[str, Any]:
     return {f"wanted_{limit}": some for limit, some in rows.items()}
 
 
-async def reclaim(writer: Writer, now: datetime, farthest: timedelta = FARTHEST) -> int:
+async def reclaim(writer: Writer, kind: str, now: datetime, farthest: timedelta = FARTHEST) -> int:
     """Make deliveries pending whose lease ran out (superseded, when a newer one of their family waits: the next of
     their line goes), and close their attempts as `unknown`; how many there were.
     """
@@ -299,7 +280,7 @@ async def reclaim(writer: Writer, now: datetime, farthest: timedelta = FARTHEST)
         await writer.execute(CLOSE_OPEN, ids=[row["id"] for row in rows], now=now)
     over = {(row["endpoint_id"], row["order_key"]) for row in rows if row["state"] != "pending"}
     if over:
-        await writer.many(_NEXT_MAY_GO, [{"endpoint_id": one, "order_key": key} for one, key in sorted(over)])
+        await writer.execute(LET_NEXT_GO[kind], lines=[{"endpoint_id": one, "order_key": key} for one, key in over])
     return len(rows)
 
 

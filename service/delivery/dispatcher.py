@@ -217,7 +217,7 @@ class Dispatcher:
             lapsed = await any_lapsed(reader, now, self._farthest)
         if lapsed:
             async with self._database.transaction() as tx:
-                count = await reclaim(tx, now, self._farthest)
+                count = await reclaim(tx, self._database.kind, now, self._farthest)
             log.warning(
                 "deliveries were taken over from a worker that is gone", extra={"fields": {"deliveries": count}}
             )
@@ -336,7 +336,7 @@ class Dispatcher:
             if self._observe is not None:
                 self._observe(each.lease.delivery, each.outcome, each.state)
         for lease in unsent:
-            self._slots.let_go(lease)
+            again += self._slots.let_go(lease)
         self._nudge(again)
         for change in settled.changes:
             back = self._slots.limit(change.endpoint_id, change.limit)

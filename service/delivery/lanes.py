@@ -174,12 +174,13 @@ class Slots:
             return counts["slow"] < max(1, self.most // 4)
         return kind == "quick" or counts["slow"] + counts["new"] < max(1, 3 * self.most // 4)
 
-    def end(self, turn: Turn, now: float, *, answered: bool, failed: bool = False) -> None:
-        """A call ended; `answered` says that the receiver said something, whatever it was, `failed` that it was not
-        yes.
+    def end(self, turn: Turn, now: float, *, answered: bool, failed: bool | None = None) -> None:
+        """A call ended; `answered` says that the receiver said something, whatever it was, `failed` whether it was not
+        yes: None when no call was made.
         """
         lane = turn.lane
-        lane.failed = lane.failed + 1 if failed else 0
+        if failed is not None:
+            lane.failed = lane.failed + 1 if failed else 0
         del self._turns[id(turn)]
         lane.in_flight -= 1
         self.in_flight -= 1

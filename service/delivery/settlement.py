@@ -26,7 +26,7 @@ from service.events.catalogue import catalogue
 from service.events.event import Event
 from service.events.operator_events import DeliveryExhausted, DeliveryRecovered, OperatorEvent
 from service.events.outbox import append, event_row
-from service.events.turns import HOLD, LEASED, PENDING, first_behind, locked
+from service.events.turns import HOLD, LEASED, LET_NEXT_GO, PENDING, overtaken
 from service.models.webhooks import attempts, deliveries
 from service.platform.clock import instant_text
 from service.platform.columns import Instant, Json, Uuid
@@ -112,17 +112,7 @@ _ANSWERS: dict[str, sa.types.TypeEngine[Any]] = {
 
 
 def _settling(result: sa.FromClause) -> Statement:
-    newer = deliveries.alias("newer")
-    overtaken = sa.exists(
-        sa.select(newer.c.id).where(
-            newer.c.endpoint_id == deliveries.c.endpoint_id,
-            newer.c.family == deliveries.c.family,
-            newer.c.state == PENDING,
-            newer.c.family.is_not(None),
-            newer.c.event_position > deliveries.c.event_position,
-        )
-    )
-    superseded = sa.and_(result.c.state == PENDING, deliveries.c.family.is_not(None), overtaken)
+    superseded = sa.and_(result.c.state == PENDING, deliveries.c.family.is_not(None), overtaken())
     return Statement(
         sa.update(deliveries)
         .values(
@@ -142,16 +132,6 @@ def _settling(result: sa.FromClause) -> Statement:
         )
         .returning(deliveries.c.id, deliveries.c.state, deliveries.c.endpoint_id, deliveries.c.order_key)
     )
-
-
-_LINES: dict[str, sa.types.TypeEngine[Any]] = {"endpoint_id": Uuid(), "order_key": sa.Text()}
-
-
-def _letting_next_go(line: sa.FromClause) -> Statement:
-    following = first_behind(line.c.endpoint_id, line.c.order_key, of=line).label("id")
-    heads = sa.select(following).select_from(line).cte("heads")
-    mine = locked(sa.select(heads.c.id))
-    return Statement(sa.update(deliveries).values(behind=False).where(deliveries.c.id.in_(sa.select(mine.c.id))))
 
 
 def _closing(result: sa.FromClause) -> Statement:
@@ -174,7 +154,6 @@ def _closing(result: sa.FromClause) -> Statement:
 _KINDS = ("postgresql", "sqlite")
 SETTLE = {kind: _settling(json_rows("results", _RESULTS, kind)) for kind in _KINDS}
 CLOSE = {kind: _closing(json_rows("answers", _ANSWERS, kind)) for kind in _KINDS}
-LET_NEXT_GO = {kind: _letting_next_go(json_rows("lines", _LINES, kind)) for kind in _KINDS}
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,18 +47,32 @@ def none_before(one: sa.FromClause, states: list[sa.ColumnElement[str]] | None =
     return older.order_by(position).limit(sa.literal_column("1")).scalar_subquery().is_(None)
 
 
-def first_behind(endpoint_id: Any, order_key: Any, of: sa.FromClause) -> sa.ScalarSelect[str]:
+def _first_behind(line: sa.FromClause) -> sa.ScalarSelect[str]:
     """The id of the next delivery of an endpoint and key that waits for its turn."""
     following = deliveries.alias("following")
     query = sa.select(following.c.id).where(
-        following.c.endpoint_id == endpoint_id,
-        following.c.order_key == order_key,
+        following.c.endpoint_id == line.c.endpoint_id,
+        following.c.order_key == line.c.order_key,
         following.c.state.in_(OPEN),
         following.c.state == PENDING,
         following.c.behind.is_(sa.true()),
     )
     query = query.order_by(following.c.event_position, following.c.id).limit(sa.literal_column("1"))
-    return query.correlate(of).scalar_subquery()
+    return query.correlate(line).scalar_subquery()
+
+
+def overtaken() -> sa.ColumnElement[bool]:
+    """Whether a newer delivery of its family waits for the same endpoint, so that one that failed is not sent again."""
+    newer = deliveries.alias("newer")
+    return sa.exists(
+        sa.select(newer.c.id).where(
+            newer.c.endpoint_id == deliveries.c.endpoint_id,
+            newer.c.family == deliveries.c.family,
+            newer.c.state == PENDING,
+            newer.c.family.is_not(None),
+            newer.c.event_position > deliveries.c.event_position,
+        )
+    )
 
 
 def locked(ids: sa.Select[Any] | sa.CompoundSelect[Any]) -> sa.CTE:
@@ -130,6 +144,17 @@ def _stepping_up(kind: str) -> Statement:
 
 STEP_UP = {kind: _stepping_up(kind) for kind in _KINDS}
 """Takes the mark from the first pending delivery of `lines` (endpoint and key) when nothing is open before it."""
+
+
+def _letting_next_go(kind: str) -> Statement:
+    line = json_rows("lines", _LINES, kind)
+    heads = sa.select(_first_behind(line).label("id")).select_from(line).cte("heads")
+    mine = locked(sa.select(heads.c.id))
+    return Statement(sa.update(deliveries).values(behind=False).where(deliveries.c.id.in_(sa.select(mine.c.id))))
+
+
+LET_NEXT_GO = {kind: _letting_next_go(kind) for kind in _KINDS}
+"""Takes the mark from the next of `lines` (endpoint and key), whose delivery that was open has ended."""
 
 _endpoint = deliveries.c.endpoint_id == sa.bindparam("endpoint_id", type_=Uuid())
 

@@ -185,8 +185,8 @@ async def _wait(ctx: Context, identifier: str, asked: EventConsumerPoll) -> None
     """
     clock = asyncio.get_running_loop().time
     until = clock() + asked.wait_seconds
-    consumer = (await get_event_consumer(ctx, identifier)).data
     async with ctx.reading(Permission.EVENT_READ, fresh=True) as reader:
+        consumer = (await require(reader, EVENT_CONSUMERS, identifier, KIND)).data
         held = await reader.one(LEASE_OF, id=identifier) or _FREE
     if _is_leased(held, ctx.services.clock.now()) and not _is_mine(held, asked):
         return

@@ -12,7 +12,7 @@ from service.events.catalogue import catalogue
 from service.events.examples import example
 from service.events.operator_events import WebhookTest
 from service.events.outbox import event_row
-from service.events.turns import first_behind
+from service.events.turns import LET_NEXT_GO
 from service.models.webhook_operating import WebhookExample
 from service.models.webhooks import deliveries, webhook_endpoints
 from service.operations.context import Context, operation, refuse
@@ -36,16 +36,6 @@ _CANCEL = Statement(
     sa.update(deliveries)
     .values(state="canceled", behind=False, finished_at=sa.bindparam("now", type_=Instant()))
     .where(_this)
-)
-_NEXT_MAY_GO = Statement(
-    sa.update(deliveries)
-    .values(behind=False)
-    .where(
-        _d.id
-        == first_behind(
-            sa.bindparam("endpoint_id", type_=Uuid()), sa.bindparam("order_key", type_=sa.Text), of=deliveries
-        )
-    )
 )
 _TO_CALL = Statement(
     sa.select(_w.url, _w.secret_encrypted, _w.transport_sealed, TRANSPORT).where(
@@ -127,5 +117,6 @@ async def cancel_delivery(ctx: Context, identifier: str) -> Resource:
         if row["state"] not in ("pending", "held", "blocked"):
             raise Conflict("This delivery has ended")
         await tx.execute(_CANCEL, id=identifier, now=tx.now)
-        await tx.execute(_NEXT_MAY_GO, endpoint_id=row["endpoint_id"], order_key=row["order_key"])
+        line = {"endpoint_id": row["endpoint_id"], "order_key": row["order_key"]}
+        await tx.execute(LET_NEXT_GO[tx.database_kind], lines=[line])
         return tx.answer(await require(tx.reader, DELIVERIES, identifier, DELIVERY), "canceled")

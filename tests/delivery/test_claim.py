@@ -180,7 +180,7 @@ async def test_a_lease_or_ownership_from_a_clock_that_was_set_back_does_not_last
     store.advance(hours=-1)
     assert await due(store)
     async with store.database.transaction() as tx:
-        assert await reclaim(tx, store.clock.now()) == 1
+        assert await reclaim(tx, store.database.kind, store.clock.now()) == 1
     [fresh] = await take(store, me=new_id())
     assert fresh.delivery.id == delivery
     assert await finish(store, stale) == 0
@@ -206,7 +206,7 @@ async def test_a_lapsed_lease_is_taken_over_and_the_late_result_touches_nothing(
     store.advance(seconds=1)
     assert await due(store)
     async with store.database.transaction() as tx:
-        assert await reclaim(tx, store.clock.now()) == 1
+        assert await reclaim(tx, store.database.kind, store.clock.now()) == 1
     [first] = await store.attempts(delivery)
     assert (first["outcome"], first["finished_at"]) == ("unknown", store.clock.now())
     fresh = await take(store)
@@ -227,7 +227,7 @@ async def test_a_lapsed_lease_of_a_coalesced_delivery_is_superseded_by_a_newer_o
     [new] = await store.event("acme", endpoint, family="account/acme", behind=True)
     store.advance(seconds=40)
     async with store.database.transaction() as tx:
-        assert await reclaim(tx, store.clock.now()) == 1
+        assert await reclaim(tx, store.database.kind, store.clock.now()) == 1
     row = await store.delivery(old)
     assert (row["state"], row["finished_at"], row["lease_token"]) == ("superseded", store.clock.now(), None)
     assert [attempt["outcome"] for attempt in await store.attempts(old)] == ["unknown"]
@@ -250,7 +250,7 @@ async def test_a_delivery_taken_over_is_not_given_back(store: Store) -> None:
     stale = await take(store)
     store.advance(seconds=40)
     async with store.database.transaction() as tx:
-        await reclaim(tx, store.clock.now())
+        await reclaim(tx, store.database.kind, store.clock.now())
     [fresh] = await take(store)
     async with store.database.transaction() as tx:
         assert await give_back(tx, stale) == 0
@@ -296,7 +296,7 @@ async def test_order_per_key_holds_under_random_failures_with_four_workers(store
                     arrived[lease.delivery.endpoint_id, lease.delivery.order_key].append(lease.delivery.id)
             store.advance(seconds=5)
             async with store.database.transaction() as tx:
-                await reclaim(tx, store.clock.now())
+                await reclaim(tx, store.database.kind, store.clock.now())
 
     await asyncio.gather(*(work(40) for _ in range(4)))
     assert {row["state"] for row in await store.rows(deliveries)} > {
