@@ -12,7 +12,6 @@ without the hanging ones (and 50 ms more: below that it is the machine), or when
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import statistics
@@ -22,7 +21,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tests.delivery.receivers import Received, answering
-from tests.faults.processes import Service, a_database, serving
+from tests.faults.processes import Service, a_database, program, serving
 
 WARM_UP = 5
 PAUSE = 0.25
@@ -69,13 +68,13 @@ async def load(service: Service, measured: Measured, first: int, endpoints: int,
     return [late for event in kept for late in measured.late_ms[event]]
 
 
-async def run(kind: str, endpoints: int, hanging: int, events: int) -> dict[str, Any]:
+async def run(database: str, endpoints: int, hanging: int, events: int) -> dict[str, Any]:
     """Both runs; their figures."""
-    figures: dict[str, Any] = {"database": kind, "endpoints": endpoints, "hanging": hanging, "events": events}
+    figures: dict[str, Any] = {"database": database, "endpoints": endpoints, "hanging": hanging, "events": events}
     for name, stuck in (("without", 0), ("with", hanging)):
         measured = Measured(stuck)
         environment = {"KAM_WEBHOOK_TIMEOUT_SECONDS": "20", "KAM_RATE_LIMIT": "0"}
-        with a_database(kind) as url:
+        with a_database(database) as url:
             async with serving(url, 1, measured.behave, environment) as service:
                 late = await load(service, measured, 0 if stuck else hanging, endpoints, events)
         cut = statistics.quantiles(late, n=100)
@@ -98,18 +97,5 @@ def is_well(told: dict[str, Any]) -> bool:
     )
 
 
-def main() -> int:
-    """Read the options, run, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--database", default="sqlite", choices=("sqlite", "postgresql"))
-    parser.add_argument("--endpoints", type=int, default=100)
-    parser.add_argument("--hanging", type=int, default=20)
-    parser.add_argument("--events", type=int, default=20)
-    options = parser.parse_args()
-    told = asyncio.run(run(options.database, options.endpoints, options.hanging, options.events))
-    print(json.dumps(told, indent=1))
-    return 0 if is_well(told) else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program(__doc__, run, is_well, database="sqlite", endpoints=100, hanging=20, events=20))

@@ -11,9 +11,7 @@ killed is started again at once. Prints what happened as JSON; ends with 1 when 
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
 import random
 import sys
 import time
@@ -28,7 +26,7 @@ import httpx
 
 from tests.bench.delivery import Store
 from tests.delivery.receivers import Received, answering
-from tests.faults.processes import Record, Worker, a_database, check_replays, serving
+from tests.faults.processes import Record, Worker, a_database, check_replays, program, serving
 
 POINTS = ("commit", "claim", "send", "held", "rotation", "replay", "fan-out")
 PATIENCE = 120.0
@@ -110,10 +108,10 @@ async def running(url: str, workers: int, dice: random.Random) -> AsyncIterator[
         yield runs[0]
 
 
-async def run(kind: str, workers: int, rounds: int, seed: int) -> dict[str, Any]:
+async def run(database: str, workers: int, rounds: int, seed: int) -> dict[str, Any]:
     """All points so many times; what was lost, doubled and out of order."""
     dice = random.Random(seed)
-    with a_database(kind) as url:
+    with a_database(database) as url:
         async with running(url, workers, dice) as one:
             accounts = [(await one.client.post("/v1/accounts", json={"name": f"Account {n}"})).json() for n in range(8)]
             for _ in range(rounds):
@@ -127,7 +125,7 @@ async def run(kind: str, workers: int, rounds: int, seed: int) -> dict[str, Any]
             states = await one.store.states()
             missing = set(due) - set(one.record.calls)
             return {
-                "database": kind, "workers": workers, "seed": seed, "kills": dict(one.told), "events": len(due),
+                "database": database, "workers": workers, "seed": seed, "kills": dict(one.told), "events": len(due),
                 "jobs": [job["state"] for job in jobs], "replayed": states.get("succeeded", 0) - len(due),
                 "lost": len(missing), "unknown": len(set(one.record.calls) - set(due)), "states": states,
                 "duplicates": one.record.calls.total() - sum(states.values()),
@@ -180,18 +178,5 @@ def is_well(told: dict[str, Any]) -> bool:
     ) and (set(told["states"]) == {"succeeded"} and set(told["jobs"]) == {"succeeded"})
 
 
-def main() -> int:
-    """Read the options, run, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--database", default="sqlite", choices=("sqlite", "postgresql"))
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=int(time.time()))
-    options = parser.parse_args()
-    told = asyncio.run(run(options.database, options.workers, options.rounds, options.seed))
-    print(json.dumps(told, indent=1))
-    return 0 if is_well(told) else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program(__doc__, run, is_well, database="sqlite", workers=2, rounds=1, seed=int(time.time())))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
@@ -12,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,24 @@ ENVIRONMENT = {
     "KAM_SECRET_KEY": "only-for-these-tests",
     "KAM_LOG_LEVEL": "error",
 }
+
+
+def program(
+    text: str | None,
+    run: Callable[..., Coroutine[Any, Any, dict[str, Any]]],
+    is_well: Callable[[dict[str, Any]], bool],
+    **options: Any,
+) -> int:
+    """Run a fault program from the command line: its options are the arguments of `run`, here with what they are when
+    left out. Prints what happened as JSON; 0 when all is well, else 1.
+    """
+    parser = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, usual in options.items():
+        kinds = ("sqlite", "postgresql") if name == "database" else None
+        parser.add_argument(f"--{name}", type=type(usual), default=usual, choices=kinds)
+    told = asyncio.run(run(**vars(parser.parse_args())))
+    print(json.dumps(told, indent=1))
+    return 0 if is_well(told) else 1
 
 
 @dataclass

@@ -12,14 +12,12 @@ or when an event is missing.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
 import sys
 from typing import Any
 
 from tests.delivery.receivers import Received, answering
-from tests.faults.processes import Record, a_database, serving
+from tests.faults.processes import Record, a_database, program, serving
 
 CONCURRENCY = 16
 TAKES = 0.02
@@ -62,10 +60,10 @@ def allowed(answered: int) -> int:
     return min(1 << max(answered.bit_length() - 1, 0), CONCURRENCY)
 
 
-async def run(kind: str, workers: int, events: int) -> dict[str, Any]:
+async def run(database: str, workers: int, events: int) -> dict[str, Any]:
     """Fill the line of a receiver that is down, bring it back, wait for everything."""
     comeback = Comeback()
-    with a_database(kind) as url:
+    with a_database(database) as url:
         async with serving(url, workers, comeback.behave, {"KAM_RATE_LIMIT": "0"}) as service:
             body = {
                 "url": service.receiver.url(),
@@ -87,7 +85,7 @@ async def run(kind: str, workers: int, events: int) -> dict[str, Any]:
     for answered, in_hand in comeback.seen:
         most[min(answered.bit_length(), 9)] = max(most[min(answered.bit_length(), 9)], in_hand)
     return {
-        "database": kind,
+        "database": database,
         "workers": workers,
         "events": events,
         "received": len(comeback.record.calls),
@@ -103,17 +101,5 @@ def is_well(told: dict[str, Any]) -> bool:
     return told["received"] == told["events"] and not told["flooded"] and not told["complaints"]
 
 
-def main() -> int:
-    """Read the options, run, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--database", default="sqlite", choices=("sqlite", "postgresql"))
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--events", type=int, default=400)
-    options = parser.parse_args()
-    told = asyncio.run(run(options.database, options.workers, options.events))
-    print(json.dumps(told, indent=1))
-    return 0 if is_well(told) else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program(__doc__, run, is_well, database="sqlite", workers=1, events=400))

@@ -11,9 +11,7 @@ what happened as JSON; ends with 1 when something was lost, sent under a number 
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
 import sys
 import time
 from typing import Any
@@ -21,15 +19,15 @@ from typing import Any
 import httpx
 
 from tests.bench.delivery import Store, event_rows
-from tests.faults.processes import Record, a_database, check_replays, rows, serving
+from tests.faults.processes import Record, a_database, check_replays, program, rows, serving
 
 PATIENCE = 180.0
 
 
-async def run(kind: str, workers: int, events: int, kills: int) -> dict[str, Any]:
+async def run(database: str, workers: int, events: int, kills: int) -> dict[str, Any]:
     """Two replays of so many events, the first under so many kills; what came of them."""
     record = Record()
-    with a_database(kind) as url:
+    with a_database(database) as url:
         async with serving(url, workers, record.behave) as service:
             store = Store(url)
             made = event_rows(events, 50)
@@ -52,7 +50,7 @@ async def run(kind: str, workers: int, events: int, kills: int) -> dict[str, Any
             told = await check_replays(url, record, at_rest=True)
             states = await store.states()
             return {
-                "database": kind, "workers": workers, "events": events, "killed_when_done": killed, "jobs": jobs,
+                "database": database, "workers": workers, "events": events, "killed_when_done": killed, "jobs": jobs,
                 "lost": len({row["id"] for row in made} - set(record.calls)), "states": states,
                 "calls": record.calls.total(), "duplicates": record.calls.total() - told["deliveries"],
                 "wrong": told["wrong"] + (told["deliveries"] != 2 * events),
@@ -87,18 +85,5 @@ def is_well(told: dict[str, Any]) -> bool:
     return ended and not (told["lost"] or told["wrong"] or told["out_of_order"] or told["complaints"])
 
 
-def main() -> int:
-    """Read the options, run, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--database", default="sqlite", choices=("sqlite", "postgresql"))
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--events", type=int, default=6000)
-    parser.add_argument("--kills", type=int, default=4)
-    options = parser.parse_args()
-    told = asyncio.run(run(options.database, options.workers, options.events, options.kills))
-    print(json.dumps(told, indent=1))
-    return 0 if is_well(told) else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program(__doc__, run, is_well, database="sqlite", workers=2, events=6000, kills=4))

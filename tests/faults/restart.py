@@ -11,9 +11,7 @@ JSON; ends with 1 when that is not so.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
 import sys
 from collections import Counter
 from typing import Any
@@ -21,7 +19,7 @@ from typing import Any
 import httpx
 
 from tests import postgres
-from tests.faults.processes import Record, Service, rows, serving
+from tests.faults.processes import Record, Service, program, rows, serving
 
 PATIENCE = 120.0
 WRITERS = 6
@@ -104,17 +102,5 @@ def is_well(told: dict[str, Any]) -> bool:
     return not (wrong or failed or told["complaints"]) and told["events"] == told["expected_events"]
 
 
-def main() -> int:
-    """Read the options, run, print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--restarts", type=int, default=3)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--writes", type=int, default=300)
-    options = parser.parse_args()
-    told = asyncio.run(run(options.restarts, options.workers, options.writes))
-    print(json.dumps(told, indent=1))
-    return 0 if is_well(told) else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program(__doc__, run, is_well, restarts=3, workers=2, writes=300))
