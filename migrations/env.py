@@ -18,9 +18,9 @@ import sqlalchemy as sa
 from alembic import context
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from service.framework.database import columns
+from service.framework.database.migrate import BUSY_SECONDS, CONNECT_SECONDS
 from service.models.tables import metadata
-from service.platform import columns
-from service.platform.migrate import BUSY_SECONDS, CONNECT_SECONDS
 from service.platform.settings import Settings, plain_postgres_url, sqlite_path
 
 MIGRATION_LOCK = 7_316_402_611  # any number, the same in every version of the service

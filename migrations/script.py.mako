@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 ${imports if imports else ""}
-from service.platform import columns
+from service.framework.database import columns
 
 revision = ${'"' + up_revision + '"'}
 down_revision = ${'"' + down_revision + '"' if down_revision else None}

@@ -21,49 +21,45 @@ from service.events.catalogue import catalogue as event_catalogue
 from service.events.examples import example
 from service.events.schemas import schemas
 from service.events.watch import FeedWatch
-from service.graphql.router import GraphQLApp
-from service.operations.context import Context, Services
-from service.operations.scoring_models import ensure_default_model
-from service.operations.services import make_services
-from service.platform.announcing import announcing
-from service.platform.database import opened
+from service.framework.database.announcing import announcing
+from service.framework.database.database import opened
+from service.framework.database.statements import Statement
+from service.framework.graph.router import GraphQLApp
+from service.framework.web import problems
+from service.framework.web.contract import contract_part, openapi
+from service.framework.web.docs import docs_part, graphiql_page
+from service.framework.web.edge import Edge
+from service.framework.web.event_contract import Webhook, asyncapi
+from service.framework.web.health import Checks, health_part
+from service.framework.web.router import Asked
+from service.graphql.graph import GRAPH
+from service.operations.classification.scoring_models import ensure_default_model
 from service.platform.long_running import keep_what_lives
 from service.platform.settings import Settings
-from service.platform.statements import Statement
 from service.platform.telemetry import AccessLog, Metrics, configure_logging
-from service.rest import (
-    account_statuses,
-    accounts,
-    actions,
-    api_keys,
+from service.records.context import Context, Services
+from service.records.services import make_services
+from service.rest.access import api_keys
+from service.rest.accounts import accounts, people, screenings, stakeholders
+from service.rest.accounts import statuses as account_statuses
+from service.rest.classification import (
     classification,
-    event_consumers,
-    event_streams,
-    events,
     forecasts,
     general_portfolios,
-    jobs,
-    objectives,
-    people,
-    plans,
     portfolio,
-    problems,
     quadrant_choices,
     ratings,
     reclassifications,
     scoring_models,
-    screenings,
-    stages,
-    stakeholders,
-    webhook_operating,
-    webhooks,
 )
-from service.rest.contract import contract_part, openapi
-from service.rest.docs import docs_part, graphiql_page
-from service.rest.edge import Edge
-from service.rest.event_contract import Webhook, asyncapi
-from service.rest.health import Checks, health_part
-from service.rest.router import Asked
+from service.rest.events import consumers as event_consumers
+from service.rest.events import events
+from service.rest.events import streams as event_streams
+from service.rest.plans import actions, objectives, plans
+from service.rest.relationship import stages
+from service.rest.system import jobs
+from service.rest.webhooks import endpoints as webhooks
+from service.rest.webhooks import operating as webhook_operating
 from service.worker import Worker
 
 _PING = Statement(sa.select(sa.literal_column("1").label("one")))
@@ -129,7 +125,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     probe = Probe(services)
     services.probe = probe
     page = graphiql_page()
-    graph = GraphQLApp(services.cursors, page=(page.body, page.headers))
+    graph = GraphQLApp(GRAPH, services.cursors, page=(page.body, page.headers))
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

@@ -15,22 +15,22 @@ from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
 
-from service.delivery.backlog import GAUGES, backlog
+from service.delivery.claim.backlog import GAUGES, backlog
 from service.delivery.destinations.base import Delivery, Outcome
 from service.delivery.destinations.webhook import WebhookDestination
 from service.delivery.dispatcher import Dispatcher, Pace
-from service.delivery.egress import Egress
-from service.delivery.handshake import Handshakes
+from service.delivery.send.handshake import Handshakes
 from service.events.retention import forget_old
 from service.events.sequencer import sequence
 from service.events.turns import CANCEL_ORPHANS, STUCK, UNSTICK
+from service.framework.outbound.egress import Egress
 from service.jobs.kinds import KINDS
 from service.jobs.runner import Runner
-from service.operations.context import FORGET_OLD, IDEMPOTENCY_HOURS, Services, system_context
-from service.operations.quadrant_choices import expire_overrides
-from service.operations.webhook_records import origin_of
-from service.operations.webhooks import address_policy, turn_off_endpoints_without_owner
+from service.operations.classification.quadrant_choices import expire_overrides
+from service.operations.webhooks.endpoints import address_policy, turn_off_endpoints_without_owner
 from service.platform.telemetry import Metrics
+from service.records.context import FORGET_OLD, IDEMPOTENCY_HOURS, Services, system_context
+from service.records.webhooks.endpoints import origin_of
 
 SWEEP_SECONDS = 60.0
 MEASURE_SECONDS = 15.0

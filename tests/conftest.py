@@ -28,17 +28,17 @@ from service.access.api_keys import new_key
 from service.app import create_app
 from service.events.catalogue import catalogue
 from service.events.schemas import schema, strict
-from service.models.api_keys import ApiKeyCreate
-from service.models.events import events
-from service.operations.api_keys import create_api_key
-from service.operations.context import Services, system_context
-from service.operations.services import make_services
+from service.framework.database.database import Database
+from service.framework.database.migrate import ensure_migrated
+from service.framework.database.statements import Statement
+from service.models.access.api_keys import ApiKeyCreate
+from service.models.events.events import events
+from service.operations.access.api_keys import create_api_key
 from service.platform.clock import SetClock
-from service.platform.database import Database
 from service.platform.long_running import keep_what_lives
-from service.platform.migrate import ensure_migrated
 from service.platform.settings import Settings
-from service.platform.statements import Statement
+from service.records.context import Services, system_context
+from service.records.services import make_services
 from tests import postgres
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

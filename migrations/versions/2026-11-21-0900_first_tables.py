@@ -6,7 +6,7 @@ Expression indexes sort unknown values below every known one, as the lists do.
 import sqlalchemy as sa
 from alembic import op
 
-from service.platform import columns
+from service.framework.database import columns
 
 revision = "202611210900"
 down_revision = None

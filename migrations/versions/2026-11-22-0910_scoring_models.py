@@ -5,7 +5,7 @@ import json
 import sqlalchemy as sa
 from alembic import op
 
-from service.platform import columns
+from service.framework.database import columns
 
 revision = "202611220910"
 down_revision = "202611220900"

@@ -12,7 +12,7 @@ from fractions import Fraction
 import sqlalchemy as sa
 from alembic import op
 
-from service.platform import columns
+from service.framework.database import columns
 
 revision = "202611220920"
 down_revision = "202611220910"

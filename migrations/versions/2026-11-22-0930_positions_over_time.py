@@ -3,7 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-from service.platform import columns, ids
+from service.framework.database import columns
+from service.platform import ids
 
 revision = "202611220930"
 down_revision = "202611220920"

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from service.platform import columns
+from service.framework.database import columns
 
 revision = "202611221020"
 down_revision = "202611221010"

@@ -14,27 +14,25 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from service.access.principal import Principal
-from service.models.api_keys import api_keys
+from service.framework.database.columns import Instant, bind
+from service.framework.database.database import Database
+from service.framework.database.statements import Statement
+from service.models.access.api_keys import api_keys
 from service.platform.clock import Clock
-from service.platform.columns import Instant
-from service.platform.database import Database
 from service.platform.errors import Unauthenticated
-from service.platform.statements import Statement
 
 KEEP_SECONDS = 5.0
 _KEPT = 10_000
 
 _BY_HASH = Statement(
     sa.select(api_keys.c.id, api_keys.c.name, api_keys.c.scopes, api_keys.c.expires_at).where(
-        api_keys.c.hash == sa.bindparam("hash", type_=sa.Text),
+        api_keys.c.hash == bind("hash", sa.Text),
         api_keys.c.revoked_at.is_(None),
         api_keys.c.deleted_at.is_(None),
     )
 )
 _USED = Statement(
-    sa.update(api_keys)
-    .where(api_keys.c.id == sa.bindparam("key_id", type_=api_keys.c.id.type))
-    .values(last_used_at=sa.bindparam("at", type_=Instant()))
+    sa.update(api_keys).where(api_keys.c.id == bind("key_id", api_keys.c.id)).values(last_used_at=bind("at", Instant()))
 )
 
 

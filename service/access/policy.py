@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 
-from service.platform.scopes import covers
+from service.access.scopes import covers
 
 RESOURCES = (
     "accounts",

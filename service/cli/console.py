@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 import asyncpg
 from pydantic import ValidationError
 
+from service.framework.database.migrate import MigrationRefused
 from service.platform.errors import KamError
-from service.platform.migrate import MigrationRefused
 from service.platform.settings import Settings
 
 FAILED, MISUSED = 1, 2

@@ -14,8 +14,9 @@ from service.cli.console import Problem, say
 from service.events.catalogue import catalogue
 from service.events.compatibility import broken_by
 from service.events.schemas import schemas
-from service.graphql.schema import sdl
-from service.rest.older_contract import openapi_30
+from service.framework.graph.schema import sdl
+from service.framework.web.older_contract import openapi_30
+from service.graphql.graph import GRAPH
 
 FOLDER = Path(__file__).resolve().parents[2] / "openapi"
 
@@ -64,7 +65,7 @@ def documents() -> dict[str, bytes]:
         "openapi.json": _pretty(openapi),
         "openapi-3.0.json": _pretty(openapi_30(openapi)),
         "asyncapi.json": _pretty(events_document()),
-        "schema.graphql": sdl().encode(),
+        "schema.graphql": sdl(GRAPH).encode(),
         **{f"events/{name}.v{kind.version}.json": _pretty(made[name]) for name, kind in catalogue().items()},
     }
 

@@ -31,38 +31,28 @@ from service.cli.demo_portfolio import (
     TEAM,
     Company,
 )
-from service.models.accounts import AccountCreate
-from service.models.actions import ActionCreate, ActionPatch
-from service.models.classification import BusinessStrengthPut
-from service.models.forecasts import ForecastPositionPut
-from service.models.objectives import ObjectiveCreate
-from service.models.people import PersonCreate
-from service.models.plans import PlanCreate, PlanTransition
-from service.models.ratings import AttractivenessPut
-from service.models.scoring_models import ScoringModelCreate
-from service.models.stages import StageTransitionCreate, TargetStagePut
-from service.models.stakeholders import StakeholderCreate
-from service.operations import (
-    accounts,
-    actions,
-    classification,
-    forecasts,
-    objectives,
-    people,
-    plans,
-    ratings,
-    reclassifications,
-    scoring_models,
-    stages,
-    stakeholders,
-)
-from service.operations.context import Context, Services
-from service.operations.services import make_services
+from service.framework.database.listing import PageRequest
+from service.models.accounts.accounts import AccountCreate
+from service.models.accounts.people import PersonCreate
+from service.models.accounts.stakeholders import StakeholderCreate
+from service.models.classification.classification import BusinessStrengthPut
+from service.models.classification.forecasts import ForecastPositionPut
+from service.models.classification.ratings import AttractivenessPut
+from service.models.classification.scoring_models import ScoringModelCreate
+from service.models.plans.actions import ActionCreate, ActionPatch
+from service.models.plans.objectives import ObjectiveCreate
+from service.models.plans.plans import PlanCreate, PlanTransition
+from service.models.relationship.stages import StageTransitionCreate, TargetStagePut
+from service.operations.accounts import accounts, people, stakeholders
+from service.operations.classification import classification, forecasts, ratings, reclassifications, scoring_models
+from service.operations.plans import actions, objectives, plans
+from service.operations.relationship import stages
 from service.platform.clock import SetClock
 from service.platform.settings import Settings
-from service.queries.listing import PageRequest
-from service.rules.classification import DEFAULT_MODEL
-from service.rules.strength import DEFAULT_SUCCESS_FACTORS
+from service.records.context import Context, Services
+from service.records.services import make_services
+from service.rules.classification.classification import DEFAULT_MODEL
+from service.rules.classification.strength import DEFAULT_SUCCESS_FACTORS
 
 COMPANY = {company.name: company for company in COMPANIES}
 HEAD = next(number for number, member in enumerate(TEAM) if member.function == "senior management")

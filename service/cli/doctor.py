@@ -16,15 +16,15 @@ from rich.console import Console
 from rich.table import Table
 
 from service.cli.console import FAILED, explain, read_settings, run, shown_database
-from service.models.events import events
-from service.models.webhooks import deliveries, webhook_endpoints
-from service.operations.services import make_database
-from service.platform.columns import Instant
-from service.platform.database import Reader, opened
-from service.platform.migrate import current_revision, revisions
+from service.framework.database.columns import Instant
+from service.framework.database.database import Reader, opened
+from service.framework.database.migrate import current_revision, revisions
+from service.framework.database.statements import Statement
+from service.models.events.events import events
+from service.models.webhooks.endpoints import deliveries, webhook_endpoints
 from service.platform.secrets import Secrets
 from service.platform.settings import Settings
-from service.platform.statements import Statement
+from service.records.services import make_database
 
 SECRET = {"bootstrap_key", "secret_key"}
 CLOCK_SECONDS = 5.0  # more than this between two machines makes keys expire and deliveries wait at the wrong time

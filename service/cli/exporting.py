@@ -17,13 +17,13 @@ import typer
 from service.access.policy import Permission
 from service.cli.console import MISUSED, Problem, note, read_settings, run
 from service.cli.session import session
-from service.operations.context import system_context
+from service.framework.database.listing import Listing, PageRequest
 from service.platform.settings import Settings
-from service.queries.accounts import ACCOUNTS
-from service.queries.listing import Listing, PageRequest
-from service.queries.people import PEOPLE
-from service.queries.plans import ACTIONS, OBJECTIVES, PLANS
-from service.queries.stakeholders import STAKEHOLDERS
+from service.queries.accounts.accounts import ACCOUNTS
+from service.queries.accounts.people import PEOPLE
+from service.queries.accounts.stakeholders import STAKEHOLDERS
+from service.queries.plans.plans import ACTIONS, OBJECTIVES, PLANS
+from service.records.context import system_context
 
 PAGE = 200
 KINDS: dict[str, tuple[Listing, Permission]] = {

@@ -23,9 +23,9 @@ from service.cli.console import FAILED, MISUSED, Problem, note, read_settings, r
 from service.cli.exporting import Format
 from service.cli.rows import Keys, Row, read_rows
 from service.cli.session import session
-from service.operations.account_batches import BatchUpsert, batch_upsert_accounts
-from service.operations.context import Context, system_context
+from service.operations.accounts.batches import BatchUpsert, batch_upsert_accounts
 from service.platform.settings import Settings
+from service.records.context import Context, system_context
 
 BATCH = 500  # rows per transaction: long enough to be fast, short enough to let others write between
 SHOWN_FAILURES = 20

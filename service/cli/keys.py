@@ -13,12 +13,12 @@ from rich.table import Table
 
 from service.cli.console import MISUSED, Problem, read_settings, run, say
 from service.cli.session import session
-from service.models.api_keys import ApiKeyCreate
-from service.operations.api_keys import create_api_key, list_api_keys, revoke_api_key
-from service.operations.context import system_context
+from service.framework.database.listing import PageRequest
+from service.models.access.api_keys import ApiKeyCreate
+from service.operations.access.api_keys import create_api_key, list_api_keys, revoke_api_key
 from service.platform.clock import instant_text
 from service.platform.settings import Settings
-from service.queries.listing import PageRequest
+from service.records.context import system_context
 
 keys = typer.Typer(help="Create, list and revoke API keys.", no_args_is_help=True, add_completion=False)
 

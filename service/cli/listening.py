@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from service.cli.console import Problem, say
-from service.platform.standard_webhooks import Verify, verifying
+from service.framework.outbound.standard_webhooks import Verify, verifying
 
 TOLERANCE_SECONDS = 300
 LARGEST = 1_000_000

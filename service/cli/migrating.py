@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from service.cli.console import read_settings, run, say, shown_database
-from service.platform.migrate import ensure_migrated, new_migration, revisions
+from service.framework.database.migrate import ensure_migrated, new_migration, revisions
 
 
 def migrate(

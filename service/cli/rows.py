@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from service.cli.console import MISUSED, Problem
-from service.models.accounts import AccountCreate
+from service.models.accounts.accounts import AccountCreate
 
 MEMBERS = frozenset(AccountCreate.model_fields)
 WHOLE = frozenset({"service_level", "perception_level"})

@@ -18,10 +18,10 @@ from service import app as application
 from service.cli import demo as year
 from service.cli.console import FAILED, Problem, read_settings, run, say
 from service.cli.session import session, wait_for_database
-from service.operations.api_keys import ensure_first_key
-from service.operations.context import Services
+from service.operations.access.api_keys import ensure_first_key
 from service.platform.long_running import LOOP
 from service.platform.settings import Settings
+from service.records.context import Services
 
 APPLICATION = f"{application.__name__}:{application.create_app.__name__}"
 GRACE_SECONDS = 10  # requests that are under way get this long to finish

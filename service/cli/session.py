@@ -10,13 +10,13 @@ from contextlib import asynccontextmanager
 import asyncpg
 
 from service.cli.console import note, shown_database
-from service.operations.context import Services
-from service.operations.scoring_models import ensure_default_model
-from service.operations.services import make_services
-from service.platform.database import opened
-from service.platform.migrate import ensure_migrated
-from service.platform.postgresql import AWAY
+from service.framework.database.database import opened
+from service.framework.database.migrate import ensure_migrated
+from service.framework.database.postgresql import AWAY
+from service.operations.classification.scoring_models import ensure_default_model
 from service.platform.settings import Settings
+from service.records.context import Services
+from service.records.services import make_services
 
 ASK_AGAIN_SECONDS = 0.5
 

@@ -18,16 +18,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from random import SystemRandom
 
-from service.delivery.claim import FARTHEST, LEASE, Lease, Wanted, any_lapsed, claim, give_back, reclaim
+from service.delivery.claim.claim import FARTHEST, LEASE, Lease, Wanted, any_lapsed, claim, give_back, reclaim
+from service.delivery.claim.lanes import Slots, Turn
+from service.delivery.claim.ownership import OWNED, disown, due_endpoints, own, renew
+from service.delivery.claim.wanting import Wants
 from service.delivery.destinations.base import Delivery, Destination, Outcome
-from service.delivery.egress import DEADLINE
-from service.delivery.lanes import Slots, Turn
-from service.delivery.ownership import OWNED, disown, due_endpoints, own, renew
-from service.delivery.results import WRITERS, Results
-from service.delivery.settlement import Settled, Settlement, judge, settle
-from service.delivery.wanting import Wants
+from service.delivery.settle.results import WRITERS, Results
+from service.delivery.settle.settlement import Settled, Settlement, judge, settle
+from service.framework.database.database import Database
+from service.framework.outbound.egress import DEADLINE
 from service.platform.clock import Clock
-from service.platform.database import Database
 from service.platform.ids import new_id
 
 log = logging.getLogger(__name__)

@@ -12,12 +12,12 @@ from typing import Any
 
 from service.delivery.destinations.base import Delivery
 from service.delivery.destinations.webhook import WebhookDestination
-from service.delivery.egress import Egress
-from service.operations.context import Services
-from service.operations.webhooks import address_policy
+from service.framework.outbound.egress import Egress
+from service.framework.web.rate_limits import RateLimiter
+from service.operations.webhooks.endpoints import address_policy
 from service.platform.errors import RateLimited
 from service.platform.ids import new_id
-from service.platform.rate_limits import RateLimiter
+from service.records.context import Services
 
 AT_ONCE = 8
 BURST = 5

@@ -11,7 +11,7 @@ from typing import Any
 from service.documents.labels import Disc
 from service.documents.matrix_scales import RatioScale, ScoreScale, height_of
 from service.documents.svg import content, number
-from service.rules.quadrants import ABSOLUTE_STRENGTH_CUT
+from service.rules.classification.quadrants import ABSOLUTE_STRENGTH_CUT
 
 SMALLEST = 3.5
 _ARROW = 7.0

@@ -11,11 +11,12 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 
 from service.events.event import Event
-from service.models.events import events
+from service.framework.database.columns import bind
+from service.framework.database.database import Row, Writer
+from service.framework.database.statements import Statement
+from service.models.events.events import events
 from service.platform.clock import instant_text
-from service.platform.database import Row, Writer
 from service.platform.ids import new_id
-from service.platform.statements import Statement
 
 _COLUMNS = (
     "id",
@@ -31,9 +32,7 @@ _COLUMNS = (
     "body",
     "dedupe_key",
 )
-_INSERT = Statement(
-    sa.insert(events).values({name: sa.bindparam(name, type_=events.c[name].type) for name in _COLUMNS})
-)
+_INSERT = Statement(sa.insert(events).values({name: bind(name, events.c[name]) for name in _COLUMNS}))
 
 
 GAP = "\0"
@@ -47,10 +46,8 @@ def insert_told(
     """INSERT of the event of a change, made from the changed row in the statement that changes it; `summary` of the
     account and `current` members are JSON text, the rest is bound by `told_row`.
     """
-    columns: dict[str, ColumnElement[Any]] = {
-        name: sa.bindparam(f"e_{name}", type_=events.c[name].type) for name in _TOLD
-    }
-    head, middle, tail = (sa.bindparam(f"e_{part}", type_=sa.Text()) for part in ("head", "middle", "tail"))
+    columns: dict[str, ColumnElement[Any]] = {name: bind(f"e_{name}", events.c[name]) for name in _TOLD}
+    head, middle, tail = (bind(f"e_{part}", sa.Text()) for part in ("head", "middle", "tail"))
     columns["subject_version"] = subject.c.version
     columns["body"] = head.op("||")(summary).op("||")(middle).op("||")(current).op("||")(tail)
     made = sa.select(*columns.values()).select_from(subject).where(of_subject)

@@ -16,18 +16,19 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from service.events.turns import HELD, OPEN
-from service.models.events import events, feed_bounds
-from service.models.webhooks import attempts, deliveries
-from service.platform.database import Database, Reader, Writer
-from service.platform.dialects import one_of
-from service.platform.statements import Statement
+from service.framework.database.columns import bind
+from service.framework.database.database import Database, Reader, Writer
+from service.framework.database.dialects import one_of
+from service.framework.database.statements import Statement
+from service.models.events.events import events, feed_bounds
+from service.models.webhooks.endpoints import attempts, deliveries
 
 BATCH = 500
 MOST_BATCHES = 200
 """In one sweep; the next one goes on."""
 
 _e, _d = events.c, deliveries.c
-_to, _limit = sa.bindparam("removed_to", type_=sa.BigInteger), sa.bindparam("limit", type_=sa.BigInteger)
+_to, _limit = bind("removed_to", sa.BigInteger), bind("limit", sa.BigInteger)
 _TO_SEND = [*OPEN, HELD]
 _UNDELIVERED = sa.exists().where(_d.event_id == _e.id, _d.state.in_(_TO_SEND)).correlate(events)
 _BOUND_READ = Statement(sa.select(feed_bounds.c.removed_to))

@@ -18,18 +18,17 @@ from pydantic.json_schema import models_json_schema
 
 from service.events.catalogue import AccountEvent, catalogue
 from service.events.event import Event
-from service.models.accounts import AccountRead
-from service.models.actions import ActionRead
-from service.models.classification_results import FioccaResult, ModelReference
-from service.models.general_portfolios import GeneralFactorRead
-from service.models.jobs import JobRead
-from service.models.objectives import ObjectiveRead
-from service.models.people import PersonRead
-from service.models.plans import PlanRead
-from service.models.scoring_models import ScoringModelRead
-from service.models.shapes import Reference
-from service.models.stakeholders import StakeholderRead
-from service.models.webhooks import DeliveryRead, WebhookEndpointRead
+from service.models.accounts.accounts import AccountRead
+from service.models.accounts.people import PersonRead
+from service.models.accounts.stakeholders import StakeholderRead
+from service.models.classification.general_portfolios import GeneralFactorRead
+from service.models.classification.results import FioccaResult, ModelReference
+from service.models.classification.scoring_models import ScoringModelRead
+from service.models.plans.actions import ActionRead
+from service.models.plans.objectives import ObjectiveRead
+from service.models.plans.plans import PlanRead
+from service.models.shapes import JobRead, Reference
+from service.models.webhooks.endpoints import DeliveryRead, WebhookEndpointRead
 
 Schema = dict[str, Any]
 

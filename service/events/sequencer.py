@@ -23,15 +23,15 @@ from service.events.event import Event
 from service.events.operator_events import OperatorEvent
 from service.events.subscriptions import MEMBERS, OWNER, Told, subscription
 from service.events.turns import MARK_BEHIND, STEP_UP, SUPERSEDE
-from service.models.api_keys import api_keys
-from service.models.events import events
-from service.models.webhooks import deliveries, webhook_endpoints
+from service.framework.database.columns import Instant, bind
+from service.framework.database.database import Database, Row, Writer
+from service.framework.database.dialects import json_rows
+from service.framework.database.statements import Statement
+from service.models.access.api_keys import api_keys
+from service.models.events.events import events
+from service.models.webhooks.endpoints import deliveries, webhook_endpoints
 from service.platform.clock import Clock
-from service.platform.columns import Instant
-from service.platform.database import Database, Row, Writer
-from service.platform.dialects import json_rows
 from service.platform.ids import new_id
-from service.platform.statements import Statement
 
 BATCH = 1000
 _KINDS = catalogue()
@@ -95,7 +95,7 @@ _MADE: dict[str, sa.types.TypeEngine[Any]] = {
 
 
 def _delivering(kind: str) -> Statement:
-    made, now = json_rows("made", _MADE, kind), sa.bindparam("now", type_=Instant())
+    made, now = json_rows("made", _MADE, kind), bind("now", Instant())
     finished = sa.case((made.c.state == sa.literal_column("'superseded'"), now))
     columns = [
         *made.c,

@@ -16,13 +16,13 @@ from typing import Any
 
 import orjson
 
+from service.access.scopes import any_covers
 from service.events.catalogue import catalogue, known_types
 from service.events.operator_events import WebhookTest
 from service.events.patterns import matches
-from service.platform.database import Row
+from service.framework.database.database import Row
 from service.platform.errors import Forbidden, Invalid
 from service.platform.ids import SYSTEM_ID
-from service.platform.scopes import any_covers
 
 READERS = {
     "account": "accounts:read",

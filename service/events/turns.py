@@ -13,10 +13,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from service.models.webhooks import deliveries, webhook_endpoints
-from service.platform.columns import Instant, Uuid
-from service.platform.dialects import json_rows, one_of
-from service.platform.statements import Statement
+from service.framework.database.columns import Instant, Uuid, bind
+from service.framework.database.dialects import json_rows, one_of
+from service.framework.database.statements import Statement
+from service.models.webhooks.endpoints import deliveries, webhook_endpoints
 
 PENDING: sa.ColumnElement[str] = sa.literal_column("'pending'")
 LEASED: sa.ColumnElement[str] = sa.literal_column("'leased'")
@@ -119,7 +119,7 @@ def _superseding(kind: str) -> Statement:
     older = locked(sa.union_all(pending, held))
     return Statement(
         sa.update(deliveries)
-        .values(state=sa.literal_column("'superseded'"), finished_at=sa.bindparam("now", type_=Instant()), behind=False)
+        .values(state=sa.literal_column("'superseded'"), finished_at=bind("now", Instant()), behind=False)
         .where(deliveries.c.id.in_(sa.select(older.c.id)), deliveries.c.state.in_([PENDING, HELD]))
         .returning(deliveries.c.endpoint_id, deliveries.c.order_key)
     )
@@ -156,7 +156,7 @@ def _letting_next_go(kind: str) -> Statement:
 LET_NEXT_GO = {kind: _letting_next_go(kind) for kind in _KINDS}
 """Takes the mark from the next of `lines` (endpoint and key), whose delivery that was open has ended."""
 
-_endpoint = deliveries.c.endpoint_id == sa.bindparam("endpoint_id", type_=Uuid())
+_endpoint = deliveries.c.endpoint_id == bind("endpoint_id", Uuid())
 
 HOLD = Statement(
     sa.update(deliveries)
@@ -182,8 +182,8 @@ RELEASE = Statement(
     .values(
         state=PENDING,
         behind=True,
-        next_at=sa.bindparam("now", type_=Instant()),
-        released_at=sa.bindparam("now", type_=Instant()),
+        next_at=bind("now", Instant()),
+        released_at=bind("now", Instant()),
     )
     .where(_endpoint, deliveries.c.state == HELD)
 )
@@ -193,7 +193,7 @@ RELEASE = Statement(
 def _let_first_go() -> Statement:
     one = deliveries.alias("one")
     first = sa.select(one.c.id).where(
-        one.c.endpoint_id == sa.bindparam("endpoint_id", type_=Uuid()),
+        one.c.endpoint_id == bind("endpoint_id", Uuid()),
         one.c.state.in_(OPEN),
         one.c.state == PENDING,
         one.c.behind.is_(sa.true()),
@@ -221,14 +221,14 @@ UNSTICK = Statement(sa.update(deliveries).values(behind=False).where(one_of(deli
 
 CANCEL = Statement(
     sa.update(deliveries)
-    .values(state="canceled", finished_at=sa.bindparam("now", type_=Instant()))
+    .values(state="canceled", finished_at=bind("now", Instant()))
     .where(_endpoint, deliveries.c.state.in_([PENDING, HELD, BLOCKED]))
 )
 """Gives up what waits for an endpoint that is deleted."""
 
 CANCEL_ORPHANS = Statement(
     sa.update(deliveries)
-    .values(state="canceled", finished_at=sa.bindparam("now", type_=Instant()))
+    .values(state="canceled", finished_at=bind("now", Instant()))
     .where(
         deliveries.c.endpoint_id.in_(
             sa.select(webhook_endpoints.c.id).where(webhook_endpoints.c.deleted_at.is_not(None))

@@ -16,10 +16,10 @@ from contextlib import suppress
 import sqlalchemy as sa
 
 from service.events.sequencer import sequence
-from service.models.events import events
+from service.framework.database.database import Database
+from service.framework.database.statements import Statement
+from service.models.events.events import events
 from service.platform.clock import Clock
-from service.platform.database import Database
-from service.platform.statements import Statement
 
 SHARED_SECONDS = 0.02
 """Looks are at least so far apart: many small commits share one."""

@@ -7,60 +7,54 @@ a connection, paged by keyset, with the filters and sorts of its listing.
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from service.access.policy import Permission
-from service.graphql.account_documents import DOCUMENTS
-from service.graphql.edges import Graph, Many, One, Type
-from service.graphql.mutations import (
-    account_statuses,
-    accounts,
-    actions,
-    api_keys,
-    classification,
-    event_consumers,
-    forecasts,
-    general_portfolios,
-    jobs,
-    objectives,
-    people,
-    plans,
-    screenings,
-    stages,
-    stakeholders,
-    webhook_operating,
-    webhooks,
-)
-from service.graphql.queries import QUERIES
+from service.framework.database.filters import filter_model
+from service.framework.graph.edges import Graph, Many, One, Type
+from service.graphql.documents.accounts import DOCUMENTS
+from service.graphql.mutations.access import api_keys
+from service.graphql.mutations.accounts import accounts, people, screenings, stakeholders
+from service.graphql.mutations.accounts import statuses as account_statuses
+from service.graphql.mutations.classification import classification, forecasts, general_portfolios
+from service.graphql.mutations.events import consumers as event_consumers
+from service.graphql.mutations.plans import actions, objectives, plans
+from service.graphql.mutations.relationship import stages
+from service.graphql.mutations.system import jobs
+from service.graphql.mutations.webhooks import endpoints as webhooks
+from service.graphql.mutations.webhooks import operating as webhook_operating
+from service.graphql.queries.queries import QUERIES
 from service.graphql.subscriptions import SUBSCRIPTIONS
-from service.models.account_statuses import StatusEntryRead
-from service.models.accounts import AccountRead
-from service.models.actions import ActionRead
-from service.models.api_keys import ApiKeyRead
-from service.models.classification_results import ClassificationEntry
-from service.models.event_consumers import EventConsumerRead
-from service.models.jobs import JobRead
-from service.models.objectives import ObjectiveRead
-from service.models.people import PersonRead
-from service.models.plans import PlanRead
-from service.models.ratings import RatingRead
-from service.models.scoring_models import ScoringModelRead
-from service.models.stages import StageEntryRead
-from service.models.stakeholders import StakeholderRead
-from service.models.webhooks import AttemptRead, DeliveryRead, WebhookEndpointRead
-from service.platform.filters import filter_model
-from service.queries.account_statuses import STATUS_ENTRIES
-from service.queries.accounts import ACCOUNTS, AccountFilter
-from service.queries.api_keys import API_KEYS
-from service.queries.classification import CLASSIFICATIONS
-from service.queries.event_consumers import EVENT_CONSUMERS
-from service.queries.jobs import JOBS, JobFilter
-from service.queries.past import PAST
-from service.queries.people import PEOPLE, PersonFilter
-from service.queries.plans import ACTIONS, OBJECTIVES, PLANS, ActionFilter, ObjectiveFilter, PlanFilter
-from service.queries.ratings import RATINGS
-from service.queries.scoring_models import SCORING_MODELS
-from service.queries.stages import STAGE_ENTRIES
-from service.queries.stakeholders import STAKEHOLDERS, StakeholderFilter
-from service.queries.webhooks import ATTEMPTS, DELIVERIES, WEBHOOK_ENDPOINTS
+from service.models.access.api_keys import ApiKeyRead
+from service.models.accounts.accounts import AccountRead
+from service.models.accounts.people import PersonRead
+from service.models.accounts.stakeholders import StakeholderRead
+from service.models.accounts.statuses import StatusEntryRead
+from service.models.classification.ratings import RatingRead
+from service.models.classification.results import ClassificationEntry
+from service.models.classification.scoring_models import ScoringModelRead
+from service.models.events.consumers import EventConsumerRead
+from service.models.plans.actions import ActionRead
+from service.models.plans.objectives import ObjectiveRead
+from service.models.plans.plans import PlanRead
+from service.models.relationship.stages import StageEntryRead
+from service.models.shapes import JobRead
+from service.models.webhooks.endpoints import AttemptRead, DeliveryRead, WebhookEndpointRead
+from service.queries.access.api_keys import API_KEYS
+from service.queries.accounts.accounts import ACCOUNTS, AccountFilter
+from service.queries.accounts.past import PAST
+from service.queries.accounts.people import PEOPLE, PersonFilter
+from service.queries.accounts.stakeholders import STAKEHOLDERS, StakeholderFilter
+from service.queries.accounts.statuses import STATUS_ENTRIES
+from service.queries.classification.classification import CLASSIFICATIONS
+from service.queries.classification.ratings import RATINGS
+from service.queries.classification.scoring_models import SCORING_MODELS
+from service.queries.events.consumers import EVENT_CONSUMERS
+from service.queries.plans.plans import ACTIONS, OBJECTIVES, PLANS, ActionFilter, ObjectiveFilter, PlanFilter
+from service.queries.relationship.stages import STAGE_ENTRIES
+from service.queries.system.jobs import JOBS, JobFilter
+from service.queries.webhooks.endpoints import ATTEMPTS, DELIVERIES, WEBHOOK_ENDPOINTS
+from service.rules import vocabulary
 
 TYPES = (
     Type("Account", AccountRead, ACCOUNTS, Permission.ACCOUNT_READ, AccountFilter, PAST),
@@ -163,4 +157,10 @@ MUTATIONS = tuple(
     for call in part.MUTATIONS
 )
 
-GRAPH = Graph(TYPES, EDGES, PAGES, QUERIES, MUTATIONS, SUBSCRIPTIONS)
+VOCABULARIES = tuple(
+    word
+    for word in vars(vocabulary).values()
+    if isinstance(word, type) and issubclass(word, StrEnum) and word is not StrEnum
+)
+
+GRAPH = Graph(TYPES, EDGES, PAGES, QUERIES, MUTATIONS, SUBSCRIPTIONS, VOCABULARIES)

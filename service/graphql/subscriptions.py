@@ -8,12 +8,12 @@ from typing import Any
 
 import orjson
 
-from service.graphql.calls import Call, Gives, scalar
-from service.graphql.queries import OF_EVENTS
-from service.models.events import EventRead
-from service.operations.context import Context
-from service.operations.event_streams import Told, follow_events
+from service.framework.graph.calls import Call, Gives, scalar
+from service.graphql.queries.queries import OF_EVENTS
+from service.models.events.events import EventRead
+from service.operations.events.streams import Told, follow_events
 from service.platform.types import Search
+from service.records.context import Context
 
 
 async def follow(

@@ -12,13 +12,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from service.framework.database.columns import Instant, Uuid, bind
+from service.framework.database.database import Reader, Row, Writer
+from service.framework.database.dialects import one_of
+from service.framework.database.statements import Statement
 from service.jobs.work import Job, Step
-from service.models.jobs import JobState, jobs
-from service.platform.columns import Instant, Uuid
-from service.platform.database import Reader, Row, Writer
-from service.platform.dialects import one_of
+from service.models.shapes import JobState
+from service.models.system.jobs import jobs
 from service.platform.ids import new_id
-from service.platform.statements import Statement
 
 LEASE = timedelta(seconds=10)
 """How long a worker need not be doubted between two steps; and how long a job waits when its worker is gone."""
@@ -31,7 +32,7 @@ _LONGEST_PAUSE = timedelta(seconds=60)
 _QUEUED: sa.ColumnElement[str] = sa.literal_column(f"'{JobState.QUEUED}'")
 _RUNNING: sa.ColumnElement[str] = sa.literal_column(f"'{JobState.RUNNING}'")
 _ONE: sa.ColumnElement[int] = sa.literal_column("1", sa.BigInteger)
-_now = sa.bindparam("now", type_=Instant())
+_now = bind("now", Instant())
 _due = sa.and_(
     jobs.c.state.in_([_QUEUED, _RUNNING]),
     sa.or_(
@@ -53,8 +54,8 @@ def _claiming() -> Statement:
         sa.update(jobs)
         .values(
             state=_RUNNING,
-            lease_until=sa.bindparam("until", type_=Instant()),
-            lease_token=sa.bindparam("token", type_=Uuid()),
+            lease_until=bind("until", Instant()),
+            lease_token=bind("token", Uuid()),
             attempts=jobs.c.attempts + _ONE,
             started_at=sa.func.coalesce(jobs.c.started_at, _now, type_=Instant()),
             version=jobs.c.version + _ONE,
@@ -68,8 +69,8 @@ _CLAIM = _claiming()
 _HOLD = Statement(
     sa.select(*(jobs.c[name] for name in _SHOWN))
     .where(
-        jobs.c.id == sa.bindparam("id", type_=Uuid()),
-        jobs.c.lease_token == sa.bindparam("token", type_=Uuid()),
+        jobs.c.id == bind("id", Uuid()),
+        jobs.c.lease_token == bind("token", Uuid()),
         jobs.c.state == _RUNNING,
     )
     .with_for_update()
@@ -80,9 +81,9 @@ _WRITTEN = (
 )  # fmt: skip
 _WRITE = Statement(
     sa.update(jobs)
-    .where(jobs.c.id == sa.bindparam("b_id", type_=Uuid()))
+    .where(jobs.c.id == bind("b_id", Uuid()))
     .values(
-        **{name: sa.bindparam(f"b_{name}", type_=jobs.c[name].type) for name in _WRITTEN},
+        **{name: bind(f"b_{name}", jobs.c[name]) for name in _WRITTEN},
         version=jobs.c.version + _ONE,
         updated_at=_now,
     )
@@ -90,8 +91,8 @@ _WRITE = Statement(
 _RELEASE = Statement(
     sa.update(jobs)
     .where(
-        jobs.c.id == sa.bindparam("id", type_=Uuid()),
-        jobs.c.lease_token == sa.bindparam("token", type_=Uuid()),
+        jobs.c.id == bind("id", Uuid()),
+        jobs.c.lease_token == bind("token", Uuid()),
         jobs.c.state == _RUNNING,
     )
     .values(state=_QUEUED, next_at=_now, attempts=sa.literal_column("0"), lease_until=sa.null(), lease_token=sa.null())

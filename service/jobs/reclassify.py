@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from service.jobs.work import Job, Step
-from service.operations.context import Context, Transaction
-from service.operations.reclassification_records import RECLASSIFY_JOB, Order, Progress, advance
+from service.records.classification.reclassifications import RECLASSIFY_JOB, Order, Progress, advance
+from service.records.context import Context, Transaction
 
 
 class Reclassify:

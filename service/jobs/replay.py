@@ -13,13 +13,13 @@ from typing import Any
 
 from service.events.subscriptions import subscription
 from service.events.turns import MARK_BEHIND
+from service.framework.database.database import Row
 from service.jobs.work import Job, Step
-from service.operations.context import Context, Transaction
-from service.operations.webhook_records import delivering
-from service.platform.database import Row
 from service.platform.errors import Conflict
 from service.platform.ids import new_id
-from service.queries.replays import ENDPOINT, WINDOW, Asked, Chosen, choose
+from service.queries.webhooks.replays import ENDPOINT, WINDOW, Asked, Chosen, choose
+from service.records.context import Context, Transaction
+from service.records.webhooks.endpoints import delivering
 
 _DELIVER = delivering("event_id", "event_position", "order_key", "state", "behind", "replay_no", lane="retry")
 

@@ -16,6 +16,7 @@ from datetime import timedelta
 from service.access.policy import Permission
 from service.access.principal import SYSTEM
 from service.events.catalogue import JobFinished
+from service.framework.database.database import Row
 from service.jobs.leases import (
     LEASE,
     MOST_ATTEMPTS,
@@ -29,10 +30,9 @@ from service.jobs.leases import (
     write_step,
 )
 from service.jobs.work import Kind
-from service.operations.context import Context, Services, Transaction
-from service.platform.database import Row
 from service.platform.errors import KamError
-from service.queries.jobs import JOBS
+from service.queries.system.jobs import JOBS
+from service.records.context import Context, Services, Transaction
 
 CONCURRENCY = 2
 """Jobs that one process runs at once."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from service.operations.context import Context, Transaction
+from service.records.context import Context, Transaction
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from enum import StrEnum
+from typing import Annotated, Any
 
 import sqlalchemy as sa
 from pydantic import Field as Member
 from pydantic import StringConstraints
 from sqlmodel import Field, SQLModel
 
-from service.platform.columns import Instant, Uuid
-from service.platform.types import Id, InstantText, Name, Shape, Slug, Version
+from service.framework.database.columns import Instant, Uuid
+from service.platform.types import BigCount, Count, Id, InstantText, LongText, Name, Shape, Slug, Version
 
 Key = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
 """The key of a factor of a scoring model."""
@@ -85,3 +86,38 @@ def check_in(column: str, values: type, *, nullable: bool = False) -> sa.CheckCo
     listed = ", ".join(f"'{value}'" for value in values)  # type: ignore[attr-defined]
     condition = f"{column} IN ({listed})"
     return sa.CheckConstraint(f"{column} IS NULL OR {condition}" if nullable else condition, name=f"known_{column}")
+
+
+class JobState(StrEnum):
+    """The life of a job."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+class JobRead(Shape):
+    """A job: what is to be done, how far it is, and what came of it."""
+
+    id: Id = Member(description="UUIDv7 of the job")
+    version: Version = Member(description="Grows with every step; the ETag is made of it")
+    kind: Slug = Member(description="What kind of work it is, for example reclassify")
+    state: Annotated[str, StringConstraints(pattern=f"^({'|'.join(JobState)})$")] = Member(
+        description="queued, running, succeeded, failed or canceled"
+    )
+    params: dict[str, Any] = Member(description="What was asked for; its members depend on the kind")
+    done: BigCount = Member(description="How many of its pieces are done")
+    total: BigCount | None = Member(description="How many pieces there are; null while nobody has counted them")
+    percent: Count | None = Member(description="done of total, 0 to 100, rounded down; null without a total")
+    result: dict[str, Any] | None = Member(description="What came of it so far; its members depend on the kind")
+    error: LongText | None = Member(
+        description="Why it failed; while it is queued or running, why its last step failed, which is tried again"
+    )
+    attempts: Count = Member(description="How often its present step was begun; the fifth failure ends the job")
+    created_by: Id | None = Member(description="The API key that asked for it")
+    created_at: InstantText = Member(description="When it was asked for")
+    started_at: InstantText | None = Member(description="When it was first begun")
+    updated_at: InstantText = Member(description="When it last made progress")
+    finished_at: InstantText | None = Member(description="When it ended, in whatever way")

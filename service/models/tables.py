@@ -5,30 +5,24 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlmodel import SQLModel
 
-from service.models import (
-    account_statuses,
-    accounts,
-    actions,
-    api_keys,
+from service.models.access import api_keys
+from service.models.accounts import accounts, deletions, people, refs, stakeholders
+from service.models.accounts import statuses as account_statuses
+from service.models.classification import (
     classification,
-    deletions,
-    event_consumers,
-    events,
     forecasts,
     general_portfolios,
-    jobs,
-    objectives,
-    people,
-    plans,
     quadrant_overrides,
     ratings,
-    refs,
     scoring_models,
-    stages,
-    stakeholders,
-    webhooks,
-    yardsticks,
 )
+from service.models.classification import model_periods as yardsticks
+from service.models.events import consumers as event_consumers
+from service.models.events import events
+from service.models.plans import actions, objectives, plans
+from service.models.relationship import stages
+from service.models.system import jobs
+from service.models.webhooks import endpoints as webhooks
 
 metadata: sa.MetaData = SQLModel.metadata
 MODULES = (

@@ -11,12 +11,12 @@ from typing import Annotated, Any, Literal
 from fastapi import Security
 from pydantic import BaseModel, Field, StringConstraints, create_model
 
-from service.operations.context import Context
-from service.platform.filters import flat_parameters, flat_tree, read_filter
+from service.framework.database.filters import flat_parameters, flat_tree, read_filter
+from service.framework.database.listing import Listing, PageRequest, read_sort
+from service.framework.web.router import bearer
 from service.platform.moments import Moment
 from service.platform.types import BigCount, Limit, Search, Shape
-from service.queries.listing import Listing, PageRequest, read_sort
-from service.rest.router import bearer
+from service.records.context import Context
 
 Caller = Annotated[Context, Security(bearer)]
 """The caller's context; the edge makes it from the key."""

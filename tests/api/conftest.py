@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from service.operations.context import Services
 from service.platform.clock import SetClock
-from tests.api.webhooks import Sender
+from service.records.context import Services
+from tests.api.subscribing import Sender
 from tests.delivery.receivers import Receiver, listening
 
 

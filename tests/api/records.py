@@ -8,9 +8,9 @@ import httpx
 import orjson
 import sqlalchemy as sa
 
-from service.models.events import events
-from service.operations.context import Services
-from service.platform.statements import Statement
+from service.framework.database.statements import Statement
+from service.models.events.events import events
+from service.records.context import Services
 
 NOBODY = "01900000-0000-7000-8000-000000000000"
 """An id that no record has."""

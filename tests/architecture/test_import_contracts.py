@@ -39,10 +39,10 @@ def test_the_service_keeps_its_contracts():
 def test_imports_downwards_are_kept(house):
     result = lint(
         house(
-            rest__accounts="from service.operations import accounts\n",
-            operations__accounts="from service.operations import context\nfrom service.models import accounts\n",
-            operations__context="",
-            models__accounts="from service.platform import ids\n",
+            rest__accounts__people="from service.operations.accounts import people\n",
+            operations__accounts__people="from service.records import rows\nfrom service.models.accounts import people\n",
+            records__rows="",
+            models__accounts__people="from service.platform import ids\n",
             platform__ids="",
         )
     )
@@ -54,12 +54,20 @@ def test_imports_downwards_are_kept(house):
     [
         ({"models__accounts": "from service.operations import x\n", "operations__x": ""}, "service.operations"),
         ({"rest__a": "import service.graphql.b\n", "graphql__b": ""}, "service.graphql"),
-        ({"operations__a": "from service.operations import b\n", "operations__b": ""}, "service.operations.b"),
-        ({"models__a": "from service.models.b import x\n", "models__b": "x = 1\n"}, "service.models.b"),
-        ({"rest__a": "import service.rest.b\n", "rest__b": ""}, "service.rest.b"),
+        (
+            {"operations__plans__a": "from service.operations.accounts import b\n", "operations__accounts__b": ""},
+            "service.operations.accounts",
+        ),
+        (
+            {"models__plans__a": "from service.models.accounts.b import x\n", "models__accounts__b": "x = 1\n"},
+            "service.models.accounts",
+        ),
+        ({"rest__plans__a": "import service.rest.accounts.b\n", "rest__accounts__b": ""}, "service.rest.accounts"),
+        ({"framework__a": "import service.models.b\n", "models__b": ""}, "service.models"),
+        ({"framework__database__a": "import service.framework.web.b\n", "framework__web__b": ""}, "framework.web"),
         ({"leftovers__x": ""}, "leftovers"),
     ],
-    ids=["upwards", "neighbours", "operations", "models", "rest-parts", "undeclared"],
+    ids=["upwards", "neighbours", "operations", "models", "rest", "framework", "rooms", "undeclared"],
 )
 def test_a_forbidden_import_is_named(house, modules, named):
     result = lint(house(**modules))

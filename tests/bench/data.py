@@ -16,7 +16,7 @@ from typing import Any
 
 import asyncpg
 
-from service.platform.migrate import ensure_migrated
+from service.framework.database.migrate import ensure_migrated
 from service.rules.vocabulary import (
     ActionState,
     FioccaAttractiveness,

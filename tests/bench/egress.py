@@ -30,8 +30,8 @@ import httptools
 import orjson
 import uvloop
 
-from service.delivery.egress import Egress
-from service.platform.addresses import AddressPolicy
+from service.framework.outbound.addresses import AddressPolicy
+from service.framework.outbound.egress import Egress
 
 BODY = orjson.dumps({"type": "account.updated", "data": {"id": 1, "name": "Account 1", "note": "x" * 900}})
 HEADERS = {

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import orjson
 
-from service.rules.fiocca import VERBS
-from service.rules.stages import STAGES
+from service.rules.classification.fiocca import VERBS
+from service.rules.relationship.stages import STAGES
 
 _REFS = (
     "(SELECT coalesce(json_agg(json_build_object('system', r.system, 'external_id', r.external_id) ORDER BY r.system),"

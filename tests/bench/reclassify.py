@@ -30,22 +30,22 @@ from typing import Any
 import asyncpg
 import sqlalchemy as sa
 
+from service.framework.database.migrate import ensure_migrated
+from service.framework.database.statements import Statement
 from service.jobs.reclassify import Reclassify
 from service.jobs.runner import Runner
-from service.models.accounts import accounts
-from service.models.classification import business_strengths
-from service.models.jobs import jobs
-from service.models.ratings import ratings
-from service.models.scoring_models import ScoringModelCreate
-from service.operations import reclassifications, scoring_models, simulations
-from service.operations.context import Services, system_context
-from service.operations.scoring_models import ensure_default_model
-from service.operations.services import make_services
+from service.models.accounts.accounts import accounts
+from service.models.classification.classification import business_strengths
+from service.models.classification.ratings import ratings
+from service.models.classification.scoring_models import ScoringModelCreate
+from service.models.system.jobs import jobs
+from service.operations.classification import reclassifications, scoring_models, simulations
+from service.operations.classification.scoring_models import ensure_default_model
 from service.platform.ids import new_id
-from service.platform.migrate import ensure_migrated
 from service.platform.settings import Settings
-from service.platform.statements import Statement
-from service.queries.simulations import SimulationCreate
+from service.queries.classification.simulations import SimulationCreate
+from service.records.context import Services, system_context
+from service.records.services import make_services
 from tests import postgres
 
 WEIGHTS = (25, 20, 20, 15, 10, 10)

@@ -18,13 +18,13 @@ import sqlalchemy as sa
 
 from service.access.api_keys import new_key
 from service.app import create_app
-from service.models.api_keys import ApiKeyCreate
-from service.models.events import events
-from service.operations.api_keys import create_api_key
-from service.operations.context import Services, system_context
-from service.operations.services import make_services
+from service.framework.database.statements import Statement
+from service.models.access.api_keys import ApiKeyCreate
+from service.models.events.events import events
+from service.operations.access.api_keys import create_api_key
 from service.platform.settings import Settings
-from service.platform.statements import Statement
+from service.records.context import Services, system_context
+from service.records.services import make_services
 from tests import postgres
 from tests.bench.data import fill
 from tests.bench.floors import Floors

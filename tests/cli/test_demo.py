@@ -5,8 +5,8 @@ from __future__ import annotations
 import httpx
 
 from service.cli import demo
-from service.operations.context import Services
-from service.operations.scoring_models import ensure_default_model
+from service.operations.classification.scoring_models import ensure_default_model
+from service.records.context import Services
 
 
 async def test_the_demo_shows_movement_over_a_year(client: httpx.AsyncClient, services: Services) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.delivery.formats import Formatter
+from service.delivery.send.formats import Formatter
 
 http = pytest.importorskip("cloudevents.core.bindings.http", reason="the CloudEvents SDK is not installed")
 pytestmark = pytest.mark.conformance

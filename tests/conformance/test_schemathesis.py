@@ -45,7 +45,7 @@ def run(live, kind: str, address: str, folder: Path) -> subprocess.CompletedProc
     if not FULL and kind == "postgresql":
         options += ["--phases", "examples,fuzzing,stateful"]
     if address == "/openapi.json":
-        options += ["--exclude-path", "/v1/events/stream"]  # it never ends; tests/api/test_event_streams.py judges it
+        options += ["--exclude-path", "/v1/events/stream"]  # it never ends; tests/api/events/test_streams.py judges it
     if address == "/graphql":
         # GraphQL's types can't say that an id must exist or that weights sum to 100, and the judge knows no list of
         # answers for it: a refusal with a code is right there. What fails inside is still found (ST113).

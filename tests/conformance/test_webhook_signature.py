@@ -12,8 +12,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from service.delivery.signing import Signer
-from service.platform.signing_keys import fresh, pack, rotated
+from service.delivery.send.signing import Signer
+from service.framework.outbound.signing_keys import fresh, pack, rotated
 
 pytestmark = pytest.mark.conformance
 BODY = json.dumps({"type": "account.created", "data": {"name": "Müller & Søn 漢字"}}, ensure_ascii=False)

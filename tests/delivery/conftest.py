@@ -17,18 +17,18 @@ import asyncpg
 import pytest
 import sqlalchemy as sa
 
-from service.models.events import events
+from service.framework.database.database import Database, Row
+from service.framework.database.postgresql import PostgresDatabase
+from service.framework.database.sqlite import SqliteDatabase
+from service.framework.database.statements import DIALECTS, Statement
+from service.framework.outbound import standard_webhooks
+from service.framework.outbound.signing_keys import SigningKey, pack
+from service.models.events.events import events
 from service.models.tables import metadata
-from service.models.webhooks import attempts, deliveries, webhook_endpoints
-from service.platform import standard_webhooks
+from service.models.webhooks.endpoints import attempts, deliveries, webhook_endpoints
 from service.platform.clock import SetClock
-from service.platform.database import Database, Row
 from service.platform.ids import SYSTEM_ID, new_id
-from service.platform.postgresql import PostgresDatabase
 from service.platform.secrets import Secrets
-from service.platform.signing_keys import SigningKey, pack
-from service.platform.sqlite import SqliteDatabase
-from service.platform.statements import DIALECTS, Statement
 from tests.postgres import create_database, drop_database
 
 NOW = datetime(2026, 11, 21, 21, 35, tzinfo=UTC)

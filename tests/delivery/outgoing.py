@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from service.delivery.egress import CallFailed, ClientTls, Egress
-from service.platform.addresses import AddressPolicy
+from service.framework.outbound.addresses import AddressPolicy
+from service.framework.outbound.egress import CallFailed, ClientTls, Egress
 
 LOOPBACK = AddressPolicy.of(["127.0.0.0/8", "::1/128"])
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.delivery.breaker import FIRST_PROBE, LONGEST_PROBE, Call, Health, after, probe_delay
+from service.delivery.settle.breaker import FIRST_PROBE, LONGEST_PROBE, Call, Health, after, probe_delay
 
 NOW = datetime(2026, 11, 22, 1, 0, tzinfo=UTC)
 CALLS = st.lists(

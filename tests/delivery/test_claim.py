@@ -10,12 +10,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import timedelta
 
-from service.delivery import claim as claiming
-from service.delivery.claim import LEASE, Lease, Wanted, any_lapsed, claim, give_back, reclaim
+from service.delivery.claim import claim as claiming
+from service.delivery.claim.claim import LEASE, Lease, Wanted, any_lapsed, claim, give_back, reclaim
+from service.delivery.claim.ownership import disown, due_endpoints, own, renew
 from service.delivery.destinations.base import Outcome
-from service.delivery.ownership import disown, due_endpoints, own, renew
-from service.delivery.settlement import GONE, judge, settle
-from service.models.webhooks import deliveries, webhook_endpoints
+from service.delivery.settle.settlement import GONE, judge, settle
+from service.models.webhooks.endpoints import deliveries, webhook_endpoints
 from service.platform.ids import new_id
 from tests.delivery.conftest import NOW, Store
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from service.delivery.egress import CallFailed
+from service.framework.outbound.egress import CallFailed
 from tests.delivery.outgoing import failure, going_out
 from tests.delivery.receivers import Handler, Received, answering, listening, read_request
 
@@ -139,7 +139,7 @@ async def test_calls_to_different_names_ports_and_schemes_share_no_connection() 
 async def test_an_idle_connection_and_an_old_one_are_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("IDLE", "AGE"):
         with monkeypatch.context() as patched:
-            patched.setattr(f"service.delivery.connections.{name}", -1.0)
+            patched.setattr(f"service.framework.outbound.connections.{name}", -1.0)
             async with listening() as receiver, going_out() as way:
                 for _ in range(3):
                     assert (await way.post(receiver.url(), b"{}", {})).status == 200
@@ -155,7 +155,7 @@ async def test_idle_connections_are_closed_in_time_without_another_call(monkeypa
         assert await reader.read() == b""
         ended.set()
 
-    monkeypatch.setattr("service.delivery.connections.IDLE", 0.1)
+    monkeypatch.setattr("service.framework.outbound.connections.IDLE", 0.1)
     async with listening(handle=handle) as receiver, going_out() as way:
         await way.post(receiver.url(), b"{}", {})
         await asyncio.wait_for(ended.wait(), 5)
@@ -234,7 +234,7 @@ async def test_a_name_is_looked_up_once_for_calls_that_wait_together(monkeypatch
         assert [type(result).__name__ for result in results] == ["CancelledError"] + ["Answer"] * 19
         assert asked == ["a.test"]
         found.clear()
-        monkeypatch.setattr("service.delivery.connections.CONNECT", 0.1)
+        monkeypatch.setattr("service.framework.outbound.connections.CONNECT", 0.1)
         began = time.perf_counter()
         assert await failure(way, receiver.url("b.test")) == "dns"
         assert time.perf_counter() - began < 1

@@ -17,10 +17,10 @@ import standardwebhooks
 from service.delivery.destinations.base import Delivery, Destination, Outcome
 from service.delivery.destinations.webhook import USER_AGENT, WebhookDestination
 from service.delivery.dispatcher import Dispatcher, Pace
-from service.delivery.egress import Egress
-from service.models.events import events
-from service.models.webhooks import deliveries, webhook_endpoints
-from service.platform.addresses import AddressPolicy
+from service.framework.outbound.addresses import AddressPolicy
+from service.framework.outbound.egress import Egress
+from service.models.events.events import events
+from service.models.webhooks.endpoints import deliveries, webhook_endpoints
 from service.platform.clock import Clock
 from tests.delivery.conftest import NOW, SEALING, Store
 from tests.delivery.receivers import Received, answering, listening

@@ -8,11 +8,11 @@ from ipaddress import IPv4Address, ip_address
 
 import pytest
 
-from service.delivery.connections import Connections, Origin
-from service.platform.addresses import AddressPolicy
+from service.framework.outbound.addresses import AddressPolicy
+from service.framework.outbound.connections import Connections, Origin
 from tests.delivery.outgoing import failure, going_out
 from tests.delivery.receivers import Received, answering, listening
-from tests.platform.spellings import SPECIAL, hosts_of_4, hosts_of_6
+from tests.framework.outbound.spellings import SPECIAL, hosts_of_4, hosts_of_6
 
 SPELLINGS = [
     "http://127.0.0.1:{p}/", "http://localhost:{p}/", "http://[::1]:{p}/", "http://[::ffff:127.0.0.1]:{p}/",

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.delivery.formats import TYPE_PREFIX, Formatter, Message, encoded, source_of
-from service.platform.body_templates import compiled
+from service.delivery.send.formats import TYPE_PREFIX, Formatter, Message, encoded, source_of
+from service.framework.outbound.body_templates import compiled
 
 EVENT = {
     "id": "0193f1a2-7c1e-7d2a-9b1c-2f6c8f0c1a11",

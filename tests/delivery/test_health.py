@@ -10,10 +10,10 @@ import orjson
 
 from service.delivery.destinations.base import Delivery, Outcome
 from service.delivery.dispatcher import Dispatcher, Pace
-from service.delivery.settlement import ASKED
+from service.delivery.settle.settlement import ASKED
 from service.events.sequencer import sequence
-from service.models.events import events
-from service.models.webhooks import deliveries, webhook_endpoints
+from service.models.events.events import events
+from service.models.webhooks.endpoints import deliveries, webhook_endpoints
 from service.platform.ids import new_id
 from tests.delivery.conftest import Store
 from tests.delivery.test_turns import tell

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from service.delivery.egress import Egress
+from service.framework.outbound.egress import Egress
 from tests.delivery.outgoing import failure, going_out
 from tests.delivery.receivers import Handler, Receiver, answering, listening, read_request
 

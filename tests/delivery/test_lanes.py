@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.delivery.breaker import FAILURES
-from service.delivery.claim import Lease
+from service.delivery.claim.claim import Lease
+from service.delivery.claim.lanes import Bucket, Slots, Turn
 from service.delivery.destinations.base import Delivery
-from service.delivery.lanes import Bucket, Slots, Turn
+from service.delivery.settle.breaker import FAILURES
 from service.platform.ids import new_id
 
 NOW = datetime(2026, 11, 22, 1, 0, tzinfo=UTC)

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.delivery.claim import Lease
+from service.delivery.claim.claim import Lease
 from service.delivery.destinations.base import Delivery, Outcome
-from service.delivery.results import Results
+from service.delivery.settle.results import Results
 
 _ONE = Delivery(
     id="d",

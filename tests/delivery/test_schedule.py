@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.delivery import schedule
+from service.delivery.settle import schedule
 
 NOW = datetime(2026, 11, 21, 21, 35, tzinfo=UTC)
 FRACTION = st.floats(min_value=0, max_value=1, exclude_max=True)

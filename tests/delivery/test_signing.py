@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from service.delivery.signing import Signer, Unsigned
-from service.platform import standard_webhooks as sw
+from service.delivery.send.signing import Signer, Unsigned
+from service.framework.outbound import standard_webhooks as sw
+from service.framework.outbound.signing_keys import KINDS, MOST_LIVE, SigningKey, fresh, pack, rotated, unpack
 from service.platform.secrets import Secrets
-from service.platform.signing_keys import KINDS, MOST_LIVE, SigningKey, fresh, pack, rotated, unpack
 
 ID = "0193f1a2-7c1e-7d2a-9b1c-2f6c8f0c1a11"
 NOW = datetime(2026, 11, 22, 1, 2, 3, tzinfo=UTC)

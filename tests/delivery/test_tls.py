@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from service.delivery.egress import ClientTls
+from service.framework.outbound.egress import ClientTls
 from tests.delivery.certificates import Issued, issue
 from tests.delivery.outgoing import failure, going_out
 from tests.delivery.receivers import Received, listening
@@ -213,7 +213,7 @@ async def _resetting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter)
 async def test_a_handshake_that_is_slow_or_breaks_off_ends_in_time(
     handle: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.delivery.connections.CONNECT", 0.3)
+    monkeypatch.setattr("service.framework.outbound.connections.CONNECT", 0.3)
     async with listening(handle=handle) as receiver, going_out(connections=1) as way:
         for _ in range(2):  # there is room for the second only if the first left nothing behind
             began = time.perf_counter()

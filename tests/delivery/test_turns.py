@@ -15,10 +15,10 @@ from service.delivery.destinations.base import Delivery, Outcome
 from service.delivery.dispatcher import Dispatcher, Pace
 from service.events.sequencer import sequence
 from service.events.turns import HOLD, LET_FIRST_GO, RELEASE, STUCK, UNSTICK
-from service.models.events import events
-from service.models.webhooks import deliveries
+from service.framework.database.statements import Statement
+from service.models.events.events import events
+from service.models.webhooks.endpoints import deliveries
 from service.platform.ids import new_id
-from service.platform.statements import Statement
 from tests.delivery.conftest import Store
 
 _NAMES = (

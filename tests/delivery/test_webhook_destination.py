@@ -14,12 +14,12 @@ import pytest
 
 from service.delivery.destinations.base import Delivery
 from service.delivery.destinations.webhook import WebhookDestination
-from service.delivery.egress import Egress
-from service.delivery.tokens import NoToken, Tokens
-from service.delivery.transport import Client
+from service.delivery.send.tokens import NoToken, Tokens
+from service.delivery.send.transport import Client
+from service.framework.outbound.egress import Egress
+from service.framework.outbound.signing_keys import fresh, pack
 from service.platform.ids import new_id
 from service.platform.secrets import Secrets
-from service.platform.signing_keys import fresh, pack
 from tests.delivery.certificates import issue
 from tests.delivery.outgoing import going_out
 from tests.delivery.receivers import Received, Receiver, answering, listening

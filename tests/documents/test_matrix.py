@@ -16,7 +16,7 @@ from service.documents.labels import SIZE, Area, Disc, place
 from service.documents.matrix import draw_matrix
 from service.documents.matrix_scales import PLOT, RatioScale, height_of
 from service.documents.svg import clean, shortened, text_width
-from service.rules.fiocca import VERBS
+from service.rules.classification.fiocca import VERBS
 from service.rules.vocabulary import QUADRANTS
 
 SVG = "{http://www.w3.org/2000/svg}"

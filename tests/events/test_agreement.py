@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from service.events.retention import forget_old
 from service.jobs.kinds import KINDS
 from service.jobs.runner import Runner
-from service.operations.context import Services
 from service.platform.clock import SetClock, instant_text
+from service.records.context import Services
 from tests.api.records import make_account
-from tests.api.webhooks import Sender, subscribe
+from tests.api.subscribing import Sender, subscribe
 from tests.delivery.receivers import Behaviour, Received, answering, listening
 
 Event = dict[str, Any]

@@ -15,7 +15,7 @@ from service.events.examples import AT, example, examples
 from service.events.schemas import schema, strict
 from service.events.subscriptions import reader_of
 from service.platform.clock import SetClock
-from tests.api.webhooks import subscribe, verified
+from tests.api.subscribing import subscribe, verified
 from tests.delivery.receivers import Receiver, listening
 
 

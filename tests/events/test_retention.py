@@ -13,16 +13,16 @@ import sqlalchemy as sa
 
 from service.events import retention
 from service.events.retention import forget_old
-from service.models.events import events
-from service.models.webhooks import attempts, deliveries
-from service.operations.context import Services
+from service.framework.database.statements import Statement
+from service.models.events.events import events
+from service.models.webhooks.endpoints import attempts, deliveries
 from service.platform.clock import SetClock, instant_text
 from service.platform.errors import CursorExpired
 from service.platform.ids import new_id
-from service.platform.statements import Statement
-from service.queries import events as queries
+from service.queries.events import events as queries
+from service.records.context import Services
 from tests.api.records import make_account
-from tests.api.webhooks import Sender, subscribe
+from tests.api.subscribing import Sender, subscribe
 from tests.delivery.receivers import answering, listening
 
 

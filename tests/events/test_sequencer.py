@@ -15,13 +15,14 @@ import sqlalchemy as sa
 from service.access.policy import Permission
 from service.events import sequencer
 from service.events.catalogue import AccountUpdated
-from service.models.webhooks import WebhookEndpointCreate
-from service.operations import events, webhooks
-from service.operations.context import Services, system_context
-from service.operations.records import lock_account
+from service.framework.database.database import Page
+from service.framework.database.statements import Statement
+from service.models.webhooks.endpoints import WebhookEndpointCreate
+from service.operations.events import events
+from service.operations.webhooks import endpoints as webhooks
 from service.platform.clock import SetClock
-from service.platform.database import Page
-from service.platform.statements import Statement
+from service.records.context import Services, system_context
+from service.records.rows import lock_account
 from tests.api.records import make_account
 
 pytestmark = pytest.mark.made_up_events  # versions are counted up, nothing changes

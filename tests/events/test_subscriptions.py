@@ -15,7 +15,7 @@ from service.events.catalogue import AccountUpdated, StakeholderUpdated, catalog
 from service.events.content import CHANNEL, FACETS, MOST_CHANNELS, content_of
 from service.events.patterns import matches
 from service.events.subscriptions import READERS, SPECIAL_READERS, Told, reader_of, subscription
-from service.models.webhook_subscription import WebhookFilter
+from service.models.webhooks.subscription import WebhookFilter
 from service.platform.ids import SYSTEM_ID
 from tests.conftest import NOW
 

@@ -12,21 +12,21 @@ import pytest
 from graphql import GraphQLSchema, build_schema
 
 from service.access.principal import SYSTEM, Principal
-from service.graphql import errors
-from service.graphql.execute import Engine, Request
+from service.framework.graph import errors
+from service.framework.graph.execute import Engine, Request
+from service.framework.graph.limits import Limits
+from service.framework.graph.schema import sdl
 from service.graphql.graph import GRAPH
-from service.graphql.limits import Limits
-from service.graphql.schema import sdl
-from service.operations.context import Context, Services
-from service.operations.scoring_models import ensure_default_model
+from service.operations.classification.scoring_models import ensure_default_model
 from service.platform.clock import SetClock
 from service.platform.idempotency import Idempotency
+from service.records.context import Context, Services
 
 
 @pytest.fixture(scope="session")
 def schema() -> GraphQLSchema:
     """The schema as the code gives it now."""
-    return build_schema(sdl())
+    return build_schema(sdl(GRAPH))
 
 
 @dataclass

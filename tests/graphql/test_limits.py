@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.graphql.limits import Limits
+from service.framework.graph.limits import Limits
 
 NESTED = "{ accounts(first: 50) { nodes { children(first: 50) { nodes { children(first: 50) { nodes { id } } } } } } }"
 

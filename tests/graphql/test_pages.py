@@ -5,8 +5,8 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from service.queries.accounts import ACCOUNTS
-from service.queries.listing import PageRequest, Sort
+from service.framework.database.listing import PageRequest, Sort
+from service.queries.accounts.accounts import ACCOUNTS
 
 PAGE = """
   query($first: Int, $after: String, $last: Int, $before: String, $orderBy: [AccountOrder!], $filter: AccountFilter) {

@@ -7,26 +7,21 @@ from typing import Any
 import pytest
 from graphql import GraphQLObjectType, get_named_type
 
-from service.graphql.edges import Document
+from service.framework.graph.edges import Document
+from service.framework.graph.names import camel
 from service.graphql.graph import GRAPH
-from service.graphql.names import camel
-from service.models.account_statuses import StatusTransitionCreate
-from service.models.accounts import AccountCreate
-from service.models.classification import BusinessStrengthPut
-from service.models.forecasts import ForecastPositionPut
-from service.models.general_portfolios import GeneralPortfolioPut
-from service.models.ratings import AttractivenessPut
-from service.models.stages import StageTransitionCreate, TargetStagePut
-from service.operations import (
-    account_statuses,
-    accounts,
-    classification,
-    forecasts,
-    general_portfolios,
-    ratings,
-    stages,
-)
-from service.operations.context import system_context
+from service.models.accounts.accounts import AccountCreate
+from service.models.accounts.statuses import StatusTransitionCreate
+from service.models.classification.classification import BusinessStrengthPut
+from service.models.classification.forecasts import ForecastPositionPut
+from service.models.classification.general_portfolios import GeneralPortfolioPut
+from service.models.classification.ratings import AttractivenessPut
+from service.models.relationship.stages import StageTransitionCreate, TargetStagePut
+from service.operations.accounts import accounts
+from service.operations.accounts import statuses as account_statuses
+from service.operations.classification import classification, forecasts, general_portfolios, ratings
+from service.operations.relationship import stages
+from service.records.context import system_context
 
 CREATE = """mutation {
   createPerson(input: {name: "Kim", email: "kim@example.com", refs: [{system: "hr", externalId: "7"}]}) { person { id } }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.graphql.limits import Limits
+from service.framework.graph.limits import Limits
 
 MISSING = "01936b3e-0000-7000-8000-000000000000"
 ONE = "query($id: ID!) { account(id: $id) { %s } }"

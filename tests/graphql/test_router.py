@@ -8,9 +8,10 @@ import httpx
 import pytest
 
 from service.access.principal import SYSTEM
-from service.graphql.router import GraphQLApp
-from service.operations.context import Context
+from service.framework.graph.router import GraphQLApp
+from service.graphql.graph import GRAPH
 from service.platform.errors import Unauthenticated
+from service.records.context import Context
 
 MODERN = "application/graphql-response+json"
 JSON = "application/json"
@@ -20,7 +21,7 @@ MUTATION = 'mutation { createAccount(input: {name: "A"}) { account { name } } }'
 @pytest.fixture
 async def http(services):
     """A client of the application alone; the key `none` is refused."""
-    app = GraphQLApp(services.cursors, page=(b"<title>GraphiQL</title>", ((b"x-page", b"yes"),)))
+    app = GraphQLApp(GRAPH, services.cursors, page=(b"<title>GraphiQL</title>", ((b"x-page", b"yes"),)))
 
     async def framed(scope, receive, send):
         async def admit():

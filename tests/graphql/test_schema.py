@@ -12,10 +12,10 @@ import pytest
 from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLInterfaceType, GraphQLObjectType, validate_schema
 
 from service import operations
-from service.graphql.edges import Document, One
+from service.framework.graph.edges import Document, One
+from service.framework.graph.names import camel, snake
+from service.framework.graph.schema import COMMITTED, agrees, sdl, served
 from service.graphql.graph import GRAPH
-from service.graphql.names import camel, snake
-from service.graphql.schema import COMMITTED, agrees, sdl, served
 
 
 def test_it_is_valid(schema):
@@ -25,7 +25,7 @@ def test_it_is_valid(schema):
 def test_the_committed_schema_is_the_one_that_the_code_gives():
     if not COMMITTED.exists():
         pytest.skip("openapi/schema.graphql is not there yet: kam contract writes it")
-    assert COMMITTED.read_text(encoding="utf-8") == sdl(), "run ./kam contract"
+    assert COMMITTED.read_text(encoding="utf-8") == sdl(GRAPH), "run ./kam contract"
 
 
 @pytest.mark.parametrize("name", sorted(GRAPH.types))
@@ -80,7 +80,7 @@ def test_enum_values_are_the_words_of_rest(schema):
 
 
 def test_a_committed_schema_that_is_behind_the_code_is_not_served(tmp_path, caplog):
-    text = sdl()
+    text = sdl(GRAPH)
     path = tmp_path / "schema.graphql"
     for old in (
         text.replace("  stageCranfield: String!", "  cranfield: String!"),
@@ -88,15 +88,15 @@ def test_a_committed_schema_that_is_behind_the_code_is_not_served(tmp_path, capl
         text,
     ):
         path.write_text(old, encoding="utf-8")
-        assert agrees(served(path), GRAPH)
+        assert agrees(served(GRAPH, path), GRAPH)
     assert len([record for record in caplog.records if "behind the code" in record.message]) == 2
 
 
 def test_serving_never_imports_strawberry(tmp_path):
-    (tmp_path / "schema.graphql").write_text(sdl(), encoding="utf-8")
+    (tmp_path / "schema.graphql").write_text(sdl(GRAPH), encoding="utf-8")
     program = (
-        "import sys; from pathlib import Path; import service.graphql.router; from service.graphql.schema import served; "
-        f"served(Path({str(tmp_path / 'schema.graphql')!r})); print('strawberry' in sys.modules)"
+        "import sys; from pathlib import Path; import service.framework.graph.router; from service.framework.graph.schema import served; from service.graphql.graph import GRAPH; "
+        f"served(GRAPH, Path({str(tmp_path / 'schema.graphql')!r})); print('strawberry' in sys.modules)"
     )
     out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "False"

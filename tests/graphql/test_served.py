@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.operations.scoring_models import ensure_default_model
+from service.operations.classification.scoring_models import ensure_default_model
 
 
 @pytest.fixture(autouse=True)

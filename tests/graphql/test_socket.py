@@ -6,10 +6,10 @@ import asyncio
 import json
 from typing import Any
 
-from service.graphql import socket
-from service.graphql.socket import PROTOCOL, Socket
-from service.operations.context import Context, system_context
+from service.framework.graph import socket
+from service.framework.graph.socket import PROTOCOL, Socket
 from service.platform.errors import KamError, RateLimited, Unauthenticated
+from service.records.context import Context, system_context
 
 
 class Talk:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from graphql import get_variable_values, parse
 
-from service.graphql import errors
-from service.graphql.variables import Variables
+from service.framework.graph import errors
+from service.framework.graph.variables import Variables
 
 VALUES = [
     None,

@@ -13,16 +13,16 @@ import orjson
 import sqlalchemy as sa
 
 from service.events.catalogue import PersonCreated
+from service.framework.database.database import opened
+from service.framework.database.statements import Statement
 from service.jobs.runner import Runner
 from service.jobs.work import Job, Step
-from service.models.events import events
-from service.operations.context import Context, Services, Transaction
-from service.operations.services import make_services
+from service.models.events.events import events
 from service.platform.clock import Clock
-from service.platform.database import opened
 from service.platform.ids import new_id
 from service.platform.settings import Settings
-from service.platform.statements import Statement
+from service.records.context import Context, Services, Transaction
+from service.records.services import make_services
 
 _BODIES = Statement(sa.select(events.c.body).where(events.c.type == "person.created"))
 BATCH = 3

@@ -8,13 +8,13 @@ import asyncio
 import sys
 from datetime import timedelta
 
+from service.framework.database.database import opened
 from service.jobs.reclassify import Reclassify
 from service.jobs.runner import Runner
-from service.operations import reclassification_records
-from service.operations.services import make_services
 from service.platform.clock import Clock
-from service.platform.database import opened
 from service.platform.settings import Settings
+from service.records.classification import reclassifications as reclassification_records
+from service.records.services import make_services
 
 
 async def main(url: str) -> None:

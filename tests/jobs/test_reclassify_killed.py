@@ -10,9 +10,9 @@ from pathlib import Path
 
 import httpx
 
-from service.operations import reclassifications
-from service.operations.context import Services
-from tests.api.test_reclassifications import SWAPPED, active, default_model, model, scored, told
+from service.operations.classification import reclassifications
+from service.records.context import Services
+from tests.api.classification.test_reclassifications import SWAPPED, active, default_model, model, scored, told
 
 ROOT = Path(__file__).parents[2]
 ACCOUNTS = 40

@@ -15,17 +15,17 @@ import pytest
 import sqlalchemy as sa
 
 from service.access.policy import Permission
+from service.framework.database.database import Resource
+from service.framework.database.statements import Statement
 from service.jobs.leases import LEASE, MOST_ATTEMPTS, claim, hold, write_step
 from service.jobs.runner import Runner
 from service.jobs.work import Step
-from service.models.events import events
-from service.operations import jobs
-from service.operations.context import Services, system_context
-from service.operations.job_records import enqueue
+from service.models.events.events import events
+from service.operations.system import jobs
 from service.platform.clock import SetClock
-from service.platform.database import Resource
 from service.platform.errors import Conflict
-from service.platform.statements import Statement
+from service.records.context import Services, system_context
+from service.records.system.jobs import enqueue
 from tests.jobs.counting import Counting, told
 
 ROOT = Path(__file__).parents[2]

@@ -15,8 +15,8 @@ import asyncpg
 import pytest
 import sqlalchemy as sa
 
+from service.framework.database import migrate
 from service.models.tables import metadata
-from service.platform import migrate
 from tests import postgres
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.platform import migrate
+from service.framework.database import migrate
 from tests import postgres
 from tests.migrations.test_migrations import run, server  # noqa: F401 - the server is a fixture
 

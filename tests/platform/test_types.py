@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from pydantic import MISSING, Field, TypeAdapter, ValidationError
 
+from service.framework.web.strict_json import read_json
 from service.platform.errors import Invalid, MalformedRequest
 from service.platform.pointers import field_errors, pointer
-from service.platform.strict_json import read_json
 from service.platform.types import (
     QUERY,
     Attributes,

@@ -9,12 +9,12 @@ from datetime import datetime
 from typing import Any
 
 from service.delivery.destinations.base import Delivery, Outcome
-from service.delivery.egress import DEADLINE, Answer, CallFailed, Egress
-from service.delivery.formats import Formatter, Message, source_of
-from service.delivery.signing import Signed, Signer
-from service.delivery.tokens import NoToken, Tokens
-from service.delivery.transport import Recipe, Recipes
-from service.operations.webhook_records import origin_of
+from service.delivery.send.formats import Formatter, Message, source_of
+from service.delivery.send.signing import Signed, Signer
+from service.delivery.send.tokens import NoToken, Tokens
+from service.delivery.send.transport import Recipe, Recipes
+from service.framework.outbound.egress import DEADLINE, Answer, CallFailed, Egress
+from service.records.webhooks.endpoints import origin_of
 
 USER_AGENT = "kam-webhooks/1.0"
 HIDDEN = "***"

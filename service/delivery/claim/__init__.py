@@ -1,0 +1,1 @@
+"""Which deliveries are due, and which worker takes them."""

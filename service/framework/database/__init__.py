@@ -1,0 +1,1 @@
+"""Two databases behind one interface: doors, compiled statements, column types, filters, pages, migrations."""

@@ -1,0 +1,196 @@
+"""Fields that run an operation: every mutation, and the queries that are more than rows. Declared as data, run by one
+function.
+
+What a field takes is validated by the same pydantic models as in REST, so the codes and pointers are the same; a
+pointer points into the argument it names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+
+import orjson
+from graphql import GraphQLInputObjectType, get_nullable_type, is_list_type
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from service.framework.graph.names import snake
+from service.platform.errors import Invalid, NotFound
+from service.platform.moments import Moment
+from service.platform.pointers import field_errors
+from service.platform.types import Id, Name, Slug
+
+_ID: TypeAdapter[str] = TypeAdapter(Id)
+_MOMENT: TypeAdapter[date | datetime] = TypeAdapter(Moment)
+
+
+@dataclass(frozen=True, slots=True)
+class Takes:
+    """One argument: its name, its type as the author of the schema writes it, and how it becomes what the operation
+    takes.
+    """
+
+    name: str
+    kind: str
+    description: str
+    convert: Callable[[Any, Any], Any]
+    model: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gives:
+    """One field of a payload: its name, its type, and how it is found in what the operation returned."""
+
+    name: str
+    kind: str
+    value: Callable[[Any], Any]
+    description: str = ""
+    model: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A field that runs an operation: `run(ctx, *arguments)`, arguments in the order of `takes`.
+
+    A mutation has several `gives` and so a payload type of its own; a query gives one value.
+    """
+
+    name: str
+    run: Callable[..., Awaitable[Any]]
+    takes: tuple[Takes, ...]
+    gives: tuple[Gives, ...]
+
+    @property
+    def description(self) -> str:
+        """What the operation says of itself."""
+        return " ".join((self.run.__doc__ or "").split())
+
+    @property
+    def payload(self) -> str:
+        """The name of the payload type."""
+        return self.name[:1].upper() + self.name[1:] + "Payload"
+
+    def arguments(self, given: Mapping[str, Any], definition: Any) -> list[Any]:
+        """What the operation takes, of the coerced arguments of the field; raises Invalid and NotFound."""
+        return [each.convert(given.get(each.name), definition.args[each.name].type) for each in self.takes]
+
+
+class Reread(str):
+    """The id of a record that a payload shows and the operation did not return: it is read."""
+
+    __slots__ = ()
+
+
+def document(result: Any) -> Any:
+    """The document of the resource that the operation returned."""
+    return result.data
+
+
+def gives(name: str, kind: str) -> tuple[Gives, ...]:
+    """The payload of most mutations: the record as it is now, and what was done to it."""
+    told = "What was done: created, updated, unchanged, deleted, restored ..."
+    return (
+        Gives(name, kind, document, "The record as it is now"),
+        Gives("outcome", "str", lambda result: result.outcome, told),
+    )
+
+
+def identifier(name: str = "id", description: str = "The id, the same as in REST") -> Takes:
+    """An id; text that is none names nothing."""
+    return Takes(name, "ID", description, lambda value, _: read_id(value))
+
+
+def read_id(value: Any) -> str:
+    """An id in the spelling used inside; raises NotFound, because text that is no id names nothing."""
+    try:
+        return _ID.validate_python(value)
+    except ValidationError:
+        raise NotFound from None
+
+
+def read_moment(name: str, value: Any) -> date | datetime:
+    """A day or an instant, as REST spells them; raises Invalid."""
+    try:
+        return _MOMENT.validate_python(value)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        raise Invalid.parameter(name, found["type"], found["msg"]) from None
+
+
+def body(model: type[BaseModel], kind: str, shown: type[BaseModel] | None = None) -> Takes:
+    """The input object, validated by the request model of REST; `shown` is what the schema says of it, if that is
+    another model.
+    """
+
+    def convert(value: Any, declared: Any) -> Any:
+        told = members(value, declared)
+        try:
+            return model.__pydantic_validator__.validate_json(orjson.dumps(told))
+        except ValidationError as error:
+            raise _refused(error, told) from None
+        except TypeError:
+            raise Invalid.at("", "json_invalid", "The input holds a value that is not JSON") from None
+
+    return Takes("input", kind, "What REST takes as the body", convert, shown or model)
+
+
+def optional_body(model: type[BaseModel], kind: str) -> Takes:
+    """As `body`, for an input that may be left out: the operation then takes None."""
+    taken = body(model, kind)
+
+    def convert(value: Any, declared: Any) -> Any:
+        return None if value is None else taken.convert(value, declared)
+
+    return replace(taken, kind=f"Optional[{kind}]", convert=convert)
+
+
+def scalar(annotation: Any, kind: str, name: str, description: str, default: Any = None) -> Takes:
+    """A plain argument, validated by a request scalar; an optional one that is absent or null is `default`."""
+    adapter: TypeAdapter[Any] = TypeAdapter(annotation)
+
+    def convert(value: Any, _: Any) -> Any:
+        if value is None and kind.startswith("Optional"):
+            return default
+        try:
+            return adapter.validate_python(value)
+        except ValidationError as error:
+            found = error.errors(include_url=False, include_context=False, include_input=False)[0]
+            raise Invalid.parameter(name, found["type"], found["msg"]) from None
+
+    return Takes(name, kind, description, convert)
+
+
+def reference(what: str) -> tuple[Takes, Takes]:
+    """The reference of a record in another system, as two arguments."""
+    return (
+        scalar(Slug, "str", "system", "The other system, for example salesforce, hubspot or erp"),
+        scalar(Name, "str", "externalId", f"The {what}'s id there"),
+    )
+
+
+def if_version() -> Takes:
+    """The version that a write may replace, as If-Match in REST."""
+    return Takes(
+        "ifVersion",
+        "Optional[int]",
+        "Write only if this still is the version; otherwise the error is stale_version",
+        lambda value, _: None if value is None else (value,),
+    )
+
+
+def _refused(error: ValidationError, told: Any) -> Invalid:
+    return Invalid(field_errors(error.errors(include_url=False, include_context=False, include_input=False), told))
+
+
+def members(value: Any, kind: Any) -> Any:
+    """A coerced input as the document that REST takes: REST's names for the members of input objects; JSON scalars stay
+    as they are.
+    """
+    kind = get_nullable_type(kind)
+    if is_list_type(kind) and isinstance(value, list):
+        return [members(part, kind.of_type) for part in value]
+    if isinstance(kind, GraphQLInputObjectType) and isinstance(value, Mapping):
+        return {snake(key): members(part, kind.fields[key].type) for key, part in value.items()}
+    return value

@@ -1,0 +1,146 @@
+"""The arguments of connections: page sizes, cursors, filters and orders, read with the same grammar, bounds and error
+codes as REST's lists.
+
+What they mean for the text of a statement is its `Form` (hashable); the values are bound. A cursor of a list in REST is
+a cursor of the same list here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import orjson
+from pydantic import BaseModel, ValidationError
+
+from service.framework.database.filters import Shaped, read_filter
+from service.framework.database.listing import Listing, Sort, typed_value
+from service.framework.database.pagination import Cursors
+from service.framework.graph.calls import members
+from service.framework.graph.edges import Graph
+from service.framework.graph.limits import Limits
+from service.framework.graph.selection import Connection
+from service.platform.errors import Invalid
+from service.platform.pointers import field_errors
+
+_USUAL_SIZES = frozenset((*range(11), 20, 25, 50, 100, 200))
+"""Page sizes written into the statement: PostgreSQL plans one with a bound LIMIT anew at every run, which costs as much
+as reading a small answer. Others are bound, so that statements stay few.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What the arguments of one connection mean for the text of the statement."""
+
+    sort: tuple[Sort, ...]
+    filter: Shaped = ()
+    after: bool = False
+    before: bool = False
+    backward: bool = False
+    rows: int | None = None
+    """How many rows are read, where that stands in the text."""
+
+
+@dataclass(slots=True)
+class Asked:
+    """The arguments of one connection, read: the form, the page size, the values to bind (named for the connection's
+    slot).
+    """
+
+    form: Form
+    size: int
+    listing: str
+    binds: dict[str, Any] = field(default_factory=dict)
+
+
+class Paging:
+    """Reads the arguments of connections."""
+
+    def __init__(self, graph: Graph, cursors: Cursors, limits: Limits) -> None:
+        self._graph = graph
+        self._cursors = cursors
+        self._limits = limits
+
+    def ask(
+        self, connection: Connection, arguments: Mapping[str, Any], *, nested: bool, as_of: datetime | None = None
+    ) -> Asked:
+        """The meaning of a connection's arguments; raises Invalid and CursorInvalid with the parameter at fault.
+
+        Cursors of what is looked back to (`as_of`) are bound to that instant, as in REST.
+        """
+        target = self._graph.types[connection.many.target]
+        listing = target.listing
+        instants = () if as_of is None or target.past is None else (("as_of", as_of),)
+        slot = connection.slot
+        size, backward = self._size(arguments, nested)
+        sort = self._sort(arguments.get("orderBy"), listing) or connection.many.sort or listing.default_sort
+        name = listing.cursor_name(sort, instants)
+        rows = size if connection.plain else size + 1
+        usual = size in _USUAL_SIZES
+        binds: dict[str, Any] = {} if usual else {f"n{slot}": rows}
+        shape: Shaped = ()
+        if arguments.get("filter"):
+            condition = read_filter(
+                _tree(arguments["filter"], connection.arguments.definition.args["filter"].type, target.filter),
+                listing.filters,
+            )
+            shape = _renamed(condition.shape, slot)
+            binds.update((f"{key}_{slot}", value) for key, value in condition.binds.items())
+        after, before = arguments.get("after"), arguments.get("before")
+        for parameter, prefix, cursor in (("after", "a", after), ("before", "b", before)):
+            if cursor is not None:
+                values = self._cursors.decode(name, cursor, parameter)
+                for index, (value, (key, _)) in enumerate(zip(values, listing.keys(sort), strict=True)):
+                    binds[f"{prefix}{slot}_{index}"] = typed_value(value, key.type)
+        form = Form(sort, shape, after is not None, before is not None, backward, rows if usual else None)
+        return Asked(form, size, name, binds)
+
+    def cursor(self, asked: Asked, values: Mapping[str, Any]) -> str:
+        """The cursor of a row, from its sort values as the database wrote them."""
+        plain = [str(value) if isinstance(value, float | int) else value for value in values.values()]
+        return self._cursors.encode(asked.listing, plain)
+
+    def _size(self, arguments: Mapping[str, Any], nested: bool) -> tuple[int, bool]:
+        first, last = arguments.get("first"), arguments.get("last")
+        if first is not None and last is not None:
+            raise Invalid.parameter("last", "first_and_last", "Give first or last, not both")
+        parameter, asked = ("last", last) if last is not None else ("first", first)
+        if asked is None:
+            return (self._limits.nested_page if nested else self._limits.default_page), False
+        if not 0 <= asked <= self._limits.page:
+            raise Invalid.parameter(parameter, "page_size", f"Must lie between 0 and {self._limits.page}")
+        return asked, last is not None
+
+    def _sort(self, order: Any, listing: Listing) -> tuple[Sort, ...]:
+        keys = tuple(Sort(str(key["field"]), key.get("direction") == "desc") for key in order or ())
+        if len({key.name for key in keys}) != len(keys):
+            raise Invalid.parameter("orderBy", "duplicate_sort", "Name each sort key once")
+        return keys
+
+
+def _tree(value: Mapping[str, Any], kind: Any, model: type[BaseModel] | None) -> dict[str, Any]:
+    """A filter argument as the tree that REST takes, validated by the same model."""
+    tree: dict[str, Any] = members(value, kind)
+    if model is not None:
+        try:
+            tree = model.__pydantic_validator__.validate_json(orjson.dumps(tree)).model_dump(
+                by_alias=True, exclude_none=True
+            )
+        except ValidationError as error:
+            raise Invalid(field_errors(error.errors(include_input=False, include_url=False), tree)) from None
+    return tree
+
+
+def _renamed(shape: Any, slot: int) -> Any:
+    """A filter's form with its bind names made unique to a connection."""
+    if not shape:
+        return shape
+    head = shape[0]
+    if head in ("and", "or"):
+        return (head, tuple(_renamed(part, slot) for part in shape[1]))
+    if head == "not":
+        return (head, _renamed(shape[1], slot))
+    return shape if shape[1] == "is_null" else (head, shape[1], f"{shape[2]}_{slot}")

@@ -1,0 +1,253 @@
+"""GraphQL over HTTP (the GraphQL foundation's draft, all 61 audits of npm graphql-http), as a plain ASGI application.
+
+`application/graphql-response+json` answers a request that was not run with its 4xx status and no `data`; clients of
+before that type get `application/json`, where a document that does not parse or fit is a 200 as they expect. GET runs
+queries only; a browser that opens the path gets GraphiQL. Who asks is the frame's business: it puts `admit` into the
+scope, which gives the caller's context or raises.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from functools import lru_cache
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+
+from service.framework.database.pagination import Cursors
+from service.framework.graph import errors, server_sent
+from service.framework.graph.context import GraphContext
+from service.framework.graph.edges import Graph
+from service.framework.graph.execute import Engine, Request
+from service.framework.graph.limits import Limits
+from service.framework.graph.schema import served
+from service.framework.graph.socket import Admit, Socket
+from service.framework.web.streaming import send_stream
+from service.framework.web.strict_json import read_json
+from service.platform.errors import (
+    InternalError,
+    Invalid,
+    KamError,
+    MalformedRequest,
+    MethodNotAllowed,
+    NotAcceptable,
+    UnsupportedMediaType,
+)
+from service.platform.idempotency import Idempotency
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+PATH = "/graphql"
+MODERN = "application/graphql-response+json"
+LEGACY = "application/json"
+MAX_KEY = 255
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class GraphQLApp:
+    """The application behind /graphql. `page` is GraphiQL: its HTML and headers.
+
+    The schema is read at the first request, or before it by `prepare()`, so that the service listens without waiting
+    for it.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        cursors: Cursors,
+        *,
+        page: tuple[bytes, tuple[tuple[bytes, bytes], ...]] | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self._graph = graph
+        self._cursors = cursors
+        self._page = page
+        self._limits = limits
+        self._engine: Engine | None = None
+        self._preparing = asyncio.Lock()
+
+    async def prepare(self) -> Engine:
+        """Read the schema in a thread, once."""
+        async with self._preparing:
+            if self._engine is None:
+                schema = await asyncio.to_thread(served, self._graph)
+                self._engine = Engine(schema, self._graph, self._cursors, self._limits)
+        return self._engine
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        headers: Mapping[bytes, bytes] = dict(scope["headers"])
+        accept = headers.get(b"accept")
+        if self._page is not None and _wants_page(scope, accept):
+            await _send(send, 200, self._page[0], [(b"content-type", b"text/html; charset=utf-8"), *self._page[1]])
+            return
+        streamed = server_sent.asked_for(accept)
+        media = MODERN if streamed else negotiate(accept)
+        extra: Headers = []
+        try:
+            if media is None:
+                raise NotAcceptable(f"This path answers with {MODERN} or {LEGACY}")
+            if streamed:
+                await self._stream(scope, receive, send, headers)
+                return
+            ctx, asked = await self._asked(scope, receive, headers)
+            body, status = await (self._engine or await self.prepare()).run(ctx, asked), 200
+            extra = _replayed(ctx)
+        except errors.Refused as refused:
+            status = 200 if refused.well_formed and media != MODERN else refused.status
+            body = orjson.dumps({"errors": refused.errors})
+            extra = _headers(refused.headers)
+        except KamError as error:
+            status, extra = error.status, _headers(error.headers)
+            body = orjson.dumps({"errors": [errors.entry(error, request_id=scope.get("request_id"))]}, default=str)
+        except Exception as error:
+            status = InternalError.status
+            body = orjson.dumps({"errors": [errors.entry(error, request_id=scope.get("request_id"))]})
+        kind = f"{media or MODERN}; charset=utf-8".encode()
+        told = [(b"content-type", kind), (b"cache-control", b"no-store"), (b"vary", b"Accept"), *extra]
+        await _send(send, status, body, told)
+
+    async def connect(self, scope: Scope, receive: Receive, send: Send, admit: Admit) -> None:
+        """Serve one WebSocket."""
+        engine = self._engine or await self.prepare()
+        await Socket(dict(scope["headers"]), receive, send, admit).serve(engine, list(scope.get("subprotocols", ())))
+
+    async def _stream(self, scope: Scope, receive: Receive, send: Send, headers: Mapping[bytes, bytes]) -> None:
+        """Serve one operation as server-sent events; raises like the engine when nothing of it was run."""
+        ctx, asked = await self._asked(scope, receive, headers)
+        engine = self._engine or await self.prepare()
+        answers = await engine.stream(ctx, asked)
+        told = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store")]
+        told += [(b"x-accel-buffering", b"no"), *_replayed(ctx)]
+        await send({"type": "http.response.start", "status": 200, "headers": told})
+        await send_stream(server_sent.written(answers), receive, send, scope["still_admitted"])
+
+    async def _asked(
+        self, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes]
+    ) -> tuple[GraphContext, Request]:
+        method = scope["method"]
+        if method not in ("GET", "POST"):
+            raise MethodNotAllowed(["GET", "POST"])
+        ctx: GraphContext = await scope["admit"]()
+        if method == "POST":
+            if not _is_json(headers.get(b"content-type")):
+                raise UnsupportedMediaType(f"Send the body as {LEGACY}", headers={"Accept-Post": LEGACY})
+            raw = await _read(receive)
+            asked = _request(read_json(raw), read_only=False)
+            key = headers.get(b"idempotency-key")
+            if key is not None:
+                ctx = ctx.with_idempotency(_idempotency(key, raw))
+        else:
+            asked = _request(_parameters(scope["query_string"]), read_only=True)
+        return ctx, asked
+
+
+def _request(given: Any, *, read_only: bool) -> Request:
+    """The request of a body or a query string; raises MalformedRequest and Invalid."""
+    if not isinstance(given, dict):
+        raise MalformedRequest("The body must be one JSON object; batches are not taken")
+    query = given.get("query")
+    if query is None:
+        raise MalformedRequest("The parameter query is missing")
+    name, variables, extensions = given.get("operationName"), given.get("variables"), given.get("extensions")
+    for parameter, value, kind in (
+        ("query", query, str),
+        ("operationName", name, str),
+        ("variables", variables, dict),
+        ("extensions", extensions, dict),
+    ):
+        if value is not None and not isinstance(value, kind):
+            raise MalformedRequest(f"The parameter {parameter} must be {'a text' if kind is str else 'an object'}")
+    return Request(query, name, variables or {}, read_only)
+
+
+def _parameters(raw: bytes) -> dict[str, Any]:
+    """The parameters of a query string; variables and extensions are JSON in it."""
+    try:
+        pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=20)
+    except ValueError:
+        raise MalformedRequest("The query string is not readable") from None
+    given: dict[str, Any] = dict(pairs)
+    if len(given) != len(pairs):
+        raise MalformedRequest("A parameter is sent more than once")
+    for name in ("variables", "extensions"):
+        if given.get(name):
+            given[name] = read_json(given[name].encode())
+        else:
+            given.pop(name, None)
+    return given
+
+
+def _idempotency(key: bytes, raw: bytes) -> Idempotency:
+    text = key.decode("latin-1")
+    if not 1 <= len(text) <= MAX_KEY or not all("!" <= letter <= "~" for letter in text):
+        raise Invalid.parameter("Idempotency-Key", "key_format", "Must be 1 to 255 visible ASCII characters")
+    return Idempotency(text, hashlib.sha256(PATH.encode() + b"\0" + raw).hexdigest())
+
+
+async def _read(receive: Receive) -> bytes:
+    chunks = []
+    while True:
+        message = await receive()
+        chunks.append(message.get("body", b""))
+        if not message.get("more_body"):
+            break
+    return b"".join(chunks)
+
+
+async def _send(send: Send, status: int, body: bytes, headers: Headers) -> None:
+    headers.append((b"content-length", b"%d" % len(body)))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _replayed(ctx: GraphContext) -> Headers:
+    """What REST says too of an answer that was stored with its Idempotency-Key."""
+    return [(b"idempotent-replayed", b"true")] if ctx.replayed else []
+
+
+def _headers(told: Mapping[str, str]) -> Headers:
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in told.items()]
+
+
+def _wants_page(scope: Scope, accept: bytes | None) -> bool:
+    if scope["method"] != "GET" or accept is None or b"text/html" not in accept:
+        return False
+    return not any(pair.startswith(b"query=") for pair in scope["query_string"].split(b"&"))
+
+
+@lru_cache(maxsize=256)
+def _is_json(content_type: bytes | None) -> bool:
+    media, *parameters = (content_type or b"").decode("latin-1").lower().split(";")
+    charsets = [
+        value.strip(' "') for name, _, value in (p.partition("=") for p in parameters) if name.strip() == "charset"
+    ]
+    return media.strip() == LEGACY and all(charset in ("utf-8", "utf8", "us-ascii") for charset in charsets)
+
+
+@lru_cache(maxsize=256)
+def negotiate(accept: bytes | None) -> str | None:
+    """The media type to answer with; None when the header leaves neither. Without a wish it is the older type."""
+    if not accept:
+        return LEGACY
+    best: tuple[float, bool, str] | None = None
+    for part in accept.decode("latin-1").lower().split(","):
+        media, *parameters = (piece.strip() for piece in part.split(";"))
+        weight = next((_weight(parameter[2:]) for parameter in parameters if parameter.startswith("q=")), 1.0)
+        kind = {MODERN: MODERN, LEGACY: LEGACY, "*/*": LEGACY, "application/*": LEGACY}.get(media)
+        if kind is not None and weight > 0 and (best is None or (weight, kind == MODERN) > best[:2]):
+            best = (weight, kind == MODERN, kind)
+    return best[2] if best else None
+
+
+def _weight(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0

@@ -1,0 +1,1 @@
+"""Calls to other systems: checked addresses, pinned connections, bounded answers, signatures."""

@@ -1,0 +1,1 @@
+"""HTTP: the edge, routes, bodies, answers, problems and the generated contract."""

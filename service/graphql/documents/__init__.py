@@ -1,0 +1,1 @@
+"""Documents about one row, as fields of the graph."""

@@ -1,0 +1,15 @@
+"""Mutations of API keys."""
+
+from __future__ import annotations
+
+from service.framework.graph.calls import Call, Gives, body, gives, identifier
+from service.models.access.api_keys import ApiKeyCreate
+from service.operations.access import api_keys
+
+API_KEY = gives("apiKey", "ApiKey")
+VALUE = Gives("key", "Optional[str]", lambda result: result.data.get("key"), "The key's value, shown this once")
+
+MUTATIONS = (
+    Call("createApiKey", api_keys.create_api_key, (body(ApiKeyCreate, "CreateApiKeyInput"),), (*API_KEY, VALUE)),
+    Call("revokeApiKey", api_keys.revoke_api_key, (identifier(),), API_KEY),
+)

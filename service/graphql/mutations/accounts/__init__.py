@@ -1,0 +1,1 @@
+"""Mutations of accounts, people, stakeholders, references and the programme status."""

@@ -1,0 +1,1 @@
+"""Mutations of scoring models, ratings, classifications and the portfolio."""

@@ -1,0 +1,19 @@
+"""Mutations of forecast positions."""
+
+from __future__ import annotations
+
+from service.framework.graph.calls import Call, Gives, Reread, body, gives, identifier, if_version
+from service.models.classification.forecasts import ForecastPositionPut
+from service.operations.classification import forecasts
+
+ID = identifier("accountId", "The account")
+ACCOUNT = Gives(
+    "account", "Optional[Account]", lambda result: Reread(result.data["account_id"]), "The account as it is now"
+)
+INPUT = body(ForecastPositionPut, "PutForecastPositionInput")
+GIVES = (*gives("forecastPosition", "ForecastPosition"), ACCOUNT)
+
+MUTATIONS = (
+    Call("putForecastPosition", forecasts.put_forecast_position, (ID, INPUT, if_version()), GIVES),
+    Call("deleteForecastPosition", forecasts.delete_forecast_position, (ID, if_version()), GIVES),
+)

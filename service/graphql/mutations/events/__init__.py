@@ -1,0 +1,1 @@
+"""Mutations of the feed of events and its consumers."""

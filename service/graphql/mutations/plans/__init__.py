@@ -1,0 +1,1 @@
+"""Mutations of account plans, objectives and actions."""

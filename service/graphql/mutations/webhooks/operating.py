@@ -1,0 +1,61 @@
+"""Mutations for operating webhook endpoints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from service.framework.graph.calls import Call, Gives, Reread, body, document, gives, identifier
+from service.models.webhooks.operating import WebhookCallRead, WebhookExample
+from service.models.webhooks.replays import ReplayStateCount, ReplayTypeCount, WebhookReplay
+from service.operations.webhooks import operating as webhook_operating
+from service.operations.webhooks import replays as webhook_replays
+
+
+def _job(result: Any) -> Any:
+    job = result.data["job"]
+    return None if job is None else Reread(job["id"])
+
+
+REPLAY = (
+    Gives("job", "Optional[Job]", _job, "The job that sends; null for a dry run"),
+    Gives("events", "Optional[int]", lambda result: result.data["events"], "How many events a dry run counted"),
+    Gives(
+        "complete",
+        "Optional[bool]",
+        lambda result: result.data["complete"],
+        "Whether the whole range was counted; false after 100,000 events",
+    ),
+    Gives(
+        "byType",
+        "Optional[list[ReplayTypeCount]]",
+        lambda result: result.data["by_type"],
+        "How many of each type a dry run counted",
+        ReplayTypeCount,
+    ),
+    Gives(
+        "byState",
+        "Optional[list[ReplayStateCount]]",
+        lambda result: result.data["by_state"],
+        "How many by how their last delivery ended",
+        ReplayStateCount,
+    ),
+)
+
+CALLED = (Gives("call", "WebhookCall", document, "What came of the call", WebhookCallRead),)
+
+MUTATIONS = (
+    Call("pingWebhookEndpoint", webhook_operating.ping_webhook_endpoint, (identifier(),), CALLED),
+    Call(
+        "sendWebhookExample",
+        webhook_operating.send_webhook_example,
+        (identifier(), body(WebhookExample, "SendWebhookExampleInput")),
+        CALLED,
+    ),
+    Call("cancelDelivery", webhook_operating.cancel_delivery, (identifier(),), gives("delivery", "WebhookDelivery")),
+    Call(
+        "replayWebhookEndpoint",
+        webhook_replays.replay_webhook_endpoint,
+        (identifier(), body(WebhookReplay, "ReplayWebhookEndpointInput")),
+        REPLAY,
+    ),
+)

@@ -1,0 +1,111 @@
+"""Queries about the whole portfolio: the matrix as numbers and as a picture, and what moved between two instants."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from service.framework.database.filters import Condition, read_filter
+from service.framework.database.listing import PageRequest, read_sort
+from service.framework.graph.calls import Call, Gives, Takes, body, document, members, read_moment, scalar
+from service.models.accounts.screenings import ScreeningRead
+from service.models.classification.movements import MovementChanges, MovementPage
+from service.models.classification.portfolio import MatrixRead, MatrixView
+from service.operations.accounts import screenings
+from service.operations.accounts.screenings import ScreeningCreate
+from service.operations.classification import movements, portfolio
+from service.platform.errors import Invalid
+from service.platform.moments import Moment
+from service.platform.pointers import field_errors
+from service.platform.types import Flag, Limit, Search
+from service.queries.classification.movements import MOVEMENT_FILTERS, MOVEMENTS, MovementFilter
+from service.records.context import Context
+
+
+async def read_matrix(ctx: Context, view: MatrixView, limit: int, forecast: bool, as_of: date | datetime | None) -> Any:
+    """All accounts by box: the four boxes, Fiocca's nine cells, the ten boxes or the general portfolio, with how many
+    accounts stand in each and the largest of them by revenue; with `forecast` also where each is expected to stand,
+    with `asOf` the portfolio of then.
+    """
+    return orjson.loads(await portfolio.get_matrix(ctx, view, limit, forecast, as_of))
+
+
+async def draw_matrix(ctx: Context, view: MatrixView, limit: int, forecast: bool, as_of: date | datetime | None) -> str:
+    """The matrix as a picture, as the text of an SVG document: strength high on the left, attractiveness high on top,
+    bubbles by revenue, forecasts as arrows.
+    """
+    return (await portfolio.draw_portfolio(ctx, view, limit, forecast, as_of)).decode()
+
+
+async def read_movements(
+    ctx: Context,
+    start: date | datetime,
+    end: date | datetime | None,
+    changes: MovementChanges,
+    condition: Condition,
+    sort: str | None,
+    first: int,
+    after: str | None,
+) -> Any:
+    """What moved between two instants: where each account stood at both, the entries of its histories in between with
+    their causes, the inputs that moved; on the first page also the migration table.
+    """
+    order = read_sort(sort, MOVEMENTS[changes])
+    request = PageRequest(limit=first, after=after, sort=order, condition=condition)
+    return orjson.loads(await movements.list_movements(ctx, request, changes, start, end))
+
+
+def itself(result: Any) -> Any:
+    """What the operation returned, as it is."""
+    return result
+
+
+def _condition(value: Any, declared: Any) -> Condition:
+    if value is None:
+        return Condition()
+    tree = members(value, declared)
+    try:
+        told = MovementFilter.__pydantic_validator__.validate_json(orjson.dumps(tree))
+    except ValidationError as error:
+        raise Invalid(field_errors(error.errors(include_input=False, include_url=False), tree)) from None
+    return read_filter(told.model_dump(by_alias=True, exclude_none=True), MOVEMENT_FILTERS)
+
+
+MATRIX = (
+    scalar(MatrixView, "Optional[MatrixView]", "view", "four_box unless said otherwise", MatrixView.FOUR_BOX),
+    scalar(Limit, "Optional[int]", "limit", "Accounts listed per box, 200 unless said otherwise; at most 200", 200),
+    scalar(Flag, "Optional[bool]", "forecast", "Also where each account is expected to stand", False),
+    scalar(Moment, "Optional[str]", "asOf", "The matrix of then: an instant, or a day (its last moment); not ahead"),
+)
+MOVED = (
+    Takes("from", "str", "The first instant, or a day (its last moment)", lambda value, _: read_moment("from", value)),
+    scalar(Moment, "Optional[str]", "to", "The second one; now when left out"),
+    scalar(
+        MovementChanges,
+        "Optional[MovementChanges]",
+        "changes",
+        "Which accounts are listed; those in another quadrant unless said otherwise",
+        MovementChanges.QUADRANT,
+    ),
+    Takes("filter", "Optional[MovementFilter]", "Only accounts that fulfil this", _condition, MovementFilter),
+    scalar(
+        Search, "Optional[str]", "sort", "name or revenue, comma-separated; a leading - reverses; -revenue if absent"
+    ),
+    scalar(Limit, "Optional[int]", "first", "How many, 50 unless said otherwise; at most 200", 50),
+    scalar(Search, "Optional[str]", "after", "Only what comes after this cursor"),
+)
+
+QUERIES = (
+    Call("portfolioMatrix", read_matrix, MATRIX, (Gives("value", "Matrix", itself, model=MatrixRead),)),
+    Call("portfolioMatrixSvg", draw_matrix, MATRIX, (Gives("value", "str", itself),)),
+    Call(
+        "portfolioScreening",
+        screenings.preview_screening,
+        (body(ScreeningCreate, "ScreenPortfolioInput"),),
+        (Gives("value", "Screening", document, model=ScreeningRead),),
+    ),
+    Call("portfolioMovements", read_movements, MOVED, (Gives("value", "MovementPage", itself, model=MovementPage),)),
+)

@@ -1,0 +1,202 @@
+"""Queries that an operation answers: what is asked by something else than an id or a page."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import orjson
+from pydantic import Field
+
+from service.framework.graph.calls import Call, Gives, body, document, identifier, reference, scalar
+from service.graphql.queries import portfolio as portfolio_queries
+from service.models.access.api_keys import Me
+from service.models.classification.quadrant_choices import SuccessFactorTemplateRead
+from service.models.classification.scoring_models import LibraryFactorRead, ScoringModelComparison
+from service.models.classification.simulations import SimulationRead
+from service.models.events.events import EventRead, EventTypeDetail, EventTypeRead
+from service.models.relationship.stages import StageTermsRead
+from service.models.webhooks.endpoints import EventPattern
+from service.models.webhooks.operating import WebhookStatsRead
+from service.models.webhooks.transport import WebhookKeysRead
+from service.operations.accounts import accounts, people, stakeholders
+from service.operations.classification import classification, scoring_models, simulations
+from service.operations.events import events
+from service.operations.relationship import stages
+from service.operations.webhooks import operating as webhook_operating
+from service.operations.webhooks import secrets as webhook_secrets
+from service.platform.types import Flag, Id, InstantText, Limit, Search, Shape, Slug, Text
+from service.queries.classification.simulations import SimulationCreate
+from service.records.context import Context
+from service.rules.classification.factor_library import FactorAxis
+
+
+async def read_me(ctx: Context) -> dict[str, Any]:
+    """Which key is asking and what it may do."""
+    caller = ctx.principal
+    me = Me(
+        id=caller.id,
+        name=caller.name,
+        scopes=list(caller.scopes),
+        permissions=sorted(caller.permissions),
+        expires_at=caller.expires_at,
+    )
+    return me.model_dump(mode="json")
+
+
+class PageInfo(Shape):
+    """Where a page stands in its list."""
+
+    has_next_page: Flag
+    has_previous_page: Flag
+    start_cursor: Text | None
+    end_cursor: Text | None
+
+
+class EventEdge(Shape):
+    """An event of the feed."""
+
+    cursor: Text = Field(description="Where this event stands in the feed")
+    node: EventRead = Field(description="The event")
+
+
+class EventConnection(Shape):
+    """A page of the feed of events, oldest first."""
+
+    edges: list[EventEdge] = Field(description="The events with their cursors")
+    nodes: list[EventRead] = Field(description="The events")
+    page_info: PageInfo = Field(
+        description="Where the page stands; endCursor is always there, and asked with it later the feed gives what came"
+    )
+
+
+async def read_events(
+    ctx: Context,
+    first: int,
+    after: str | None,
+    types: list[str] | None,
+    account_id: str | None,
+    since: datetime | None,
+    until: datetime | None,
+) -> Any:
+    """The feed of events in the order of their commits, without a gap: whoever goes on with endCursor misses none and
+    sees none twice.
+    """
+    page = await events.list_events(
+        ctx, after=after, types=types, account_id=account_id, since=since, until=until, limit=first
+    )
+    nodes = [orjson.loads(item) for item in page.items]
+    cursors = page.cursors or []
+    info = {
+        "has_next_page": page.has_more,
+        "has_previous_page": after is not None,
+        "start_cursor": cursors[0] if cursors else None,
+        "end_cursor": page.next_cursor,
+    }
+    edges = [{"cursor": cursor, "node": node} for cursor, node in zip(cursors, nodes, strict=True)]
+    return {"edges": edges, "nodes": nodes, "page_info": info}
+
+
+async def read_event(ctx: Context, identifier: str) -> Any:
+    """One event by id, as the feed shows it."""
+    return (await events.get_event(ctx, identifier)).data
+
+
+async def read_event_type(ctx: Context, event_type: str) -> Any:
+    """One type of event with its JSON Schema, an example, and the scope that it takes to be told of it."""
+    return (await events.get_event_type(ctx, event_type)).model_dump(mode="json")
+
+
+async def read_event_types(ctx: Context) -> Any:
+    """Every type of event, with the version of its data and when it is sent."""
+    return [kind.model_dump(mode="json") for kind in await events.list_event_types(ctx)]
+
+
+async def read_webhook_keys(ctx: Context, identifier: str) -> Any:
+    """The keys that deliveries of a webhook endpoint are signed with now, newest first; never a symmetric secret."""
+    return (await webhook_secrets.get_webhook_secret(ctx, identifier)).data
+
+
+def itself(result: Any) -> Any:
+    """What the operation returned, as it is."""
+    return result
+
+
+OF_EVENTS = (
+    scalar(
+        Annotated[list[EventPattern], Field(max_length=50)],
+        "Optional[list[str]]",
+        "types",
+        "Only these types of events; `plan.*` for all of a kind",
+    ),
+    scalar(Id, "Optional[ID]", "accountId", "Only events of this account"),
+)
+"""Which events of the feed."""
+
+FEED = (
+    scalar(Limit, "Optional[int]", "first", "How many, 50 unless said otherwise; at most 200", 50),
+    scalar(Search, "Optional[str]", "after", "Only what comes after this cursor"),
+    *OF_EVENTS,
+    scalar(InstantText, "Optional[str]", "since", "Only what happened from this instant on"),
+    scalar(InstantText, "Optional[str]", "until", "Only what happened before this instant"),
+)
+
+
+def shows(kind: str, model: Any = None) -> tuple[Gives, ...]:
+    """The one value of a query: a document of this type, or what the operation returned if `model` describes it."""
+    return (Gives("value", kind, document if model is None else itself, model=model),)
+
+
+QUERIES = (
+    Call("me", read_me, (), shows("Me", Me)),
+    Call("events", read_events, FEED, shows("EventConnection", EventConnection)),
+    Call("event", read_event, (identifier(),), shows("Event", EventRead)),
+    Call(
+        "eventType",
+        read_event_type,
+        (scalar(Slug, "str", "type", "The type's name"),),
+        shows("EventTypeDetail", EventTypeDetail),
+    ),
+    Call("eventTypes", read_event_types, (), shows("list[EventType]", EventTypeRead)),
+    Call(
+        "webhookStats",
+        webhook_operating.get_webhook_stats,
+        (identifier("endpointId", "The endpoint"),),
+        shows("WebhookStats", WebhookStatsRead),
+    ),
+    *portfolio_queries.QUERIES,
+    Call(
+        "portfolioSimulation",
+        simulations.simulate_portfolio,
+        (body(SimulationCreate, "PortfolioSimulationInput"),),
+        shows("Simulation", SimulationRead),
+    ),
+    Call("stages", stages.list_stages, (), shows("list[StageTerms]", StageTermsRead)),
+    Call("webhookKeys", read_webhook_keys, (identifier(),), shows("WebhookKeys", WebhookKeysRead)),
+    Call(
+        "scoringModelComparison",
+        scoring_models.compare_scoring_models,
+        (identifier(), identifier("with", "The other model: what it changes is told")),
+        shows("ScoringModelComparison", ScoringModelComparison),
+    ),
+    Call(
+        "attractivenessFactors",
+        scoring_models.list_attractiveness_factors,
+        (scalar(FactorAxis, "Optional[FactorAxis]", "axis", "Only criteria of this axis"),),
+        shows("list[LibraryFactor]", LibraryFactorRead),
+    ),
+    Call(
+        "successFactors",
+        classification.list_success_factors,
+        (),
+        shows("list[SuccessFactorTemplate]", SuccessFactorTemplateRead),
+    ),
+    Call("accountByRef", accounts.get_account_by_ref, reference("account"), shows("Account")),
+    Call("personByRef", people.get_person_by_ref, reference("person"), shows("Person")),
+    Call(
+        "stakeholderByRef",
+        stakeholders.get_stakeholder_by_ref,
+        (identifier("accountId", "The account"), *reference("stakeholder")),
+        shows("Stakeholder"),
+    ),
+)

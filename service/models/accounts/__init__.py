@@ -1,0 +1,1 @@
+"""Tables and shapes of accounts, people, stakeholders, references and the programme status."""

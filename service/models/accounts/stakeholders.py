@@ -1,0 +1,85 @@
+"""Stakeholders: the customer's people (and outsiders) who take part in its decisions."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import sqlalchemy as sa
+from pydantic import Field as Member
+from pydantic import StringConstraints
+from sqlmodel import Field
+
+from service.framework.database.columns import Exact, Json, Uuid
+from service.models.shapes import Fields, Living, ReadBase, Reference, References, references_field
+from service.platform.types import Balance, Email, Id, Name, Score, patch_of
+from service.rules.vocabulary import StakeholderRole
+
+Phone = Annotated[str, StringConstraints(strict=True, min_length=3, max_length=40, pattern=r"^[0-9+(). /x-]+$")]
+Roles = Annotated[list[StakeholderRole], Member(max_length=15)]
+
+
+class StakeholderFields(Fields):
+    """What callers say of a stakeholder."""
+
+    name: Name = Field(sa_type=sa.Text, description="The person's name")
+    title: Name | None = Field(default=None, sa_type=sa.Text, description="Job title")
+    function: Name | None = Field(
+        default=None, sa_type=sa.Text, description="Function at the customer, for example purchasing"
+    )
+    email: Email | None = Field(default=None, sa_type=sa.Text, description="E-mail address")
+    phone: Phone | None = Field(default=None, sa_type=sa.Text, description="Telephone number")
+    roles: Roles = Field(
+        default_factory=list, sa_type=Json, description="Roles in the buying centre and in the large account"
+    )
+    influence: Score | None = Field(default=None, sa_type=Exact(8, 4), description="Influence on decisions, 0 to 10")
+    stance: Balance | None = Field(
+        default=None,
+        sa_type=sa.BigInteger,
+        description="-2 anti-sponsor, -1 critic, 0 neutral, 1 supporter, 2 sponsor; separate from role and influence",
+    )
+    reports_to_id: Id | None = Field(
+        default=None,
+        sa_type=Uuid,
+        foreign_key="stakeholders.id",
+        description="The stakeholder this one reports to, of the same account",
+    )
+
+
+class StakeholderCreate(StakeholderFields):
+    """A stakeholder to add to an account."""
+
+    refs: References = references_field()
+
+
+StakeholderPatch = patch_of(StakeholderCreate, "StakeholderPatch")
+
+
+class Stakeholder(Living, StakeholderFields, table=True):
+    """The table."""
+
+    __tablename__ = "stakeholders"
+    __table_args__ = (sa.CheckConstraint("stance BETWEEN -2 AND 2", name="stance_in_range"),)
+
+    account_id: str = Field(sa_type=Uuid, foreign_key="accounts.id")
+
+
+stakeholders: sa.Table = Stakeholder.__table__  # type: ignore[attr-defined]
+sa.Index("ix_stakeholders_account", stakeholders.c.account_id, stakeholders.c.id)
+
+
+class StakeholderRead(ReadBase):
+    """A stakeholder of an account."""
+
+    account_id: Id = Member(description="The account")
+    name: Name = Member(description="The person's name")
+    title: Name | None = Member(description="Job title")
+    function: Name | None = Member(description="Function at the customer")
+    email: Email | None = Member(description="E-mail address")
+    phone: Phone | None = Member(description="Telephone number")
+    roles: Roles = Member(description="Roles in the buying centre and in the large account")
+    influence: Score | None = Member(description="Influence on decisions, 0 to 10")
+    stance: Balance | None = Member(description="-2 anti-sponsor to 2 sponsor")
+    reports_to_id: Id | None = Member(description="The stakeholder this one reports to")
+    refs: Annotated[list[Reference], Member(max_length=20)] = Member(
+        description="Ids of the same record in other systems"
+    )

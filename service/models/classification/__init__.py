@@ -1,0 +1,1 @@
+"""Tables and shapes of scoring models, ratings, classifications and the portfolio."""

@@ -1,0 +1,297 @@
+"""Scoring models: what is written to make one, the table, and how one reads."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any
+
+import sqlalchemy as sa
+from pydantic import Field as Member
+from pydantic import StringConstraints
+from sqlmodel import Field, SQLModel
+
+from service.framework.database.columns import Exact, Instant, Json
+from service.models.shapes import Key, Living, ReadBase
+from service.platform.types import (
+    BandWidth,
+    Count,
+    ExactMeasure,
+    ExactScore,
+    Flag,
+    Id,
+    InstantText,
+    Name,
+    Ratio,
+    Score,
+    Shape,
+    Text,
+    Weight,
+    patch_of,
+)
+from service.rules.classification.factor_library import FactorAxis, FactorSource
+from service.rules.classification.quadrants import CutRule
+from service.rules.classification.scoring import FactorGroup
+from service.rules.vocabulary import Direction
+
+
+class ModelState(StrEnum):
+    """The life of a scoring model; one at a time is active."""
+
+    DRAFT = "draft"
+    ACTIVE = "active"
+    RETIRED = "retired"
+
+
+class Band(Shape):
+    """One score band: a raw metric from `from` (inclusive) up to `to` (exclusive) earns `score`; null means
+    unbounded.
+    """
+
+    from_: ExactMeasure | None = Member(
+        default=None, alias="from", description="Lower end, inclusive; null for no lower end"
+    )
+    to: ExactMeasure | None = Member(default=None, description="Upper end, exclusive; null for no upper end")
+    score: ExactScore = Member(description="The score of the band, 0 to 10")
+
+
+class FactorShape(Shape):
+    """One attractiveness factor of a scoring model."""
+
+    key: Key = Member(description="The factor's key, used when scoring", examples=["growth"])
+    name: Name = Member(description="The factor's name for people")
+    weight: Weight = Member(description="Weight; those of a model sum to 100 within 0.01")
+    direction: Direction = Member(
+        default=Direction.HIGHER_IS_BETTER, description="Whether a higher metric earns a higher score"
+    )
+    required: Flag = Member(default=True, description="Whether an account without this score is incomplete")
+    bands: Annotated[list[Band], Member(max_length=20)] = Member(
+        default_factory=list, description="Anchored bands that turn a raw metric into a score; without gaps or overlaps"
+    )
+    unit: Name | None = Member(default=None, description="The unit of the metric", examples=["percent a year"])
+    group: FactorGroup | None = Member(
+        default=None, description="hard: outcome-based, can be counted; soft: judged. A good set holds both"
+    )
+    source: Name | None = Member(default=None, description="Where the criterion comes from")
+
+
+class CutsShape(Shape):
+    """Cut lines of the four boxes."""
+
+    attractiveness: ExactScore = Member(default=Decimal("5.0"), description="High attractiveness from this score on")
+    relative_strength: Ratio = Member(default=Decimal("1.0"), description="High strength from this ratio on")
+    attractiveness_rule: CutRule = Member(
+        default=CutRule.FIXED,
+        description="fixed: the attractiveness cut is the number above; range_middle: it is the middle between the "
+        "portfolio's least and greatest attractiveness, and the number above only until there is one",
+    )
+
+
+class BorderWidthShape(Shape):
+    """How near to a border an account is flagged as borderline; it decides nothing."""
+
+    attractiveness: BandWidth = Member(
+        default=Decimal("0.3"), description="Score points around the attractiveness cut, and around 5 for our own total"
+    )
+    relative_strength: BandWidth = Member(default=Decimal("0.05"), description="Ratio around the relative-strength cut")
+    fiocca: BandWidth = Member(default=Decimal("0.3"), description="Score points around Fiocca's limits")
+
+
+class LimitsShape(Shape):
+    """Limits of Fiocca's nine cells."""
+
+    low: ExactScore = Member(default=Decimal("3.3"), description="Below this is low / weak")
+    high: ExactScore = Member(default=Decimal("6.7"), description="Above this is high / strong")
+
+
+class ScoringModelCreate(Shape):
+    """A scoring model to add, inactive until it is activated."""
+
+    name: Name = Member(description="The model's name")
+    factors: Annotated[list[FactorShape], Member(min_length=1, max_length=8)] = Member(
+        description="The attractiveness factors, the same for all accounts of the portfolio"
+    )
+    cuts: CutsShape = Member(default_factory=CutsShape, description="Cut lines of the four boxes")
+    fiocca: LimitsShape = Member(default_factory=LimitsShape, description="Limits of Fiocca's nine cells")
+    dead_band: BandWidth = Member(
+        default=Decimal(0),
+        description="A quadrant changes only when the border is crossed by more than this, in score points; 0 turns it "
+        "off. An account that moves to and fro inside it sends no event while its Fiocca cell, status and what is "
+        "missing stay the same",
+    )
+    border_width: BorderWidthShape = Member(
+        default_factory=BorderWidthShape, description="How near to a border is borderline"
+    )
+
+
+ScoringModelPatch = patch_of(ScoringModelCreate, "ScoringModelPatch")
+"""Of `cuts`, `fiocca` and `border_width` the members that are sent change; `factors` are replaced as a whole."""
+
+
+class ScoringModelClone(Shape):
+    """A copy of a scoring model to work on: a new draft."""
+
+    name: Name | None = Member(default=None, description="The copy's name; made from the original's when left out")
+    changes: ScoringModelPatch | None = Member(  # type: ignore[valid-type]
+        default=None, description="What shall differ from the original, as in a patch"
+    )
+
+
+class ComparisonQuery(Shape):
+    """The model to compare with."""
+
+    with_: Id = Member(alias="with", description="The id of the other model: what it changes is told")
+
+
+class LibraryQuery(Shape):
+    """Which criteria."""
+
+    axis: FactorAxis | None = Member(default=None, description="Only criteria of this axis")
+
+
+class ScoringModelRow(Living, SQLModel, table=True):
+    """The table. The definition never changes once written; only the state and the portfolio's range do.
+
+    The range is the least and greatest attractiveness of the complete accounts at `range_at`, when the model last
+    classified the whole portfolio; a cut in the middle of the range is taken from it.
+    """
+
+    __tablename__ = "scoring_models"
+    __table_args__ = (
+        sa.CheckConstraint("state IN ('draft', 'active', 'retired')", name="known_state"),
+        sa.Index(
+            "uq_scoring_models_active",
+            "state",
+            unique=True,
+            postgresql_where=sa.text("state = 'active'"),
+            sqlite_where=sa.text("state = 'active'"),
+        ),
+    )
+
+    name: str = Field(sa_type=sa.Text)
+    number: int = Field(sa_type=sa.BigInteger)
+    state: str = Field(default="draft", sa_type=sa.Text)
+    definition: Any = Field(sa_type=Json)
+    activated_at: datetime | None = Field(default=None, sa_type=Instant)
+    range_low: Decimal | None = Field(default=None, sa_type=Exact(6, 4))
+    range_high: Decimal | None = Field(default=None, sa_type=Exact(6, 4))
+    range_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+scoring_models: sa.Table = ScoringModelRow.__table__  # type: ignore[attr-defined]
+
+
+class Warned(Shape):
+    """One thing that is allowed but unwise."""
+
+    pointer: Annotated[str, StringConstraints(max_length=500)] = Member(description="JSON pointer to what is meant")
+    code: Annotated[str, StringConstraints(max_length=100)] = Member(description="For programs")
+    message: Text = Member(description="For people")
+
+
+class ScoringModelRead(ReadBase):
+    """A scoring model."""
+
+    name: Name = Member(description="The model's name")
+    number: Count = Member(description="Grows with each model: the model version that classifications name")
+    state: Annotated[str, StringConstraints(pattern="^(draft|active|retired)$")] = Member(
+        description="draft, active (one at a time) or retired"
+    )
+    factors: Annotated[list[FactorShape], Member(max_length=8)] = Member(description="The attractiveness factors")
+    cuts: CutsShape = Member(description="Cut lines of the four boxes")
+    fiocca: LimitsShape = Member(description="Limits of Fiocca's nine cells")
+    dead_band: BandWidth = Member(description="Width of the dead band in score points; 0 is off")
+    border_width: BorderWidthShape = Member(description="How near to a border is borderline")
+    warnings: Annotated[list[Warned], Member(max_length=20)] = Member(
+        description="What is allowed but unwise in this model"
+    )
+    activated_at: InstantText | None = Member(description="When it became active")
+    range_low: Score | None = Member(
+        description="The least attractiveness of the portfolio when this model last classified all of it"
+    )
+    range_high: Score | None = Member(description="The greatest attractiveness then")
+    range_at: InstantText | None = Member(description="When that was; null if never")
+
+
+class ComparedModel(Shape):
+    """One of the two models."""
+
+    id: Id = Member(description="The model")
+    name: Name = Member(description="Its name")
+    version: Count = Member(description="Its number")
+    state: ModelState = Member(description="draft, active or retired")
+
+
+class ChangedFactor(Shape):
+    """A factor that both models have and that differs."""
+
+    key: Key = Member(description="The factor's key")
+    changed: Annotated[list[Name], Member(max_length=10)] = Member(
+        description="The members that differ: name, weight, direction, required, bands, unit, group, source"
+    )
+    before: FactorShape = Member(description="As it is in this model")
+    after: FactorShape = Member(description="As it is in the other model")
+
+
+class ChangedSetting(Shape):
+    """A line or width that differs."""
+
+    setting: Name = Member(description="Its name", examples=["cuts.attractiveness"])
+    before: ExactMeasure = Member(description="In this model")
+    after: ExactMeasure = Member(description="In the other model")
+
+
+class ChangedRule(Shape):
+    """The rule of the attractiveness cut, when it differs."""
+
+    before: CutRule = Member(description="In this model")
+    after: CutRule = Member(description="In the other model")
+
+
+class ScoringModelComparison(Shape):
+    """What the other model changes."""
+
+    before: ComparedModel = Member(description="This model")
+    after: ComparedModel = Member(description="The other model")
+    same: Flag = Member(description="Whether nothing but the names of the models differs")
+    added: Annotated[list[FactorShape], Member(max_length=8)] = Member(
+        description="Factors that only the other model has"
+    )
+    removed: Annotated[list[FactorShape], Member(max_length=8)] = Member(description="Factors that only this model has")
+    changed: Annotated[list[ChangedFactor], Member(max_length=8)] = Member(
+        description="Factors that both have and that differ"
+    )
+    unchanged: Annotated[list[Key], Member(max_length=8)] = Member(description="Keys of the factors that do not differ")
+    settings: Annotated[list[ChangedSetting], Member(max_length=8)] = Member(
+        description="Cut lines, limits, dead band and border widths that differ"
+    )
+    attractiveness_rule: ChangedRule | None = Member(
+        description="Where the attractiveness cut comes from, when that differs"
+    )
+
+
+class LibraryFactorRead(Shape):
+    """A criterion of the factor library, ready to pick: a factor without a weight."""
+
+    key: Key = Member(description="A key for the factor")
+    name: Name = Member(description="Its name for people")
+    description: Text = Member(description="What is meant")
+    axis: FactorAxis = Member(
+        description="attractiveness; business_strength for criteria of the other axis; strategic_importance and "
+        "difficulty for Fiocca's general portfolio of all accounts"
+    )
+    group: FactorGroup = Member(description="hard: outcome-based, can be counted; soft: judged")
+    direction: Direction = Member(description="Which way its metric is good")
+    unit: Name | None = Member(description="The unit of its metric, if it has one")
+    bands: Annotated[list[Band], Member(max_length=20)] = Member(
+        description="Bands to begin with, where the method gives some; adapt their thresholds"
+    )
+    source: Name = Member(description="Where the criterion is named")
+    source_key: FactorSource = Member(description="The same for programs")
+
+
+class FactorLibrary(Shape):
+    """The criteria that the sources name."""
+
+    items: Annotated[list[LibraryFactorRead], Member(max_length=100)] = Member(description="The criteria")

@@ -1,0 +1,1 @@
+"""Tables and shapes of the feed of events and its consumers."""

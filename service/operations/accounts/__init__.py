@@ -1,0 +1,1 @@
+"""Operations on accounts, people, stakeholders, references and the programme status."""

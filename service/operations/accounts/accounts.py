@@ -1,0 +1,181 @@
+"""Accounts: taking customers in, keeping them right, finding them; by our id and by theirs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime
+
+import sqlalchemy as sa
+
+from service.access.policy import Permission
+from service.events.catalogue import AccountDeleted, AccountRestored
+from service.framework.database.columns import Instant, Uuid, bind
+from service.framework.database.database import Page, Resource
+from service.framework.database.listing import PageRequest
+from service.framework.database.statements import Statement
+from service.models.accounts.accounts import AccountCreate, accounts
+from service.models.accounts.deletions import account_deletions
+from service.models.accounts.stakeholders import stakeholders
+from service.models.plans.actions import actions
+from service.models.plans.objectives import objectives
+from service.models.plans.plans import plans
+from service.platform.errors import NotFound
+from service.platform.ids import new_id
+from service.platform.types import Shape
+from service.queries.accounts import refs as references
+from service.queries.accounts.accounts import ACCOUNTS
+from service.queries.accounts.past import PAST
+from service.records.accounts.accounts import KIND, PLAIN, create, revise, revise_at_once, upsert
+from service.records.context import Context, operation
+from service.records.rows import Expected, change, check_version, lock, plain_refs, require, set_refs_live
+
+_CHILD_TABLES = (stakeholders, plans, objectives, actions)
+
+
+def _mark_children(table: sa.Table, *, delete: bool) -> Statement:
+    """Records of an account go and come back with it; those deleted before keep their own mark."""
+    mark = bind("mark", Instant())
+    statement = sa.update(table).where(table.c.account_id == bind("account_id", Uuid()))
+    statement = statement.where(table.c.deleted_at.is_(None) if delete else table.c.deleted_at == mark)
+    now = bind("now", Instant())
+    version = table.c.version + sa.literal_column("1")
+    return Statement(statement.values(deleted_at=mark if delete else None, version=version, updated_at=now))
+
+
+_DELETE_CHILDREN = tuple(_mark_children(table, delete=True) for table in _CHILD_TABLES)
+_RESTORE_CHILDREN = tuple(_mark_children(table, delete=False) for table in _CHILD_TABLES)
+_STAKEHOLDER_IDS = Statement(
+    sa.select(stakeholders.c.id).where(
+        stakeholders.c.account_id == bind("account_id", Uuid()), stakeholders.c.deleted_at.is_(None)
+    )
+)
+_d = account_deletions.c
+_BEGIN_DELETION = Statement(
+    sa.insert(account_deletions).values({name: bind(name, _d[name]) for name in ("id", "account_id", "deleted_at")})
+)
+_END_DELETION = Statement(
+    sa.update(account_deletions)
+    .where(_d.account_id == bind("b_account_id", Uuid()), _d.restored_at.is_(None))
+    .values(restored_at=bind("b_now", Instant()))
+)
+_DELETED_AT = Statement(sa.select(accounts.c.deleted_at).where(accounts.c.id == bind("id", Uuid())))
+
+
+async def get_account(ctx: Context, identifier: str, as_of: date | datetime | None = None) -> Resource:
+    """One account by id; raises NotFound.
+
+    With `as_of` (an instant, or the last moment of a day) as it stood then: its position and its stage are of then,
+    everything that has no history is as today. One that was not there then is not found, one deleted since is. Raises
+    Invalid for what lies ahead.
+    """
+    instants = _instants(ctx, as_of)
+    async with ctx.reading(Permission.ACCOUNT_READ) as reader:
+        return await require(reader, PAST if instants else ACCOUNTS, identifier, KIND, **dict(instants))
+
+
+def _instants(ctx: Context, as_of: date | datetime | None) -> tuple[tuple[str, datetime], ...]:
+    return () if as_of is None else (("as_of", ctx.past(as_of)),)
+
+
+async def get_account_by_ref(ctx: Context, system: str, external_id: str) -> Resource:
+    """One account by its reference in another system; raises NotFound."""
+    async with ctx.reading(Permission.ACCOUNT_READ) as reader:
+        identifier = await reader.value(references.FIND, kind=KIND, system=system, external_id=external_id)
+        if identifier is None:
+            raise NotFound(KIND)
+        return await require(reader, ACCOUNTS, identifier, KIND)
+
+
+async def list_accounts(ctx: Context, request: PageRequest, as_of: date | datetime | None = None) -> Page:
+    """A page of accounts; with `as_of` of those that were there then, as they stood: filters and sorts judge the
+    position and the stage of then. Raises Invalid for what lies ahead, CursorInvalid for a cursor of another instant.
+    """
+    request = replace(request, instants=_instants(ctx, as_of))
+    async with ctx.reading(Permission.ACCOUNT_READ) as reader:
+        return await (PAST if request.instants else ACCOUNTS).page(reader, request, ctx.cursors)
+
+
+async def list_children(
+    ctx: Context, identifier: str, request: PageRequest, as_of: date | datetime | None = None
+) -> Page:
+    """The accounts directly below an account, with `as_of` as they stood then; raises NotFound and Invalid."""
+    request = replace(request, instants=_instants(ctx, as_of))
+    listing = PAST if request.instants else ACCOUNTS
+    async with ctx.reading(Permission.ACCOUNT_READ) as reader:
+        await require(reader, listing, identifier, KIND, **dict(request.instants))
+        return await listing.page(reader, request, ctx.cursors, where={"parent_id": identifier})
+
+
+@operation
+async def create_account(ctx: Context, data: AccountCreate) -> Resource:
+    """Take a customer into the programme: it starts in pre_kam and its stage history begins with that entry."""
+    async with ctx.transaction(Permission.ACCOUNT_WRITE) as tx:
+        return tx.answer(await create(ctx, tx, data))
+
+
+@operation
+async def update_account(ctx: Context, identifier: str, patch: Shape, expected: Expected = None) -> Resource:
+    """Change what was sent; raises NotFound, StaleVersion, ReferenceTaken. Writing what is there already changes and
+    tells nothing.
+    """
+    values = patch.given()
+    if ctx.idempotency is None and values.keys() <= PLAIN:
+        async with ctx.single(Permission.ACCOUNT_WRITE) as tx:
+            account = await revise_at_once(tx, identifier, values, expected)
+        if account is not None:
+            return account
+    async with ctx.transaction(Permission.ACCOUNT_WRITE) as tx:
+        before = await lock(tx, ACCOUNTS, identifier, expected, KIND)
+        wanted = plain_refs(values.pop("refs")) if "refs" in values else None
+        return tx.answer(await revise(tx, before, values, wanted))
+
+
+@operation
+async def upsert_account(ctx: Context, system: str, external_id: str, data: AccountCreate) -> Resource:
+    """Create the account with this reference, or bring it up to date: members that were not sent stay as they are.
+
+    The outcome is created, updated or unchanged; unchanged writes nothing and sends nothing.
+    """
+    async with ctx.transaction(Permission.ACCOUNT_WRITE) as tx:
+        return tx.answer(await upsert(ctx, tx, system, external_id, data))
+
+
+@operation
+async def delete_account(ctx: Context, identifier: str, expected: Expected = None) -> Resource:
+    """Mark an account as deleted, with its stakeholders, plans, objectives and actions; nothing is lost, restore
+    brings all of it back.
+    """
+    async with ctx.transaction(Permission.ACCOUNT_WRITE) as tx:
+        before = await lock(tx, ACCOUNTS, identifier, expected, KIND)
+        people = await tx.column(_STAKEHOLDER_IDS, account_id=identifier)
+        for statement in _DELETE_CHILDREN:
+            await tx.execute(statement, account_id=identifier, mark=tx.now, now=tx.now)
+        await set_refs_live(tx, [identifier, *people], False)
+        await tx.execute(_BEGIN_DELETION, id=new_id(tx.now), account_id=identifier, deleted_at=tx.now)
+        after = await change(tx, ACCOUNTS, identifier, {"deleted_at": tx.now})
+        tx.emit(AccountDeleted.of(after.data, previous=before.data))
+        return tx.answer(after, "deleted")
+
+
+@operation
+async def restore_account(ctx: Context, identifier: str, expected: Expected = None) -> Resource:
+    """Bring a deleted account back with what was deleted with it; raises ReferenceTaken when its reference was given
+    to another. A live account stays as it is.
+    """
+    async with ctx.transaction(Permission.ACCOUNT_WRITE) as tx:
+        before = await ACCOUNTS.find(tx.reader, identifier, lock=True, gone=True)
+        if before is None:
+            raise NotFound(KIND)
+        check_version(before, expected)
+        before = await ACCOUNTS.find(tx.reader, identifier, gone=True) or before  # as it is now that it is locked
+        mark = await tx.value(_DELETED_AT, id=identifier)
+        if mark is None:
+            return tx.answer(before, "unchanged")
+        for statement in _RESTORE_CHILDREN:
+            await tx.execute(statement, account_id=identifier, mark=mark, now=tx.now)
+        people = await tx.column(_STAKEHOLDER_IDS, account_id=identifier)
+        await set_refs_live(tx, [identifier, *people], True)
+        await tx.execute(_END_DELETION, b_account_id=identifier, b_now=tx.now)
+        after = await change(tx, ACCOUNTS, identifier, {"deleted_at": None})
+        tx.emit(AccountRestored.of(after.data, current=after.data))
+        return tx.answer(after, "restored")

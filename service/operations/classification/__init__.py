@@ -1,0 +1,1 @@
+"""Operations on scoring models, ratings, classifications and the portfolio."""

@@ -1,0 +1,193 @@
+"""Where an account stands: its inputs are written, and in the same transaction it is classified and that is told."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+from service.access.policy import Permission
+from service.framework.database.columns import Uuid, bind
+from service.framework.database.database import Page, Resource
+from service.framework.database.listing import PageRequest
+from service.framework.database.statements import Statement
+from service.models.classification.classification import BusinessStrengthPut, business_strengths
+from service.platform.clock import instant_text
+from service.platform.errors import NotFound
+from service.queries.accounts.accounts import ACCOUNTS
+from service.queries.accounts.past import CLASSIFIED_THEN
+from service.queries.accounts.stakeholders import STAKEHOLDERS
+from service.queries.classification.classification import CLASSIFICATIONS, STANDING, STORED_STRENGTH
+from service.records.classification.classification import read_standings, settle, unchanged
+from service.records.classification.positions import (
+    live,
+    live_document,
+    past_document,
+    plain_numbers,
+    rests_on_another_model,
+    same_for_this_version,
+    success_factors,
+)
+from service.records.classification.scoring_models import MODEL_LOCK, active_model, refused, stored_model
+from service.records.context import Context, Transaction, operation, refuse
+from service.records.rows import Expected, lock, require, require_reference
+from service.rules.classification.factor_library import SOURCES, SUCCESS_FACTORS
+from service.rules.classification.ratings import exact_decimal
+from service.rules.classification.strength import strength_points, validate_strength
+from service.rules.vocabulary import ClassificationCause
+
+KIND = "account"
+
+_b = business_strengths.c
+_ADD_STRENGTH = Statement(
+    sa.insert(business_strengths).values({column.name: bind(column.name, column) for column in _b})
+)
+_SET_STRENGTH = Statement(
+    sa.update(business_strengths)
+    .where(_b.account_id == bind("b_account_id", Uuid()))
+    .values({column.name: bind(f"b_{column.name}", column) for column in _b if column.name != "account_id"})
+)
+
+
+@operation
+async def put_business_strength(
+    ctx: Context, identifier: str, data: BusinessStrengthPut, expected: Expected = None
+) -> Resource:
+    """Replace a customer's success factors with everybody's scores and classify the account; answers with the
+    classification.
+
+    Weights sum to 100 within 0.01, every competitor is scored on every factor, and there is at least one or none is
+    known. Raises NotFound, StaleVersion, and Invalid with pointers. Writing what is stored already writes and sends
+    nothing.
+    """
+    async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
+        await tx.serialize([MODEL_LOCK], shared=True)
+        account = await lock(tx, ACCOUNTS, identifier, expected, KIND)
+        stored = (await read_standings(tx, [account]))[0]
+        factors = plain_numbers([factor.model_dump() for factor in data.factors])
+        verdicts = validate_strength(success_factors(factors), data.no_known_competitor)
+        if verdicts:
+            raise refused(verdicts)
+        await _require_stakeholder(tx, account.id, data.confirmed_by_id)
+        wanted = {
+            "factors": factors,
+            "no_known_competitor": data.no_known_competitor,
+            "confirmed_by_id": data.confirmed_by_id,
+        }
+        before = stored.row
+        if stored.latest is not None and all(before[name] == value for name, value in wanted.items()):
+            return tx.answer(unchanged(tx, stored), "unchanged")
+        values = {"account_id": account.id, **wanted, **_points(factors), "updated_at": tx.now}
+        if before["strength_of"] is None:
+            await tx.execute(_ADD_STRENGTH, **values)
+        else:
+            await tx.execute(_SET_STRENGTH, **{f"b_{name}": value for name, value in values.items()})
+        moved = _moved_factors(before["factors"] or [], factors)
+        stored.row = {**before, **wanted, "strength_at": tx.now}
+        return tx.answer(await settle(tx, stored, moved, ClassificationCause.BUSINESS_STRENGTH))
+
+
+async def list_success_factors(ctx: Context) -> list[dict[str, Any]]:
+    """Success factors to begin with, each with its source, and a default set of them with weights that sum to 100."""
+    ctx.require(Permission.CLASSIFICATION_READ)
+    return [
+        {
+            "name": factor.name,
+            "description": factor.description,
+            "weight": plain_numbers(factor.weight),
+            "source": SOURCES[factor.source],
+            "source_key": factor.source.value,
+        }
+        for factor in SUCCESS_FACTORS
+    ]
+
+
+async def get_classification(ctx: Context, identifier: str) -> Resource:
+    """An account's classification, explained from what is stored of it; raises NotFound.
+
+    It is computed as it is read, by the active model; only while a new model is being brought to the portfolio, an
+    account that was not reached yet is explained by the model its position rests on. For an account that nobody has
+    scored it says what is missing. The version is 0 where the answer changes with more than the account's version; the
+    ages of the inputs are counted to the day it tells, and do not change the version.
+    """
+    async with ctx.reading(Permission.CLASSIFICATION_READ) as reader:
+        row = await reader.one(STANDING, id=identifier)
+        if row is None:
+            raise NotFound(KIND)
+        stored = row["standing"]
+        active = model = await active_model(reader, stored["model_id"], stored["model_version"])
+        position = live(stored, model)
+        before = rests_on_another_model(stored, position, model)
+        if before is not None:
+            model = await stored_model(reader, before, stored["latest"]["model_version"])
+            position = live(stored, model)
+    version = stored["version"] if same_for_this_version(stored, active) else 0
+    return Resource(version, orjson.dumps(live_document(stored, position, model, active, ctx.services.clock.now())))
+
+
+async def get_past_classification(ctx: Context, identifier: str, as_of: date | datetime) -> Resource:
+    """An account's classification as of an instant (or the last moment of a day), explained from the inputs and by the
+    model of then; raises NotFound when it was not there, and Invalid for what lies ahead.
+    """
+    at = ctx.past(as_of)
+    async with ctx.reading(Permission.CLASSIFICATION_READ) as reader:
+        row = await reader.one(CLASSIFIED_THEN, id=identifier, as_of=at)
+    if row is None:
+        raise NotFound(KIND)
+    return Resource(0, orjson.dumps({**past_document(row["standing"], instant_text(at)), "as_of": instant_text(at)}))
+
+
+async def list_classifications(ctx: Context, identifier: str, request: PageRequest) -> Page:
+    """A page of an account's classification history, newest first; raises NotFound."""
+    async with ctx.reading(Permission.CLASSIFICATION_READ) as reader:
+        await require(reader, ACCOUNTS, identifier, KIND)
+        return await CLASSIFICATIONS.page(reader, request, ctx.cursors, where={"account_id": identifier})
+
+
+async def get_business_strength(ctx: Context, identifier: str) -> Resource:
+    """An account's stored success factors; raises NotFound."""
+    async with ctx.reading(Permission.CLASSIFICATION_READ) as reader:
+        row = await reader.one(STORED_STRENGTH, id=identifier)
+    if row is None:
+        raise NotFound(KIND)
+    document = {
+        "account_id": identifier,
+        "version": row["version"],
+        "factors": row["factors"] or [],
+        "no_known_competitor": bool(row["no_known_competitor"]),
+        "confirmed_by_id": row["confirmed_by_id"],
+        "updated_at": None if row["strength_at"] is None else instant_text(row["strength_at"]),
+    }
+    return Resource(row["version"], orjson.dumps(document))
+
+
+async def _require_stakeholder(tx: Transaction, account_id: str, identifier: str | None) -> None:
+    """Only a stakeholder of this account can confirm its success factors."""
+    pointer = "/confirmed_by_id"
+    found = await require_reference(tx, STAKEHOLDERS, identifier, pointer, "stakeholder")
+    if found is not None and found.data["account_id"] != account_id:
+        raise refuse(pointer, "unknown_reference", "This account has no such stakeholder")
+
+
+def _points(factors: list[Any]) -> dict[str, Decimal | None]:
+    """The undivided totals of stored success factors, exact."""
+    points = strength_points(success_factors(factors))
+    return {
+        "ours_points": exact_decimal(points.ours),
+        "best_points": None if points.best is None else exact_decimal(points.best),
+        "weight_sum": exact_decimal(points.weights),
+    }
+
+
+def _moved_factors(before: list[Any], after: list[Any]) -> list[dict[str, Any]]:
+    """The success factors that changed, with what they were and are."""
+    old = {factor["name"]: factor for factor in before}
+    new = {factor["name"]: factor for factor in after}
+    return [
+        {"axis": "business_strength", "factor": name, "previous": old.get(name), "current": new.get(name)}
+        for name in [*new, *(name for name in old if name not in new)]
+        if old.get(name) != new.get(name)
+    ]

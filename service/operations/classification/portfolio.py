@@ -1,0 +1,169 @@
+"""The portfolio side by side: every account in its box of the four-box or the nine-cell matrix."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+import orjson
+
+from service.access.policy import Permission
+from service.documents.matrix import draw_matrix
+from service.models.classification.portfolio import MatrixView
+from service.platform.clock import instant_text
+from service.platform.errors import Invalid
+from service.queries.classification.portfolio import MATRICES
+from service.records.classification.positions import plain_numbers
+from service.records.classification.scoring_models import ActiveModel, forecast_box, yardstick_of
+from service.records.context import Context
+from service.rules.classification.fiocca import VERBS
+from service.rules.classification.general_portfolio import CELLS
+from service.rules.classification.ten_boxes import TEN_BOXES
+from service.rules.vocabulary import QUADRANTS, Stage
+
+_WITHOUT_PICTURE = {
+    MatrixView.TEN_BOXES: "The ten boxes are told",
+    MatrixView.GENERAL: "The general portfolio is told",
+}
+_NO_FORECAST = ',"forecast":null}'
+_AXES = ("attractiveness", "relative_strength", "business_strength")
+
+
+async def get_matrix(
+    ctx: Context, view: MatrixView, limit: int, forecast: bool = False, as_of: date | datetime | None = None
+) -> bytes:
+    """All accounts by box as JSON: counts of all, and up to `limit` accounts of each box, the largest by revenue first.
+
+    Accounts in no box are counted as unclassified. With `forecast` each account also says where it is expected to
+    stand, beside where it stands and never instead. With `as_of` (an instant, or the last moment of a day) it is the
+    matrix of then: the accounts that were there, where they stood, by the yardstick that held; names and revenue are
+    as today. Raises Invalid for what lies ahead. Two statements, however many accounts there are.
+    """
+    at = None if as_of is None else ctx.past(as_of)
+    async with ctx.reading(Permission.PORTFOLIO_READ) as reader:
+        model = await yardstick_of(reader, at)
+        binds = {} if at is None else {"as_of": at}
+        rows = await reader.all(MATRICES[view, forecast, at is not None], limit=limit, **binds)
+    sizes: dict[str | None, int] = {}
+    listed: dict[str | None, list[Any]] = {}
+    for row in rows:
+        sizes[row["box"]] = row["size"]
+        shown = _expected(row["document"], model) if forecast else orjson.Fragment(row["document"][:-1] + _NO_FORECAST)
+        listed.setdefault(row["box"], []).append(shown)
+    boxes = [
+        {**box, "count": sizes.get(box["box"], 0), "accounts": listed.get(box["box"], [])} for box in _LAYOUTS[view]()
+    ]
+    unclassified, total = sizes.get(None, 0), sum(sizes.values())
+    counts = {"classified": total - unclassified, "unclassified": unclassified, "total": total}
+    told = {"view": view.value, "as_of": None if at is None else instant_text(at)}
+    return orjson.dumps({**told, **_yardstick(model), "boxes": boxes, **counts})
+
+
+async def draw_portfolio(
+    ctx: Context, view: MatrixView, limit: int, forecast: bool = False, as_of: date | datetime | None = None
+) -> bytes:
+    """The matrix as a picture (SVG): strength high on the left, attractiveness high on top, bubbles by revenue, the
+    lines with their values and borders, forecasts as arrows; up to `limit` accounts of each box. The same portfolio
+    gives the same bytes. Raises Invalid for the ten boxes and the general portfolio, which
+    are told as numbers only.
+    """
+    if view in _WITHOUT_PICTURE:
+        raise Invalid.parameter("view", "no_picture", f"{_WITHOUT_PICTURE[view]} as numbers only")
+    return draw_matrix(orjson.loads(await get_matrix(ctx, view, limit, forecast, as_of)))
+
+
+def _expected(document: str, model: ActiveModel) -> dict[str, Any]:
+    """An account of the matrix with the box of its forecast by the matrix's own cuts."""
+    account: dict[str, Any] = orjson.loads(document)
+    stated = account["forecast"]
+    if stated is not None:
+        quadrant = forecast_box(stated, model)
+        account["forecast"] = {**{name: stated[name] for name in _AXES}, "quadrant": quadrant, "on": stated["on"]}
+    return account
+
+
+def _yardstick(model: ActiveModel) -> dict[str, Any]:
+    cuts, limits, width = model.rules.cuts, model.rules.fiocca, model.rules.border_width
+    lines: dict[str, Any] = plain_numbers(
+        {
+            "cuts": {"attractiveness": cuts.attractiveness, "relative_strength": cuts.relative_strength},
+            "limits": {"low": limits.low, "high": limits.high},
+            "border_width": {
+                "attractiveness": width.attractiveness,
+                "relative_strength": width.relative_strength,
+                "fiocca": width.fiocca,
+            },
+            "dead_band": model.rules.dead_band,
+        }
+    )
+    return {"model": model.reference(), **lines}
+
+
+def _four_boxes() -> list[dict[str, Any]]:
+    """The Cranfield boxes, row by row, high strength first as in Cranfield drawings."""
+    return [
+        {
+            "box": quadrant.value,
+            "name": terms.name,
+            "attractiveness": terms.attractiveness,
+            "strength": terms.strength,
+            "investment_strategy": terms.investment_strategy,
+            "verbs": [],
+        }
+        for quadrant, terms in QUADRANTS.items()
+    ]
+
+
+def _ten_boxes() -> list[dict[str, Any]]:
+    """McDonald's boxes, row by row, the closest relationship first; uncoupling stands apart, last."""
+    placed = [(box.box, box.name, box.attractiveness, box.stage) for box in TEN_BOXES]
+    apart = (Stage.UNCOUPLING_KAM.value, "Uncoupling, apart from the ten boxes", "any", Stage.UNCOUPLING_KAM)
+    return [
+        {
+            "box": box,
+            "name": name,
+            "attractiveness": attractiveness,
+            "strength": stage.value,
+            "investment_strategy": None,
+            "verbs": [],
+        }
+        for box, name, attractiveness, stage in (*placed, apart)
+    ]
+
+
+def _nine_cells() -> list[dict[str, Any]]:
+    """Fiocca's cells, row by row, strong first."""
+    return [
+        {
+            "box": f"{attractiveness.value}_{position.value}",
+            "name": " / ".join(verb.value.replace("_", " ").capitalize() for verb in verbs),
+            "attractiveness": attractiveness.value,
+            "strength": position.value,
+            "investment_strategy": None,
+            "verbs": [verb.value for verb in verbs],
+        }
+        for (attractiveness, position), verbs in VERBS.items()
+    ]
+
+
+def _general_cells() -> list[dict[str, Any]]:
+    """The cells of the general portfolio, row by row, difficult first."""
+    return [
+        {
+            "box": cell.value,
+            "name": cell.value.replace("_key_", "-key, ").replace("key_", "key, ").capitalize(),
+            "attractiveness": importance.value,
+            "strength": difficulty.value,
+            "investment_strategy": None,
+            "verbs": [],
+        }
+        for (importance, difficulty), cell in CELLS.items()
+    ]
+
+
+_LAYOUTS = {
+    MatrixView.FOUR_BOX: _four_boxes,
+    MatrixView.FIOCCA: _nine_cells,
+    MatrixView.TEN_BOXES: _ten_boxes,
+    MatrixView.GENERAL: _general_cells,
+}

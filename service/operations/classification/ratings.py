@@ -1,0 +1,339 @@
+"""How attractive an account is, as people rate it: their sheets, what counts of them, what was before."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+from service.access.policy import Permission
+from service.framework.database.columns import bind
+from service.framework.database.database import Page, Resource, Row
+from service.framework.database.dialects import one_of
+from service.framework.database.listing import PageRequest
+from service.framework.database.statements import Statement
+from service.models.classification.ratings import AttractivenessPut, RatingChoice, RatingSheet, SheetEntry, ratings
+from service.platform.errors import FieldError, Invalid, NotFound
+from service.platform.ids import new_id
+from service.queries.accounts.accounts import ACCOUNTS
+from service.queries.accounts.people import PEOPLE
+from service.queries.classification.ratings import RATED, RATINGS
+from service.records.classification.classification import Stored, read_standings, settle, unchanged
+from service.records.classification.positions import plain_numbers, same_for_this_version
+from service.records.classification.scoring_models import MODEL_LOCK, ActiveModel, active_model, refused
+from service.records.context import Context, Transaction, operation, refuse
+from service.records.rows import Expected, lock, require
+from service.rules.classification.ratings import (
+    MOST_RATERS,
+    GivenRating,
+    Rating,
+    read_ratings,
+    too_many_raters,
+    unsupported,
+    values_used,
+)
+from service.rules.verdicts import shown
+from service.rules.vocabulary import ClassificationCause
+
+KIND = "account"
+_r = ratings.c
+_COLUMNS = {column.name: bind(column.name, column) for column in _r}
+_SUPERSEDE = Statement(
+    sa.update(ratings).where(one_of(_r.id, "ids")).values(superseded_at=bind("now", _r.superseded_at))
+)
+_CHOOSE = Statement(sa.update(ratings).where(one_of(_r.id, "ids")).values(chosen=bind("chosen", _r.chosen)))
+_ADD = Statement(sa.insert(ratings).values(_COLUMNS))
+
+
+@operation
+async def put_attractiveness(
+    ctx: Context, identifier: str, data: AttractivenessPut, expected: Expected = None
+) -> Resource:
+    """Replace an account's current ratings on the active model and classify it; answers with the classification.
+
+    A rating is a score 0 to 10, or a metric in the factor's own unit that its bands turn into one; each factor once per
+    rater, and at most 10 raters of a factor. Ratings that are left out are withdrawn, those of factors that the active
+    model lacks stay. Raises NotFound, StaleVersion, and Invalid with a pointer for an unknown factor or rater, both or
+    none of score and metric, a metric without a band, and a day in the future. Writing what is stored already writes
+    and sends nothing.
+    """
+    async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
+        stored = await _standing(tx, identifier, expected)
+        written = await _sheet(tx, stored, [(one, one.rater_id) for one in data.scores])
+        known = {factor.key for factor in stored.model.rules.factors}
+        gone = [row for row in stored.ratings if row["factor"] in known and _place_of(row) not in written]
+        return tx.answer(await _rewrite(tx, stored, written, gone))
+
+
+@operation
+async def add_rating_sheet(ctx: Context, identifier: str, data: RatingSheet, expected: Expected = None) -> Resource:
+    """Take one rater's ratings and classify the account; answers with the classification.
+
+    Each takes the place of this rater's earlier rating of the factor, which stays in the history; the rater's ratings
+    of other factors and those of other raters stay as they are. A rating that was chosen as the factor's value hands
+    that on to its rater's next one. Raises NotFound, StaleVersion, and Invalid as put_attractiveness.
+    """
+    async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
+        stored = await _standing(tx, identifier, expected)
+        written = await _sheet(tx, stored, [(one, data.rater_id) for one in data.scores], "/rater_id")
+        return tx.answer(await _rewrite(tx, stored, written, ()))
+
+
+@operation
+async def withdraw_rating(ctx: Context, identifier: str) -> Resource:
+    """Withdraw a current rating and classify its account; the rating stays in the history. Answers with the
+    classification; raises NotFound for a rating that is not current.
+    """
+    async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
+        rating = await require(tx.reader, RATINGS, identifier, "rating")
+        stored = await _standing(tx, rating.data["account_id"], None)
+        gone = [row for row in stored.ratings if row["id"] == identifier]
+        if not gone:
+            raise NotFound("rating")
+        return tx.answer(await _rewrite(tx, stored, {}, gone))
+
+
+@operation
+async def choose_rating(ctx: Context, identifier: str, data: RatingChoice, expected: Expected = None) -> Resource:
+    """Choose one current rating as the value of its factor, or go back to the mean of all raters; answers with the
+    classification. Raises NotFound, StaleVersion, and Invalid for a factor or a rating that there is not.
+    """
+    async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
+        stored = await _standing(tx, identifier, expected)
+        if data.factor not in {factor.key for factor in stored.model.rules.factors}:
+            raise refuse("/factor", "unknown_factor", f"The active scoring model has no factor {data.factor}")
+        rated = [row for row in stored.ratings if row["factor"] == data.factor]
+        if data.rating_id is not None and data.rating_id not in {row["id"] for row in rated}:
+            raise refuse("/rating_id", "unknown_reference", "There is no such current rating of this factor")
+        before = [row["id"] for row in rated if row["chosen"]]
+        after = [] if data.rating_id is None else [data.rating_id]
+        if before == after:
+            return tx.answer(unchanged(tx, stored), "unchanged")
+        for ids, chosen in ((before, False), (after, True)):
+            if ids:
+                await tx.execute(_CHOOSE, ids=ids, chosen=chosen)
+        stored.ratings = [
+            {**row, "chosen": row["id"] in after} if row["factor"] == data.factor else row for row in stored.ratings
+        ]
+        return tx.answer(await settle(tx, stored, (), ClassificationCause.ATTRACTIVENESS, reason=data.reason))
+
+
+async def get_rating(ctx: Context, identifier: str) -> Resource:
+    """One rating of a live account, current or not; raises NotFound."""
+    async with ctx.reading(Permission.CLASSIFICATION_READ) as reader:
+        rating = await require(reader, RATINGS, identifier, "rating")
+        await require(reader, ACCOUNTS, rating.data["account_id"], KIND)
+        return rating
+
+
+async def get_attractiveness(ctx: Context, identifier: str) -> Resource:
+    """An account's current ratings with what counts of each factor by the active model; raises NotFound."""
+    async with ctx.reading(Permission.CLASSIFICATION_READ) as reader:
+        row = await reader.one(RATED, id=identifier)
+        if row is None:
+            raise NotFound(KIND)
+        rated = row["rated"]
+        model = await active_model(reader, rated["model_id"], rated["model_version"])
+    version = rated["version"] if same_for_this_version(rated, model) else 0
+    return Resource(version, orjson.dumps(rated_document(rated, model)))
+
+
+async def list_ratings(ctx: Context, identifier: str, request: PageRequest) -> Page:
+    """A page of all ratings an account ever got, newest first; raises NotFound."""
+    async with ctx.reading(Permission.CLASSIFICATION_READ) as reader:
+        await require(reader, ACCOUNTS, identifier, KIND)
+        return await RATINGS.page(reader, request, ctx.cursors, where={"account_id": identifier})
+
+
+def rated_document(rated: Mapping[str, Any], model: ActiveModel) -> dict[str, Any]:
+    """The document of `queries.ratings.CURRENT_RATINGS` with what the rules say of it."""
+    scores = [
+        {
+            **{name: row[name] for name in ("id", "factor")},
+            "score": plain_numbers(Decimal(row["score"])),
+            "metric": None if row["metric"] is None else orjson.loads(row["metric"]),
+            **{name: row[name] for name in ("evidence", "rater_id", "scored_at", "chosen")},
+        }
+        for row in rated["scores"]
+    ]
+    factors = _factor_states(rated["scores"], model)
+    return {
+        "account_id": rated["account_id"],
+        "version": rated["version"],
+        "scores": scores,
+        "factors": factors,
+        "missing": [state["factor"] for state in factors if state["required"] and state["value"] is None],
+        "warnings": [*_unsupported(rated["scores"]), *_disagreements(factors)],
+    }
+
+
+def _factor_states(rows: Sequence[Mapping[str, Any]], model: ActiveModel) -> list[dict[str, Any]]:
+    counts = Counter(row["factor"] for row in rows)
+    used = values_used(
+        model.rules,
+        (
+            Rating(
+                row["factor"],
+                Decimal(row["score"]),
+                None if row["metric"] is None else Decimal(row["metric"]),
+                bool(row["chosen"]),
+            )
+            for row in rows
+        ),
+    )
+    states = []
+    for factor in model.rules.factors:
+        value = used.get(factor.key)
+        state = {
+            "factor": factor.key,
+            "name": factor.name,
+            "required": factor.required,
+            "value": None if value is None else shown(value.value),
+            "rule": None if value is None else value.rule.value,
+            "ratings": counts[factor.key],
+            "spread": None if value is None else shown(value.spread),
+            "disagreement": value is not None and value.disagreement,
+        }
+        states.append(plain_numbers(state))
+    return states
+
+
+def _unsupported(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
+    return [
+        {
+            "pointer": f"/scores/{index}",
+            "code": "changed_without_evidence",
+            "message": f"The score of {row['factor']} was changed without new evidence.",
+        }
+        for index, row in enumerate(rows)
+        if row["without_new_evidence"]
+    ]
+
+
+def _disagreements(factors: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
+    return [
+        {
+            "pointer": f"/factors/{index}",
+            "code": "raters_disagree",
+            "message": f"The raters of {state['factor']} are {state['spread']} points apart.",
+        }
+        for index, state in enumerate(factors)
+        if state["disagreement"]
+    ]
+
+
+async def _standing(tx: Transaction, identifier: str, expected: Expected) -> Stored:
+    """What is stored of an account, which is locked for its classification."""
+    await tx.serialize([MODEL_LOCK], shared=True)
+    account = await lock(tx, ACCOUNTS, identifier, expected, KIND)
+    return (await read_standings(tx, [account]))[0]
+
+
+def _place_of(row: Mapping[str, Any]) -> tuple[str, str]:
+    """What a rating is the only current one of: its factor and its rater."""
+    return row["factor"], row["rater_key"]
+
+
+async def _sheet(
+    tx: Transaction,
+    stored: Stored,
+    given: Sequence[tuple[SheetEntry, str | None]],
+    rater: str = "/scores/{index}/rater_id",
+) -> dict[tuple[str, str], Row]:
+    """Given ratings as rows to store, by factor and rater; raises Invalid with the rules' verdicts. `rater` is where
+    the request names a rater.
+    """
+    entries = [GivenRating(one.factor, one.score, one.metric, who or "") for one, who in given]
+    read = read_ratings(stored.model.rules, entries)
+    if read.verdicts:
+        raise refused(read.verdicts)
+    await _require_raters(tx, [who for _, who in given], rater)
+    days = [_scored_at(tx, one.scored_on, f"/scores/{index}/scored_on") for index, (one, _) in enumerate(given)]
+    return {
+        (one.factor, who or ""): {
+            "id": new_id(tx.now),
+            "account_id": stored.account.id,
+            "factor": one.factor,
+            "rater_id": who,
+            "rater_key": who or "",
+            "score": score,
+            "metric": None if one.metric is None else str(plain_numbers(one.metric)),
+            "evidence": one.evidence,
+            "scored_at": day or tx.now,
+            "given_day": one.scored_on,
+            "recorded_at": tx.now,
+            "recorded_by": tx.cause["key_id"],
+            "superseded_at": None,
+        }
+        for (one, who), score, day in zip(given, read.scores, days, strict=True)
+    }
+
+
+def _scored_at(tx: Transaction, day: date | None, pointer: str) -> datetime | None:
+    """The instant of a day that was given: its beginning in UTC, or now for today."""
+    if day is None:
+        return None
+    if day > tx.today:
+        raise refuse(pointer, "in_the_future", "A score can't be from a day in the future")
+    return tx.now if day == tx.today else datetime.combine(day, time(), UTC)
+
+
+async def _rewrite(
+    tx: Transaction, stored: Stored, written: Mapping[tuple[str, str], Row], gone: Sequence[Row]
+) -> Resource:
+    """Store what differs from the current ratings, withdraw those that are gone, and classify the account."""
+    current = {_place_of(row): row for row in stored.ratings}
+    added = []
+    for place, row in written.items():
+        before = current.get(place)
+        if before is None or not _same(before, row):
+            carried = before is not None and before["chosen"]
+            added.append({**row, "chosen": carried, "without_new_evidence": unsupported(before, row)})
+    if stored.latest is not None and not added and not gone:
+        return tx.answer(unchanged(tx, stored), "unchanged")
+    left = {_place_of(row) for row in (*gone, *added)}
+    kept = [row for row in stored.ratings if _place_of(row) not in left]
+    _refuse_a_crowd([*kept, *added])
+    superseded = [row["id"] for place, row in current.items() if place in left]
+    if superseded:
+        await tx.execute(_SUPERSEDE, ids=superseded, now=tx.now)
+    if added:
+        await tx.many(_ADD, added)
+    stored.ratings = sorted([*kept, *added], key=_place_of)
+    return await settle(tx, stored, (), ClassificationCause.ATTRACTIVENESS)
+
+
+def _same(stored: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
+    """Tell whether a rating says what the current one says; a day that is not given is the day it has."""
+    if row["given_day"] is not None and stored["scored_at"].date() != row["given_day"]:
+        return False
+    return all(stored[name] == row[name] for name in ("score", "metric", "evidence"))
+
+
+def _refuse_a_crowd(rows: Iterable[Mapping[str, Any]]) -> None:
+    crowded = too_many_raters(Counter(row["factor"] for row in rows))
+    if crowded:
+        message = f"{', '.join(sorted(crowded))} would have more than {MOST_RATERS} raters; withdraw some first."
+        raise refuse("/scores", "too_many_raters", message)
+
+
+async def _require_raters(tx: Transaction, given: Sequence[str | None], pointer: str) -> None:
+    """Raters are live people; one statement for all of them."""
+    raters = sorted({rater for rater in given if rater is not None})
+    if not raters:
+        return
+    found = {row["id"] for row in await tx.all(PEOPLE.by_ids(), ids=raters)}
+    unknown = {
+        pointer.format(index=index): FieldError(
+            "unknown_reference", "There is no such person", pointer=pointer.format(index=index)
+        )
+        for index, rater in enumerate(given)
+        if rater is not None and rater not in found
+    }
+    if unknown:
+        raise Invalid(list(unknown.values()))

@@ -1,0 +1,1 @@
+"""Operations on the feed of events and its consumers."""

@@ -1,0 +1,1 @@
+"""Operations on account plans, objectives and actions."""

@@ -1,0 +1,68 @@
+"""The signing keys of a webhook endpoint: which ones live, and new ones beside those of before."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import orjson
+
+from service.access.policy import Permission
+from service.framework.database.database import Resource
+from service.framework.outbound.signing_keys import UNKNOWN, SigningKey, fresh, rotated
+from service.models.webhooks.transport import WebhookKeyRead, WebhookKeysRead, WebhookSecretRotation
+from service.platform.errors import NotFound
+from service.queries.webhooks.endpoints import WEBHOOK_ENDPOINTS
+from service.records.context import Context, operation
+from service.records.rows import Expected, change, lock
+from service.records.webhooks.endpoints import KIND, SEALED, check_secret, opened_ring, sealed_ring, shown_once
+
+_A_DAY = WebhookSecretRotation()
+
+
+async def get_webhook_secret(ctx: Context, identifier: str) -> Resource:
+    """The keys that deliveries of an endpoint are signed with now: ids, kinds, when they were made and when they end,
+    and the public half of ed25519 keys. A symmetric secret is never shown again. Raises NotFound.
+    """
+    async with ctx.reading(Permission.WEBHOOK_READ) as reader:
+        row = await reader.one(SEALED, id=identifier)
+    if row is None:
+        raise NotFound(KIND)
+    now = ctx.services.clock.now()
+    ring = opened_ring(ctx.services.secrets, row["secret_encrypted"])
+    keys = [_shown(key) for key in ring if key.lives(now)]
+    read = WebhookKeysRead(endpoint_id=identifier, signature_kind=row["signature_kind"], keys=keys)
+    return Resource(1, orjson.dumps(read.model_dump(mode="json")))
+
+
+@operation
+async def rotate_webhook_secret(
+    ctx: Context, identifier: str, rotation: WebhookSecretRotation | None = None, expected: Expected = None
+) -> Resource:
+    """Make new signing keys, which are in this answer and nowhere else; raises NotFound, StaleVersion, Invalid.
+
+    Deliveries are signed with the new keys and with those before until the grace (`grace_seconds`, 0 to 604,800, a day
+    when left out) is over, so a receiver may change over at any time in between. A key that was to end sooner keeps its
+    end. At most five keys live at once: beyond that the oldest end at once. With a grace of 0 a secret that leaked is
+    gone at once.
+    """
+    wanted = rotation or _A_DAY
+    async with ctx.transaction(Permission.WEBHOOK_WRITE) as tx:
+        endpoint = await lock(tx, WEBHOOK_ENDPOINTS, identifier, expected, KIND)
+        kind = wanted.signature_kind or endpoint.data["signature_kind"]
+        check_secret(wanted.secret, kind)
+        sealed = await tx.one(SEALED, id=identifier)
+        known = opened_ring(ctx.services.secrets, sealed["secret_encrypted"]) if sealed else ()
+        new = fresh(kind, tx.now, wanted.secret)
+        ring = rotated(known, new, tx.now, timedelta(seconds=wanted.grace_seconds))
+        columns = {"secret_encrypted": sealed_ring(ctx.services.secrets, ring), "signature_kind": kind}
+        return tx.answer(shown_once(await change(tx, WEBHOOK_ENDPOINTS, identifier, columns), new), "rotated")
+
+
+def _shown(key: SigningKey) -> WebhookKeyRead:
+    return WebhookKeyRead(
+        id=key.id,
+        kind=key.kind,
+        created_at=None if key.created_at == UNKNOWN else key.created_at,
+        ends_at=key.ends_at,
+        public_key=key.public_key,
+    )

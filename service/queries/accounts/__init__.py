@@ -1,0 +1,1 @@
+"""Reads of accounts, people, stakeholders, references and the programme status."""

@@ -1,0 +1,144 @@
+"""How accounts are read: the document, its filters, its sorts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql.elements import ColumnElement
+
+from service.events.content import FACETS
+from service.framework.database.columns import Uuid
+from service.framework.database.dialects import JsonDocument, as_json, document, json_row
+from service.framework.database.filters import Filterable, enum_field, filter_model
+from service.framework.database.listing import Listing
+from service.framework.database.statements import Statement
+from service.models.accounts.accounts import LOWEST, AccountRead, accounts
+from service.queries.accounts.refs import referenced, refs_of
+from service.rules.classification.fiocca import VERBS
+from service.rules.classification.general_portfolio import GeneralCell
+from service.rules.relationship.stages import STAGES
+from service.rules.vocabulary import (
+    AccountScope,
+    AccountStatus,
+    ClassificationStatus,
+    FioccaAttractiveness,
+    FioccaPosition,
+    Quadrant,
+    Stage,
+    SupplierStatus,
+)
+
+a = accounts.c
+Columns = Mapping[str, ColumnElement[Any]]
+
+
+def stage_cranfield(stage: ColumnElement[Any]) -> ColumnElement[str]:
+    """The Cranfield name of a stage, from the rules' own table."""
+    return sa.case(
+        *[
+            (stage == sa.literal_column(f"'{key.value}'"), sa.literal_column(f"'{terms.cranfield_name}'", sa.Text))
+            for key, terms in STAGES.items()
+        ]
+    )
+
+
+def _in_cell(c: Columns, attractiveness: FioccaAttractiveness, position: FioccaPosition) -> ColumnElement[bool]:
+    return sa.and_(
+        c["fiocca_attractiveness"] == sa.literal_column(f"'{attractiveness.value}'"),
+        c["fiocca_position"] == sa.literal_column(f"'{position.value}'"),
+    )
+
+
+def _fiocca(c: Columns) -> ColumnElement[Any]:
+    """The nine-cell position with its verbs, from the rules' own table; null while it is unknown."""
+    verbs = sa.case(
+        *[
+            (_in_cell(c, *cell), sa.literal_column("'[" + ",".join(f'"{verb.value}"' for verb in listed) + "]'"))
+            for cell, listed in VERBS.items()
+        ]
+    )
+    alone = [cell for cell, listed in VERBS.items() if len(listed) == 1]
+    leading = sa.case(
+        *[(_in_cell(c, *cell), sa.literal_column(f"'{VERBS[cell][0].value}'", sa.Text)) for cell in alone],
+        else_=c["leading_verb"],
+    )
+    members = {
+        "attractiveness": c["fiocca_attractiveness"],
+        "position": c["fiocca_position"],
+        "verbs": as_json(verbs),
+        "leading_verb": leading,
+    }
+    return sa.type_coerce(sa.case((c["fiocca_position"].is_not(None), json_row(members))), JsonDocument())
+
+
+SUMMED = json_row({"id": a.id, "name": a.name, "version": a.version, "refs": refs_of(accounts)})
+"""A row of accounts as events sum it up."""
+
+
+_WITH_FACETS = json_row(
+    {"id": a.id, "name": a.name, "version": a.version, "refs": refs_of(accounts), **{name: a[name] for name in FACETS}}
+)
+
+
+def summary_of(account_id: ColumnElement[Any]) -> ColumnElement[str]:
+    """The account with this id as events need it: id, name, version, refs, and what subscriptions filter by; as JSON
+    text.
+    """
+    return document(sa.type_coerce(sa.select(_WITH_FACETS).where(a.id == account_id).scalar_subquery(), JsonDocument()))
+
+
+SUMMARY = Statement(sa.select(summary_of(sa.bindparam("id", type_=Uuid())).label("summary")))
+
+
+def low(column: ColumnElement[Any], lowest: int = LOWEST) -> ColumnElement[Any]:
+    """A number as a sort key: an unknown one sorts below every value. `lowest` must fit the column's precision."""
+    return sa.type_coerce(sa.func.coalesce(column, sa.literal_column(str(lowest))), column.type)
+
+
+def account_listing(c: Columns, **more: Any) -> Listing:
+    """Accounts as they read, by these columns: those of the table, or for a look into the past those that were."""
+    computed = {"refs": refs_of(accounts), "fiocca": _fiocca(c), "stage_cranfield": stage_cranfield(c["stage"])}
+    members = {name: computed.get(name, c.get(name)) for name in AccountRead.model_fields}
+    return Listing(
+        name="accounts",
+        table=accounts,
+        members={name: shown for name, shown in members.items() if shown is not None},
+        filters={
+            "name": Filterable(c["name"], "text"),
+            "industry": Filterable(c["industry"], "text"),
+            "country": Filterable(c["country"], "text"),
+            "status": enum_field(c["status"], AccountStatus),
+            "scope": enum_field(c["scope"], AccountScope),
+            "quadrant": enum_field(c["quadrant"], Quadrant),
+            "classification_status": enum_field(c["classification_status"], ClassificationStatus),
+            "general_portfolio": enum_field(c["general_portfolio"], GeneralCell),
+            "stage": enum_field(c["stage"], Stage),
+            "target_stage": enum_field(c["target_stage"], Stage),
+            "supplier_status": enum_field(c["supplier_status"], SupplierStatus),
+            "owner_id": Filterable(c["owner_id"], "id"),
+            "parent_id": Filterable(c["parent_id"], "id"),
+            "attractiveness": Filterable(c["attractiveness"], "number"),
+            "business_strength": Filterable(c["business_strength"], "number"),
+            "relative_strength": Filterable(c["relative_strength"], "number"),
+            "revenue": Filterable(c["revenue"], "money"),
+            "created_at": Filterable(c["created_at"], "instant"),
+            "updated_at": Filterable(c["updated_at"], "instant"),
+            "external_id": Filterable(c["id"], "text", condition=lambda bind: referenced(accounts, "account", bind)),
+        },
+        sorts={
+            "name": c["name"],
+            "revenue": low(c["revenue"]),
+            "attractiveness": low(c["attractiveness"], -1),
+            "relative_strength": low(c["relative_strength"], -1),
+            "created_at": c["created_at"],
+            "updated_at": c["updated_at"],
+        },
+        **more,
+    )
+
+
+ACCOUNTS = account_listing(dict(a.items()))
+
+AccountFilter = filter_model("AccountFilter", ACCOUNTS.filters)

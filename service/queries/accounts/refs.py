@@ -1,0 +1,48 @@
+"""References to other systems, as a member of documents and as a way to find a record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql.elements import ColumnElement
+
+from service.framework.database.dialects import json_list, json_row, one_of
+from service.framework.database.statements import Statement
+from service.models.accounts.refs import refs
+
+FIND = Statement(
+    sa.select(refs.c.entity_id).where(
+        refs.c.kind == sa.bindparam("kind", type_=sa.Text),
+        refs.c.system == sa.bindparam("system", type_=sa.Text),
+        refs.c.external_id == sa.bindparam("external_id", type_=sa.Text),
+        refs.c.live.is_(sa.true()),
+    )
+)
+
+FIND_MANY = Statement(
+    sa.select(refs.c.system, refs.c.external_id, refs.c.entity_id).where(
+        refs.c.kind == sa.bindparam("kind", type_=sa.Text),
+        one_of(refs.c.external_id, "external_ids"),
+        refs.c.live.is_(sa.true()),
+    )
+)
+
+
+def refs_of(owner: sa.Table) -> ColumnElement[str]:
+    """The references of a row of `owner`, as a JSON array ordered by system."""
+    rows = (
+        sa.select(json_row({"system": refs.c.system, "external_id": refs.c.external_id}).label("j"))
+        .where(refs.c.entity_id == owner.c.id)
+        .order_by(refs.c.system)
+        .correlate(owner)
+    )
+    return json_list(rows)
+
+
+def referenced(owner: sa.Table, kind: str, bind: str) -> ColumnElement[bool]:
+    """Whether a row of `owner` has a live reference whose external id is the bound text (any system)."""
+    found: Any = sa.select(refs.c.entity_id).where(
+        refs.c.kind == kind, refs.c.external_id == sa.bindparam(bind, type_=sa.Text), refs.c.live.is_(sa.true())
+    )
+    return owner.c.id.in_(found)

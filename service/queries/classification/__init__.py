@@ -1,0 +1,1 @@
+"""Reads of scoring models, ratings, classifications and the portfolio."""

@@ -1,0 +1,1 @@
+"""Reads of account plans, objectives and actions."""

@@ -1,0 +1,33 @@
+"""How jobs are read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from service.framework.database.filters import Filterable, enum_field, filter_model
+from service.framework.database.listing import Listing, Sort
+from service.models.shapes import JobRead, JobState
+from service.models.system.jobs import jobs
+
+j = jobs.c
+_HUNDRED: sa.ColumnElement[int] = sa.literal_column("100", sa.BigInteger)
+_PERCENT: sa.ColumnElement[Any] = sa.case(
+    (j.total == sa.literal_column("0"), _HUNDRED), (j.done >= j.total, _HUNDRED), else_=j.done * _HUNDRED // j.total
+)
+
+JOBS = Listing(
+    name="jobs",
+    table=jobs,
+    members={name: _PERCENT if name == "percent" else j[name] for name in JobRead.model_fields},
+    filters={
+        "kind": Filterable(j.kind, "text"),
+        "state": enum_field(j.state, JobState),
+        "created_at": Filterable(j.created_at, "instant"),
+    },
+    sorts={"created_at": j.created_at},
+    default_sort=(Sort("created_at", True),),
+)
+
+JobFilter = filter_model("JobFilter", JOBS.filters)

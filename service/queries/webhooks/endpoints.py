@@ -1,0 +1,72 @@
+"""How webhook endpoints, deliveries and attempts are read; never a secret."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql.elements import ColumnElement
+
+from service.framework.database.dialects import document, json_row
+from service.framework.database.filters import Filterable
+from service.framework.database.listing import Listing, Sort
+from service.models.events.events import events
+from service.models.webhooks.endpoints import (
+    DELIVERY_STATES,
+    AttemptRead,
+    DeliveryRead,
+    WebhookEndpointRead,
+    attempts,
+    deliveries,
+    webhook_endpoints,
+)
+
+_e = webhook_endpoints.c
+_COMPOSED: dict[str, ColumnElement[Any]] = {
+    "state": sa.case(
+        (_e.enabled.is_(sa.true()), sa.literal_column("'enabled'")), else_=sa.literal_column("'disabled'")
+    ),
+    "breaker": json_row(
+        {
+            "state": _e.breaker_state,
+            "opened_at": _e.breaker_opened_at,
+            "probe_at": _e.breaker_probe_at,
+            "failures": _e.breaker_failures,
+        }
+    ),
+}
+
+WEBHOOK_ENDPOINTS = Listing(
+    name="webhook_endpoints",
+    table=webhook_endpoints,
+    members={name: _COMPOSED[name] if name in _COMPOSED else _e[name] for name in WebhookEndpointRead.model_fields},
+    sorts={"created_at": webhook_endpoints.c.created_at, "url": webhook_endpoints.c.url},
+)
+
+TRANSPORT = document(
+    json_row({name: _e[name] for name in ("format", "body_map", "headers", "auth", "handshake")})
+).label("transport")
+"""How an endpoint is called, as one text: what the delivery engine passes on and the destination reads."""
+
+DELIVERIES = Listing(
+    name="webhook_deliveries",
+    table=deliveries,
+    source=deliveries.join(events, events.c.id == deliveries.c.event_id),
+    members={name: events.c.type if name == "event_type" else deliveries.c[name] for name in DeliveryRead.model_fields},
+    filters={
+        "state": Filterable(deliveries.c.state, "enum", DELIVERY_STATES),
+        "event_type": Filterable(events.c.type, "text"),
+        "account_id": Filterable(events.c.account_id, "id"),
+        "created_at": Filterable(deliveries.c.created_at, "instant"),
+    },
+    sorts={"created_at": deliveries.c.created_at},
+    default_sort=(Sort("created_at", descending=True),),
+)
+
+ATTEMPTS = Listing(
+    name="webhook_attempts",
+    table=attempts,
+    members={name: attempts.c[name] for name in AttemptRead.model_fields},
+    sorts={"n": attempts.c.n},
+    default_sort=(Sort("n"),),
+)

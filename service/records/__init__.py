@@ -1,0 +1,1 @@
+"""What transactions share: the context, rows (find, lock, insert, change), and stored results of rules."""

@@ -1,0 +1,1 @@
+"""What transactions share about accounts, people, stakeholders, references and the programme status."""

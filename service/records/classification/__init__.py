@@ -1,0 +1,1 @@
+"""What transactions share about scoring models, ratings, classifications and the portfolio."""

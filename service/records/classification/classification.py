@@ -1,0 +1,300 @@
+"""Classifying accounts inside an open transaction: what writing inputs and activating a model share.
+
+Whoever writes an account's inputs holds the shared lock MODEL_LOCK first and the account's row second; whoever
+activates a model holds it alone. So no account is classified by a model that is no longer the active one, and nobody
+waits for each other in a circle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from service.events.catalogue import AccountClassified, AccountQuadrantChanged
+from service.events.event import Event
+from service.framework.database.columns import bind
+from service.framework.database.database import Resource, Row
+from service.framework.database.statements import Statement
+from service.models.classification.classification import classifications
+from service.platform.clock import instant_text
+from service.platform.ids import new_id
+from service.queries.accounts.accounts import ACCOUNTS
+from service.queries.classification.classification import RATINGS_IN_USE, STANDINGS
+from service.records.classification.positions import (
+    Position,
+    Standing,
+    background_of,
+    classification_of,
+    classify_inputs,
+    explained,
+    inputs_of,
+    place,
+    plain_numbers,
+    scores_of_inputs,
+)
+from service.records.classification.scoring_models import ActiveModel, active_model, stored_model
+from service.records.context import Transaction
+from service.records.rows import change
+from service.rules.classification.classification import Classification
+from service.rules.classification.fiocca import VERBS, FioccaVerb, leading_verb
+from service.rules.classification.quadrants import Axis
+from service.rules.classification.scoring import ScoringModel
+from service.rules.verdicts import shown
+from service.rules.vocabulary import ClassificationCause, FioccaAttractiveness, FioccaPosition
+
+_REMEMBER = Statement(
+    sa.insert(classifications).values({column.name: bind(column.name, column) for column in classifications.c})
+)
+
+
+@dataclass
+class Stored:
+    """What is stored of one account: its row as it reads, its inputs, its latest entry in the history.
+
+    `row` holds its columns and its success factors; `earlier` is the model of the latest entry.
+    """
+
+    account: Resource
+    model: ActiveModel
+    ratings: list[Row]
+    row: Row
+    override: Row | None
+    earlier: ActiveModel | None
+
+    @property
+    def latest(self) -> dict[str, Any] | None:
+        """The latest entry of the history, as JSON has it."""
+        entry: dict[str, Any] | None = self.row["latest"]
+        return entry
+
+
+@dataclass
+class Judged:
+    """One account classified anew: its position, the inputs to keep, and whether anything is another than before."""
+
+    position: Position
+    inputs: dict[str, Any]
+    missing: list[str]
+    changed: bool
+
+
+async def read_standings(tx: Transaction, locked: Sequence[Resource]) -> list[Stored]:
+    """What is stored of accounts that the transaction has locked, in their order; two statements, however many."""
+    ids = [account.id for account in locked]
+    rows = {row["id"]: row for row in await tx.all(STANDINGS, ids=ids)}
+    ratings: dict[str, list[Row]] = {}
+    for row in await tx.all(RATINGS_IN_USE, ids=ids):
+        ratings.setdefault(row["account_id"], []).append(row)
+    first = rows[ids[0]]
+    model = await active_model(tx.reader, first["model_id"], first["model_version"])
+    earlier = {model.id: model}
+    for row in rows.values():
+        entry = row["latest"]
+        if entry is not None and entry["model_id"] not in earlier:
+            earlier[entry["model_id"]] = await stored_model(tx.reader, entry["model_id"], entry["model_version"])
+    return [
+        Stored(
+            account,
+            model,
+            ratings.get(account.id, []),
+            rows[account.id],
+            rows[account.id]["override"],
+            None if rows[account.id]["latest"] is None else earlier[rows[account.id]["latest"]["model_id"]],
+        )
+        for account in locked
+    ]
+
+
+def judge(stored: Stored, held: str | None) -> Judged:
+    """Classify an account by what is stored; `held` is the quadrant that a dead band holds.
+
+    With a dead band the present computed quadrant holds an account near a border, unless a manager confirmed the raw
+    one. While another model is brought to the portfolio, the job that does it then lets go of what was held meanwhile.
+    """
+    strength = stored.row if stored.row["factors"] is not None else None
+    standing = Standing(stored.ratings, strength, held, stored.override, stored.row["leading_verb"])
+    position = place(stored.model.rules, standing)
+    inputs = inputs_of(position, strength)
+    before, missing = stored.latest, list(position.outcome.missing)
+    changed = (
+        before is None
+        or before["missing"] != missing
+        or before["inputs"] != inputs
+        or any(before[name] != value for name, value in plain_numbers(position.columns).items())
+    )
+    return Judged(position, inputs, missing, changed)
+
+
+def unchanged(tx: Transaction, stored: Stored) -> Resource:
+    """The classification of an account of which nothing was written."""
+    judged = judge(stored, stored.row["computed_quadrant"])
+    return _answer(stored, judged, stored.account, tx.now)
+
+
+def _answer(stored: Stored, judged: Judged, account: Resource, now: datetime) -> Resource:
+    at = stored.latest["classified_at"] if stored.latest is not None and not judged.changed else instant_text(now)
+    number = stored.model.number
+    background = background_of(
+        judged.position, stored.ratings, stored.row, account.data["stage"], (number, number), now
+    )
+    result = explained(judged.position, stored.model, at, stored.override, stored.row["leading"], background)
+    return classification_of(account.id, account.version, result)
+
+
+async def settle(
+    tx: Transaction,
+    stored: Stored,
+    moved: Sequence[dict[str, Any]],
+    cause: ClassificationCause,
+    *,
+    reason: str | None = None,
+    confirmed: bool = False,
+    remember: bool = False,
+) -> Resource:
+    """Classify one account after its inputs were written: set its columns, keep the entry in the history, tell.
+
+    Answers with the classification and the account's new version. `moved` are success factors that changed, `reason`
+    is what somebody gave for it; `confirmed` takes the raw quadrant in spite of the dead band, `remember` keeps an
+    entry also when the position is the same.
+    """
+    judged = judge(stored, None if confirmed else stored.row["computed_quadrant"])
+    judged.changed = judged.changed or remember
+    account = await change(tx, ACCOUNTS, stored.account.id, judged.position.columns if judged.changed else {})
+    if judged.changed:
+        await tx.execute(_REMEMBER, **_entry(tx, account.id, account.version, stored.model, judged, cause, reason))
+        for event in _events(account.data, stored, judged, moved, cause, reason):
+            tx.emit(event)
+    return _answer(stored, judged, account, tx.now)
+
+
+def _entry(
+    tx: Transaction,
+    account_id: str,
+    version: int,
+    model: ActiveModel,
+    judged: Judged,
+    cause: ClassificationCause,
+    reason: str | None,
+) -> Row:
+    return {
+        "id": new_id(tx.now),
+        "account_id": account_id,
+        "account_version": version,
+        "model_id": model.id,
+        "classified_at": tx.now,
+        "cause": cause.value,
+        "reason": reason,
+        "recorded_by": tx.cause["key_id"],
+        **judged.position.columns,
+        "missing": judged.missing,
+        "inputs": judged.inputs,
+    }
+
+
+def _events(
+    account: Mapping[str, Any],
+    stored: Stored,
+    judged: Judged,
+    moved: Sequence[dict[str, Any]],
+    cause: ClassificationCause,
+    reason: str | None,
+) -> list[Event]:
+    """What there is to tell: nothing when neither scores, strength nor position changed as far as numbers are shown,
+    and nothing while an account moves to and fro inside the dead band.
+    """
+    before = stored.latest
+    previous = summary(before, None if before is None else before["missing"])
+    current = summary(plain_numbers(judged.position.columns), judged.missing)
+    changed = [name for name in current if previous[name] != current[name]]
+    factors = [*_moved_scores(stored, judged), *moved]
+    if (not changed and not factors) or _inside_the_dead_band(stored, judged.position.outcome, changed):
+        return []
+    why = {"model": stored.model.reference(), "factors": factors, "cause": cause.value}
+    if reason is not None:
+        why["reason"] = reason
+    told = [AccountClassified.of(account, previous=previous, current=current, changed=changed, **why)]
+    if previous["quadrant"] != current["quadrant"]:
+        axes = ("quadrant", "attractiveness", "relative_strength")
+        told.append(
+            AccountQuadrantChanged.of(
+                account,
+                previous={name: previous[name] for name in axes},
+                current={name: current[name] for name in axes},
+                changed=[name for name in axes if name in changed],
+                **why,
+            )
+        )
+    return told
+
+
+def summary(columns: Mapping[str, Any] | None, missing: Sequence[str] | None) -> dict[str, Any]:
+    """The headline of a position, as events tell it; `columns` are those of accounts and of the history, as JSON."""
+    if columns is None:
+        names = ("quadrant", "raw_quadrant", "attractiveness", "business_strength", "relative_strength", "fiocca")
+        return {"status": "incomplete", **dict.fromkeys(names), "missing": None}
+    return {
+        "status": columns["classification_status"],
+        **{name: columns[name] for name in ("quadrant", "raw_quadrant")},
+        **{name: columns[name] for name in ("attractiveness", "business_strength", "relative_strength")},
+        "fiocca": _cell(columns),
+        "missing": missing,
+    }
+
+
+def _cell(columns: Mapping[str, Any]) -> dict[str, Any] | None:
+    if columns["fiocca_position"] is None:
+        return None
+    band, position = columns["fiocca_attractiveness"], columns["fiocca_position"]
+    verbs, chosen = VERBS[FioccaAttractiveness(band), FioccaPosition(position)], columns["leading_verb"]
+    verb = leading_verb(verbs, None if chosen is None else FioccaVerb(chosen))
+    return {
+        "attractiveness": band,
+        "position": position,
+        "verbs": [each.value for each in verbs],
+        "leading_verb": None if verb is None else verb.value,
+    }
+
+
+_HELD = {
+    Axis.ATTRACTIVENESS: {"attractiveness"},
+    Axis.RELATIVE_STRENGTH: {"business_strength", "relative_strength"},
+    Axis.ABSOLUTE_STRENGTH: {"business_strength"},
+}
+
+
+def _inside_the_dead_band(stored: Stored, outcome: Classification, changed: Sequence[str]) -> bool:
+    """Tell whether an account only moved where its quadrant is held: on axes where it lies inside the dead band, and
+    lay inside it before. Its quadrant, cell, status and what is missing are the same.
+    """
+    band, before = stored.model.rules.dead_band, stored.latest
+    if not band or before is None or before["model_id"] != stored.model.id:
+        return False
+    was = classify_inputs(stored.model.rules, before["inputs"])
+    inside = [{border.axis for border in each.borders if abs(border.points) <= band} for each in (was, outcome)]
+    quiet = {"raw_quadrant"}.union(*(_HELD[axis] for axis in inside[0] & inside[1]))
+    return set(changed) <= quiet
+
+
+def _moved_scores(stored: Stored, judged: Judged) -> list[dict[str, Any]]:
+    """The attractiveness factors whose contribution changed, with what it was and is; null is no score."""
+    before = stored.latest
+    old = {} if before is None or stored.earlier is None else _contributions(stored.earlier.rules, before["inputs"])
+    new = _contributions(stored.model.rules, judged.inputs)
+    return [
+        {"axis": "attractiveness", "factor": key, "previous": old.get(key), "current": new.get(key)}
+        for key in [*new, *(key for key in old if key not in new)]
+        if old.get(key) != new.get(key)
+    ]
+
+
+def _contributions(model: ScoringModel, inputs: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    scores = scores_of_inputs(inputs)
+    return {
+        factor.key: plain_numbers({"weight": shown(factor.weight), "score": shown(scores[factor.key])})
+        for factor in model.factors
+        if factor.key in scores
+    }

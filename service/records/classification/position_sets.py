@@ -1,0 +1,141 @@
+"""Where sets of accounts stand, by the rules in Python: what PostgreSQL decides by itself, SQLite has streamed here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+from service.events.catalogue import AccountQuadrantChanged
+from service.events.event import Event
+from service.framework.database.columns import Uuid, bind
+from service.framework.database.database import Reader, Row
+from service.framework.database.statements import Statement
+from service.models.accounts.accounts import accounts
+from service.models.classification.classification import classifications
+from service.platform.ids import new_id
+from service.queries.accounts.accounts import ACCOUNTS
+from service.queries.classification.classification import COLUMNS, RATINGS_IN_USE
+from service.queries.classification.positions import STORED
+from service.records.classification.positions import Position, Standing, inputs_of, place, plain_numbers
+from service.records.classification.scoring_models import ActiveModel
+from service.records.context import Transaction
+from service.rules.classification.scoring import ScoringModel
+from service.rules.vocabulary import ClassificationCause, QuadrantSource
+
+_AXES = ("quadrant", "attractiveness", "relative_strength")
+_REMEMBER = Statement(
+    sa.insert(classifications).values({column.name: bind(column.name, column) for column in classifications.c})
+)
+_PLACE = Statement(
+    sa.update(accounts)
+    .where(accounts.c.id == bind("b_id", Uuid()))
+    .values(
+        {
+            **{name: bind(f"b_{name}", accounts.c[name]) for name in COLUMNS},
+            "version": accounts.c.version + sa.literal_column("1"),
+            "updated_at": bind("b_now", accounts.c.updated_at),
+        }
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An account as it is stored and where it stands by a model."""
+
+    row: Row
+    position: Position
+
+    @property
+    def differs(self) -> bool:
+        """Whether any column is another one."""
+        return any(self.row[name] != value for name, value in self.position.columns.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """What the events and the history of a run share."""
+
+    model: ActiveModel
+    cause: ClassificationCause
+    reason: str | None
+    factors: list[dict[str, Any]]
+
+    def told(self) -> dict[str, Any]:
+        """As events tell it."""
+        why = {"model": self.model.reference(), "factors": self.factors, "cause": self.cause.value}
+        return why if self.reason is None else {**why, "reason": self.reason}
+
+
+async def place_all(
+    reader: Reader,
+    model: ScoringModel,
+    ids: Sequence[str],
+    *,
+    held: bool,
+    given: dict[str, dict[str, Any]] | None = None,
+) -> list[Placed]:
+    """Where these accounts stand by a model, in the order of ids; two statements, however many. `held` lets the dead
+    band hold them; `given` are scores by account and factor that take the place of the ratings.
+    """
+    found = sorted(await reader.all(STORED, ids=list(ids)), key=lambda row: str(row["id"]))
+    ratings: dict[str, list[Row]] = {}
+    for row in await reader.all(RATINGS_IN_USE, ids=list(ids)):
+        ratings.setdefault(row["account_id"], []).append(row)
+    placed = []
+    for row in found:
+        mine, instead = ratings.get(row["id"], []), (given or {}).get(row["id"], {})
+        if instead:
+            mine = [rating for rating in mine if rating["factor"] not in instead]
+            mine += [{"factor": key, "score": score, "metric": None, "chosen": False} for key, score in instead.items()]
+        by_hand = {"quadrant": row["quadrant"]} if row["quadrant_source"] == QuadrantSource.OVERRIDE else None
+        strength = row if row["factors"] is not None else None
+        standing = Standing(mine, strength, row["computed_quadrant"] if held else None, by_hand, row["leading_verb"])
+        placed.append(Placed(row, place(model, standing)))
+    return placed
+
+
+async def write_all(tx: Transaction, changed: Sequence[Placed], why: Why) -> int:
+    """Write columns and history of accounts that stand elsewhere, and tell of the quadrants; how many moved."""
+    if not changed:
+        return 0
+    places, entries = [], []
+    for each in changed:
+        columns = each.position.columns
+        strength = each.row if each.row["factors"] is not None else None
+        places.append({"b_id": each.row["id"], "b_now": tx.now, **{f"b_{name}": columns[name] for name in COLUMNS}})
+        entries.append(
+            {
+                "id": new_id(tx.now),
+                "account_id": each.row["id"],
+                "account_version": each.row["version"] + 1,
+                "model_id": why.model.id,
+                "classified_at": tx.now,
+                "cause": why.cause.value,
+                "reason": why.reason,
+                "recorded_by": tx.cause["key_id"],
+                **columns,
+                "missing": list(each.position.outcome.missing),
+                "inputs": inputs_of(each.position, strength),
+            }
+        )
+    await tx.many(_PLACE, places)
+    await tx.many(_REMEMBER, entries)
+    moved = {each.row["id"]: each for each in changed if each.row["quadrant"] != each.position.columns["quadrant"]}
+    if moved:
+        for row in await tx.all(ACCOUNTS.by_ids(), ids=list(moved)):
+            tx.emit(_event(row, moved[row["id"]], why))
+        await tx.flush()
+    return len(moved)
+
+
+def _event(row: Row, each: Placed, why: Why) -> Event:
+    account = orjson.loads(row["document"])
+    previous = plain_numbers({name: each.row[name] for name in _AXES})
+    current = plain_numbers({name: each.position.columns[name] for name in _AXES})
+    changed = [name for name in _AXES if previous[name] != current[name]]
+    return AccountQuadrantChanged.of(account, previous=previous, current=current, changed=changed, **why.told())

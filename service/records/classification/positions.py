@@ -1,0 +1,354 @@
+"""Where an account stands by what is stored of it, as columns, as inputs of the history, and explained: no SQL here.
+
+The write path, the live reads of both APIs and the past all come through `place` and `explained`, so they agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import orjson
+
+from service.framework.database.database import Resource
+from service.platform.clock import instant_text
+from service.platform.errors import Conflict
+from service.queries.classification.classification import COLUMNS
+from service.records.classification.scoring_models import ActiveModel, model_of
+from service.rules.classification.classification import Classification, classify
+from service.rules.classification.explanation import Background, Input, explain
+from service.rules.classification.fiocca import FioccaVerb, kept_choice, leading_verb
+from service.rules.classification.quadrants import CutRule
+from service.rules.classification.ratings import FactorValue, Rating, plain_text, values_used
+from service.rules.classification.scoring import ScoringModel
+from service.rules.classification.strength import (
+    BusinessStrength,
+    CompetitorTotal,
+    StrengthRule,
+    SuccessFactor,
+    business_strength,
+)
+from service.rules.verdicts import exact, shown
+from service.rules.vocabulary import Quadrant, QuadrantSource, Stage
+
+HIGHEST_SHOWN_RATIO = Decimal(99_999_999)
+COMPUTED = tuple(name for name in COLUMNS if name not in ("quadrant", "quadrant_source", "leading_verb"))
+"""Columns that follow from a model and the inputs alone, without what somebody set by hand."""
+
+
+@dataclass(frozen=True)
+class Position:
+    """An account classified: the rules' outcome, the value of each factor, and the columns of accounts and history."""
+
+    outcome: Classification
+    values: Mapping[str, FactorValue]
+    columns: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What of an account a classification is explained from: stored rows, however they were read.
+
+    `held` is the quadrant that a dead band holds (the computed one of before), `override` the quadrant set by hand,
+    which counts until it is removed or the worker ends it after its expiry, `verb` the chosen leading verb.
+    """
+
+    ratings: Iterable[Mapping[str, Any]]
+    strength: Mapping[str, Any] | None
+    held: str | None
+    override: Mapping[str, Any] | None = None
+    verb: str | None = None
+
+
+def place(model: ScoringModel, standing: Standing) -> Position:
+    """Classify an account by what is stored of it."""
+    values = values_used(model, map(_rating, standing.ratings))
+    strength = strength_in_use(standing.strength)
+    outcome = classify(
+        model,
+        {factor: value.value for factor, value in values.items()},
+        strength,
+        None if standing.held is None else Quadrant(standing.held),
+    )
+    return Position(outcome, values, _columns(outcome, standing))
+
+
+def _rating(row: Mapping[str, Any]) -> Rating:
+    metric = None if row["metric"] is None else Decimal(row["metric"])
+    return Rating(row["factor"], exact(row["score"]), metric, bool(row["chosen"]))
+
+
+def strength_in_use(stored: Mapping[str, Any] | None) -> BusinessStrength | None:
+    """Our strength by stored success factors, or by the totals that old entries of the history hold; None when nobody
+    has scored it.
+    """
+    if stored is None:
+        return None
+    if "factors" in stored:
+        if stored["factors"] is None:
+            return None
+        return business_strength(success_factors(stored["factors"]), bool(stored["no_known_competitor"]))
+    return _strength_by_totals(stored)
+
+
+def _strength_by_totals(stored: Mapping[str, Any]) -> BusinessStrength:
+    weights = Fraction(stored["weight_sum"])
+    ours = Fraction(stored["ours_points"]) / weights
+    if stored["best_points"] is None:
+        return BusinessStrength(ours, (), None, None, StrengthRule.ABSOLUTE, True)
+    best = CompetitorTotal(stored["best_competitor"], Fraction(stored["best_points"]) / weights)
+    ratio = ours / best.total if best.total else None
+    return BusinessStrength(ours, (best,), best, ratio, StrengthRule.RELATIVE, ratio is not None)
+
+
+def success_factors(stored: Iterable[Mapping[str, Any]]) -> list[SuccessFactor]:
+    """Stored success factors as the rules take them."""
+    return [
+        SuccessFactor(
+            factor["name"],
+            exact(factor["weight"]),
+            exact(factor["ours"]),
+            {name: exact(score) for name, score in factor["competitors"].items()},
+        )
+        for factor in stored
+    ]
+
+
+def _columns(outcome: Classification, standing: Standing) -> dict[str, Any]:
+    strength, placed, override = outcome.business_strength, outcome.fiocca, standing.override
+    appeal = outcome.attractiveness.score
+    ours = None if strength is None else strength.ours
+    ratio = None if strength is None else strength.relative_strength_shown
+    computed = None if outcome.quadrant is None else outcome.quadrant.value
+    source = QuadrantSource.COMPUTED if override is None else QuadrantSource.OVERRIDE
+    quadrant = computed if override is None else override["quadrant"]
+    chosen = None if standing.verb is None else FioccaVerb(standing.verb)
+    verb = None if placed is None else kept_choice(placed.verbs, chosen)
+    return {
+        "quadrant": quadrant,
+        "quadrant_source": None if quadrant is None else source.value,
+        "computed_quadrant": computed,
+        "raw_quadrant": None if outcome.raw_quadrant is None else outcome.raw_quadrant.value,
+        "attractiveness": None if appeal is None else shown(appeal),
+        "business_strength": None if ours is None else shown(ours),
+        "relative_strength": None if ratio is None else min(ratio, HIGHEST_SHOWN_RATIO),
+        "fiocca_attractiveness": None if placed is None else placed.attractiveness.value,
+        "fiocca_position": None if placed is None else placed.position.value,
+        "leading_verb": None if verb is None else verb.value,
+        "classification_status": outcome.status.value,
+    }
+
+
+def inputs_of(position: Position, strength: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What the history keeps to compute a position again: each factor's value as an exact total of so many ratings,
+    and the success factors as they are stored.
+    """
+    scored = strength is not None and strength["factors"] is not None
+    return {
+        "scores": {
+            factor: {"total": plain_text(value.total), "ratings": value.ratings}
+            for factor, value in position.values.items()
+        },
+        "strength": {
+            "factors": strength["factors"],
+            "no_known_competitor": bool(strength["no_known_competitor"]),
+        }
+        if scored and strength is not None
+        else None,
+    }
+
+
+def scores_of_inputs(inputs: Mapping[str, Any]) -> dict[str, Decimal | Fraction]:
+    """The exact score of each factor that an entry of the history holds."""
+    return {key: Fraction(value["total"]) / value["ratings"] for key, value in inputs["scores"].items()}
+
+
+def classify_inputs(model: ScoringModel, inputs: Mapping[str, Any], held: str | None = None) -> Classification:
+    """The outcome of the inputs that an entry of the history holds, by a model."""
+    previous = None if held is None else Quadrant(held)
+    return classify(model, scores_of_inputs(inputs), strength_in_use(inputs["strength"]), previous)
+
+
+def explained(
+    position: Position,
+    model: ActiveModel,
+    at: str | None,
+    override: Mapping[str, Any] | None = None,
+    leading: Mapping[str, Any] | None = None,
+    background: Background | None = None,
+) -> dict[str, Any]:
+    """A position as it is told: numbers rounded for show only, after everything was decided.
+
+    `at` is when it came about; `override` and `leading` say who set the quadrant or chose the leading verb, and why;
+    `background` is what it rests on beside the numbers.
+    """
+    outcome, columns = position.outcome, position.columns
+    by_hand = None if override is None else Quadrant(override["quadrant"])
+    written = explain(model.rules, outcome, replace(background or Background(), override=by_hand))
+    written |= {
+        "quadrant_source": columns["quadrant_source"],
+        "computed_quadrant": columns["computed_quadrant"],
+        "override": override,
+    }
+    if outcome.fiocca is not None:
+        chosen = columns["leading_verb"]
+        verb = leading_verb(outcome.fiocca.verbs, None if chosen is None else FioccaVerb(chosen))
+        choice = None if chosen is None or leading is None else dict(leading)
+        written["fiocca"] |= {"leading_verb": None if verb is None else verb.value, "choice": choice}
+    result: dict[str, Any] = plain_numbers(written)
+    return {**result, "model": model.reference(), "classified_at": at}
+
+
+def background_of(
+    position: Position,
+    ratings: Iterable[Mapping[str, Any]],
+    strength: Mapping[str, Any] | None,
+    stage: str,
+    numbers: tuple[int, int],
+    now: datetime,
+) -> Background:
+    """What a position rests on beside the numbers, from stored rows; `numbers` are those of the model that explains
+    and of the active one. Of a factor that has a chosen rating only that one counts.
+    """
+    rows = list(ratings)
+    inputs = []
+    for factor in position.values:
+        own = [row for row in rows if row["factor"] == factor]
+        inputs += [_rated_input(row, now) for row in [row for row in own if row["chosen"]] or own]
+    scored = strength is not None and strength["factors"] is not None
+    if strength is not None and scored:
+        confirmed = strength["confirmed_by_id"] is not None
+        inputs.append(Input(None, *_dated(strength["strength_at"], now), supported=confirmed))
+    return Background(
+        Stage(stage),
+        {factor: (value.total, value.ratings) for factor, value in position.values.items()},
+        inputs,
+        success_factors(strength["factors"]) if strength is not None and scored else (),
+        model_number=numbers[0],
+        active_number=numbers[1],
+        explained_on=now.date().isoformat(),
+    )
+
+
+def _rated_input(row: Mapping[str, Any], now: datetime) -> Input:
+    return Input(
+        row["factor"],
+        *_dated(row["scored_at"], now),
+        row["rater_id"],
+        bool(row["evidence"]),
+        bool(row["without_new_evidence"]),
+    )
+
+
+def _dated(since: datetime | str, now: datetime) -> tuple[str, int]:
+    """An instant as text, and how many whole days ago it was, never below 0."""
+    at = since if isinstance(since, datetime) else datetime.fromisoformat(since)
+    return instant_text(at), max((now - at.astimezone(UTC)).days, 0)
+
+
+def live(stored: Mapping[str, Any], model: ActiveModel) -> Position:
+    """Where an account stands by a model, from the document that `queries.classification.LIVE` reads of it."""
+    return place(
+        model.rules,
+        Standing(
+            stored["ratings"],
+            stored["strength"],
+            stored["computed_quadrant"],
+            stored["override"],
+            stored["leading_verb"],
+        ),
+    )
+
+
+def rests_on_another_model(stored: Mapping[str, Any], position: Position, model: ActiveModel) -> str | None:
+    """The model that an account's position still rests on, when it is not the active one: while a job classifies the
+    portfolio anew, the accounts that it has not reached yet keep their place and are explained by that.
+    """
+    before = stored["latest"]
+    if before is None or before["model_id"] == model.id:
+        return None
+    computed = plain_numbers(position.columns)
+    moved = any(stored[name] != computed[name] for name in COMPUTED)
+    return str(before["model_id"]) if moved else None
+
+
+def same_for_this_version(stored: Mapping[str, Any], model: ActiveModel) -> bool:
+    """Tell whether what an account's classification says follows from the account's version alone, so that an ETag can
+    be made of it: it rests on the model of its latest entry, and its cut does not move with the portfolio.
+    """
+    latest = stored["latest"]
+    fixed = model.rules.cuts.attractiveness_rule is CutRule.FIXED
+    return fixed and latest is not None and latest["model_id"] == model.id
+
+
+def live_document(
+    stored: Mapping[str, Any], position: Position, model: ActiveModel, active: ActiveModel, now: datetime
+) -> dict[str, Any]:
+    """An account's classification as it reads at this instant, by `model`, which mostly is the active one."""
+    latest = stored["latest"]
+    at = None if latest is None else latest["classified_at"]
+    numbers = (model.number, active.number)
+    background = background_of(position, stored["ratings"], stored["strength"], stored["stage"], numbers, now)
+    result = explained(position, model, at, stored["override"], stored["leading"], background)
+    return {"account_id": stored["id"], "version": stored["version"], **result}
+
+
+def past_document(stored: Mapping[str, Any], at: str) -> dict[str, Any]:
+    """An account's classification as of an instant, from the document that `queries.past.STANDING_THEN` reads of it:
+    explained from the inputs of the entry that held, by the model that held. An account whose place that model had not
+    changed, or not yet, is explained as the present is: by the active model of then where it gives the same place, else
+    by the model of the entry. Ages of inputs are told of the present only.
+    """
+    active = None if stored["yardstick"] is None else model_of(stored["yardstick"])
+    if stored["inputs"] is None:
+        if active is None:
+            raise Conflict("No scoring model was active then")
+        position, model = place(active.rules, Standing((), None, None)), active
+    else:
+        position, model = _past_position(stored, active)
+    override = None if stored["override"] is None else {**stored["override"], "expires_at": None}
+    inputs = stored["inputs"] or {"scores": {}, "strength": None}
+    background = Background(
+        Stage(stored["stage"]),
+        {factor: (Decimal(value["total"]), value["ratings"]) for factor, value in inputs["scores"].items()},
+        factors=success_factors((inputs["strength"] or {}).get("factors") or ()),
+        model_number=model.number,
+        active_number=model.number if active is None else active.number,
+        explained_on=at[:10],
+    )
+    result = explained(position, model, stored["classified_at"], override, stored["leading"], background)
+    return {"account_id": stored["id"], "version": stored["version"], **result}
+
+
+def _past_position(stored: Mapping[str, Any], active: ActiveModel | None) -> tuple[Position, ActiveModel]:
+    """Where an account stood by the entry of the history that held, and by which model."""
+    columns = {name: stored[name] for name in (*COMPUTED, "quadrant", "quadrant_source", "leading_verb")}
+    if active is not None and active.id != stored["model_id"]:
+        outcome = classify_inputs(active.rules, stored["inputs"], stored["computed_quadrant"])
+        found = Position(outcome, {}, _columns(outcome, Standing((), None, None)))
+        if all(plain_numbers(found.columns[name]) == stored[name] for name in COMPUTED):
+            return Position(outcome, {}, columns), active
+    model = model_of(stored["model"])
+    outcome = classify_inputs(model.rules, stored["inputs"], stored["computed_quadrant"])
+    return Position(outcome, {}, columns), model
+
+
+def classification_of(account_id: str, version: int, result: Mapping[str, Any]) -> Resource:
+    """A result as the account's classification; the version is the account's."""
+    document = {"account_id": account_id, "version": version, **result}
+    return Resource(version, orjson.dumps(document), "updated")
+
+
+def plain_numbers(value: Any) -> Any:
+    """The same value with numbers as JSON has them; a decimal that came from JSON keeps its every digit."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, Mapping):
+        return {key: plain_numbers(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain_numbers(inner) for inner in value]
+    return value

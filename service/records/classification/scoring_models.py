@@ -1,0 +1,156 @@
+"""The active scoring model as the rules take it, and the lock that keeps it the active one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from service.framework.database.columns import bind
+from service.framework.database.database import Reader, Resource
+from service.framework.database.statements import Statement
+from service.models.classification.model_periods import yardsticks
+from service.platform.errors import Conflict, FieldError, Invalid
+from service.platform.ids import new_id
+from service.queries.accounts.past import YARDSTICK
+from service.queries.classification.scoring_models import ACTIVE_MODEL, DEFINED, MODEL_BY_ID
+from service.records.context import Transaction
+from service.rules.classification.forecasts import forecast_quadrant
+from service.rules.classification.quadrants import PortfolioRange, resolved_cuts
+from service.rules.classification.scoring import ScoringModel, validate_model
+from service.rules.classification.scoring_documents import model_from_dict
+from service.rules.verdicts import Verdict, exact
+
+MODEL_LOCK = "active scoring model"
+"""Held shared by whoever classifies, alone by whoever activates a model."""
+
+_KEPT_MODELS = 64
+
+
+@dataclass(frozen=True)
+class ActiveModel:
+    """The active scoring model as the rules take it: its cuts are resolved, so `rules` decides as it stands.
+
+    `version` grows when the portfolio's range is read anew, and with it the cut may move.
+    """
+
+    id: str
+    name: str
+    number: int
+    rules: ScoringModel
+    version: int = 1
+
+    def reference(self) -> dict[str, Any]:
+        """How classifications and events name it."""
+        return {"id": self.id, "name": self.name, "version": self.number}
+
+
+_REMEMBER = Statement(sa.insert(yardsticks).values({column.name: bind(column.name, column) for column in yardsticks.c}))
+
+
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
+"""Since when the first model holds: what was judged before anybody chose a model was judged by that."""
+
+
+async def remember_yardstick(
+    tx: Transaction,
+    model_id: str,
+    low: Decimal | None = None,
+    high: Decimal | None = None,
+    *,
+    since: datetime | None = None,
+) -> None:
+    """Keep since when a model holds, with the range (lowest and highest attractiveness) that its cut rests on: whoever
+    makes a model the active one or reads the range anew says so, and the past keeps the yardstick it had.
+    """
+    row = {"id": new_id(tx.now), "model_id": model_id, "range_low": low, "range_high": high}
+    await tx.execute(_REMEMBER, **row, since=since or tx.now)
+
+
+_MODELS: dict[tuple[str, int], ActiveModel] = {}
+
+
+async def active_model(reader: Reader, identifier: str | None = None, version: int | None = None) -> ActiveModel:
+    """The active model; one that was read before in this version is not read again.
+
+    A definition never changes, the range its cut may rest on does, and the version with it.
+    """
+    known = None if identifier is None or version is None else _MODELS.get((identifier, version))
+    if known is not None:
+        return known
+    row = await reader.one(ACTIVE_MODEL)
+    if row is None:
+        raise Conflict("No scoring model is active")
+    return _kept(row)
+
+
+async def stored_model(reader: Reader, identifier: str, version: int) -> ActiveModel:
+    """A model by id, active or not; one that was read before in this version is not read again."""
+    known = _MODELS.get((identifier, version))
+    if known is not None:
+        return known
+    row = await reader.one(MODEL_BY_ID, id=identifier)
+    if row is None:
+        raise RuntimeError("a classification names a model that is not there")
+    return _kept(row)
+
+
+def _kept(row: Mapping[str, Any]) -> ActiveModel:
+    model = model_of(row)
+    if len(_MODELS) >= _KEPT_MODELS:
+        _MODELS.clear()
+    _MODELS[model.id, model.version] = model
+    return model
+
+
+async def yardstick_of(reader: Reader, at: datetime | None) -> ActiveModel:
+    """The model that held at an instant, with the range that its cut rested on then; without one the active model. The
+    active one also for instants before the first.
+    """
+    row = None if at is None else await reader.one(YARDSTICK, as_of=at)
+    return await active_model(reader) if row is None else model_of(row)
+
+
+def model_of(row: Mapping[str, Any]) -> ActiveModel:
+    """A stored model (id, version, name, number, definition, range_low, range_high) as the rules take it."""
+    rules = model_from_dict({**row["definition"], "name": row["name"]})
+    portfolio = None
+    if row["range_low"] is not None and row["range_high"] is not None:
+        portfolio = PortfolioRange(exact(row["range_low"]), exact(row["range_high"]))
+    resolved = replace(rules, cuts=resolved_cuts(rules.cuts, portfolio))
+    return ActiveModel(row["id"], row["name"], row["number"], resolved, row["version"])
+
+
+def forecast_box(forecast: Mapping[str, Any], model: ActiveModel) -> str | None:
+    """The box of a forecast (attractiveness 0-10, a ratio or our own total) by a model's cuts."""
+    numbers = [
+        None if forecast[name] is None else Decimal(str(forecast[name]))
+        for name in ("attractiveness", "relative_strength", "business_strength")
+    ]
+    if numbers[0] is None:
+        return None
+    quadrant = forecast_quadrant(numbers[0], numbers[1], numbers[2], model.rules.cuts)
+    return None if quadrant is None else quadrant.value
+
+
+def judged_model(document: Mapping[str, Any], pointer: str = "") -> ScoringModel:
+    """The model that a document says; raises Invalid with the rules' verdicts, which point below `pointer`."""
+    model = model_from_dict(document)
+    verdicts = validate_model(model)
+    if verdicts:
+        raise refused(replace(verdict, pointer=f"{pointer}{verdict.pointer}") for verdict in verdicts)
+    return model
+
+
+def document_of(stored: Resource) -> dict[str, Any]:
+    """A stored model as the rules read it."""
+    return {name: stored.data[name] for name in ("name", *DEFINED) if name != "warnings"}
+
+
+def refused(verdicts: Iterable[Verdict]) -> Invalid:
+    """The error of rules that said no."""
+    return Invalid([FieldError(verdict.code, verdict.message, pointer=verdict.pointer) for verdict in verdicts])

@@ -1,0 +1,352 @@
+"""The doors every operation goes through: who asks, what they may do, one transaction, its events, its stored answer.
+
+    @operation
+    async def create_account(ctx: Context, data: AccountCreate) -> Resource:
+        async with ctx.transaction(Permission.ACCOUNT_WRITE) as tx:
+            ...
+            tx.emit(AccountCreated.of(account))
+            return tx.answer(resource)
+
+The permission is checked before any SQL. Events are inserted just before the commit, and the answer is stored with
+its Idempotency-Key in the same
+transaction: a retry gets the stored answer, and nothing happens twice.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, ParamSpec, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from service.access.authenticate import Authenticator
+from service.access.policy import Permission
+from service.access.principal import SYSTEM, Principal
+from service.events import outbox
+from service.events.event import Event
+from service.events.watch import FeedWatch
+from service.framework.database.columns import Instant, bind
+from service.framework.database.database import Database, Reader, Resource, Row, Writer
+from service.framework.database.pagination import Cursors
+from service.framework.database.statements import Statement
+from service.models.access.api_keys import idempotency_keys
+from service.platform.clock import Clock
+from service.platform.errors import FieldError, IdempotencyKeyInProgress, IdempotencyKeyReused, Invalid
+from service.platform.idempotency import Idempotency
+from service.platform.secrets import Secrets
+from service.platform.settings import Settings
+
+IDEMPOTENCY_HOURS = 24
+
+_TRY_KEY = Statement(sa.select(sa.func.pg_try_advisory_xact_lock(sa.func.hashtextextended(bind("name", sa.Text), 0))))
+_NAMES = sa.func.unnest(bind("names", postgresql.ARRAY(sa.Text))).column_valued("name")
+_LOCK_NAMES = Statement(
+    sa.select(sa.func.count(sa.cast(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(_NAMES, 0)), sa.Text)))
+)
+_SHARE_NAMES = Statement(
+    sa.select(
+        sa.func.count(sa.cast(sa.func.pg_advisory_xact_lock_shared(sa.func.hashtextextended(_NAMES, 0)), sa.Text))
+    )
+)
+_k = idempotency_keys.c
+_STORED = Statement(
+    sa.select(_k.fingerprint, _k.version, _k.outcome, _k.body, _k.created_at).where(
+        _k.owner == bind("owner", sa.Text), _k.key == bind("key", sa.Text)
+    )
+)
+_FORGET = Statement(
+    sa.delete(idempotency_keys).where(_k.owner == bind("owner", sa.Text), _k.key == bind("key", sa.Text))
+)
+_STORE = Statement(
+    sa.insert(idempotency_keys).values({column.name: bind(column.name, column) for column in idempotency_keys.c})
+)
+FORGET_OLD = Statement(sa.delete(idempotency_keys).where(_k.created_at < bind("before", Instant())))
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+@dataclass
+class Services:
+    """What one process shares between requests."""
+
+    settings: Settings
+    database: Database
+    clock: Clock
+    cursors: Cursors
+    secrets: Secrets
+    authenticator: Authenticator
+    running_keys: set[tuple[str, str]] = field(default_factory=set)
+    streams: int = 0
+    """Open streams of events in this process."""
+    job_listeners: list[Callable[[], None]] = field(default_factory=list)
+    """Called after a transaction of this process asked for a job."""
+    probe: Callable[[str, Mapping[str, Any], str, str, bytes], Awaitable[dict[str, Any]]] | None = None
+    """Calls an endpoint (its id and row) with an event (id, type, body) now; the application sets it."""
+    watch: FeedWatch = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.watch = FeedWatch(self.database, self.clock, self.settings.delivery_poll_seconds)
+
+
+class Replayed(Exception):
+    """The Idempotency-Key was answered before: carries the stored answer. Caught by `operation`, never seen outside."""
+
+    def __init__(self, answer: Resource) -> None:
+        super().__init__("replayed")
+        self.answer = answer
+
+
+@dataclass
+class Context:
+    """One caller's request: what operations need to know of it."""
+
+    services: Services
+    principal: Principal
+    idempotency: Idempotency | None = None
+    request_id: str | None = None
+    cause: dict[str, Any] = field(default_factory=lambda: {"kind": "user", "origin": None})
+    replayed: bool = False
+    """Whether the Idempotency-Key was answered before, and the answer is the stored one."""
+
+    @property
+    def cursors(self) -> Cursors:
+        """The cursor maker of this service."""
+        return self.services.cursors
+
+    def with_idempotency(self, idempotency: Idempotency) -> Context:
+        """Return the same context with an Idempotency-Key."""
+        return replace(self, idempotency=idempotency)
+
+    def require(self, permission: Permission) -> None:
+        """Raise Forbidden unless the caller has the permission."""
+        self.principal.require(permission)
+
+    def past(self, moment: date | datetime, parameter: str = "as_of") -> datetime:
+        """The instant that a caller looks back to: an instant as it is, of a day its last moment (the day may be
+        today). Raises Invalid for what lies ahead.
+        """
+        now = self.services.clock.now()
+        ahead = moment > now if isinstance(moment, datetime) else moment > now.date()
+        if ahead:
+            told = "Lies ahead; forecast positions say what is expected"
+            raise Invalid.parameter(parameter, "in_the_future", told)
+        return moment if isinstance(moment, datetime) else datetime.combine(moment, time.max, UTC)
+
+    def reading(self, permission: Permission, *, fresh: bool = False) -> AbstractAsyncContextManager[Reader]:
+        """A door for reads; `fresh` ones see everything that is committed, where others may ask a replica."""
+        self.principal.require(permission)
+        return self.services.database.reading(fresh=fresh)
+
+    @asynccontextmanager
+    async def transaction(self, permission: Permission) -> AsyncIterator[Transaction]:
+        """A door for writes: commits at the end of the block, rolls back when it raises."""
+        self.principal.require(permission)
+        async with self.opened() as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[Transaction]:
+        """The same for operations whose permission depends on the record: they check it inside, before they write."""
+        key = self.idempotency
+        if key is None:
+            async with self.services.database.transaction() as writer:
+                tx = Transaction(self, writer)
+                yield tx
+                await tx.finish()
+            tx.told()
+            return
+        running = (self.principal.id, key.key)
+        if running in self.services.running_keys:
+            raise IdempotencyKeyInProgress
+        self.services.running_keys.add(running)
+        try:
+            async with self.services.database.transaction() as writer:
+                tx = Transaction(self, writer)
+                await tx.begin_idempotent(key)
+                yield tx
+                await tx.finish()
+                await tx.store_answer(key)
+            tx.told()
+        finally:
+            self.services.running_keys.discard(running)
+
+    async def recall(self) -> None:
+        """For operations that wait before they write: end here if the Idempotency-Key was used before, as their
+        transaction would.
+        """
+        if self.idempotency is not None:
+            async with self.services.database.transaction() as writer:
+                await Transaction(self, writer).begin_idempotent(self.idempotency)
+
+    @asynccontextmanager
+    async def single(self, permission: Permission) -> AsyncIterator[Transaction]:
+        """A door for reads and one statement that changes and tells, a transaction by itself; not for a request with
+        an Idempotency-Key, whose answer must be stored too.
+        """
+        self.principal.require(permission)
+        async with self.services.database.single() as writer:
+            yield Transaction(self, writer)
+
+
+class Transaction:
+    """An open transaction: statements, events, the answer. `now` is one instant for all of it."""
+
+    def __init__(self, ctx: Context, writer: Writer) -> None:
+        self._ctx = ctx
+        self._writer = writer
+        self._events: list[Row] = []
+        self._answer: Resource | None = None
+        self._answered = False
+        self._asked_for_job = False
+        self.now: datetime = ctx.services.clock.now()
+        self.one = writer.one
+        self.all = writer.all
+        self.value = writer.value
+        self.column = writer.column
+        self.execute = writer.execute
+        self.many = writer.many
+
+    @property
+    def kind(self) -> str:
+        """Which database this is on: postgresql or sqlite."""
+        return self._ctx.services.database.kind
+
+    @property
+    def today(self) -> date:
+        """The transaction's day, in UTC."""
+        return self.now.date()
+
+    @property
+    def principal_id(self) -> str:
+        """Who makes the change."""
+        return self._ctx.principal.id
+
+    @property
+    def cause(self) -> dict[str, Any]:
+        """Who and what made the change, as its events say."""
+        return {**self._ctx.cause, "key_id": self._ctx.principal.id, "request_id": self._ctx.request_id}
+
+    @property
+    def reader(self) -> Reader:
+        """This transaction as a reader, for queries that take one."""
+        return self._writer
+
+    @property
+    def database_kind(self) -> str:
+        """`postgresql` or `sqlite`, for the few statements that differ."""
+        return self._ctx.services.database.kind
+
+    @property
+    def writer(self) -> Writer:
+        """This transaction as a writer, for statements that take one."""
+        return self._writer
+
+    async def serialize(self, names: list[str], *, shared: bool = False) -> None:
+        """Wait for, and hold until the end, a lock per name: for work on what does not exist yet, so that no row can be
+        locked. Holders of a `shared` lock do not wait for each other.
+
+        SQLite has one writer, so nothing needs to be held there.
+        """
+        if self._ctx.services.database.kind == "postgresql":
+            await self.value(_SHARE_NAMES if shared else _LOCK_NAMES, names=sorted(names))
+
+    def emit(self, event: Event) -> str:
+        """Tell of a fact: the event becomes a row of this transaction. Returns the event's id."""
+        row = outbox.event_row(event, self.now, self.cause)
+        self._events.append(row)
+        return str(row["id"])
+
+    def tell_jobs(self) -> None:
+        """A job was asked for: the runner in this process hears of it once the transaction is committed."""
+        self._asked_for_job = True
+
+    def told(self) -> None:
+        """The transaction is committed: wake whom it concerns."""
+        if self._asked_for_job:
+            for listener in self._ctx.services.job_listeners:
+                listener()
+
+    def answer(self, resource: Resource, outcome: str | None = None) -> Resource:
+        """State what the operation answers; stored with the Idempotency-Key, if there is one."""
+        if outcome is not None:
+            resource.outcome = outcome
+        self._answer, self._answered = resource, True
+        return resource
+
+    async def flush(self) -> None:
+        """Write the events so far, so that long work does not hold all of them in memory."""
+        if self._events:
+            await outbox.append(self._writer, self._events)
+            self._events.clear()
+
+    async def finish(self) -> None:
+        """Write the events: the last thing before the commit."""
+        await self.flush()
+
+    async def begin_idempotent(self, key: Idempotency) -> None:
+        """Raise Replayed, IdempotencyKeyReused or IdempotencyKeyInProgress, or return when the key is new."""
+        owner = self._ctx.principal.id
+        if self._ctx.services.database.kind == "postgresql" and not await self.value(
+            _TRY_KEY, name=f"{owner}/{key.key}"
+        ):
+            raise IdempotencyKeyInProgress
+        stored = await self.one(_STORED, owner=owner, key=key.key)
+        if stored is None:
+            return
+        if stored["created_at"] < self.now - timedelta(hours=IDEMPOTENCY_HOURS):
+            await self.execute(_FORGET, owner=owner, key=key.key)
+            return
+        if stored["fingerprint"] != key.fingerprint:
+            raise IdempotencyKeyReused
+        body = stored["body"].encode()
+        if not body.startswith(b"{"):
+            body = self._ctx.services.secrets.open(stored["body"])
+        self._ctx.replayed = True
+        raise Replayed(Resource(stored["version"], body, stored["outcome"], replayed=True))
+
+    async def store_answer(self, key: Idempotency) -> None:
+        """Keep the answer beside the write it belongs to."""
+        if not self._answered or self._answer is None:
+            raise RuntimeError("an operation ended its transaction without tx.answer()")
+        answer = self._answer
+        await self.execute(
+            _STORE,
+            owner=self._ctx.principal.id,
+            key=key.key,
+            fingerprint=key.fingerprint,
+            version=answer.version,
+            outcome=answer.outcome,
+            body=self._ctx.services.secrets.seal(answer.body) if answer.secret else answer.body.decode(),
+            created_at=self.now,
+        )
+
+
+def operation(function: Callable[Arguments, Awaitable[Resource]]) -> Callable[Arguments, Awaitable[Resource]]:
+    """A write: one function, one transaction, one permission. A retry with the same Idempotency-Key returns the
+    stored answer.
+    """
+
+    @functools.wraps(function)
+    async def run(*arguments: Arguments.args, **named: Arguments.kwargs) -> Resource:
+        try:
+            return await function(*arguments, **named)
+        except Replayed as replayed:
+            return replayed.answer
+
+    return run
+
+
+def system_context(services: Services, kind: str = "system") -> Context:
+    """The service acting by itself: the command line, jobs, the demo."""
+    return Context(services, SYSTEM, cause={"kind": kind, "origin": None})
+
+
+def refuse(pointer: str, code: str, message: str) -> Invalid:
+    """The error for one member of a request that breaks a rule."""
+    return Invalid([FieldError(pointer=pointer, code=code, message=message)])

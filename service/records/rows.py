@@ -1,0 +1,365 @@
+"""What writes of every kind of record share: find, lock with version check, insert, change, mark as deleted;
+references in other systems.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+from service.framework.database.columns import bind
+from service.framework.database.database import ConstraintViolated, Reader, Resource
+from service.framework.database.dialects import one_of
+from service.framework.database.listing import Listing, as_resource
+from service.framework.database.statements import Statement, WriteThenRead
+from service.models.accounts.accounts import accounts
+from service.models.accounts.people import people
+from service.models.accounts.refs import refs
+from service.platform.clock import instant_text
+from service.platform.errors import (
+    Conflict,
+    FieldError,
+    NotFound,
+    ReferenceTaken,
+    StaleVersion,
+    StateTransitionNotAllowed,
+)
+from service.platform.ids import new_id
+from service.queries.accounts.accounts import SUMMARY, summary_of
+from service.records.context import Transaction, refuse
+from service.rules.plans.states import StateVerdict, frozen_members
+from service.rules.vocabulary import PlanState
+
+Expected = tuple[int, ...] | None
+"""The versions a write may replace; None when any will do."""
+
+_CHANGES: dict[Any, Statement] = {}
+_KEPT = 1000
+_r = refs.c
+_CLEAR_REFS = Statement(sa.delete(refs).where(_r.entity_id == bind("entity_id", _r.entity_id)))
+_ADD_REF = Statement(
+    sa.insert(refs).values(
+        {
+            **{name: bind(name, _r[name]) for name in ("entity_id", "system", "external_id", "kind")},
+            "live": sa.true(),
+        }
+    )
+)
+_SET_REFS_LIVE = Statement(sa.update(refs).where(one_of(_r.entity_id, "ids")).values(live=bind("live", sa.Boolean())))
+
+
+_a = accounts.c
+_LOCK_ACCOUNT = Statement(sa.select(_a.id).where(_a.id == bind("id", _a.id), _a.deleted_at.is_(None)).with_for_update())
+_SHARE_PERSON = Statement(
+    sa.select(people.c.id)
+    .where(people.c.id == bind("id", people.c.id), people.c.deleted_at.is_(None))
+    .with_for_update(read=True)
+)
+
+
+async def require(reader: Reader, listing: Listing, identifier: str, what: str, **binds: Any) -> Resource:
+    """A live record by id; raises NotFound."""
+    resource = await listing.find(reader, identifier, **binds)
+    if resource is None:
+        raise NotFound(what)
+    return resource
+
+
+async def require_live(reader: Reader, listing: Listing, identifier: str, what: str) -> None:
+    """Raise NotFound unless there is such a live record, without reading it."""
+    table = listing.table
+    statement = _statement(
+        ("exists", listing.name),
+        lambda: Statement(
+            sa.select(table.c.id).where(table.c.id == bind("id", table.c.id), table.c.deleted_at.is_(None))
+        ),
+    )
+    if await reader.value(statement, id=identifier) is None:
+        raise NotFound(what)
+
+
+async def lock_account(tx: Transaction, identifier: str) -> dict[str, Any]:
+    """Lock a live account until the end of the transaction; returns what events say of it. Raises NotFound.
+
+    Whoever writes a record of an account does this first: so an account's events are numbered in the order of its
+    changes. The summary is a statement of its own, because one that waited for a lock still shows the other tables
+    (here the references) as they were before it waited.
+    """
+    if await tx.value(_LOCK_ACCOUNT, id=identifier) is None:
+        raise NotFound("account")
+    return orjson.loads(await tx.value(SUMMARY, id=identifier))  # type: ignore[no-any-return]
+
+
+async def lock_owned(
+    tx: Transaction, listing: Listing, identifier: str, expected: Expected, what: str
+) -> tuple[Resource, dict[str, Any]]:
+    """A live record of an account, with what events say of that account, which is locked until the end of the
+    transaction and so guards all of its records. Raises NotFound or StaleVersion.
+    """
+    table = listing.table
+    lock_statement = _statement(("lock_owned", listing.name), lambda: _lock_account_of(table))
+    read_statement = _statement(
+        ("read_owned", listing.name),
+        lambda: Statement(listing.by_id().clause.add_columns(summary_of(table.c.account_id).label("account"))),
+    )
+    row = None
+    if await tx.value(lock_statement, id=identifier) is not None:
+        row = await tx.one(read_statement, id=identifier)
+    resource = as_resource(row)
+    if row is None or resource is None:
+        raise NotFound(what)
+    check_version(resource, expected)
+    return resource, orjson.loads(row["account"])
+
+
+def _lock_account_of(table: sa.Table) -> Statement:
+    owner = sa.select(table.c.account_id).where(table.c.id == bind("id", table.c.id))
+    query = sa.select(_a.id).where(_a.id == owner.scalar_subquery(), _a.deleted_at.is_(None))
+    return Statement(query.with_for_update(of=accounts))
+
+
+async def find_locked(tx: Transaction, listing: Listing, identifier: str) -> Resource | None:
+    """A live record, locked until the end of the transaction, or None.
+
+    A statement that waited for its lock shows the row anew, but what the document takes from other tables (references)
+    as it was before the wait. The version of that time tells, and the record is read again.
+    """
+    statement = _statement(("find_locked", listing.name), lambda: _find_locked(listing))
+    row = await tx.one(statement, id=identifier)
+    if row is not None and row["seen"] != row["version"]:
+        return await listing.find(tx.reader, identifier)
+    return as_resource(row)
+
+
+def _find_locked(listing: Listing) -> Statement:
+    before = listing.table.alias("before_the_wait")
+    seen = sa.select(before.c.version).where(before.c.id == bind("id", before.c.id))
+    return Statement(listing.by_id(lock=True).clause.add_columns(seen.scalar_subquery().label("seen")))
+
+
+async def lock(tx: Transaction, listing: Listing, identifier: str, expected: Expected, what: str) -> Resource:
+    """A live record, locked until the end of the transaction; raises NotFound, or StaleVersion when it is not as
+    expected.
+    """
+    resource = await find_locked(tx, listing, identifier)
+    if resource is None:
+        raise NotFound(what)
+    check_version(resource, expected)
+    return resource
+
+
+def check_version(resource: Resource, expected: Expected) -> None:
+    """Raise StaleVersion unless the version is among the expected ones."""
+    if expected is not None and resource.version not in expected:
+        raise StaleVersion(resource.version)
+
+
+async def insert(tx: Transaction, listing: Listing, values: Mapping[str, Any]) -> Resource:
+    """Insert a live record with a fresh id (or the one given); returns it as it reads."""
+    row = {"id": new_id(tx.now), "version": 1, "created_at": tx.now, "updated_at": tx.now, "deleted_at": None, **values}
+    table = listing.table
+    statement = _statement(
+        ("insert", listing.name, tuple(row)),
+        lambda: WriteThenRead(
+            table,
+            sa.insert(table).values({name: bind(f"v_{name}", table.c[name]) for name in row}),
+            listing.by_id(gone=True).clause,
+        ),
+    )
+    binds = {f"v_{name}": value for name, value in row.items()}
+    found = as_resource(await _guarded(tx, statement, {**binds, "id": row["id"]}))
+    if found is None:
+        raise RuntimeError("an insert returned no row")
+    found.outcome = "created"
+    return found
+
+
+async def change(tx: Transaction, listing: Listing, identifier: str, values: Mapping[str, Any]) -> Resource:
+    """Set columns of a record that the transaction has locked; its version grows by one."""
+    table = listing.table
+    statement = _statement(
+        ("change", listing.name, tuple(values)),
+        lambda: WriteThenRead(
+            table,
+            sa.update(table)
+            .where(table.c.id == bind("id", table.c.id))
+            .values(
+                {
+                    **{name: bind(f"v_{name}", table.c[name]) for name in values},
+                    "version": table.c.version + sa.literal_column("1"),
+                    "updated_at": bind("v_now", table.c.updated_at),
+                }
+            ),
+            listing.by_id(gone=True).clause,
+        ),
+    )
+    binds = {f"v_{name}": value for name, value in values.items()}
+    found = as_resource(await _guarded(tx, statement, {**binds, "id": identifier, "v_now": tx.now}))
+    if found is None:
+        raise RuntimeError("a locked record vanished")
+    found.outcome = "updated"
+    return found
+
+
+async def add(
+    tx: Transaction, listing: Listing, kind: str, values: Mapping[str, Any], wanted_refs: Sequence[Mapping[str, Any]]
+) -> Resource:
+    """Insert a record that has references; raises ReferenceTaken."""
+    identifier = new_id(tx.now)
+    check_systems(wanted_refs, "/refs")
+    await add_refs(tx, kind, [(identifier, ref) for ref in wanted_refs])
+    return await insert(tx, listing, {**values, "id": identifier})
+
+
+async def revise(
+    tx: Transaction,
+    listing: Listing,
+    kind: str,
+    before: Resource,
+    changes: Mapping[str, Any],
+    wanted_refs: Sequence[Mapping[str, Any]] | None = None,
+) -> Resource:
+    """Apply what differs to a locked record; without a difference nothing is written and the outcome is `unchanged`."""
+    new_refs = wanted_refs is not None and list(wanted_refs) != before.data["refs"]
+    if not changes and not new_refs:
+        before.outcome = "unchanged"
+        return before
+    if new_refs and wanted_refs is not None:
+        await set_refs(tx, kind, before.id, wanted_refs)
+    return await change(tx, listing, before.id, changes)
+
+
+async def _guarded(tx: Transaction, statement: Statement, binds: Mapping[str, Any]) -> Any:
+    try:
+        return await tx.one(statement, **binds)
+    except ConstraintViolated as error:
+        raise violated(error) from None
+
+
+def violated(error: ConstraintViolated) -> Exception:
+    """The error a caller may see for a constraint that checks before the write did not name."""
+    if error.kind == "unique" and error.constraint == "uq_refs_live":
+        return ReferenceTaken()
+    return Conflict("The change contradicts another record")
+
+
+def _statement(shape: Any, build: Any) -> Statement:
+    statement = _CHANGES.get(shape)
+    if statement is None:
+        statement = _CHANGES[shape] = build()
+        if len(_CHANGES) > _KEPT:
+            del _CHANGES[next(iter(_CHANGES))]
+    return statement
+
+
+def differing(before: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Of new column values, those that differ from the record's document as it reads now."""
+    return {name: value for name, value in values.items() if not _same(value, before.get(name))}
+
+
+def _same(value: Any, shown: Any) -> bool:
+    if isinstance(value, Decimal):
+        return shown is not None and Decimal(str(shown)) == value
+    if isinstance(value, datetime):
+        return bool(instant_text(value) == shown)
+    if isinstance(value, date):
+        return bool(value.isoformat() == shown)
+    return bool(value == shown)
+
+
+async def set_refs(tx: Transaction, kind: str, entity_id: str, wanted: Sequence[Mapping[str, Any]]) -> None:
+    """Make these the references of a record, instead of those it had; raises ReferenceTaken."""
+    check_systems(wanted, "/refs")
+    await tx.execute(_CLEAR_REFS, entity_id=entity_id)
+    await add_refs(tx, kind, [(entity_id, ref) for ref in wanted])
+
+
+def check_systems(wanted: Sequence[Mapping[str, Any]], pointer: str) -> None:
+    """A record has one reference per system; raises Invalid."""
+    systems = [ref["system"] for ref in wanted]
+    if len(set(systems)) != len(systems):
+        raise refuse(pointer, "duplicate_system", "Name each system once")
+
+
+async def add_refs(tx: Transaction, kind: str, pairs: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+    """Add references to records that have none of those systems yet; raises ReferenceTaken."""
+    rows = [
+        {"entity_id": entity_id, "system": ref["system"], "external_id": ref["external_id"], "kind": kind}
+        for entity_id, ref in pairs
+    ]
+    try:
+        if len(rows) == 1:
+            await tx.execute(_ADD_REF, **rows[0])
+        elif rows:
+            await tx.many(_ADD_REF, rows)
+    except ConstraintViolated as error:
+        raise violated(error) from None
+
+
+async def set_refs_live(tx: Transaction, ids: list[str], live: bool) -> None:
+    """Give the references of deleted records free, or take them back; raises ReferenceTaken."""
+    try:
+        await tx.execute(_SET_REFS_LIVE, ids=ids, live=live)
+    except ConstraintViolated as error:
+        raise violated(error) from None
+
+
+async def require_reference(
+    tx: Transaction, listing: Listing, identifier: str | None, pointer: str, what: str
+) -> Resource | None:
+    """The live record that a member of the request names; raises Invalid at the pointer when there is none."""
+    if identifier is None:
+        return None
+    resource = await listing.find(tx.reader, identifier)
+    if resource is None:
+        raise refuse(pointer, "unknown_reference", f"There is no such {what}")
+    return resource
+
+
+def plain_refs(given: Iterable[Any]) -> list[dict[str, str]]:
+    """Reference models as plain values, ordered by system as documents show them."""
+    return sorted(
+        ({"system": ref.system, "external_id": ref.external_id} for ref in given), key=lambda ref: ref["system"]
+    )
+
+
+async def require_person(tx: Transaction, identifier: str | None, pointer: str) -> None:
+    """Raise Invalid at the pointer unless this is a live person, who then can't be deleted before the transaction
+    ends; None names nobody.
+    """
+    if identifier is not None and await tx.value(_SHARE_PERSON, id=identifier) is None:
+        raise refuse(pointer, "unknown_reference", "There is no such person")
+
+
+def merged_refs(
+    had: Iterable[Mapping[str, Any]], own: Mapping[str, Any], given: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """The references of a record after an upsert by the reference `own`: those it had, and those given, one per
+    system. Raises Invalid when the body contradicts the path or itself.
+    """
+    check_systems(given, "/refs")
+    if any(ref["system"] == own["system"] and ref != own for ref in given):
+        raise refuse("/refs", "contradicting_reference", f"The reference in {own['system']} is another one")
+    merged = {ref["system"]: ref for ref in (*had, *given, own)}
+    return [merged[system] for system in sorted(merged)]
+
+
+def allow(verdict: StateVerdict[Any], pointer: str) -> None:
+    """Raise StateTransitionNotAllowed, with what is allowed, unless the rules allow the change of state."""
+    if not verdict.allowed:
+        raise StateTransitionNotAllowed(
+            [state.value for state in verdict.allowed_states], verdict.reason, pointer=pointer
+        )
+
+
+def refuse_frozen(plan: PlanState, changed: Iterable[str]) -> None:
+    """Raise Conflict for members of an objective or action that a closed plan no longer lets change."""
+    frozen = frozen_members(plan, changed)
+    if frozen:
+        message = "The plan is closed: only the outcome can be recorded"
+        raise Conflict(message, errors=[FieldError("plan_closed", message, pointer=f"/{name}") for name in frozen])

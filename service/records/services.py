@@ -1,0 +1,38 @@
+"""Making what one process shares between requests: the database of the settings, keys, clocks."""
+
+from __future__ import annotations
+
+from service.access.authenticate import Authenticator
+from service.framework.database.database import Database
+from service.framework.database.pagination import Cursors
+from service.framework.database.postgresql import PostgresDatabase
+from service.framework.database.sqlite import SqliteDatabase
+from service.models.tables import constraint_name
+from service.platform.clock import Clock
+from service.platform.secrets import Secrets
+from service.platform.settings import Settings, plain_postgres_url
+from service.records.context import Services
+
+
+def make_services(settings: Settings, clock: Clock | None = None) -> Services:
+    """The services of one process; the database is not opened yet. Raises ValueError for settings that don't go
+    together.
+    """
+    clock = clock or Clock()
+    database = make_database(settings)
+    secret = settings.resolved_secret_key()
+    return Services(settings, database, clock, Cursors(secret), Secrets(secret), Authenticator(database, clock))
+
+
+def make_database(settings: Settings) -> Database:
+    """The database that the settings name, not opened yet."""
+    if settings.embedded:
+        return SqliteDatabase(
+            settings.sqlite_path, synchronous=settings.sqlite_synchronous, constraint_names=constraint_name
+        )
+    replica = settings.database_replica_url
+    return PostgresDatabase(
+        settings.postgres_url,
+        replica_url=plain_postgres_url(replica) if replica else None,
+        size=settings.database_pool_size,
+    )

@@ -1,0 +1,1 @@
+"""What transactions share about webhook endpoints and deliveries."""

@@ -1,0 +1,163 @@
+"""How an endpoint is called, as a caller asks for it: checked, parted into what is shown and what is sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+
+from service.framework.outbound.addresses import AddressPolicy, Blocked
+from service.framework.outbound.body_templates import faults
+from service.framework.outbound.certificates import Unusable, described
+from service.framework.outbound.header_rules import is_reserved
+from service.models.webhooks.transport import TransportShape, WebhookAuthRead
+from service.platform.errors import FieldError, Invalid
+from service.platform.pointers import pointer
+from service.platform.secrets import Secrets, Unreadable
+from service.platform.types import Shape
+from service.records.context import refuse
+
+MEMBERS = frozenset(TransportShape.model_fields)
+_NEEDS: dict[str, tuple[str, ...]] = {
+    "none": (),
+    "bearer": ("token",),
+    "basic": ("username", "password"),
+    "api_key": ("header", "token"),
+    "oauth2_client_credentials": ("token_url", "client_id", "client_secret"),
+}
+_MAY: dict[str, tuple[str, ...]] = {"oauth2_client_credentials": ("scope", "audience", "client_authentication")}
+_SECRET = ("token", "password", "client_secret")
+
+
+class Transport:
+    """What is asked for, beside what is there: `shown` (the endpoint's document) and `sealed` (its secrets)."""
+
+    def __init__(self, secrets: Secrets, policy: AddressPolicy, now: datetime) -> None:
+        self._secrets = secrets
+        self._policy = policy
+        self._now = now
+
+    def columns(
+        self, given: Mapping[str, Any], shown: Mapping[str, Any] | None = None, sealed: str | None = None
+    ) -> dict[str, Any]:
+        """The columns to write for the members given, whole and checked; raises Invalid. What is there already is left
+        out.
+        """
+        before = dict(shown or {})
+        kept = self._opened(sealed)
+        private = dict(kept)
+        wanted = {name: value for name, value in given.items() if name in MEMBERS}
+        if "auth" in wanted:
+            wanted["auth"], private["auth"] = self._auth(wanted["auth"])
+        if "client_certificate" in wanted:
+            wanted["client_certificate"], private["certificate"] = self._certificate(wanted["client_certificate"])
+        as_given: dict[str, str] = {}
+        if wanted.get("headers") is not None:
+            as_given = {name.lower(): name for name in wanted["headers"]}
+            wanted["headers"] = _lowered(wanted["headers"])
+        _check_headers({**before, **wanted}, as_given)
+        if wanted.get("body_map") is not None:
+            _check_map(wanted["body_map"])
+        changed = {name: value for name, value in wanted.items() if name not in before or before[name] != value}
+        private = {name: value for name, value in private.items() if value}
+        if private != kept:
+            changed["transport_sealed"] = self._secrets.seal(orjson.dumps(private)) if private else None
+        return changed
+
+    def _opened(self, sealed: str | None) -> dict[str, Any]:
+        """The secrets that are there; none when they were sealed with another key: they are to be given again."""
+        if sealed is None:
+            return {}
+        try:
+            return dict(orjson.loads(self._secrets.open(sealed)))
+        except Unreadable:
+            return {}
+
+    def _auth(self, auth: Shape | None) -> tuple[dict[str, Any] | None, dict[str, str]]:
+        given = {} if auth is None else {name: value for name, value in auth.model_dump().items() if value is not None}
+        kind = given.get("kind", "none")
+        if kind == "none" and len(given) <= 1:
+            return None, {}
+        allowed = {"kind", *_NEEDS[kind], *_MAY.get(kind, ())}
+        errors = [
+            FieldError(pointer=f"/auth/{name}", code="missing", message=f"{kind} needs this member")
+            for name in _NEEDS[kind]
+            if name not in given
+        ]
+        errors += [
+            FieldError(pointer=f"/auth/{name}", code="not_taken", message=f"{kind} takes no such member")
+            for name in given
+            if name not in allowed
+        ]
+        if errors:
+            raise Invalid(errors)
+        if "header" in given:
+            given["header"] = given["header"].lower()
+            if is_reserved(given["header"]):
+                raise refuse("/auth/header", "header_reserved", "This header is not to be set by callers")
+        if "token_url" in given:
+            try:
+                self._policy.check_url(given["token_url"])
+            except Blocked as blocked:
+                raise refuse("/auth/token_url", "url_not_allowed", str(blocked)) from None
+            given.setdefault("client_authentication", "basic")
+        public = {name: given.get(name) for name in WebhookAuthRead.model_fields}
+        return public, {name: given[name] for name in _SECRET if name in given}
+
+    def _certificate(self, given: Any) -> tuple[dict[str, Any] | None, dict[str, str]]:
+        if given is None:
+            return None, {}
+        try:
+            told = described(given.certificate, given.private_key, self._now)
+        except Unusable as unusable:
+            raise refuse(f"/client_certificate/{unusable.member}", unusable.code, str(unusable)) from None
+        return told.document(), {"chain": given.certificate, "key": given.private_key}
+
+
+def check_credentials_stay(before: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Raise Invalid for a url of another host, port or scheme without `auth`: credentials are never shown, and whoever
+    could send them to a host of their own would see them.
+    """
+    if "url" in given and before["auth"] is not None and "auth" not in given:
+        was, will = urlsplit(before["url"]), urlsplit(given["url"])
+        if (was.scheme, was.hostname, was.port) != (will.scheme, will.hostname, will.port):
+            message = "These credentials were given for another host: send them again, or null, with the new url"
+            raise refuse("/auth", "needed_with_url", message)
+
+
+def _lowered(headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers by their names in lower case; raises Invalid for a name that is there twice."""
+    lowered: dict[str, str] = {}
+    for name, value in headers.items():
+        if name.lower() in lowered:
+            raise refuse(pointer(("headers", name)), "duplicate_header", "This header is given twice")
+        lowered[name.lower()] = value
+    return lowered
+
+
+def _check_headers(members: Mapping[str, Any], as_given: Mapping[str, str]) -> None:
+    """Raise Invalid for a header that is not a caller's to set, or that the authentication sets; `as_given` has the
+    names as the caller spelled them.
+    """
+    auth = members.get("auth") or {"kind": "none"}
+    taken = auth.get("header") if auth["kind"] == "api_key" else None if auth["kind"] == "none" else "authorization"
+    for name in members.get("headers") or {}:
+        place = pointer(("headers", as_given.get(name, name)))
+        if is_reserved(name):
+            raise refuse(place, "header_reserved", "This header is not to be set by callers")
+        if name == taken:
+            raise refuse(place, "header_reserved", "This header is set by `auth`")
+
+
+def _check_map(template: Any) -> None:
+    found = faults(template)
+    if found:
+        raise Invalid(
+            [
+                FieldError(pointer=pointer(("body_map", *each.place)), code=each.code, message=each.message)
+                for each in found
+            ]
+        )

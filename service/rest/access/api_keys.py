@@ -1,0 +1,66 @@
+"""API keys and the caller itself over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Body, Query
+
+from service.framework.web.answers import Answer, created, found, no_content, page, plain
+from service.framework.web.router import Part, PathId
+from service.models.access.api_keys import ApiKeyCreate, ApiKeyCreated, ApiKeyRead, Me
+from service.operations.access import api_keys
+from service.platform.errors import CursorInvalid, Forbidden, NotFound
+from service.queries.access.api_keys import API_KEYS
+from service.rest.dependencies import Caller, list_query, page_of, page_request
+
+part = Part("access")
+
+ApiKeyListQuery = list_query("ApiKeyListQuery", API_KEYS)
+ApiKeyPage = page_of("ApiKeyPage", ApiKeyRead)
+
+
+@part.get("/me", response_model=Me, summary="Who am I?")
+async def read_me(ctx: Caller) -> Answer:
+    """Says which key is asking and what it may do."""
+    caller = ctx.principal
+    return plain(
+        Me(
+            id=caller.id,
+            name=caller.name,
+            scopes=list(caller.scopes),
+            permissions=sorted(caller.permissions),
+            expires_at=caller.expires_at,
+        )
+    )
+
+
+@part.post(
+    "/api-keys",
+    status_code=201,
+    response_model=ApiKeyCreated,
+    summary="Create an API key",
+    location="/v1/api-keys/{id}",
+    errors=[Forbidden],
+)
+async def create_api_key(ctx: Caller, data: Annotated[ApiKeyCreate, Body()]) -> Answer:
+    """Makes a key. Its value is shown in this answer only; a key can't create one with more than it has itself."""
+    return created(await api_keys.create_api_key(ctx, data))
+
+
+@part.get("/api-keys", response_model=ApiKeyPage, summary="List API keys", errors=[CursorInvalid])
+async def list_api_keys(ctx: Caller, query: Annotated[ApiKeyListQuery, Query()]) -> Answer:  # type: ignore[valid-type]
+    """Lists keys without their values."""
+    return page(await api_keys.list_api_keys(ctx, page_request(query, API_KEYS)))
+
+
+@part.get("/api-keys/{id}", response_model=ApiKeyRead, summary="Read an API key", errors=[NotFound])
+async def read_api_key(ctx: Caller, id: PathId) -> Answer:
+    """Reads one key without its value."""
+    return found(await api_keys.get_api_key(ctx, id))
+
+
+@part.delete("/api-keys/{id}", summary="Revoke an API key", errors=[NotFound, Forbidden])
+async def revoke_api_key(ctx: Caller, id: PathId) -> Answer:
+    """Makes a key stop working, here at once and in other processes within five seconds."""
+    return no_content(await api_keys.revoke_api_key(ctx, id))

@@ -1,0 +1,1 @@
+"""REST paths of accounts, people, stakeholders, references and the programme status."""

@@ -1,0 +1,158 @@
+"""Accounts over HTTP: create, read, list, search, patch, delete and restore, upsert by reference, batch upsert,
+hierarchy.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Body, Path, Query
+
+from service.framework.web.answers import Answer, created, found, no_content, page
+from service.framework.web.router import Inquiry, Part, PathId
+from service.models.accounts.accounts import AccountCreate, AccountPatch, AccountRead
+from service.operations.accounts import accounts
+from service.operations.accounts import batches as account_batches
+from service.operations.accounts.batches import BatchResult, BatchUpsert
+from service.platform.errors import Conflict, CursorInvalid, NotFound, ReferenceTaken, StaleVersion
+from service.queries.accounts.accounts import ACCOUNTS, AccountFilter
+from service.rest.dependencies import (
+    AS_OF,
+    AsOfQuery,
+    Caller,
+    ExternalId,
+    System,
+    list_query,
+    looked_back,
+    page_of,
+    page_request,
+    search_request,
+    search_shape,
+)
+
+part = Part("accounts")
+
+AccountListQuery = list_query("AccountListQuery", ACCOUNTS, more=AS_OF)
+AccountSearch = search_shape("AccountSearch", ACCOUNTS, AccountFilter, more=AS_OF)
+AccountPage = page_of("AccountPage", AccountRead)
+UPSERT_RESULT = {"Upsert-Result": "created, updated or unchanged"}
+
+
+@part.post(
+    "/accounts",
+    status_code=201,
+    response_model=AccountRead,
+    summary="Create an account",
+    location="/v1/accounts/{id}",
+    errors=[ReferenceTaken],
+)
+async def create_account(ctx: Caller, data: Annotated[AccountCreate, Body()]) -> Answer:
+    """Takes a customer into the programme. It starts in stage pre_kam, unclassified. Sends account.created."""
+    return created(await accounts.create_account(ctx, data))
+
+
+@part.get("/accounts", response_model=AccountPage, summary="List accounts", errors=[CursorInvalid])
+async def list_accounts(ctx: Caller, query: Annotated[AccountListQuery, Query()]) -> Answer:  # type: ignore[valid-type]
+    """Lists accounts by keyset: pages are stable at any depth. Filters are parameters; several values are comma-
+    separated. With `as_of` it is the portfolio of then: accounts that were there, as they stood.
+    """
+    return page(await accounts.list_accounts(ctx, page_request(query, ACCOUNTS), looked_back(query)))
+
+
+@part.post("/accounts/search", response_model=AccountPage, summary="Search accounts", errors=[CursorInvalid])
+async def search_accounts(ctx: Caller, query: Annotated[AccountSearch, Body()]) -> Answer:  # type: ignore[valid-type]
+    """Lists what a nested filter of `and`, `or` and `not` finds; the same grammar as GraphQL's `filter`."""
+    return page(await accounts.list_accounts(ctx, search_request(query, ACCOUNTS), looked_back(query)))
+
+
+@part.post(
+    "/accounts/batch",
+    response_model=BatchResult,
+    summary="Upsert many accounts",
+    max_body=10_000_000,
+    errors=[Conflict],
+)
+async def batch_upsert_accounts(ctx: Caller, batch: Annotated[BatchUpsert, Body()]) -> Answer:
+    """Upserts up to 1,000 accounts by their references in one transaction; each row has its own result, and a bad row
+    fails alone.
+    """
+    return found(await account_batches.batch_upsert_accounts(ctx, batch))
+
+
+@part.get(
+    "/accounts/by-ref/{system}/{external_id}",
+    response_model=AccountRead,
+    summary="Read an account by reference",
+    errors=[NotFound],
+)
+async def read_account_by_ref(
+    ctx: Caller, system: Annotated[System, Path()], external_id: Annotated[ExternalId, Path()]
+) -> Answer:
+    """Reads the account that has this id in that system."""
+    return found(await accounts.get_account_by_ref(ctx, system, external_id))
+
+
+@part.put(
+    "/accounts/by-ref/{system}/{external_id}", response_model=AccountRead, summary="Upsert an account by reference",
+    location="/v1/accounts/{id}", answer_headers=UPSERT_RESULT, errors=[ReferenceTaken],
+    responses={201: {"model": AccountRead, "description": "Created"}},
+)  # fmt: skip
+async def upsert_account(
+    ctx: Caller,
+    system: Annotated[System, Path()],
+    external_id: Annotated[ExternalId, Path()],
+    data: Annotated[AccountCreate, Body()],
+) -> Answer:
+    """Creates the account, or brings it up to date: members that are not sent stay as they are. An unchanged account
+    is not written and sends nothing.
+    """
+    account = await accounts.upsert_account(ctx, system, external_id, data)
+    headers = {"Upsert-Result": account.outcome}
+    return created(account, headers) if account.outcome == "created" else found(account, headers)
+
+
+@part.get("/accounts/{id}", response_model=AccountRead, summary="Read an account", errors=[NotFound])
+async def read_account(ctx: Caller, id: PathId, query: Annotated[AsOfQuery, Query()]) -> Answer:
+    """Reads one account; with `as_of` as it stood then, also when it was deleted since."""
+    return found(await accounts.get_account(ctx, id, query.as_of))
+
+
+@part.patch(
+    "/accounts/{id}",
+    response_model=AccountRead,
+    summary="Change an account",
+    errors=[NotFound, StaleVersion, ReferenceTaken],
+)
+async def update_account(ctx: Caller, id: PathId, patch: Annotated[AccountPatch, Body()], asked: Inquiry) -> Answer:  # type: ignore[valid-type]
+    """Changes the members that are sent; null clears. With If-Match only if the account is still at that version.
+    Sends account.updated when something changed.
+    """
+    return found(await accounts.update_account(ctx, id, patch, asked.expected))
+
+
+@part.delete("/accounts/{id}", summary="Delete an account", errors=[NotFound, StaleVersion])
+async def delete_account(ctx: Caller, id: PathId, asked: Inquiry) -> Answer:
+    """Marks it as deleted, with its stakeholders, plans, objectives and actions. Restoring brings them back."""
+    return no_content(await accounts.delete_account(ctx, id, asked.expected))
+
+
+@part.post(
+    "/accounts/{id}/restore",
+    response_model=AccountRead,
+    summary="Restore a deleted account",
+    errors=[NotFound, StaleVersion, ReferenceTaken],
+)
+async def restore_account(ctx: Caller, id: PathId, asked: Inquiry) -> Answer:
+    """Brings a deleted account back with everything that was deleted with it; a live account stays as it is."""
+    return found(await accounts.restore_account(ctx, id, asked.expected))
+
+
+@part.get(
+    "/accounts/{id}/hierarchy",
+    response_model=AccountPage,
+    summary="List the accounts below an account",
+    errors=[NotFound, CursorInvalid],
+)
+async def list_child_accounts(ctx: Caller, id: PathId, query: Annotated[AccountListQuery, Query()]) -> Answer:  # type: ignore[valid-type]
+    """Lists the accounts whose parent this account is."""
+    return page(await accounts.list_children(ctx, id, page_request(query, ACCOUNTS), looked_back(query)))

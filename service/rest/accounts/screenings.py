@@ -1,0 +1,33 @@
+"""Candidate screening over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Body
+
+from service.framework.web.answers import Answer, plain
+from service.framework.web.router import Part
+from service.models.accounts.screenings import ScreeningRead
+from service.operations.accounts import screenings
+from service.operations.accounts.screenings import ScreeningCreate
+from service.platform.errors import CursorInvalid
+from service.rest.dependencies import Caller
+
+part = Part("portfolio")
+
+
+@part.post(
+    "/portfolio/screenings",
+    response_model=ScreeningRead,
+    summary="Screen accounts for candidates",
+    errors=[CursorInvalid],
+)
+async def screen_portfolio(ctx: Caller, data: Annotated[ScreeningCreate, Body()]) -> Answer:
+    """Judges accounts by named criteria over their members, the first of two steps of selection (simple criteria, then
+    scoring): which hold and which do not, who passed and why, with counts of all. Nothing is written, unless
+    `move_to_candidate`: then customers that passed become candidates, at most 1,000 at once; each sends
+    account.status_changed.
+    """
+    found = await screenings.screen_portfolio(ctx, data)
+    return plain(found.body, headers={"Idempotent-Replayed": "true"} if found.replayed else None)

@@ -1,0 +1,1 @@
+"""REST paths of scoring models, ratings, classifications and the portfolio."""

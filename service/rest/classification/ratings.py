@@ -1,0 +1,99 @@
+"""Ratings over HTTP: how people judge what makes an account attractive, and what counts of it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Body, Query
+
+from service.framework.database.listing import PageRequest
+from service.framework.web.answers import Answer, found, no_content, page, plain
+from service.framework.web.router import Inquiry, Part, PathId
+from service.models.classification.ratings import AttractivenessPut, RatingChoice, RatingRead, RatingSheet
+from service.models.classification.results import AttractivenessRead, ClassificationRead
+from service.operations.classification import ratings
+from service.platform.errors import Conflict, CursorInvalid, NotFound, StaleVersion
+from service.rest.dependencies import Caller, PageQuery, page_of
+
+part = Part("classification")
+
+RatingPage = page_of("RatingPage", RatingRead)
+
+
+@part.put(
+    "/accounts/{id}/attractiveness",
+    response_model=ClassificationRead,
+    summary="Score an account's attractiveness",
+    errors=[NotFound, StaleVersion, Conflict],
+)
+async def put_attractiveness(
+    ctx: Caller, id: PathId, data: Annotated[AttractivenessPut, Body()], asked: Inquiry
+) -> Answer:
+    """Replaces the account's current ratings on the factors of the active model and answers with the classification.
+    Each is a score from 0 to 10, or a metric that the factor's bands turn into one, by one rater. Sends
+    account.classified, and account.quadrant_changed when the quadrant changed; writing the same again sends nothing.
+    """
+    return found(await ratings.put_attractiveness(ctx, id, data, asked.expected))
+
+
+@part.get(
+    "/accounts/{id}/attractiveness",
+    response_model=AttractivenessRead,
+    summary="Read an account's ratings and what counts of them",
+    errors=[NotFound, Conflict],
+)
+async def read_attractiveness(ctx: Caller, id: PathId) -> Answer:
+    """Reads the current ratings with their evidence and raters, the value used of each factor and by which rule, how
+    far the raters are apart, and which required factors are missing.
+    """
+    result = await ratings.get_attractiveness(ctx, id)
+    return found(result) if result.version else plain(result.body)
+
+
+@part.get(
+    "/accounts/{id}/attractiveness/ratings",
+    response_model=RatingPage,
+    summary="List an account's ratings",
+    errors=[NotFound, CursorInvalid],
+)
+async def list_ratings(ctx: Caller, id: PathId, query: Annotated[PageQuery, Query()]) -> Answer:
+    """Lists every rating the account ever got, newest first: current, superseded and withdrawn ones."""
+    return page(await ratings.list_ratings(ctx, id, PageRequest(limit=query.limit, after=query.after)))
+
+
+@part.post(
+    "/accounts/{id}/attractiveness/ratings",
+    response_model=ClassificationRead,
+    summary="Take one rater's ratings",
+    errors=[NotFound, StaleVersion, Conflict],
+)
+async def add_rating_sheet(ctx: Caller, id: PathId, data: Annotated[RatingSheet, Body()], asked: Inquiry) -> Answer:
+    """Takes one rater's sheet and answers with the classification: each rating takes the place of this rater's earlier
+    one of that factor, others stay. Sends the same events as the PUT.
+    """
+    return found(await ratings.add_rating_sheet(ctx, id, data, asked.expected))
+
+
+@part.put(
+    "/accounts/{id}/attractiveness/choice",
+    response_model=ClassificationRead,
+    summary="Choose the rating that counts",
+    errors=[NotFound, StaleVersion, Conflict],
+)
+async def choose_rating(ctx: Caller, id: PathId, data: Annotated[RatingChoice, Body()], asked: Inquiry) -> Answer:
+    """Chooses one rating as the value of its factor, or goes back to the mean of all raters, and answers with the
+    classification.
+    """
+    return found(await ratings.choose_rating(ctx, id, data, asked.expected))
+
+
+@part.get("/ratings/{id}", response_model=RatingRead, summary="Read one rating", errors=[NotFound])
+async def read_rating(ctx: Caller, id: PathId) -> Answer:
+    """Reads one rating, current or not."""
+    return plain((await ratings.get_rating(ctx, id)).body)
+
+
+@part.delete("/ratings/{id}", summary="Withdraw a rating", errors=[NotFound, Conflict])
+async def withdraw_rating(ctx: Caller, id: PathId) -> Answer:
+    """Withdraws a current rating: it no longer counts and stays in the history. Its account is classified anew."""
+    return no_content(await ratings.withdraw_rating(ctx, id))

@@ -1,0 +1,1 @@
+"""REST paths of the feed of events and its consumers."""

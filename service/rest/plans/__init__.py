@@ -1,0 +1,1 @@
+"""REST paths of account plans, objectives and actions."""

@@ -1,0 +1,1 @@
+"""REST paths of webhook endpoints and deliveries."""

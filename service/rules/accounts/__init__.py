@@ -1,0 +1,1 @@
+"""Rules of accounts, people, stakeholders, references and the programme status."""

@@ -1,0 +1,1 @@
+"""Rules of scoring models, ratings, classifications and the portfolio."""

@@ -1,0 +1,233 @@
+"""The explained classification of one account: scores in; quadrant, Fiocca cell and all that led there out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from service.rules.classification.fiocca import FioccaCell, cell
+from service.rules.classification.quadrants import (
+    Border,
+    absolute_strength_border,
+    attractiveness_border,
+    raw_quadrant,
+    relative_strength_border,
+    settle,
+)
+from service.rules.classification.scoring import (
+    Attractiveness,
+    Factor,
+    ScoreBand,
+    ScoringModel,
+    attractiveness,
+    score_verdicts,
+)
+from service.rules.classification.strength import BusinessStrength, StrengthRule
+from service.rules.verdicts import Verdict, shown
+from service.rules.vocabulary import QUADRANTS, ClassificationStatus, Direction, Quadrant
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """One account's classification, exact inside.
+
+    `missing` names what keeps it incomplete: factor keys, `business_strength` when nothing was scored there,
+    `relative_strength` when it is undefined; `reasons` says it in words. `quadrant` is `raw_quadrant` after the dead
+    band; both are None while incomplete. The Fiocca cell needs only attractiveness and our own total, so it can stand
+    while the quadrant waits for a competitor's score. `borders` holds the known axes.
+    """
+
+    status: ClassificationStatus
+    missing: tuple[str, ...]
+    reasons: tuple[Verdict, ...]
+    attractiveness: Attractiveness
+    business_strength: BusinessStrength | None
+    quadrant: Quadrant | None
+    raw_quadrant: Quadrant | None
+    fiocca: FioccaCell | None
+    borders: tuple[Border, ...]
+
+    @property
+    def investment_strategy(self) -> str | None:
+        """How much to invest, by the quadrant."""
+        return None if self.quadrant is None else QUADRANTS[self.quadrant].investment_strategy
+
+    @property
+    def held_by_dead_band(self) -> bool:
+        """Tell whether the scores alone would put the account elsewhere."""
+        return self.quadrant is not self.raw_quadrant
+
+
+def _bands(*bands: tuple[str | None, str | None, int]) -> tuple[ScoreBand, ...]:
+    return tuple(
+        ScoreBand(None if low is None else Decimal(low), None if high is None else Decimal(high), Decimal(score))
+        for low, high, score in bands
+    )
+
+
+# A start for a programme that has no model yet: first what lets profit grow, measured and required, then the softer
+# factors, judged and optional. Scores follow the reading 10-7 high, 6-4 medium, 3-0 low; thresholds are to be adapted.
+DEFAULT_MODEL = ScoringModel(
+    name="Default",
+    factors=(
+        Factor(  # total sales available to any supplier over three years, in the account's currency
+            "spend_available",
+            "Spend available over three years",
+            Decimal(30),
+            bands=_bands(
+                (None, "50000", 1),
+                ("50000", "250000", 3),
+                ("250000", "1000000", 5),
+                ("1000000", "5000000", 7),
+                ("5000000", None, 9),
+            ),
+        ),
+        Factor(  # expected growth of that spend, percent a year
+            "growth",
+            "Growth",
+            Decimal(25),
+            bands=_bands((None, "0", 1), ("0", "5", 3), ("5", "10", 5), ("10", "20", 7), ("20", None, 9)),
+        ),
+        Factor(  # customer margin to be expected, percent of net revenue
+            "profit_potential",
+            "Profit potential",
+            Decimal(20),
+            bands=_bands((None, "0", 1), ("0", "10", 3), ("10", "20", 5), ("20", "35", 7), ("35", None, 9)),
+        ),
+        Factor("innovation_partner", "Willing to be a partner in innovation", Decimal(15), required=False),
+        Factor("prestige", "Image and prestige in the market", Decimal(10), Direction.HIGHER_IS_BETTER, required=False),
+    ),
+)
+
+
+def classify(
+    model: ScoringModel,
+    scores: Mapping[str, Decimal | Fraction],
+    strength: BusinessStrength | None,
+    previous_quadrant: Quadrant | None = None,
+) -> Classification:
+    """Classify one account by the Cranfield four boxes and by Fiocca's nine cells, side by side.
+
+    `scores` are 0-10 by factor key; `strength` is None when nobody has scored it yet. `previous_quadrant` matters only
+    with a dead band; give None when the model itself changed and old borders should not hold an account.
+    """
+    appeal = attractiveness(model, scores)
+    vertical = (
+        None
+        if appeal.score is None
+        else attractiveness_border(appeal.score, model.cuts, model.border_width.attractiveness)
+    )
+    horizontal = _strength_border(model, strength)
+    missing, reasons = _what_is_missing(model, scores, appeal, strength)
+    raw = settled = None
+    if vertical is not None and horizontal is not None:
+        raw = raw_quadrant(vertical, horizontal)
+        settled = settle(previous_quadrant, vertical, horizontal, model.dead_band)
+    placed = None
+    if appeal.score is not None and strength is not None and strength.ours is not None:
+        placed = cell(appeal.score, strength.ours, model.fiocca, model.border_width.fiocca)
+    return Classification(
+        status=ClassificationStatus.INCOMPLETE if settled is None else ClassificationStatus.COMPLETE,
+        missing=missing,
+        reasons=reasons,
+        attractiveness=appeal,
+        business_strength=strength,
+        quadrant=settled,
+        raw_quadrant=raw,
+        fiocca=placed,
+        borders=tuple(border for border in (vertical, horizontal) if border is not None),
+    )
+
+
+def _strength_border(model: ScoringModel, strength: BusinessStrength | None) -> Border | None:
+    if strength is None or not strength.complete or strength.ours is None:
+        return None
+    width = model.border_width
+    if strength.best_competitor is None:
+        return absolute_strength_border(strength.ours, width.attractiveness)
+    return relative_strength_border(strength.ours, strength.best_competitor.total, model.cuts, width.relative_strength)
+
+
+def _what_is_missing(
+    model: ScoringModel,
+    scores: Mapping[str, Decimal | Fraction],
+    appeal: Attractiveness,
+    strength: BusinessStrength | None,
+) -> tuple[tuple[str, ...], tuple[Verdict, ...]]:
+    missing, reasons = list(appeal.missing), score_verdicts(model, scores)
+    reasons += [
+        Verdict(f"/scores/{key}", "score_missing", f"{key} has no score; a missing score is not 0.")
+        for key in appeal.missing
+        if key not in scores
+    ]
+    if strength is None:
+        missing.append("business_strength")
+        reasons.append(Verdict("/business_strength", "strength_missing", "Nobody has scored our strength here yet."))
+    elif not strength.complete:
+        missing.append("business_strength" if strength.ours is None else "relative_strength")
+        reasons += strength.reasons
+    return tuple(missing), tuple(reasons)
+
+
+def to_dict(result: Classification) -> dict[str, Any]:
+    """Write a classification for JSON: enums as text, numbers as Decimal rounded to 4 places, half up."""
+    return {
+        "status": result.status.value,
+        "missing": list(result.missing),
+        "reasons": [{"pointer": r.pointer, "code": r.code, "message": r.message} for r in result.reasons],
+        "attractiveness": _appeal_dict(result.attractiveness),
+        "business_strength": None if result.business_strength is None else _strength_dict(result.business_strength),
+        "quadrant": None if result.quadrant is None else result.quadrant.value,
+        "raw_quadrant": None if result.raw_quadrant is None else result.raw_quadrant.value,
+        "investment_strategy": result.investment_strategy,
+        "fiocca": None if result.fiocca is None else _cell_dict(result.fiocca),
+        "borders": [_border_dict(border) for border in result.borders],
+    }
+
+
+def _or_none(value: Fraction | None) -> Decimal | None:
+    return None if value is None else shown(value)
+
+
+def _appeal_dict(appeal: Attractiveness) -> dict[str, Any]:
+    return {
+        "score": _or_none(appeal.score),
+        "weight_used": shown(appeal.weight_used),
+        "left_out": list(appeal.left_out),
+        "contributions": [
+            {"factor": c.factor, "weight": shown(c.weight), "score": shown(c.score), "points": shown(c.points)}
+            for c in appeal.contributions
+        ],
+    }
+
+
+def _strength_dict(strength: BusinessStrength) -> dict[str, Any]:
+    return {
+        "ours": _or_none(strength.ours),
+        "competitors": [{"name": c.name, "total": shown(c.total)} for c in strength.competitors],
+        "best_competitor": None if strength.best_competitor is None else strength.best_competitor.name,
+        "relative_strength": _or_none(strength.relative_strength),
+        "rule": strength.rule.value,
+        "no_known_competitor": strength.rule is StrengthRule.ABSOLUTE,
+    }
+
+
+def _cell_dict(placed: FioccaCell) -> dict[str, Any]:
+    return {
+        "attractiveness": placed.attractiveness.value,
+        "position": placed.position.value,
+        "verbs": [verb.value for verb in placed.verbs],
+        "attractiveness_near_limit": placed.attractiveness_near_limit,
+        "position_near_limit": placed.position_near_limit,
+    }
+
+
+def _border_dict(border: Border) -> dict[str, Any]:
+    return {
+        "axis": border.axis.value,
+        "value": shown(border.value),
+        "cut": shown(border.cut),
+        "distance": shown(border.distance),
+        "borderline": border.borderline,
+    }

@@ -1,0 +1,1 @@
+"""Rules of account plans, objectives and actions."""
