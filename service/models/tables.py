@@ -12,11 +12,11 @@ from service.models.classification import (
     classification,
     forecasts,
     general_portfolios,
+    model_periods,
     quadrant_overrides,
     ratings,
     scoring_models,
 )
-from service.models.classification import model_periods as yardsticks
 from service.models.events import consumers as event_consumers
 from service.models.events import events
 from service.models.plans import actions, objectives, plans
@@ -47,7 +47,7 @@ MODULES = (
     stages,
     stakeholders,
     webhooks,
-    yardsticks,
+    model_periods,
 )
 
 

@@ -51,7 +51,6 @@ class Event(SQLModel, table=True):
     cause: Any = Field(sa_type=Json)
     content: str | None = Field(default=None, sa_type=sa.Text)
     body: str = Field(sa_type=sa.Text)
-    dedupe_key: str | None = Field(default=None, sa_type=sa.Text, unique=True)
 
 
 class FeedBounds(SQLModel, table=True):
