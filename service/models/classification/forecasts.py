@@ -11,7 +11,7 @@ from pydantic import Field as Member
 from sqlmodel import Field
 
 from service.framework.database.columns import Day, Exact
-from service.models.shapes import Judged, judged_once
+from service.models.shapes import Assessed, index_assessments
 from service.platform.types import (
     EXACT_DECIMALS,
     Count,
@@ -49,7 +49,7 @@ class ForecastPositionPut(Shape):
     author_id: Id | None = Member(default=None, description="Who forecasts: a person")
 
 
-class ForecastPosition(Judged, table=True):
+class ForecastPosition(Assessed, table=True):
     """One forecast of one account."""
 
     __tablename__ = "forecast_positions"
@@ -62,7 +62,7 @@ class ForecastPosition(Judged, table=True):
 
 
 forecast_positions: sa.Table = ForecastPosition.__table__  # type: ignore[attr-defined]
-judged_once(forecast_positions)
+index_assessments(forecast_positions)
 
 
 class ForecastModel(Shape):

@@ -10,7 +10,7 @@ from sqlmodel import Field
 
 from service.framework.database.columns import Json
 from service.framework.database.fields import check_in
-from service.models.shapes import Judged, Key, judged_once
+from service.models.shapes import Assessed, Key, index_assessments
 from service.platform.types import ExactScore, Flag, Id, InstantText, LongText, Name, Shape, Text, Version, Weight
 from service.rules.classification.general_portfolio import GeneralCell, GeneralLevel
 
@@ -47,7 +47,7 @@ class GeneralPortfolioPut(Shape):
     author_id: Id | None = Member(default=None, description="Who judges: a person")
 
 
-class GeneralPortfolio(Judged, table=True):
+class GeneralPortfolio(Assessed, table=True):
     """One judgement of one account."""
 
     __tablename__ = "general_portfolios"
@@ -60,7 +60,7 @@ class GeneralPortfolio(Judged, table=True):
 
 
 general_portfolios: sa.Table = GeneralPortfolio.__table__  # type: ignore[attr-defined]
-judged_once(general_portfolios)
+index_assessments(general_portfolios)
 
 
 class GeneralFactorRead(Shape):
