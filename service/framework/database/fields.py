@@ -27,6 +27,9 @@ from service.platform.types import Id, Money, Shape
 
 AnyShape = TypeVar("AnyShape", bound=Shape)
 
+WRITE_ONLY = "write only"
+"""Marks a type of secrets in `Annotated`: no read model takes over a field of such a type."""
+
 _COLUMNS: tuple[tuple[type, Any], ...] = (
     (bool, sa.Boolean),
     (int, sa.BigInteger),
@@ -88,9 +91,10 @@ def check_in(column: str, values: Iterable[str], *, nullable: bool = False) -> s
 def read_of(*parts: type[BaseModel], order: str = "", omit: str = "") -> Callable[[type[AnyShape]], type[AnyShape]]:
     """Return a class decorator that puts the described fields of `parts` before the members of a read model.
 
-    Each field keeps its type and description and becomes required. A field without a description is left out, as is
-    one that the class or its base already has. `order` lists the members that come first and `omit` those that are not
-    read, both separated by spaces.
+    Each field keeps its type and description and becomes required. A field without a description or of a type that is
+    `WRITE_ONLY` is left out, as is one that the class or its base already has. `order` lists the members that come
+    first, and `omit` those that are not read, both separated by spaces. The class's own members may have a default, an
+    alias and examples.
 
         @read_of(OfAccount, PlanCreate, Plan)
         class PlanRead(ReadBase):
@@ -107,10 +111,11 @@ def read_of(*parts: type[BaseModel], order: str = "", omit: str = "") -> Callabl
         members: dict[str, Any] = {}
         for part in parts:
             for name, info in part.model_fields.items():
-                if info.description and name not in left_out:
+                if info.description and name not in left_out and WRITE_ONLY not in _described(info)[1]:
                     members.setdefault(name, (_hints(part)[name], Member(description=info.description)))
         for name, info in added.items():
-            members[name] = (own[name], Member(default=info.default, alias=info.alias, description=info.description))
+            known = {"default": info.default, "alias": info.alias, "examples": info.examples}
+            members[name] = (own[name], Member(**known, description=info.description))
         first = {name: members[name] for name in order.split()}
         return create_model(
             shape.__name__,

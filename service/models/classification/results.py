@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field as Member
-from pydantic import StringConstraints, WithJsonSchema
+from pydantic import StringConstraints
 
+from service.framework.database.fields import read_of
+from service.models.classification.classification import (
+    BusinessStrengthPut,
+    ClassificationRow,
+    FactorKey,
+    Shown,
+    ShownWeight,
+)
 from service.models.classification.explanation import Explanation, LimitDistance, VerbMeaningRead
+from service.models.classification.quadrant_overrides import QuadrantOverrideRow
 from service.platform.types import Count, ExactMeasure, ExactScore, Flag, Id, InstantText, Name, Shape, Text, Version
 from service.rules.classification.fiocca import FioccaVerb
 from service.rules.classification.quadrants import Axis
 from service.rules.classification.ratings import ValueRule
 from service.rules.classification.strength import StrengthRule
 from service.rules.vocabulary import (
-    ClassificationCause,
     ClassificationStatus,
     FioccaAttractiveness,
     FioccaPosition,
@@ -22,10 +30,7 @@ from service.rules.vocabulary import (
     QuadrantSource,
 )
 
-FactorKey = Annotated[str, StringConstraints(max_length=64)]
 Number = Annotated[float, Member(allow_inf_nan=False)]
-Shown = Annotated[float, Member(ge=0, le=10)]
-ShownWeight = Annotated[float, Member(ge=0)]
 
 
 class Contribution(Shape):
@@ -101,15 +106,12 @@ class LeadingChoice(Shape):
     recorded_at: InstantText = Member(description="When")
 
 
+@read_of(QuadrantOverrideRow, omit="account_id")
 class OverrideRead(Shape):
-    """A quadrant that somebody set by hand, for a time."""
+    """A quadrant that was set by hand, for a time."""
 
-    quadrant: Quadrant = Member(description="The quadrant it sets")
-    reason: Text = Member(description="Why")
-    recorded_by: Text = Member(description="The key that set it")
-    recorded_at: InstantText = Member(description="When it was set")
     expires_at: InstantText | None = Member(
-        description="Until when it is in force; the account is then classified anew. Null in a look back"
+        description="When it expires and the account is reclassified; null in a look back"
     )
 
 
@@ -214,46 +216,9 @@ class StoredSuccessFactor(Shape):
     competitors: Annotated[dict[str, ExactScore], Member(max_length=10)] = Member(description="Each competitor's score")
 
 
-ClassificationInputs = Annotated[
-    dict[str, Any],
-    WithJsonSchema(
-        {
-            "type": "object",
-            "description": "`scores`: by factor key the exact value as `total` (decimal text) divided by `ratings`; "
-            "`strength`: null, or the success `factors` with `no_known_competitor` (in the oldest entries, instead of "
-            "the factors, the totals `ours_points`, `best_points`, `weight_sum` as decimal text and `best_competitor`)",
-        }
-    ),
-]
-
-
+@read_of(ClassificationRow)
 class ClassificationEntry(Shape):
-    """One entry of an account's classification history: where it stood, and what that was computed from."""
-
-    id: Id = Member(description="UUIDv7 of this entry")
-    account_id: Id = Member(description="The account")
-    account_version: Version = Member(description="The account's version that came with it")
-    model_id: Id = Member(description="The scoring model that it rests on")
-    classified_at: InstantText = Member(description="When the account was classified")
-    cause: ClassificationCause = Member(description="What led to it")
-    reason: Text | None = Member(description="Why: of overrides, confirmations and leading verbs")
-    recorded_by: Text | None = Member(description="The key behind it")
-    quadrant: Quadrant | None = Member(description="The quadrant it then had")
-    quadrant_source: QuadrantSource | None = Member(description="Whether that was computed or set by hand")
-    computed_quadrant: Quadrant | None = Member(description="The box by the scores after the dead band")
-    raw_quadrant: Quadrant | None = Member(description="The box by the scores alone")
-    attractiveness: Shown | None = Member(description="Weighted attractiveness, 0 to 10")
-    business_strength: Shown | None = Member(description="Our weighted total, 0 to 10")
-    relative_strength: ShownWeight | None = Member(description="Our total divided by the best competitor's")
-    fiocca_attractiveness: FioccaAttractiveness | None = Member(description="Attractiveness band of the Fiocca cell")
-    fiocca_position: FioccaPosition | None = Member(description="Position band of the Fiocca cell")
-    leading_verb: FioccaVerb | None = Member(description="The verb chosen of the two of a compound cell")
-    classification_status: ClassificationStatus = Member(description="Whether every required input was there")
-    missing: Annotated[list[FactorKey], Member(max_length=10)] = Member(description="What was missing")
-    inputs: ClassificationInputs = Member(
-        description="What it was computed from: `scores` by factor key, each an exact `total` (text) divided by "
-        "`ratings`, and `strength`, the success factors or null; with the model they give the same position again"
-    )
+    """One entry of an account's classification history: the position, and the inputs that it was computed from."""
 
 
 class StoredScore(Shape):
@@ -303,12 +268,11 @@ class AttractivenessRead(Shape):
     )
 
 
+@read_of(BusinessStrengthPut, order="account_id version factors")
 class BusinessStrengthRead(Shape):
     """An account's stored success factors."""
 
     account_id: Id = Member(description="The account")
     version: Version = Member(description="The account's version; the ETag is made of it")
     factors: Annotated[list[StoredSuccessFactor], Member(max_length=20)] = Member(description="The success factors")
-    no_known_competitor: Flag = Member(description="Whether somebody said outright that no competitor is known")
-    confirmed_by_id: Id | None = Member(description="The stakeholder who confirmed factors and weights")
     updated_at: InstantText | None = Member(description="When they were last written; null if never")

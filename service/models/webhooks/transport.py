@@ -5,48 +5,48 @@ Secret members are taken and never shown: they are sealed beside the row (`trans
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any
 
 import sqlalchemy as sa
 from pydantic import Field as Member
 from pydantic import StringConstraints
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from service.framework.database.columns import Instant, Json
+from service.framework.database.fields import WRITE_ONLY, Fields, read_of
 from service.platform.types import Count, Flag, GraceSeconds, Id, InstantText, Shape, Slug, Text, WebUrl
 
 SignatureKind = Annotated[str, StringConstraints(strict=True, pattern=r"^(v1|v1a|both)$")]
 SymmetricSecret = Annotated[
-    str, StringConstraints(strict=True, pattern=r"^whsec_[A-Za-z0-9+/]{32,86}={0,2}$", max_length=94)
+    str, WRITE_ONLY, StringConstraints(strict=True, pattern=r"^whsec_[A-Za-z0-9+/]{32,86}={0,2}$", max_length=94)
 ]
 PublicKey = Annotated[str, StringConstraints(pattern=r"^whpk_[A-Za-z0-9+/]{43}=$", max_length=49)]
 
 
-class TransportColumns(SQLModel):
+class TransportColumns(Fields):
     """The columns that say how an endpoint is called."""
 
-    signature_kind: str = Field(sa_type=sa.Text, sa_column_kwargs={"server_default": "v1"})
-    format: str = Field(sa_type=sa.Text, sa_column_kwargs={"server_default": "standard"})
-    body_map: Any = Field(default=None, sa_type=Json, nullable=True)
-    headers: Any = Field(default=None, sa_type=Json, nullable=True)
-    auth: Any = Field(default=None, sa_type=Json, nullable=True)
-    client_certificate: Any = Field(default=None, sa_type=Json, nullable=True)
-    transport_sealed: str | None = Field(default=None, sa_type=sa.Text)
-    handshake: bool = Field(sa_type=sa.Boolean, sa_column_kwargs={"server_default": sa.false()})
-    consent: Any = Field(default=None, sa_type=Json, nullable=True)
-    consent_due_at: datetime | None = Field(default=None, sa_type=Instant)
-    awaits_consent: bool = Field(sa_type=sa.Boolean, sa_column_kwargs={"server_default": sa.false()})
-    allowed_per_minute: int | None = Field(default=None, sa_type=sa.BigInteger)
+    signature_kind: str = Field(sa_column_kwargs={"server_default": "v1"})
+    format: str = Field(sa_column_kwargs={"server_default": "standard"})
+    body_map: dict[str, Any] | None
+    headers: dict[str, str] | None
+    auth: dict[str, Any] | None
+    client_certificate: dict[str, Any] | None
+    transport_sealed: str | None
+    handshake: bool = Field(sa_column_kwargs={"server_default": sa.false()})
+    consent: dict[str, Any] | None
+    consent_due_at: InstantText | None
+    awaits_consent: bool = Field(sa_column_kwargs={"server_default": sa.false()})
+    allowed_per_minute: int | None
 
 
 BodyMap = Annotated[dict[str, Any], Member(min_length=1, max_length=50)]
 Visible = r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$"
 HeaderName = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
 HeaderValue = Annotated[str, StringConstraints(strict=True, max_length=500, pattern=Visible)]
-Token = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=4000, pattern=Visible)]
+Token = Annotated[str, WRITE_ONLY, StringConstraints(strict=True, min_length=1, max_length=4000, pattern=Visible)]
 UserName = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f:]+$")]
-Password = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f\x7f]+$")]
+ClientId = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Password = Annotated[ClientId, WRITE_ONLY]
 Pem = Annotated[
     str, StringConstraints(strict=True, min_length=1, max_length=30_000, pattern=r"^[\x09\x0a\x0d\x20-\x7e]+$")
 ]
@@ -74,7 +74,7 @@ class WebhookAuth(Shape):
     token_url: WebUrl | None = Member(
         default=None, description="Where tokens are had; the same rules as for the endpoint's url"
     )
-    client_id: Password | None = Member(default=None, description="Who asks for a token")
+    client_id: ClientId | None = Member(default=None, description="Who asks for a token")
     client_secret: Password | None = Member(default=None, description="With which secret; never shown")
     scope: HeaderValue | None = Member(default=None, description="The scope to ask for, as the server writes it")
     audience: HeaderValue | None = Member(
@@ -85,17 +85,9 @@ class WebhookAuth(Shape):
     )
 
 
+@read_of(WebhookAuth)
 class WebhookAuthRead(Shape):
-    """How calls authenticate, without what is secret."""
-
-    kind: AuthKind = Member(description="bearer, basic, api_key or oauth2_client_credentials")
-    header: HeaderName | None = Member(description="The header that carries the token of an api_key")
-    username: UserName | None = Member(description="For basic")
-    token_url: WebUrl | None = Member(description="Where tokens are had")
-    client_id: Password | None = Member(description="Who asks for a token")
-    scope: HeaderValue | None = Member(description="The scope asked for")
-    audience: HeaderValue | None = Member(description="The audience asked for")
-    client_authentication: ClientAuthentication | None = Member(description="basic or form")
+    """How calls authenticate, without secrets."""
 
 
 class ClientCertificate(Shape):
@@ -167,18 +159,13 @@ class ConsentRead(Shape):
     detail: Text | None = Member(description="Why there is no consent, or why the last question had no answer")
 
 
+@read_of(TransportShape, order="format body_map headers auth client_certificate")
 class TransportRead(Shape):
     """How an endpoint is called."""
 
-    format: Format = Member(description="standard, cloudevents-structured or cloudevents-binary")
-    body_map: BodyMap | None = Member(description="What is sent instead of the event, with placeholders")
-    headers: Headers | None = Member(description="Headers that are sent along")
-    auth: WebhookAuthRead | None = Member(
-        description="How calls authenticate, without what is secret; null for not at all"
-    )
+    auth: WebhookAuthRead | None = Member(description="How calls authenticate, without secrets; null for not at all")
     client_certificate: ClientCertificateRead | None = Member(description="The client certificate, without its key")
-    handshake: Flag = Member(description="Whether the receiver is asked for its consent before it is sent anything")
-    consent: ConsentRead | None = Member(description="What it said; null without a handshake")
+    consent: ConsentRead | None = Member(description="The receiver's answer to the handshake; null without a handshake")
 
 
 class SigningShape(Shape):
@@ -196,10 +183,9 @@ class SigningShape(Shape):
     )
 
 
+@read_of(SigningShape)
 class SigningRead(Shape):
-    """What an endpoint signs with."""
-
-    signature_kind: SignatureKind = Member(description="v1, v1a or both: which keys the last rotation made")
+    """The signatures of an endpoint."""
 
 
 class SigningShown(Shape):
