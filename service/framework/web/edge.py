@@ -2,9 +2,8 @@
 
 It finds the route, lets the caller in, runs the compiled route and sends the answer, with request id, ETag, metrics and
 access log. Requests for other routes (GraphQL, what somebody added to the application), and all of them while
-`app.dependency_overrides` is not empty, go on to FastAPI, and the edge adds the same headers and counts them. It also
-does what FastAPI leaves to applications: HEAD, OPTIONS and CORS, 405 with all methods of a path, limits on headers.
-No rules, no SQL.
+`app.dependency_overrides` is not empty, go on to FastAPI, and the edge adds the same headers and counts them. Only the
+edge answers HEAD and OPTIONS, CORS, 405 with all methods of a path, and paths with an escaped slash. No rules, no SQL.
 """
 
 import logging
@@ -140,8 +139,8 @@ class Edge:
                     self._has_open_paths = True
                 if path is not None and methods:
                     endpoint = getattr(route, "endpoint", None)
-                    app = endpoint if isinstance(endpoint, AdmittedApp) else None
-                    target = route if isinstance(route, LeanRoute) else Forwarded(path, app)
+                    direct = endpoint if isinstance(endpoint, AdmittedApp) else None
+                    target = route if isinstance(route, LeanRoute) else Forwarded(path, direct)
                     self._routes.add(path, set(methods) - {"HEAD"}, target)
         return self._routes
 

@@ -1,4 +1,4 @@
-"""The edge against a small application of its own: every trap of the stack, as one request each."""
+"""The edge and FastAPI alone over a small application: every trap of the stack, as one request each."""
 
 import asyncio
 import hashlib
@@ -288,6 +288,7 @@ def make_app() -> FastAPI:
         version="1.0.0",
         description="A toy",
         openapi_url=None,
+        redirect_slashes=False,
         docs_url=None,
         redoc_url=None,
         contact={"name": "KAM", "url": "https://example.com"},
@@ -319,16 +320,25 @@ def make_edge(app: FastAPI | None = None, make_context: Any = Context, *, edge: 
     return app
 
 
+@pytest.fixture(params=[True, False], ids=["edge", "fastapi"])
+async def client(request: pytest.FixtureRequest) -> AsyncIterator[httpx.AsyncClient]:
+    """A client with a valid key, of the application with its edge and without."""
+    async with client_of(make_edge(max_body=5_000, edge=request.param)) as made:
+        yield made
+
+
 @pytest.fixture
-async def client() -> AsyncIterator[httpx.AsyncClient]:
-    """A client with a valid key."""
+async def edged() -> AsyncIterator[httpx.AsyncClient]:
+    """A client with a valid key, for what only the edge does."""
     async with client_of(make_edge(max_body=5_000, cors_origins=["https://ui.example"])) as made:
         yield made
 
 
 def client_of(app: FastAPI, headers: dict[str, str] | None = KEY) -> httpx.AsyncClient:
     """Return a client of an application."""
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test", headers=headers)
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://test", headers=headers
+    )
 
 
 def problem(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
@@ -427,9 +437,12 @@ async def test_a_creation_tells_where_it_is(client: httpx.AsyncClient) -> None:
     assert problem(refused, 422, "invalid_request")["errors"][0]["parameter"] == "Idempotency-Key"
 
 
-async def test_an_upsert_says_what_it_did_and_takes_escaped_slashes(client: httpx.AsyncClient) -> None:
-    response = await client.put("/v1/things/by-ref/erp/a%2Fb", json={"name": "Anvil"})
+async def test_an_escaped_slash_stays_inside_its_segment(edged: httpx.AsyncClient) -> None:
+    response = await edged.put("/v1/things/by-ref/erp/a%2Fb", json={"name": "Anvil"})
     assert (response.status_code, response.headers["upsert-result"]) == (201, "created")
+
+
+async def test_an_upsert_says_what_it_did(client: httpx.AsyncClient) -> None:
     response = await client.put("/v1/things/by-ref/erp/x", json={"name": "Anvil"})
     assert (response.status_code, response.headers["upsert-result"]) == (200, "unchanged")
     body = problem(await client.put("/v1/things/by-ref/a%20b/x", json={"name": "Anvil"}), 422, "invalid_request")
@@ -573,32 +586,32 @@ async def test_what_is_not_there_is_404(client: httpx.AsyncClient, path: str) ->
     assert found["detail"] and path not in found["detail"].split()
 
 
-async def test_a_wrong_method_is_told_all_right_ones(client: httpx.AsyncClient) -> None:
-    response = await client.put(f"/v1/things/{ID}")
+async def test_405_names_all_methods_of_the_path(edged: httpx.AsyncClient) -> None:
+    response = await edged.put(f"/v1/things/{ID}")
     problem(response, 405, "method_not_allowed")
     assert response.headers["allow"] == "DELETE, GET, HEAD, OPTIONS, PATCH"
-    assert (await client.get("/v1/things/search")).headers["allow"] == "OPTIONS, POST"
-    assert (await client.request("BREW", "/foreign")).headers["allow"] == "GET, HEAD, OPTIONS"
+    assert (await edged.get("/v1/things/search")).headers["allow"] == "OPTIONS, POST"
+    assert (await edged.request("BREW", "/foreign")).headers["allow"] == "GET, HEAD, OPTIONS"
 
 
-async def test_head_and_options_are_answered(client: httpx.AsyncClient) -> None:
-    got = await client.get(f"/v1/things/{ID}")
-    head = await client.head(f"/v1/things/{ID}")
+async def test_head_and_options_are_answered(edged: httpx.AsyncClient) -> None:
+    got = await edged.get(f"/v1/things/{ID}")
+    head = await edged.head(f"/v1/things/{ID}")
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["content-length"] == got.headers["content-length"]
     assert head.headers["etag"] == '"v3"'
-    options = await client.options("/v1/things")
+    options = await edged.options("/v1/things")
     assert (options.status_code, options.headers["allow"]) == (204, "GET, HEAD, OPTIONS, POST")
-    assert (await client.head("/foreign")).content == b""
+    assert (await edged.head("/foreign")).content == b""
 
 
-async def test_browsers_of_allowed_origins_may_call(client: httpx.AsyncClient) -> None:
+async def test_browsers_of_allowed_origins_may_call(edged: httpx.AsyncClient) -> None:
     preflight = {"Origin": "https://ui.example", "Access-Control-Request-Method": "PATCH"}
-    response = await client.options(f"/v1/things/{ID}", headers=preflight)
+    response = await edged.options(f"/v1/things/{ID}", headers=preflight)
     assert response.headers["access-control-allow-origin"] == "https://ui.example"
     assert "PATCH" in response.headers["access-control-allow-methods"]
     assert "If-Match" in response.headers["access-control-allow-headers"]
-    other = await client.get(f"/v1/things/{ID}", headers={"Origin": "https://evil.example"})
+    other = await edged.get(f"/v1/things/{ID}", headers={"Origin": "https://evil.example"})
     assert "access-control-allow-origin" not in other.headers
     assert other.headers["vary"] == "Origin"
 
@@ -768,8 +781,8 @@ async def test_an_answer_that_breaks_off_is_told_with_its_request_id_and_counted
     assert f'route="/v1/broken",status="{status}"' in metrics.render().decode()
 
 
-async def test_the_frame_is_the_same_around_the_frameworks_routes(client: httpx.AsyncClient) -> None:
-    response = await client.get("/foreign", headers={"X-Request-Id": "f-1"})
+async def test_the_frame_is_the_same_around_the_frameworks_routes(edged: httpx.AsyncClient) -> None:
+    response = await edged.get("/foreign", headers={"X-Request-Id": "f-1"})
     assert response.json() == {"served": "by the framework"}
     assert (response.headers["x-request-id"], response.headers["x-content-type-options"]) == ("f-1", "nosniff")
 
