@@ -1,7 +1,5 @@
 """Shapes and columns that several subjects share: living rows, assessments, references, jobs."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """API keys, of which only a hash is kept, and the stored answers of writes with an Idempotency-Key."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import sqlalchemy as sa

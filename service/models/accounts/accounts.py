@@ -1,7 +1,5 @@
 """Accounts: the customers, with where each stands on the method's models."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import sqlalchemy as sa

@@ -1,7 +1,5 @@
 """Deletions of accounts: from when until when each one was away, for looks into the past."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from sqlmodel import Field
 

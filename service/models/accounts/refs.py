@@ -1,7 +1,5 @@
 """References to records in other systems: one table for every kind of record, so that one index keeps them unique."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from sqlmodel import Field
 

@@ -1,7 +1,5 @@
 """Candidate screening: the accounts that fulfil simple criteria, before any scoring."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field as Member

@@ -1,7 +1,5 @@
 """The path of an account in the programme: a step, the history of steps, and the steps that can follow."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import sqlalchemy as sa

@@ -1,7 +1,5 @@
 """Business strength: success factors as they are scored. The history of classifications."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """The explanation of a classification: meanings, distances from borders, and the changes that would move it."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field as Member

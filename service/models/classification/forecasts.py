@@ -1,7 +1,5 @@
 """Forecasts: the position that an account is expected to have some years ahead, beside its current one."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field as Member

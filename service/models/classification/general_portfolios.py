@@ -1,7 +1,5 @@
 """The general portfolio of all accounts (Fiocca's step 1): strategic importance and difficulty of an account."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from pydantic import Field as Member

@@ -1,7 +1,5 @@
 """Since when which scoring model classified accounts, and with which range of the portfolio."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from sqlmodel import Field
 

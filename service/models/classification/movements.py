@@ -1,7 +1,5 @@
 """Movements in the portfolio between two instants: each account at both, the causes, the migration table."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import Annotated
 

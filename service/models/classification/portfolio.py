@@ -1,7 +1,5 @@
 """The portfolio as a matrix: four boxes, Fiocca's nine cells, McDonald's ten boxes, the general portfolio."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """Decisions of a manager beside the scores, with their reasons: a quadrant, the raw quadrant, the leading verb."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field as Member

@@ -1,7 +1,5 @@
 """Quadrants set by hand, for a time and with a reason."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from sqlmodel import Field
 

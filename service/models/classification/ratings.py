@@ -1,7 +1,5 @@
 """Ratings of the attractiveness factors of accounts: the current ones and the superseded ones."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import sqlalchemy as sa

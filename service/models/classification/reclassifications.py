@@ -1,7 +1,5 @@
 """The request to reclassify the portfolio."""
 
-from __future__ import annotations
-
 from pydantic import Field as Member
 
 from service.platform.types import Shape, Text

@@ -1,7 +1,5 @@
 """Classifications as they are read: the explained result, the stored inputs, the entries of the history."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field as Member

@@ -1,7 +1,5 @@
 """Scoring models: their shapes, their table, comparisons and the factor library."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any

@@ -1,7 +1,5 @@
 """Simulations: the portfolio as another scoring model would classify it."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field as Member

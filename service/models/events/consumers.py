@@ -1,7 +1,5 @@
 """Named consumers of the feed: the service keeps the position of each, and one reader at a time holds its lease."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import sqlalchemy as sa

@@ -1,7 +1,5 @@
 """The outbox: one row per event, written in the transaction of the change."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 import sqlalchemy as sa

@@ -1,7 +1,5 @@
 """Relationship stages: the history of movements, and the target."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import sqlalchemy as sa

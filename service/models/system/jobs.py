@@ -1,7 +1,5 @@
 """Jobs: long work as rows, with their progress and their result."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import sqlalchemy as sa

@@ -1,7 +1,5 @@
 """Webhook endpoints, the deliveries of events to them, and every attempt."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 import sqlalchemy as sa

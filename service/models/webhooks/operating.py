@@ -1,7 +1,5 @@
 """Operating an endpoint: calls made by hand, and its statistics."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field as Member

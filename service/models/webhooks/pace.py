@@ -3,8 +3,6 @@
 `owner` is the worker that serves the endpoint: one at a time, so that its limits hold for all workers together.
 """
 
-from __future__ import annotations
-
 from decimal import Decimal
 from typing import Annotated, Any
 

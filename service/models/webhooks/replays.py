@@ -1,7 +1,5 @@
 """Replays: the events to send again, and the result of a dry run."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """The events that an endpoint gets, beside their types: filters on the account, changed members, channels."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field as Member

@@ -3,8 +3,6 @@
 Secrets are never shown: they are encrypted in `transport_sealed` and `secret_encrypted`.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 import sqlalchemy as sa
