@@ -5,10 +5,10 @@ The edge and FastAPI's dependency both come here, so a caller is let in by the s
 
 from __future__ import annotations
 
-import inspect
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from types import CoroutineType
 from typing import Annotated, Any, Protocol
 
 from fastapi import Request, Security
@@ -71,7 +71,7 @@ class Admission:
     async def admit(self, info: RequestInfo) -> Any:
         """Return the context of an authenticated caller within its limit; raises Unauthenticated and RateLimited."""
         principal = self._authenticate(info.headers)
-        if inspect.iscoroutine(principal):
+        if isinstance(principal, CoroutineType):
             principal = await principal
         info.key_id = principal.id
         quota, wait = self._limiter.take(principal.id, time.monotonic())
@@ -85,7 +85,7 @@ class Admission:
         """Return whether the caller's key is still valid: the streams of a revoked key end."""
         try:
             principal = self._authenticate(info.headers)
-            if inspect.iscoroutine(principal):
+            if isinstance(principal, CoroutineType):
                 await principal
         except KamError:
             return False

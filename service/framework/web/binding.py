@@ -173,7 +173,8 @@ class CompiledRoute:
         accept = headers.get(b"accept")
         if accept is not None and accept != b"*/*" and declared.produces and not accepts(accept, declared.produces):
             raise NotAcceptable(f"This path answers with {' or '.join(declared.produces)}")
-        check_conditions(headers)
+        if b"if-match" in headers or b"if-none-match" in headers:
+            check_conditions(headers)
         for argument in self.path:
             given[argument.name] = argument.read(segments)
         if self.query is not None:
