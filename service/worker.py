@@ -24,6 +24,7 @@ from service.events.retention import forget_old
 from service.events.sequencer import sequence
 from service.events.turns import CANCEL_ORPHANS, STUCK, UNSTICK
 from service.framework.outbound.egress import Egress
+from service.framework.outbound.httpx_transport import outbound_client
 from service.jobs.kinds import KINDS
 from service.jobs.runner import Runner
 from service.operations.classification.quadrant_choices import expire_overrides
@@ -50,16 +51,19 @@ class Worker:
         self._woken = asyncio.Event()
         self._stopping = asyncio.Event()
         timeout = settings.webhook_timeout_seconds
-        self._egress = Egress(address_policy(settings), deadline=timeout)
+        policy = address_policy(settings)
+        self._egress = Egress(policy, deadline=timeout)
+        self._http = outbound_client(policy, deadline=timeout)
         destination = WebhookDestination(
             self._egress,
+            self._http,
             services.secrets.open,
             services.clock.now,
             public_url=settings.public_url,
             deadline=timeout,
         )
         self.handshakes = Handshakes(
-            services.database, self._egress, services.clock, services.secrets.open, origin_of(settings.public_url)
+            services.database, self._http, services.clock, services.secrets.open, origin_of(settings.public_url)
         )
         pace = Pace(
             concurrency=settings.delivery_concurrency,
@@ -106,6 +110,7 @@ class Worker:
                 with suppress(asyncio.CancelledError):
                     await task
             await self._egress.close()
+            await self._http.aclose()
 
     async def _sequence_forever(self) -> None:
         poll = self._services.settings.delivery_poll_seconds

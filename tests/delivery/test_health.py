@@ -42,9 +42,6 @@ class Scripted:
         self.in_flight -= 1
         return [self.answer] * len(batch)
 
-    async def close(self) -> None:
-        pass
-
 
 async def state_of(store: Store, endpoint: str) -> dict[str, Any]:
     return (await store.rows(webhook_endpoints, id=endpoint))[0]

@@ -52,9 +52,6 @@ class Remembering:
             self.sent[delivery.order_key].append(delivery.event_id)
         return [Outcome("ok", status=200, duration_ms=1)] * len(batch)
 
-    async def close(self) -> None:
-        pass
-
 
 async def tell(store: Store, *keys: str) -> list[str]:
     """One event for each of these keys, in one transaction, not numbered yet; their ids."""

@@ -21,7 +21,7 @@ from service.framework.outbound.signing_keys import fresh, pack
 from service.platform.ids import new_id
 from service.platform.secrets import Secrets
 from tests.delivery.certificates import issue
-from tests.delivery.outgoing import going_out
+from tests.delivery.outgoing import going_out, http_client
 from tests.delivery.receivers import Received, Receiver, answering, listening
 
 SEALING = Secrets("a key for tests")
@@ -53,7 +53,7 @@ def delivery(url: str, transport: dict[str, Any] | None = None, secrets: dict[st
 
 
 def sending(way: Egress, **options: Any) -> WebhookDestination:
-    return WebhookDestination(way, SEALING.open, lambda: NOW, **options)
+    return WebhookDestination(way, http_client(), SEALING.open, lambda: NOW, **options)
 
 
 async def test_an_endpoints_certificate_is_shown_to_its_receiver(tmp_path: Path) -> None:
@@ -101,8 +101,8 @@ async def granting(writer: asyncio.StreamWriter, request: Received) -> None:
 
 
 async def test_however_many_wait_a_token_is_fetched_once() -> None:
-    async with listening(granting) as receiver, going_out() as way:
-        tokens = Tokens(way, time.monotonic)
+    async with listening(granting) as receiver, http_client() as http:
+        tokens = Tokens(http, time.monotonic)
         assert await asyncio.gather(*(tokens.token(client_of(receiver), 5) for _ in range(50))) == ["t"] * 50
     assert len(receiver.requests) == 1
 
@@ -112,8 +112,8 @@ async def test_those_who_waited_for_a_token_in_vain_do_not_each_ask_again() -> N
         await asyncio.sleep(0.05)
         await answering(400, b'{"error":"invalid_client"}')(writer, request)
 
-    async with listening(refusing) as receiver, going_out() as way:
-        tokens = Tokens(way, time.monotonic)
+    async with listening(refusing) as receiver, http_client() as http:
+        tokens = Tokens(http, time.monotonic)
         found = await asyncio.gather(*(tokens.token(client_of(receiver), 5) for _ in range(20)), return_exceptions=True)
         assert {str(error) for error in found} == {"The token endpoint answered 400: invalid_client"}
         assert len(receiver.requests) == 1
@@ -124,8 +124,8 @@ async def test_those_who_waited_for_a_token_in_vain_do_not_each_ask_again() -> N
 
 async def test_a_token_is_fetched_anew_before_it_ends() -> None:
     now = 0.0
-    async with listening(granting) as receiver, going_out() as way:
-        tokens = Tokens(way, lambda: now)
+    async with listening(granting) as receiver, http_client() as http:
+        tokens = Tokens(http, lambda: now)
         for at, asked in ((0, 1), (3_569, 1), (3_571, 2), (3_572, 2)):
             now = float(at)
             await tokens.token(client_of(receiver), 5)

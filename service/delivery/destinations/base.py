@@ -84,7 +84,3 @@ class Destination(Protocol):
     async def send(self, batch: Sequence[Delivery]) -> Sequence[Outcome]:
         """Send deliveries of one endpoint; one outcome each, in their order. May be cancelled, raises nothing else."""
         ...
-
-    async def close(self) -> None:
-        """Let connections go."""
-        ...

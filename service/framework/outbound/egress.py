@@ -19,13 +19,12 @@ from service.framework.outbound.http_client import (
     CallFailed,
     Connection,
     FailureKind,
-    Method,
     Unanswered,
     request,
     request_head,
 )
 
-__all__ = ["DEADLINE", "Answer", "CallFailed", "ClientTls", "Egress", "FailureKind", "Lookup", "Method"]
+__all__ = ["DEADLINE", "Answer", "CallFailed", "ClientTls", "Egress", "FailureKind", "Lookup"]
 
 DEADLINE = 20.0
 """Seconds for a whole call: name, connection, TLS, request and answer."""
@@ -66,7 +65,7 @@ class Egress:
 
     async def request(
         self,
-        method: Method,
+        method: str,
         url: str,
         body: bytes,
         headers: Mapping[str, str],
@@ -111,7 +110,7 @@ class Egress:
         self._connections.keep(origin, connection)
         return answer
 
-    def _prepare(self, method: Method, url: str, tls: ClientTls | None) -> tuple[Origin, bytes]:
+    def _prepare(self, method: str, url: str, tls: ClientTls | None) -> tuple[Origin, bytes]:
         """What a call of this URL begins with; raises Blocked."""
         secure, host, port, path = self._policy.check_url(url)
         name = f"[{host}]" if ":" in host else host.removesuffix(".")

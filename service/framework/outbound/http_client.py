@@ -18,7 +18,8 @@ from typing import Literal, NoReturn, cast
 import httptools
 
 FailureKind = Literal["http", "timeout", "connect", "dns", "tls", "blocked"]
-Method = Literal["POST", "OPTIONS", "GET"]
+METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+"""Methods that may be called: their answers all have a body where the headers say so."""
 
 LONGEST_ANSWER = 16_384
 """Bytes of an answer's body that are read."""
@@ -63,8 +64,12 @@ class _Refused(Exception):
     """Raised inside the parser's callbacks to stop it."""
 
 
-def request_head(method: Method, host: str, path: str) -> bytes:
-    """The part of a request that is the same for every call of a URL; both texts are ASCII already."""
+def request_head(method: str, host: str, path: str) -> bytes:
+    """Return the part of a request that is the same for every call of a URL; host and path are ASCII. Raises ValueError
+    for a method that may not be called.
+    """
+    if method not in METHODS:
+        raise ValueError("the method may not be called")
     return f"{method} {path} HTTP/1.1\r\nhost: {host}\r\n".encode("ascii")
 
 
