@@ -78,7 +78,7 @@ class Probe:
             number=1,
             probes=0,
             blocks=False,
-            in_line=False,
+            is_ordered=False,
             timeout=None,
             trigger="test",
             event_id=event_id,

@@ -1,6 +1,4 @@
-"""The whole way out on both databases: from a pending row to a receiver on the loopback interface and back into the
-log of attempts.
-"""
+"""The dispatcher on both databases: from a pending row to a receiver on the loopback interface and the log of attempts."""
 
 from __future__ import annotations
 
@@ -187,7 +185,7 @@ async def test_a_receiver_that_hangs_does_not_hold_up_another(store: Store) -> N
             await store.event(f"account {number}", *endpoints)
         async with dispatcher.running():
             await settled(store, 50, 5)
-            assert stuck.most_in_flight == 1  # nothing is known of it until it answers
+            assert stuck.most_in_flight == 1  # an endpoint is new until it answers
             held = [row for row in await store.rows(deliveries, state="leased") if row["endpoint_id"] == endpoints[0]]
             assert len(held) <= 6
 

@@ -1,4 +1,4 @@
-"""The webhook destination by itself: certificates it shows, tokens it shares, the time it takes."""
+"""The webhook destination: client certificates, shared tokens, the deadline."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def delivery(url: str, transport: dict[str, Any] | None = None, secrets: dict[st
         endpoint_id=new_id(),
         order_key="a",
         blocks=False,
-        in_line=True,
+        is_ordered=True,
         timeout=None,
         url=url,
         sealed_secrets=SEALING.seal(pack(fresh("v1", NOW))),
@@ -118,11 +118,11 @@ async def test_those_who_waited_for_a_token_in_vain_do_not_each_ask_again() -> N
         assert {str(error) for error in found} == {"The token endpoint answered 400: invalid_client"}
         assert len(receiver.requests) == 1
         with pytest.raises(NoToken):
-            await tokens.token(client_of(receiver), 5)  # a later one does
+            await tokens.token(client_of(receiver), 5)  # a later call does
         assert len(receiver.requests) == 2
 
 
-async def test_a_token_is_fetched_anew_before_it_ends() -> None:
+async def test_a_token_is_fetched_again_before_it_expires() -> None:
     now = 0.0
     async with listening(granting) as receiver, http_client() as http:
         tokens = Tokens(http, lambda: now)

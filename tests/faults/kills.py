@@ -5,8 +5,8 @@
 
 The API and the workers are processes of their own on one database; a receiver in this one records every call. The
 points are met by watching the database and the receiver: after a business commit, after a claim, before the send,
-while the receiver holds a call, while keys are rotated, while a replay runs, while events are fanned out. Who was
-killed is started again at once. Prints what happened as JSON; ends with 1 when something was lost.
+while the receiver holds a call, while keys are rotated, while a replay runs, while events are fanned out. A killed
+worker is started again at once. Prints the result as JSON; exits with 1 when an event was lost.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Run:
             await self.client.patch(f"/v1/accounts/{account['id']}", json={"industry": f"{time.time_ns()}"})
 
     async def until(self, seen: Callable[[dict[str, int]], bool], seconds: float = 3.0) -> bool:
-        """Watch the deliveries' states until they are as wished, or time is up."""
+        """Poll the deliveries' states until they match, or time is up."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if seen(await self.store.states()):
@@ -109,7 +109,7 @@ async def running(url: str, workers: int, dice: random.Random) -> AsyncIterator[
 
 
 async def run(database: str, workers: int, rounds: int, seed: int) -> dict[str, Any]:
-    """All points so many times; what was lost, doubled and out of order."""
+    """Run all points `rounds` times. Return the lost, repeated and misordered events."""
     dice = random.Random(seed)
     with a_database(database) as url:
         async with running(url, workers, dice) as one:
@@ -135,10 +135,10 @@ async def run(database: str, workers: int, rounds: int, seed: int) -> dict[str, 
 
 
 async def settled(one: Run, due: list[str]) -> list[dict[str, Any]]:
-    """Wait until everything arrived and every job ended, or patience does; the jobs.
+    """Wait until every event arrived and every job ended, or time is up. Return the jobs.
 
-    After a kill and an error the schedule has a delivery wait five minutes, and its line with it: such are tried again
-    by hand, as an operator would.
+    After a kill and an error the schedule makes a delivery, and those behind it, wait five minutes. It is retried by
+    hand, as an operator would do.
     """
     end, jobs = time.monotonic() + PATIENCE, list[dict[str, Any]]()
     while time.monotonic() < end:
@@ -157,7 +157,7 @@ async def settled(one: Run, due: list[str]) -> list[dict[str, Any]]:
 
 
 async def feed(client: httpx.AsyncClient) -> list[str]:
-    """The ids of all events about accounts."""
+    """Return the ids of all events about accounts."""
     ids, after = [], None
     while True:
         page = (
@@ -172,7 +172,7 @@ async def feed(client: httpx.AsyncClient) -> list[str]:
 
 
 def is_well(told: dict[str, Any]) -> bool:
-    """Whether nothing was lost, and what came twice came under the same id."""
+    """Whether no event was lost, and every repeated call had the same id."""
     return not (
         told["lost"] or told["unknown"] or told["out_of_order"] or told["complaints"] or told["replays"]["wrong"]
     ) and (set(told["states"]) == {"succeeded"} and set(told["jobs"]) == {"succeeded"})

@@ -46,4 +46,4 @@ async def test_endpoints_that_hang_do_not_hold_up_the_others() -> None:
     assert told["with"]["calls"] == told["without"]["calls"] and told["with"]["hung"] > 0
     assert (
         told["with"]["p95_ms"] < 10_000
-    )  # far below the 20 s that the hanging ones take; the figure itself is by hand
+    )  # far below the 20 s of the hanging endpoints; the program itself measures the figure

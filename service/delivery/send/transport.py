@@ -1,6 +1,4 @@
-"""How one endpoint is called, read from its row once and kept: format, map of fields, headers, credentials,
-certificate.
-"""
+"""The recipe of an endpoint's calls: format, body template, headers, credentials, certificate; read once per row."""
 
 from __future__ import annotations
 
@@ -21,7 +19,7 @@ _MOST_KEPT = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """An OAuth2 client and where it gets its tokens."""
+    """An OAuth2 client and its token endpoint."""
 
     token_url: str
     client_id: str
@@ -33,7 +31,7 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What a call to an endpoint is made of besides the event; `shape` is the row's text that it was made from."""
+    """Everything in a call to an endpoint besides the event; `shape` is the text of the row that it was read from."""
 
     shape: str
     form: Format = "standard"
@@ -44,8 +42,8 @@ class Recipe:
 
 
 class Recipes:
-    """The recipes of a process; `unseal` opens what stands sealed beside an endpoint. `origin` is sent along by
-    endpoints that gave their consent to it (CloudEvents web hooks).
+    """The cached recipes of a process; `unseal` opens the endpoints' secrets. Endpoints with the consent handshake of
+    CloudEvents get `origin` in a header.
     """
 
     def __init__(self, unseal: Callable[[str], bytes], origin: str) -> None:
@@ -54,7 +52,7 @@ class Recipes:
         self._kept: OrderedDict[tuple[str, str | None], Recipe] = OrderedDict()
 
     def of(self, transport: str, sealed: str | None) -> Recipe:
-        """The recipe of an endpoint; raises what `unseal` raises."""
+        """Return the recipe of an endpoint. Raises what `unseal` raises."""
         key = (transport, sealed)
         recipe = self._kept.get(key)
         if recipe is None:
@@ -65,10 +63,10 @@ class Recipes:
         return recipe
 
     def _read(self, transport: str, secrets: Mapping[str, Any]) -> Recipe:
-        told = orjson.loads(transport)
-        auth, body_map, certificate = told.get("auth"), told.get("body_map"), secrets.get("certificate")
-        headers = dict(told.get("headers") or {})
-        if told.get("handshake"):
+        document = orjson.loads(transport)
+        auth, body_map, certificate = document.get("auth"), document.get("body_map"), secrets.get("certificate")
+        headers = dict(document.get("headers") or {})
+        if document.get("handshake"):
             headers["webhook-request-origin"] = self._origin
         client = None
         if auth is not None:
@@ -86,7 +84,7 @@ class Recipes:
                 headers |= _credentials(auth, private)
         return Recipe(
             transport,
-            told.get("format", "standard"),
+            document.get("format", "standard"),
             None if body_map is None else compiled(body_map),
             headers,
             client,
@@ -103,5 +101,5 @@ def _credentials(auth: Mapping[str, Any], private: Mapping[str, str]) -> dict[st
 
 
 def basic(user: str, password: str) -> str:
-    """The value of `Authorization` for HTTP basic (RFC 7617, UTF-8)."""
+    """Return the value of `Authorization` for HTTP basic (RFC 7617, UTF-8)."""
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
