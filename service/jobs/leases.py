@@ -66,15 +66,10 @@ def _claiming() -> Statement:
 
 
 _CLAIM = _claiming()
-_HOLD = Statement(
-    sa.select(*(jobs.c[name] for name in _SHOWN))
-    .where(
-        jobs.c.id == bind("id", Uuid()),
-        jobs.c.lease_token == bind("token", Uuid()),
-        jobs.c.state == _RUNNING,
-    )
-    .with_for_update()
+_leased = sa.and_(
+    jobs.c.id == bind("id", Uuid()), jobs.c.lease_token == bind("token", Uuid()), jobs.c.state == _RUNNING
 )
+_HOLD = Statement(sa.select(*(jobs.c[name] for name in _SHOWN)).where(_leased).with_for_update())
 _WRITTEN = (
     "state", "cursor", "done", "total", "result", "error", "attempts", "next_at", "lease_until", "lease_token",
     "finished_at",
@@ -90,11 +85,7 @@ _WRITE = Statement(
 )
 _RELEASE = Statement(
     sa.update(jobs)
-    .where(
-        jobs.c.id == bind("id", Uuid()),
-        jobs.c.lease_token == bind("token", Uuid()),
-        jobs.c.state == _RUNNING,
-    )
+    .where(_leased)
     .values(state=_QUEUED, next_at=_now, attempts=sa.literal_column("0"), lease_until=sa.null(), lease_token=sa.null())
 )
 

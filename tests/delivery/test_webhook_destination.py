@@ -14,6 +14,7 @@ import pytest
 
 from service.delivery.destinations.base import Delivery
 from service.delivery.destinations.webhook import WebhookDestination
+from service.delivery.probe import HttpxPoster
 from service.delivery.send.tokens import NoToken, Tokens
 from service.delivery.send.transport import Client
 from service.framework.outbound.egress import Egress
@@ -80,6 +81,33 @@ async def test_an_endpoints_certificate_is_shown_to_its_receiver(tmp_path: Path)
         with_it, without = await sending(way).send([delivery(url, secrets=secrets), delivery(url)])
     assert with_it.kind == "ok" and callers == ["kam"]
     assert without.kind != "ok"
+
+
+async def test_a_test_call_over_httpx_sends_the_request_of_a_delivery() -> None:
+    transport = {"headers": {"x-own": "1"}, "format": "cloudevents-binary", "auth": {"kind": "bearer"}}
+    event = b'{"id":"e","type":"account.created","timestamp":"2026-11-22T01:00:00Z","data":{}}'
+    async with listening() as receiver, going_out() as way, http_client() as http:
+        one = delivery(receiver.url(path="/a/../b?c=%20"), transport, {"auth": {"token": "t"}})
+        one.body = event
+        for poster in (way, HttpxPoster(http)):
+            [outcome] = await WebhookDestination(poster, http, SEALING.open, lambda: NOW).send([one])
+            assert (outcome.kind, outcome.status) == ("ok", 200)
+    first, second = receiver.requests
+    assert (first.line, first.headers, first.body) == (second.line, second.headers, second.body)
+    assert first.headers["authorization"] == "Bearer t" and first.headers["ce-type"] == "alt.kam.account.created"
+
+
+@pytest.mark.parametrize("over_httpx", [False, True])
+async def test_outcomes_are_the_same_over_httpx(over_httpx: bool) -> None:
+    encoded = answering(302, b"moved", location="http://[", content_encoding="gzip")
+    async with listening(encoded) as receiver, going_out(names={}) as way, http_client(names={}) as http:
+        destination = WebhookDestination(HttpxPoster(http) if over_httpx else way, http, SEALING.open, lambda: NOW)
+        [moved] = await destination.send([delivery(receiver.url())])
+        urls = ("https://no-such-name.test/", "https://10.0.0.1/", "https://receiver\\.test/", "http://127.0.0.1:1/")
+        kinds = [(await destination.send([delivery(url)]))[0].kind for url in urls]
+    assert (moved.kind, moved.status, moved.body) == ("http", 302, "moved")
+    assert moved.headers == {"content-length": "5", "location": "http://[", "content-encoding": "gzip"}
+    assert kinds == ["dns", "blocked", "blocked", "blocked"]
 
 
 async def test_sealed_secrets_that_do_not_open_send_nothing() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -29,15 +29,13 @@ class Signer:
 
     def __init__(self, unseal: Callable[[str], bytes]) -> None:
         self._unseal = unseal
-        self._rings: OrderedDict[str, tuple[tuple[str, Sign, float | None], ...]] = OrderedDict()
+        self._ring = functools.lru_cache(_MOST_CACHED)(self._open)
 
     def sign(self, sealed: str, message_id: str, at: float, body: bytes) -> Signed:
         """Return `webhook-id`, `webhook-timestamp` (whole Unix seconds of `at`, the time of the attempt) and
         `webhook-signature` over exactly these body bytes. Raises Unsigned when every key has ended.
         """
-        ring = self._rings.get(sealed)
-        if ring is None:
-            ring = self._open(sealed)
+        ring = self._ring(sealed)
         if len(ring) > 1 or ring[0][2] is not None:
             ring = tuple(entry for entry in ring if entry[2] is None or entry[2] > at)
             if not ring:
@@ -58,7 +56,4 @@ class Signer:
         )
         if not ring:
             raise Unsigned
-        if len(self._rings) >= _MOST_CACHED:
-            self._rings.popitem(last=False)
-        self._rings[sealed] = ring
         return ring

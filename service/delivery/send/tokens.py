@@ -5,10 +5,10 @@ expire, requested once however many calls wait for one.
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
-from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -34,7 +34,7 @@ class NoToken(Exception):
 
 @dataclass(slots=True)
 class _Kept:
-    lock: asyncio.Lock
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     token: str | None = None
     ends: float = 0.0
     failed_at: float = -1.0
@@ -47,20 +47,15 @@ class Tokens:
     def __init__(self, http: httpx.AsyncClient, monotonic: Callable[[], float]) -> None:
         self._http = http
         self._monotonic = monotonic
-        self._kept: OrderedDict[Client, _Kept] = OrderedDict()
+        self._kept: Callable[[Client], _Kept] = functools.lru_cache(_MOST_KEPT)(lambda _: _Kept())
 
     async def token(self, client: Client, deadline: float, *, refused: str | None = None) -> str:
         """Return a valid token within `deadline` seconds, other than `refused`, which a receiver answered with 401.
         Raises NoToken.
         """
-        kept = self._kept.get(client)
-        if kept is None:
-            if len(self._kept) >= _MOST_KEPT:
-                self._kept.popitem(last=False)
-            kept = self._kept[client] = _Kept(asyncio.Lock())
         try:
             async with asyncio.timeout(deadline):
-                return await self._valid(kept, client, deadline, refused)
+                return await self._valid(self._kept(client), client, deadline, refused)
         except TimeoutError:
             raise NoToken("The token endpoint did not answer in time") from None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections import OrderedDict
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +14,7 @@ from service.delivery.send.formats import Format
 from service.framework.outbound.body_templates import Render, compiled
 from service.framework.outbound.egress import ClientTls
 
-_MOST_KEPT = 2_000
+_MOST_CACHED = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +49,15 @@ class Recipes:
     def __init__(self, unseal: Callable[[str], bytes], origin: str) -> None:
         self._unseal = unseal
         self._origin = origin
-        self._kept: OrderedDict[tuple[str, str | None], Recipe] = OrderedDict()
+        self._cached = functools.lru_cache(_MOST_CACHED)(self._read)
 
     def of(self, transport: str, sealed: str | None) -> Recipe:
         """Return the recipe of an endpoint. Raises what `unseal` raises."""
-        key = (transport, sealed)
-        recipe = self._kept.get(key)
-        if recipe is None:
-            recipe = self._read(transport, {} if sealed is None else orjson.loads(self._unseal(sealed)))
-            if len(self._kept) >= _MOST_KEPT:
-                self._kept.popitem(last=False)
-            self._kept[key] = recipe
-        return recipe
+        return self._cached(transport, sealed)
 
-    def _read(self, transport: str, secrets: Mapping[str, Any]) -> Recipe:
+    def _read(self, transport: str, sealed: str | None) -> Recipe:
         document = orjson.loads(transport)
+        secrets = {} if sealed is None else orjson.loads(self._unseal(sealed))
         auth, body_map, certificate = document.get("auth"), document.get("body_map"), secrets.get("certificate")
         headers = dict(document.get("headers") or {})
         if document.get("handshake"):
