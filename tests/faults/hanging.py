@@ -46,8 +46,8 @@ class Measured:
             self.hung += 1
             await asyncio.Event().wait()
         event = json.loads(request.body)
-        told = datetime.fromisoformat(event["timestamp"])
-        self.late_ms[event["id"]].append((datetime.now(UTC) - told).total_seconds() * 1000)
+        happened = datetime.fromisoformat(event["timestamp"])
+        self.late_ms[event["id"]].append((datetime.now(UTC) - happened).total_seconds() * 1000)
         self.calls[number] += 1
         await answering(204, b"")(writer, request)
 
@@ -88,12 +88,12 @@ async def run(database: str, endpoints: int, hanging: int, events: int) -> dict[
     return figures
 
 
-def is_well(told: dict[str, Any]) -> bool:
+def is_well(result: dict[str, Any]) -> bool:
     """Whether the healthy endpoints were not delayed."""
     return bool(
-        told["with"]["calls"] == told["without"]["calls"]
-        and told["with"]["hung"] > 0
-        and told["with"]["p95_ms"] <= ALLOWED * told["without"]["p95_ms"] + NOISE_MS
+        result["with"]["calls"] == result["without"]["calls"]
+        and result["with"]["hung"] > 0
+        and result["with"]["p95_ms"] <= ALLOWED * result["without"]["p95_ms"] + NOISE_MS
     )
 
 

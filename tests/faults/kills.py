@@ -43,7 +43,7 @@ class Run:
     record: Record
     endpoint: str
     dice: random.Random
-    told: Counter[str] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
     held: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def write(self, count: int, accounts: list[dict[str, Any]]) -> None:
@@ -78,15 +78,15 @@ class Run:
             await asyncio.sleep(self.dice.random() * 0.01)
             worker.kill()
             assert (await rotating).status_code == 200
-            self.told[point] += 1
+            self.counts[point] += 1
             return
         elif point == "replay":
             path = f"/v1/webhook-endpoints/{self.endpoint}/replay"
             answer = await self.client.post(path, json={"since": "2020-01-01T00:00:00Z"})
-            self.told["replays accepted"] += answer.status_code in (200, 202)
+            self.counts["replays accepted"] += answer.status_code in (200, 202)
             await asyncio.sleep(self.dice.random() * 0.2)
         worker.kill()
-        self.told[point] += 1
+        self.counts[point] += 1
 
 
 @asynccontextmanager
@@ -125,7 +125,7 @@ async def run(database: str, workers: int, rounds: int, seed: int) -> dict[str, 
             states = await one.store.states()
             missing = set(due) - set(one.record.calls)
             return {
-                "database": database, "workers": workers, "seed": seed, "kills": dict(one.told), "events": len(due),
+                "database": database, "workers": workers, "seed": seed, "kills": dict(one.counts), "events": len(due),
                 "jobs": [job["state"] for job in jobs], "replayed": states.get("succeeded", 0) - len(due),
                 "lost": len(missing), "unknown": len(set(one.record.calls) - set(due)), "states": states,
                 "duplicates": one.record.calls.total() - sum(states.values()),
@@ -151,7 +151,7 @@ async def settled(one: Run, due: list[str]) -> list[dict[str, Any]]:
         for waiting in (await one.client.get(path, params={"state": "pending", "limit": 200})).json()["items"]:
             if datetime.fromisoformat(waiting["next_at"]) > datetime.now(UTC) + LONG_WAIT:
                 await one.client.post(f"/v1/webhook-deliveries/{waiting['id']}/retry")
-                one.told["retried by hand"] += 1
+                one.counts["retried by hand"] += 1
         await asyncio.sleep(0.5)
     return jobs
 
@@ -171,11 +171,15 @@ async def feed(client: httpx.AsyncClient) -> list[str]:
             return ids
 
 
-def is_well(told: dict[str, Any]) -> bool:
+def is_well(result: dict[str, Any]) -> bool:
     """Whether no event was lost, and every repeated call had the same id."""
     return not (
-        told["lost"] or told["unknown"] or told["out_of_order"] or told["complaints"] or told["replays"]["wrong"]
-    ) and (set(told["states"]) == {"succeeded"} and set(told["jobs"]) == {"succeeded"})
+        result["lost"]
+        or result["unknown"]
+        or result["out_of_order"]
+        or result["complaints"]
+        or result["replays"]["wrong"]
+    ) and (set(result["states"]) == {"succeeded"} and set(result["jobs"]) == {"succeeded"})
 
 
 if __name__ == "__main__":

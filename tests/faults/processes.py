@@ -48,9 +48,9 @@ def program(
     for name, usual in options.items():
         kinds = ("sqlite", "postgresql") if name == "database" else None
         parser.add_argument(f"--{name}", type=type(usual), default=usual, choices=kinds)
-    told = asyncio.run(run(**vars(parser.parse_args())))
-    print(json.dumps(told, indent=1))
-    return 0 if is_well(told) else 1
+    result = asyncio.run(run(**vars(parser.parse_args())))
+    print(json.dumps(result, indent=1))
+    return 0 if is_well(result) else 1
 
 
 @dataclass

@@ -95,9 +95,9 @@ async def run(database: str, workers: int, events: int) -> dict[str, Any]:
     }
 
 
-def is_well(told: dict[str, Any]) -> bool:
+def is_well(result: dict[str, Any]) -> bool:
     """Whether every event came, and never more calls at once than had just been answered."""
-    return told["received"] == told["events"] and not told["flooded"] and not told["complaints"]
+    return result["received"] == result["events"] and not result["flooded"] and not result["complaints"]
 
 
 if __name__ == "__main__":

@@ -47,13 +47,13 @@ async def run(database: str, workers: int, events: int, kills: int) -> dict[str,
                 ended = await _end(service.client, store, job["id"])
                 jobs.append({"state": ended["state"], "done": ended["done"], "total": ended["total"],
                              "seconds": round(time.monotonic() - begun, 1)})  # fmt: skip
-            told = await check_replays(url, record, at_rest=True)
+            result = await check_replays(url, record, at_rest=True)
             states = await store.states()
             return {
                 "database": database, "workers": workers, "events": events, "killed_when_done": killed, "jobs": jobs,
                 "lost": len({row["id"] for row in made} - set(record.calls)), "states": states,
-                "calls": record.calls.total(), "duplicates": record.calls.total() - told["deliveries"],
-                "wrong": told["wrong"] + (told["deliveries"] != 2 * events),
+                "calls": record.calls.total(), "duplicates": record.calls.total() - result["deliveries"],
+                "wrong": result["wrong"] + (result["deliveries"] != 2 * events),
                 "out_of_order": len(record.disordered()), "complaints": record.complaints,
             }  # fmt: skip
 
@@ -79,10 +79,10 @@ async def _end(client: httpx.AsyncClient, store: Store, job: str) -> dict[str, A
             await asyncio.sleep(0.2)
 
 
-def is_well(told: dict[str, Any]) -> bool:
+def is_well(result: dict[str, Any]) -> bool:
     """Whether both replays sent every event exactly once more, in order."""
-    ended = all(job["state"] == "succeeded" and job["done"] == job["total"] for job in told["jobs"])
-    return ended and not (told["lost"] or told["wrong"] or told["out_of_order"] or told["complaints"])
+    ended = all(job["state"] == "succeeded" and job["done"] == job["total"] for job in result["jobs"])
+    return ended and not (result["lost"] or result["wrong"] or result["out_of_order"] or result["complaints"])
 
 
 if __name__ == "__main__":

@@ -87,19 +87,19 @@ async def arrived(service: Service, url: str, record: Record) -> set[str]:
     """Return the ids in the feed once all have arrived and no delivery is open."""
     async with asyncio.timeout(PATIENCE):
         while True:
-            told = {str(identifier) for (identifier,) in await rows(url, "SELECT id FROM events")}
+            ids = {str(identifier) for (identifier,) in await rows(url, "SELECT id FROM events")}
             open_ = await rows(url, "SELECT count(*) FROM deliveries WHERE state NOT IN ('succeeded')")
             placed = await rows(url, "SELECT count(*) FROM events WHERE position IS NULL")
-            if told <= set(record.calls) and not open_[0][0] and not placed[0][0]:
-                return told
+            if ids <= set(record.calls) and not open_[0][0] and not placed[0][0]:
+                return ids
             await asyncio.sleep(0.2)
 
 
-def is_well(told: dict[str, Any]) -> bool:
+def is_well(result: dict[str, Any]) -> bool:
     """Whether nothing was lost, repeated or out of order, and failures had the status of failures."""
-    failed = {status for status in told["answers"] if status not in ("0", "200", "201", "409", "503")}
-    wrong = sum(told[name] for name in ("lost", "never_told", "out_of_order", "wrong_versions"))
-    return not (wrong or failed or told["complaints"]) and told["events"] == told["expected_events"]
+    failed = {status for status in result["answers"] if status not in ("0", "200", "201", "409", "503")}
+    wrong = sum(result[name] for name in ("lost", "never_told", "out_of_order", "wrong_versions"))
+    return not (wrong or failed or result["complaints"]) and result["events"] == result["expected_events"]
 
 
 if __name__ == "__main__":
