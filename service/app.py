@@ -114,8 +114,8 @@ DESCRIPTION = (
 )
 
 EVENTS_DESCRIPTION = (
-    "What happens to accounts, plans and people, told by signed webhooks, by the feed /v1/events, by server-sent "
-    "events and by GraphQL subscriptions: the same events, with the same ids, in the same order per account."
+    "The events of accounts, plans and people. Signed webhooks, the feed /v1/events, server-sent events and GraphQL "
+    "subscriptions carry the same events with the same ids, in the same order per account."
 )
 
 

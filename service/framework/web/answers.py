@@ -1,4 +1,4 @@
-"""What an endpoint returns: bytes that are already the API's format, with version, status and headers around them."""
+"""What an endpoint returns: the bytes of the answer's body, with its version, status and headers."""
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _REPLAYED = (b"idempotent-replayed", b"true")
 
 
 class Versioned(Protocol):
-    """One resource as the database made it, and what an operation did to it."""
+    """One resource as JSON from the database, and what an operation did to it."""
 
     @property
     def version(self) -> int:
@@ -46,8 +46,8 @@ class Paged(Protocol):
 
 @dataclass(slots=True)
 class Answer:
-    """An answer on its way out. `version` (or `tag`) makes the ETag, `next_cursor` the Link, a 201 the Location of its
-    route.
+    """An answer of an endpoint. `version` (or `tag`) becomes the ETag, `next_cursor` the Link to the next page; a 201
+    gets the Location that its route declares.
     """
 
     body: bytes = b""
@@ -58,31 +58,31 @@ class Answer:
     next_cursor: str | None = None
     cache: bytes | None = None
     stream: AsyncGenerator[bytes, None] | None = None
-    """What is sent part by part after the head, instead of `body`, until it ends or the caller goes."""
+    """Sent part by part instead of `body`, until it ends or the caller hangs up."""
     tag: bytes | None = None
     """The entity tag of an answer without a version, quotes included."""
 
 
 def found(resource: Versioned, headers: Mapping[str, str] | None = None) -> Answer:
     """Return 200 with a resource and its ETag."""
-    return Answer(resource.body, 200, resource.version, _told(resource, headers))
+    return Answer(resource.body, 200, resource.version, _headers(resource, headers))
 
 
 def created(resource: Versioned, headers: Mapping[str, str] | None = None) -> Answer:
     """Return 201 with the new resource, its ETag, and the Location that the route declares."""
-    return Answer(resource.body, 201, resource.version, _told(resource, headers))
+    return Answer(resource.body, 201, resource.version, _headers(resource, headers))
 
 
 def accepted(resource: Versioned, location: str) -> Answer:
-    """Return 202 with what is under way, which has no version yet, and where to ask for it: a template over its id."""
+    """Return 202 with work that has started and has no version yet; `location` is a template over its id."""
     place = location.format(id=orjson.loads(resource.body)["id"])
-    return Answer(resource.body, 202, None, _told(resource, {"Location": place}))
+    return Answer(resource.body, 202, None, _headers(resource, {"Location": place}))
 
 
 def upserted(resource: Versioned) -> Answer:
     """Return 201 when the upsert created the resource, else 200; `Upsert-Result` says which of the three it was."""
     status = 201 if resource.outcome == "created" else 200
-    return Answer(resource.body, status, resource.version, _told(resource, {"Upsert-Result": resource.outcome}))
+    return Answer(resource.body, status, resource.version, _headers(resource, {"Upsert-Result": resource.outcome}))
 
 
 def page(shown: Paged) -> Answer:
@@ -96,8 +96,8 @@ def plain(value: Any, status: int = 200, headers: Mapping[str, str] | None = Non
 
 
 def tagged(body: bytes, media: str, *, varies: str) -> Answer:
-    """Return 200 with a document that has no version: its ETag is made of its content, so that who holds it already
-    gets 304; `varies` names the request header that it depends on.
+    """Return 200 with a document that has no version: its ETag is a hash of its content. `varies` names the request
+    header that it depends on.
     """
     tag = b'"c%s"' % blake2b(body, digest_size=12).hexdigest().encode()
     headers = ((b"vary", varies.encode()),)
@@ -106,8 +106,8 @@ def tagged(body: bytes, media: str, *, varies: str) -> Answer:
 
 
 def no_content(resource: Versioned | None = None) -> Answer:
-    """Return 204; the deleted resource tells whether this was a retry."""
-    return Answer(b"", 204, headers=() if resource is None else _told(resource, None))
+    """Return 204; a retry is marked when the deleted resource was replayed."""
+    return Answer(b"", 204, headers=() if resource is None else _headers(resource, None))
 
 
 def location(template: str, body: bytes, arguments: Mapping[str, Any]) -> bytes:
@@ -138,7 +138,7 @@ def header_pairs(headers: Mapping[str, str] | None) -> tuple[tuple[bytes, bytes]
     return tuple((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items())
 
 
-def _told(resource: Versioned, headers: Mapping[str, str] | None) -> tuple[tuple[bytes, bytes], ...]:
-    """Return the headers of an answer, with the mark of a replay."""
+def _headers(resource: Versioned, headers: Mapping[str, str] | None) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the headers of an answer, with Idempotent-Replayed when it is a stored one."""
     pairs = header_pairs(headers)
     return (*pairs, _REPLAYED) if resource.replayed else pairs

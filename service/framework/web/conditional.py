@@ -12,7 +12,7 @@ def etag(version: int) -> bytes:
 
 
 def is_unmodified(if_none_match: bytes, tag: bytes) -> bool:
-    """Return whether the reader already holds what has this tag (weak comparison, so `W/` does not matter)."""
+    """Return whether the reader already holds the version with this tag (weak comparison: `W/` does not matter)."""
     if if_none_match == tag or if_none_match.strip() == b"*":
         return True
     return any(b'"%s"' % match.group(2) == tag for match in _TAG.finditer(if_none_match))
@@ -21,8 +21,8 @@ def is_unmodified(if_none_match: bytes, tag: bytes) -> bool:
 def expected_versions(if_match: bytes | None) -> tuple[int, ...] | None:
     """Return the versions that a write may replace; None when any will do (no header, or `*`).
 
-    Comparison is strong: weak tags, tags of others and text that is no tag match nothing, so the tuple may be empty
-    and the write is then always stale.
+    Comparison is strong: weak tags, foreign tags and text that is not a tag match nothing. The tuple may be empty, and
+    the write is then always stale.
     """
     if if_match is None or if_match.strip() == b"*":
         return None

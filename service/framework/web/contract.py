@@ -111,8 +111,8 @@ class ErrorCodes(Shape):
 
 
 def contract_part(document: Callable[[], Document], events: Callable[[], Document]) -> Part:
-    """Return the routes of /openapi.json, /openapi-3.0.json, /asyncapi.json and /v1/errors; the documents are made on
-    first use.
+    """Return the routes of /openapi.json, /openapi-3.0.json, /asyncapi.json and /v1/errors; the documents are made at
+    the first request.
     """
     part = Part("service", prefix="")
 
@@ -180,8 +180,8 @@ def openapi(app: FastAPI, *, tags: Mapping[str, str], webhooks: Iterable[Webhook
                 if operation is not None:
                     operation["operationId"] = context.name
                     compiled = route.compiled if isinstance(route, LeanRoute) else None
-                    _mend_operation(operation, method.lower(), route, compiled)
-    _mend_components(document)
+                    _complete_operation(operation, method.lower(), route, compiled)
+    _complete_components(document)
     add_webhooks(document, webhooks)
     _tidy(document)
     used = {tag for path in document["paths"].values() for each in path.values() for tag in each.get("tags", ())}
@@ -190,8 +190,8 @@ def openapi(app: FastAPI, *, tags: Mapping[str, str], webhooks: Iterable[Webhook
     return document
 
 
-def _mend_operation(operation: Document, method: str, route: APIRoute, compiled: CompiledRoute | None) -> None:
-    """Write down what the edge adds to one operation."""
+def _complete_operation(operation: Document, method: str, route: APIRoute, compiled: CompiledRoute | None) -> None:
+    """Add the parameters, media types, headers and errors of one operation that FastAPI does not know."""
     if compiled is None:
         return
     declared = compiled.declared
@@ -212,10 +212,10 @@ def _mend_operation(operation: Document, method: str, route: APIRoute, compiled:
             if parameter["schema"].get("type") == "array":
                 parameter.update(style="form", explode=False)
                 parameter["schema"].setdefault("minItems", 1)
-    _mend_body(operation, declared.takes)
+    _complete_body(operation, declared.takes)
     for status, answer in operation["responses"].items():
         if status.startswith("2"):
-            _mend_answer(answer, method, int(status), route, compiled)
+            _complete_answer(answer, method, int(status), route, compiled)
     if method == "get" and versioned:
         operation["responses"]["304"] = {
             "description": "Not modified",
@@ -226,16 +226,16 @@ def _mend_operation(operation: Document, method: str, route: APIRoute, compiled:
     operation["responses"] = dict(sorted(operation["responses"].items()))
 
 
-def _mend_body(operation: Document, takes: Sequence[str]) -> None:
-    """Write down the media types a body may have."""
+def _complete_body(operation: Document, takes: Sequence[str]) -> None:
+    """Add the media types that a body may have."""
     body = operation.get("requestBody")
     if body is not None:
         content = next(iter(body["content"].values()))
         body["content"] = dict.fromkeys(takes, content)
 
 
-def _mend_answer(answer: Document, method: str, status: int, route: APIRoute, compiled: CompiledRoute) -> None:
-    """Write down the media type and the headers of a successful answer."""
+def _complete_answer(answer: Document, method: str, status: int, route: APIRoute, compiled: CompiledRoute) -> None:
+    """Add the media type and the headers of a successful answer."""
     declared = compiled.declared
     model = route.response_model
     if declared.produces and declared.produces != JSON and "content" in answer:
@@ -261,7 +261,7 @@ def _mend_answer(answer: Document, method: str, status: int, route: APIRoute, co
 
 
 def _implied(method: str, compiled: CompiledRoute, conditional: bool) -> list[type[KamError]]:
-    """Return the errors that the edge may answer with before or around the endpoint."""
+    """Return the errors that a request may get before its endpoint runs."""
     errors: list[type[KamError]] = [MalformedRequest, Invalid, InternalError]
     if compiled.declared.produces:
         errors.append(NotAcceptable)
@@ -292,7 +292,7 @@ def _add_errors(operation: Document, errors: Iterable[type[KamError]]) -> None:
         }
 
 
-def _mend_components(document: Document) -> None:
+def _complete_components(document: Document) -> None:
     """Add the shared problem, headers and parameters; drop the framework's own error shapes."""
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
@@ -342,7 +342,7 @@ def _tidy(node: Any, key: str = "") -> None:
 
 
 def _never_null(schema: Document) -> Document:
-    """Return the schema of a query parameter, which may be absent but has no way to be null."""
+    """Return the schema of a query parameter, which may be absent but never null."""
     branches = schema.get("anyOf", [])
     others = [branch for branch in branches if branch != {"type": "null"}]
     if len(others) == len(branches):

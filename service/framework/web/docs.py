@@ -1,4 +1,4 @@
-"""The interactive reference at /docs, and GraphiQL: pages and assets from installed packages, without the internet.
+"""The interactive reference at /docs, and GraphiQL: pages and assets of installed packages, without the internet.
 
 The packages only carry the files (Swagger UI, GraphiQL, React); they are found by path and never imported.
 """
@@ -114,7 +114,7 @@ def asset(name: str) -> bytes:
 
 
 def _page(title: str, styles: list[str], scripts: list[str]) -> bytes:
-    """Return a page that fills the window with what its scripts draw."""
+    """Return a page whose scripts fill the window."""
     links = "".join(f'<link rel="stylesheet" href="/docs/assets/{name}">\n' for name in styles)
     tags = "".join(f'<script src="/docs/assets/{name}"></script>\n' for name in scripts)
     return (

@@ -112,7 +112,7 @@ class Edge:
             if methods is None:
                 if not self._has_open_paths:
                     raise NotFound("path")
-                methods = {info.method: Forwarded(info.template)}
+                methods = dict.fromkeys((info.method, "GET"), Forwarded(info.template))
             target = methods.get(info.method if info.method != "HEAD" else "GET")
             if isinstance(target, LeanRoute):
                 target = _compiled(methods, target)

@@ -10,7 +10,7 @@ from typing import Any
 Document = dict[str, Any]
 
 HEADERS = {
-    "webhook-id": "The event's id, the same in every attempt: whoever got it before can drop it",
+    "webhook-id": "The event's id, the same in every attempt: a receiver that has it already can drop it",
     "webhook-timestamp": "When this attempt was made, in seconds since 1970",
     "webhook-signature": "One signature or more, separated by spaces: `v1,` and base64 of HMAC-SHA256, or `v1a,` and "
     "base64 of ed25519, of `{webhook-id}.{webhook-timestamp}.{body}`",
@@ -19,8 +19,8 @@ HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """An event as the documents show it: its type, what it tells, the JSON Schema of its body with definitions of its
-    own (`$defs`), and examples.
+    """An event as the documents show it: its type, a description, the JSON Schema of its body with its definitions
+    (`$defs`), and examples.
     """
 
     type: str
@@ -30,16 +30,16 @@ class Webhook:
 
 
 def add_webhooks(document: Document, webhooks: Iterable[Webhook]) -> None:
-    """Add what the service sends to an OpenAPI document; definitions become components."""
-    shown: Document = {}
+    """Add the webhooks to an OpenAPI document; definitions become components."""
+    operations: Document = {}
     components = document.setdefault("components", {}).setdefault("schemas", {})
     for each in webhooks:
         body, defined = _parted(each.schema)
         for name, schema in defined.items():
             components.setdefault(name, schema)
-        shown[each.type] = {"post": _operation(each, body)}
-    if shown:
-        document["webhooks"] = shown
+        operations[each.type] = {"post": _operation(each, body)}
+    if operations:
+        document["webhooks"] = operations
 
 
 def _operation(event: Webhook, body: Document) -> Document:
@@ -72,7 +72,7 @@ def _operation(event: Webhook, body: Document) -> Document:
 
 
 def asyncapi(title: str, version: str, description: str, webhooks: Iterable[Webhook]) -> Document:
-    """The AsyncAPI 3.0 document: what is sent to webhook endpoints, and what the stream of events tells."""
+    """Return the AsyncAPI 3.0 document: the messages that webhook endpoints receive."""
     messages, schemas = _messages(webhooks)
     schemas["StandardWebhooksHeaders"] = {
         "type": "object",
@@ -123,7 +123,7 @@ def asyncapi(title: str, version: str, description: str, webhooks: Iterable[Webh
 
 
 def _messages(webhooks: Iterable[Webhook]) -> tuple[Document, Document]:
-    """The messages by their keys, and the definitions they refer to."""
+    """Return the messages by their keys, and the definitions they refer to."""
     messages: Document = {}
     schemas: Document = {}
     for each in webhooks:
@@ -145,13 +145,13 @@ def _messages(webhooks: Iterable[Webhook]) -> tuple[Document, Document]:
 
 
 def _key(event_type: str) -> str:
-    """A type as a key that references may hold: account.stage_changed is accountStageChanged."""
+    """Return an event type as a key for references: account.stage_changed becomes accountStageChanged."""
     first, *rest = re.split(r"[._]", event_type)
     return first + "".join(part.capitalize() for part in rest)
 
 
 def _parted(schema: Mapping[str, Any]) -> tuple[Document, Document]:
-    """The schema without its head and definitions, and the definitions, both referring to components."""
+    """Return the schema without its head and definitions, and the definitions; both refer to components."""
     body = {name: value for name, value in schema.items() if name not in ("$schema", "$id", "$defs")}
     return _referring(body), _referring(dict(schema.get("$defs", {})))
 

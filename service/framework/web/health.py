@@ -1,4 +1,4 @@
-"""What watches the service asks: is it alive, can it work, what has it counted. Public, and cheap."""
+"""Liveness, readiness and metrics of the process: public and cheap."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Literal
@@ -12,7 +12,7 @@ from service.platform.telemetry import Metrics
 from service.platform.types import Shape
 
 Checks = Callable[[], Awaitable[Mapping[str, str]]]
-"""Name of each part that must work -> "ok", or what is wrong in words for its operator."""
+"""Name of each dependency -> "ok", or the fault in words for the operator."""
 
 
 class Health(Shape):
@@ -23,7 +23,7 @@ class Health(Shape):
 
 
 def health_part(checks: Checks, metrics: Metrics) -> Part:
-    """Return /livez, /readyz and /metrics; `checks` look at the database and whatever else must work."""
+    """Return /livez, /readyz and /metrics; `checks` look at the database and other dependencies."""
     part = Part("service", prefix="")
 
     @part.get("/livez", response_model=Health, summary="Is the process alive?")

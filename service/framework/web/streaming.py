@@ -1,4 +1,4 @@
-"""Answers that go on: parts are sent as they come, until there are no more, the caller goes, or may no longer ask."""
+"""Answers in parts: each is sent as it comes, until the last one, until the caller hangs up or its key is revoked."""
 
 import asyncio
 import time
@@ -7,13 +7,13 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from starlette.types import Receive, Send
 
 RECHECK_SECONDS = 15.0
-"""How long a stream goes on before its caller's key is looked up again."""
+"""Seconds after which a stream looks up its caller's key again."""
 
 
 async def send_stream(
     parts: AsyncGenerator[bytes, None], receive: Receive, send: Send, still_admitted: Callable[[], Awaitable[bool]]
 ) -> None:
-    """Send parts until they end; the generator is closed whatever happens."""
+    """Send parts until they end; the generator is closed in every case."""
     gone = asyncio.ensure_future(_gone(receive))
     checked = time.monotonic()
     try:
@@ -43,6 +43,6 @@ async def send_stream(
 
 
 async def _gone(receive: Receive) -> None:
-    """Return when the caller has gone."""
+    """Return when the caller has hung up."""
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -414,7 +414,7 @@ async def test_conditions_have_an_end(client: httpx.AsyncClient) -> None:
     assert problem(response, 422, "invalid_request")["errors"][0]["parameter"] == "If-None-Match"
 
 
-async def test_a_merge_patch_tells_absent_from_null(client: httpx.AsyncClient) -> None:
+async def test_a_merge_patch_distinguishes_absent_from_null(client: httpx.AsyncClient) -> None:
     merge = {"Content-Type": "application/merge-patch+json"}
     response = await client.patch(f"/v1/things/{ID}", content=b'{"note":null}', headers=merge)
     assert response.json()["given"] == ["note"]
@@ -425,7 +425,7 @@ async def test_a_merge_patch_tells_absent_from_null(client: httpx.AsyncClient) -
     assert body["errors"][0]["pointer"] == "/name"
 
 
-async def test_a_creation_tells_where_it_is(client: httpx.AsyncClient) -> None:
+async def test_a_creation_has_its_location(client: httpx.AsyncClient) -> None:
     response = await client.post("/v1/things", json={"name": "Anvil", "score": 7.25, "price": "12.50"})
     assert (response.status_code, response.headers["location"]) == (201, f"/v1/things/{ID}")
     assert response.headers["etag"] == '"v1"'
@@ -714,7 +714,7 @@ async def test_too_many_or_too_long_headers_are_431_and_host_is_asked_for() -> N
     assert sent[0]["status"] == 400
 
 
-async def test_a_crash_tells_the_request_id_only(client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_crash_shows_the_request_id_only(client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture) -> None:
     response = await client.get("/v1/crash", headers={"X-Request-Id": "crash-1"})
     problem(response, 500, "internal_error")
     assert "kam_secret" not in response.text
@@ -746,7 +746,7 @@ async def test_a_client_that_hangs_up_is_no_error() -> None:
 
 
 @pytest.mark.parametrize("failure, status", [(RuntimeError("away"), 500), (CursorExpired("abc"), 410)])
-async def test_an_answer_that_breaks_off_is_told_with_its_request_id_and_counted(
+async def test_an_answer_that_breaks_off_is_logged_with_its_request_id_and_counted(
     failure: Exception, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def broken() -> AsyncGenerator[bytes, None]:

@@ -149,6 +149,7 @@ async def test_own_routes_and_mounts_are_served(services: Services) -> None:
         wrong = await client.get("/own/x")
         assert (wrong.status_code, wrong.json()["errors"][0]["parameter"]) == (422, "number")
         assert (await client.get("/files/a/b")).text == "a file"
+        assert (await client.head("/files/a/b")).status_code == 200
         missing = await client.get("/nothing")
         assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
 

@@ -1,4 +1,4 @@
-"""Answers that go on: whoever ends them, their parts are ended with them, and by themselves."""
+"""Answers in parts: their generator is closed however they end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from service.framework.web.streaming import send_stream
 
 
 async def test_a_stream_that_is_cancelled_ends_its_parts_first() -> None:
-    told: list[str] = []
+    happened: list[str] = []
     waiting = asyncio.Event()
 
     async def parts() -> AsyncGenerator[bytes, None]:
@@ -22,14 +22,14 @@ async def test_a_stream_that_is_cancelled_ends_its_parts_first() -> None:
             await asyncio.Event().wait()
         finally:
             await asyncio.sleep(0)
-            told.append("ended")
+            happened.append("ended")
 
     async def receive() -> dict[str, Any]:
         await asyncio.Event().wait()
         return {}
 
     async def send(message: Any) -> None:
-        told.append(str(message["type"]))
+        happened.append(str(message["type"]))
 
     async def admitted() -> bool:
         return True
@@ -39,4 +39,4 @@ async def test_a_stream_that_is_cancelled_ends_its_parts_first() -> None:
     sending.cancel()
     with pytest.raises(asyncio.CancelledError):
         await sending
-    assert told == ["http.response.body", "ended"]
+    assert happened == ["http.response.body", "ended"]
