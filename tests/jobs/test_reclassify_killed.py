@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import httpx
+import pytest
 
 from service.operations.classification import reclassifications
 from service.records.context import Services
@@ -19,6 +20,7 @@ ACCOUNTS = 40
 __all__ = ["default_model"]
 
 
+@pytest.mark.slow
 async def test_killed_at_any_moment_it_tells_of_every_account_once(
     client: httpx.AsyncClient, services: Services, database_url: str
 ) -> None:
