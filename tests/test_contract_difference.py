@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from tests.contract_difference import main
 PET = {"type": "object", "required": ["name"], "properties": {"name": {"type": "string", "description": "Its name"}}}
 
 
-def version(folder: Path, pet: dict[str, object], graph: str) -> str:
+def version(folder: Path, pet: dict[str, Any], graph: str) -> str:
     folder.mkdir()
     document = {"openapi": "3.1.0", "paths": {}, "components": {"schemas": {"Pet": pet}}}
     (folder / "openapi.json").write_text(json.dumps(document))

@@ -27,11 +27,11 @@ async def test_killed_at_any_moment_it_tells_of_every_account_once(
     await active(client)
     paths = [await scored(client, 8, 2) for _ in range(ACCOUNTS)]
     second = await model(client, factors=SWAPPED)
-    reclassifications.AT_ONCE, usual = -1, reclassifications.AT_ONCE
+    reclassifications.AT_ONCE, usual = -1, reclassifications.AT_ONCE  # type: ignore[attr-defined]
     try:
         answer = await client.post(f"/v1/scoring-models/{second['id']}/activate")
     finally:
-        reclassifications.AT_ONCE = usual
+        reclassifications.AT_ONCE = usual  # type: ignore[attr-defined]
     before, deaths = len(await told(services)), 0
     async with asyncio.timeout(100):
         while (job := (await client.get(answer.headers["location"])).json())["state"] != "succeeded":

@@ -17,9 +17,10 @@ from pydantic import Field
 
 from service.framework.web import problems
 from service.framework.web.answers import Answer, created, found, no_content, page, plain, upserted
-from service.framework.web.contract import Webhook, contract_part, openapi
+from service.framework.web.contract import contract_part, openapi
 from service.framework.web.docs import docs_part, graphiql_page
 from service.framework.web.edge import Edge
+from service.framework.web.event_contract import Webhook
 from service.framework.web.health import health_part
 from service.framework.web.router import Asked, Inquiry, Part, PathId, bearer
 from service.platform.errors import (
@@ -191,7 +192,7 @@ async def change_thing(ctx: Caller, id: PathId, data: ThingPatch) -> Answer:  # 
     """Changes the members sent."""
     ctx.check(3)
     assert isinstance(data, Shape)
-    return found(Kept(4, json.dumps({**THING, "version": 4, "given": sorted(data.given())}).encode()))
+    return found(Kept(4, json.dumps({**THING, "version": 4, "given": sorted(data.given())}).encode()))  # type: ignore[attr-defined]
 
 
 @things.delete("/things/{id}", summary="Delete a thing", errors=(NotFound,))
@@ -787,10 +788,15 @@ async def test_requests_are_counted_and_logged_without_secrets() -> None:
 
 async def test_the_same_key_with_another_request_has_another_fingerprint() -> None:
     seen: list[Any] = []
+
+    def remembering(principal: Any, asked: Any) -> Context:
+        seen.append(asked.idempotency)
+        return Context(principal, asked)
+
     edge = Edge(
         make_app(),
         authenticate=authenticate,
-        make_context=lambda principal, asked: (seen.append(asked.idempotency), Context(principal, asked))[1],
+        make_context=remembering,
     )
     async with client_of(edge) as client:
         for name in ("a", "a", "b"):
