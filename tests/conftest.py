@@ -1,8 +1,7 @@
 """What every test shares: both databases, migrated once and copied per test, and clients that come in where users do.
 
 A test that takes `services` or `client` runs twice, on SQLite and on a real PostgreSQL. Where no PostgreSQL can be
-found or started, its half is
-skipped with the reason printed.
+found or started, that half is skipped with the reason printed.
 """
 
 from __future__ import annotations
@@ -40,16 +39,24 @@ from service.platform.settings import Settings
 from service.records.context import Services, system_context
 from service.records.services import make_services
 from tests import postgres
+from tests.databases import Databases
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+_LONG_FOLDERS = ("bench", "conformance", "faults", "migrations", "real_input")
 _SERVER = "KAM_TEST_POSTGRES_URL"
 _TOLD = Statement(sa.select(events.c.body).order_by(events.c.seq))
 _started = pytest.StashKey[postgres.Server]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--quick` is what a developer runs again and again."""
+    parser.addoption("--quick", action="store_true", help="SQLite only, and nothing that takes more than a moment")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Start PostgreSQL once, in the controller; the workers of xdist inherit its address."""
-    if hasattr(config, "workerinput") or os.environ.get(_SERVER) or config.option.collectonly:
+    absent = config.option.collectonly or config.option.quick
+    if hasattr(config, "workerinput") or os.environ.get(_SERVER) or absent:
         return
     try:
         server = postgres.start()
@@ -60,9 +67,21 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[_SERVER] = server.url
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the long ones: they are not what everybody waits for at the end while the other cores idle."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the long ones, so that no core waits for them at the end; `--quick` leaves them out."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    if config.option.quick:
+        left_out = [item for item in items if not _is_quick(item)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if _is_quick(item)]
+
+
+def _is_quick(item: pytest.Item) -> bool:
+    """Whether `--quick` runs a test: not on PostgreSQL, not slow, in no folder of programs that take their time."""
+    folder = item.path.relative_to(Path(__file__).parent).parts[0]
+    parameters = getattr(getattr(item, "callspec", None), "params", {}).values()
+    on_postgresql = any(isinstance(value, str) and value == "postgresql" for value in parameters)
+    return folder not in _LONG_FOLDERS and not on_postgresql and item.get_closest_marker("slow") is None
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -103,6 +122,14 @@ def postgres_template() -> Iterator[str]:
     postgres.drop_database(server, name)
 
 
+@pytest.fixture(scope="session")
+def postgres_databases(postgres_template: str) -> Iterator[Databases]:
+    """Copies of the migrated PostgreSQL database, for one test each."""
+    made = Databases(os.environ[_SERVER], postgres_template)
+    yield made
+    made.close()
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a migrated, empty database of either kind."""
@@ -110,10 +137,10 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "kam.db")
         yield f"sqlite:///{tmp_path / 'kam.db'}"
         return
-    template = request.getfixturevalue("postgres_template")
-    server, name = os.environ[_SERVER], f"test_{uuid.uuid4().hex}"
-    yield postgres.create_database(server, name, template)
-    postgres.drop_database(server, name)
+    databases: Databases = request.getfixturevalue("postgres_databases")
+    url = databases.take()
+    yield url
+    databases.put_back(url)
 
 
 @pytest.fixture

@@ -105,13 +105,13 @@ def create_database(url: str, name: str, template: str | None = None) -> str:
     """Make the database `name` on the server at `url`, as a copy of `template` (which nobody may be connected to), and
     return its URL. A database of that name from an earlier run is replaced."""
     copied = f' TEMPLATE "{template}" STRATEGY FILE_COPY' if template else ""  # half the time of the usual WAL_LOG
-    _run(_execute(url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', f'CREATE DATABASE "{name}"{copied}'))
+    run_alone(_execute(url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', f'CREATE DATABASE "{name}"{copied}'))
     return database_url(url, name)
 
 
 def drop_database(url: str, name: str) -> None:
     """Remove the database `name`, closing whatever is still connected to it."""
-    _run(_execute(url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+    run_alone(_execute(url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
 
 
 def database_url(url: str, name: str) -> str:
@@ -296,7 +296,7 @@ async def _execute(url: str, *statements: str) -> None:
         await connection.close()
 
 
-def _run(work: Coroutine[Any, Any, Answer]) -> Answer:
+def run_alone(work: Coroutine[Any, Any, Answer]) -> Answer:
     """Run in a thread of its own, so that it also works while the caller's event loop runs."""
     with ThreadPoolExecutor(max_workers=1) as thread:
         return thread.submit(asyncio.run, work).result()

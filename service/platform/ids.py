@@ -23,13 +23,3 @@ def first_id(at: datetime) -> str:
     """The lowest UUIDv7 of an instant, to the millisecond: ids made from then on sort behind it."""
     milliseconds = max((at - _EPOCH) // timedelta(milliseconds=1), 0)
     return str(uuid.UUID(int=(milliseconds & (2**48 - 1)) << 80 | 0x7 << 76 | 0x2 << 62))
-
-
-def canonical_id(text: str) -> str | None:
-    """The canonical text of a UUID, or None where the text is none."""
-    if len(text) != 36:
-        return None
-    try:
-        return str(uuid.UUID(text))
-    except ValueError:
-        return None

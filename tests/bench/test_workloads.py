@@ -49,7 +49,7 @@ def filled() -> Iterator[str]:
 
 @pytest.fixture
 async def measured(filled: str) -> AsyncIterator[Services]:
-    settings = Settings(  # type: ignore[call-arg]
+    settings = Settings(
         _env_file=None, database_url=filled, secret_key="a key for tests", worker=False, access_log=False, rate_limit=0
     )
     services = make_services(settings)

@@ -322,6 +322,7 @@ def test_the_doctor_tells_an_old_schema_and_a_wrong_key(kam: Kam, folder: Path, 
     assert "`kam migrate`" in out
 
 
+@pytest.mark.slow
 def test_the_documents_are_written_and_compared(kam: Kam, folder: Path):
     assert kam("contract", "--check", "--folder", "openapi")[0] == 1
     assert kam("contract", "--folder", "openapi")[0] == 0
@@ -333,6 +334,7 @@ def test_the_documents_are_written_and_compared(kam: Kam, folder: Path):
     assert "schema.graphql in openapi differ" in told
 
 
+@pytest.mark.slow
 def test_an_event_that_would_break_its_receivers_is_not_written(kam: Kam, folder: Path):
     kam("contract", "--folder", "openapi")
     path = folder / "openapi" / "events" / "account.stage_changed.v1.json"

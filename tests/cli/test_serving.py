@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # each starts processes
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -95,7 +97,6 @@ def test_a_first_key_that_does_not_look_like_one_is_refused(tmp_path: Path):
     assert "hunter2" not in out + told
 
 
-@pytest.mark.slow
 def test_several_processes_answer_on_one_port(tmp_path: Path):
     with started(tmp_path, "serve", "--port", "0", "--workers", "2", "--no-worker") as process:
         address = re.search(r"http://127\.0\.0\.1:\d+", line(process, "Serving"))

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ def node(judged: None) -> Run:
     if not (HERE / "node_modules").is_dir():
         pytest.skip("the node packages are not installed: run `npm ci` in tests/conformance")
 
-    def run(*arguments: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [command, *map(str, arguments)], cwd=HERE, capture_output=True, text=True, timeout=300, **options
         )
@@ -51,7 +52,7 @@ def openapi() -> Path:
     return OPENAPI
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
 def live_server(
     judged: None, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Live]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import orjson
 import pytest
@@ -18,7 +19,7 @@ ID = "0193f1a2-7c1e-7d2a-9b1c-2f6c8f0c1a11"
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
 
-def judged(form: str, source: str, event: dict[str, object]) -> object:
+def judged(form: str, source: str, event: dict[str, Any]) -> Any:
     """The event as the SDK reads it, which checks the rules of the specification as it does."""
     message = Formatter(source).message(ID, orjson.dumps(event), form, None, "")  # type: ignore[arg-type]
     return http.from_http_event(http.HTTPMessage(headers=dict(message.headers), body=message.body))

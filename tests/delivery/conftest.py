@@ -38,7 +38,10 @@ SEALING = Secrets("a key for tests")
 def _definitions(kind: str) -> list[str]:
     statements: list[str] = []
     for table in metadata.sorted_tables:
-        items = [sa.schema.CreateTable(table), *(sa.schema.CreateIndex(index) for index in table.indexes)]
+        items: list[sa.schema.ExecutableDDLElement] = [
+            sa.schema.CreateTable(table),
+            *(sa.schema.CreateIndex(index) for index in table.indexes),
+        ]
         statements += [str(item.compile(dialect=DIALECTS[kind])) for item in items]
     return statements
 

@@ -1,6 +1,7 @@
 """The rules of an endpoint's health: when its breaker opens, how it recovers, when it is given up."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,7 +53,7 @@ def test_probes_are_twice_as_far_apart_each_time_and_never_before_retry_after() 
     assert late.breaker_probe_at == NOW + timedelta(hours=2)
 
 
-def fields(health: Health) -> dict[str, object]:
+def fields(health: Health) -> dict[str, Any]:
     return {name: getattr(health, name) for name in Health.__dataclass_fields__}
 
 

@@ -20,7 +20,7 @@ def lease(endpoint: str, number: int = 1) -> Lease:
     delivery = Delivery(
         id=new_id(), attempt_id=new_id(), number=number, probes=0, trigger="scheduled", event_id=new_id(),
         event_type="account.updated", endpoint_id=endpoint, order_key="a", blocks=False, is_ordered=True, url="",
-        sealed_secrets="", timeout=None, body=b"", created_at=NOW, transport=None, transport_sealed=None,
+        sealed_secrets="", timeout=None, body=b"", created_at=NOW, transport="{}", transport_sealed=None,
     )  # fmt: skip
     return Lease(delivery, "token", NOW)
 

@@ -46,7 +46,8 @@ async def read(services: Services, after: str | None = None, **asked: Any) -> Pa
 async def test_nothing_is_skipped_or_doubled_while_a_slow_transaction_is_open(client: Any, services: Services) -> None:
     accounts = [await make_account(client, name=f"Account {number}") for number in range(6)]
     cursor = (await read(services, limit=200)).next_cursor
-    writing, seen = True, []
+    writing = True
+    seen: list[Any] = []
 
     async def slow() -> None:
         await emit(services, accounts[0], 2, hold=0.3)

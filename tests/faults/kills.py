@@ -158,11 +158,12 @@ async def settled(one: Run, due: list[str]) -> list[dict[str, Any]]:
 
 async def feed(client: httpx.AsyncClient) -> list[str]:
     """Return the ids of all events about accounts."""
-    ids, after = [], None
+    ids: list[str] = []
+    after: str | None = None
     while True:
         page = (
             await client.get(
-                "/v1/events", params={"limit": 200, "types": "account.*"} | ({"after": after} if after else {})
+                "/v1/events", params={"limit": 200, "types": "account.*", **({"after": after} if after else {})}
             )
         ).json()
         ids += [item["id"] for item in page["items"]]

@@ -126,6 +126,7 @@ async def test_every_kind_of_record_reads_the_same(ask, services, portfolio, sch
             rest = await GRAPH.types[name].listing.find(reader, identifier)
         query = f"query($id: ID!) {{ node(id: $id) {{ ... on {name} {{ {everything(schema, name)} }} }} }}"
         shown = (await ask.data(query, {"id": identifier}))["node"]
+        assert rest
         expected = camelled(rest.data, schema.type_map[name])
         assert {key: expected.get(key, shown[key] if shown[key] is None else ...) for key in shown} == shown, name
         assert set(expected) <= set(shown), name

@@ -7,6 +7,7 @@ import inspect
 import pkgutil
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLInterfaceType, GraphQLObjectType, validate_schema
@@ -104,7 +105,7 @@ def test_serving_never_imports_strawberry(tmp_path):
 
 def test_every_write_of_the_middle_is_a_mutation():
     """One mutation per operation: a write that REST has and GraphQL lacks shows here."""
-    writes = {}
+    writes: dict[str, Any] = {}
     for module in pkgutil.walk_packages(operations.__path__, f"{operations.__name__}."):
         found = vars(importlib.import_module(module.name))
         writes |= {

@@ -20,7 +20,7 @@ class Talk:
         self.refusals: list[KamError] = []
         self.admitted = 0
         self._in: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self._out: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._out: asyncio.Queue[Any] = asyncio.Queue()
         self.socket = Socket({}, self._in.get, self._out.put, self._admit)
 
     async def _admit(self, headers: Any) -> Context:
@@ -60,7 +60,7 @@ async def test_each_operation_counts_as_a_request(ask: Any) -> None:
         talk.say({"id": f"q{number}", "type": "subscribe", "payload": {"query": "{ __typename }"}})
         assert [(await talk.hear())["type"] for _ in range(2)] == ["next", "complete"]
     assert talk.admitted == 3
-    talk.refusals = [RateLimited(1.0)]
+    talk.refusals = [RateLimited(1)]
     talk.say({"id": "r", "type": "subscribe", "payload": {"query": "{ __typename }"}})
     refused = await talk.hear()
     assert (refused["id"], refused["type"]) == ("r", "error")
@@ -75,7 +75,7 @@ async def test_a_caller_that_is_too_fast_keeps_its_socket_and_one_without_a_key_
     talk = Talk(system_context(ask.services))
     talk.refusals = []
     serving = await talk.begin(ask)
-    talk.refusals = [RateLimited(1.0)]
+    talk.refusals = [RateLimited(1)]
     assert await talk.hear() == {"type": "ping"}
     talk.refusals = [Unauthenticated()]
     told = await talk.hear()

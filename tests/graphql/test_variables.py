@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from graphql import get_variable_values, parse
+from graphql import OperationDefinitionNode, get_variable_values, parse
 
 from service.framework.graph import errors
 from service.framework.graph.variables import Variables
@@ -39,9 +39,10 @@ def test_it_agrees_with_graphql_core(schema, kind, required, default):
     if required and default:
         pytest.skip("a required variable has no null default")
     operation = parse(f"query($v: {kind}{required}{default}) {{ __typename }}").definitions[0]
+    assert isinstance(operation, OperationDefinitionNode)
     variables = Variables(schema, operation)
     for given in [{}, *({"v": value} for value in VALUES)]:
-        expected = get_variable_values(schema, operation.variable_definitions, given)
+        expected = get_variable_values(schema, operation.variable_definitions or (), given)
         if isinstance(expected, list):
             with pytest.raises(errors.Refused):
                 variables.read(given)

@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import httpx
+import pytest
 
 from service.operations.classification import reclassifications
 from service.records.context import Services
@@ -19,17 +20,18 @@ ACCOUNTS = 40
 __all__ = ["default_model"]
 
 
+@pytest.mark.slow
 async def test_killed_at_any_moment_it_tells_of_every_account_once(
     client: httpx.AsyncClient, services: Services, database_url: str
 ) -> None:
     await active(client)
     paths = [await scored(client, 8, 2) for _ in range(ACCOUNTS)]
     second = await model(client, factors=SWAPPED)
-    reclassifications.AT_ONCE, usual = -1, reclassifications.AT_ONCE
+    reclassifications.AT_ONCE, usual = -1, reclassifications.AT_ONCE  # type: ignore[attr-defined]
     try:
         answer = await client.post(f"/v1/scoring-models/{second['id']}/activate")
     finally:
-        reclassifications.AT_ONCE = usual
+        reclassifications.AT_ONCE = usual  # type: ignore[attr-defined]
     before, deaths = len(await told(services)), 0
     async with asyncio.timeout(100):
         while (job := (await client.get(answer.headers["location"])).json())["state"] != "succeeded":

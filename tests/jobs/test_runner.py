@@ -229,6 +229,7 @@ async def test_a_runner_that_stops_gives_its_job_back(services: Services) -> Non
     assert await emitted(services, job.id) == dict.fromkeys(range(1, 1001), 1)
 
 
+@pytest.mark.slow
 async def test_killed_at_any_moment_it_does_everything_once(services: Services, database_url: str) -> None:
     job = await ask(services, 150)
     chance = random.Random(7)

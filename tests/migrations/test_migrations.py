@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -113,7 +114,8 @@ def test_a_migration_that_fails_half_way_leaves_nothing_on_sqlite(tmp_path: Path
 
 def test_every_constraint_and_index_has_a_name_that_postgresql_takes_whole():
     for table in metadata.tables.values():
-        for item in (*table.constraints, *table.indexes):
+        items: list[sa.Constraint | sa.Index] = [*table.constraints, *table.indexes]
+        for item in items:
             assert item.name and len(str(item.name)) <= 63, (table.name, item)
 
 
@@ -136,7 +138,7 @@ def leftovers(url: str) -> set[str]:
     return {row[0] for row in rows} - {"alembic_version"}
 
 
-def run(url: str, sql: str) -> list[tuple[str]]:
+def run(url: str, sql: str) -> list[tuple[Any, ...]]:
     if url.startswith("sqlite"):
         connection = sqlite3.connect(url.partition(":///")[2])
         with connection:

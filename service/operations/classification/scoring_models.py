@@ -40,15 +40,10 @@ from service.rules.classification.scoring import ScoringModel, model_warnings
 from service.rules.classification.scoring_documents import bands_to_list, model_from_dict, model_to_dict, with_changes
 
 KIND = "scoring model"
-MOST_RECLASSIFIED = 10_000
-"""Accounts with scores up to which a model is activated in one transaction; beyond, it takes a job with progress."""
-
-_BATCH = 200
 _NUMBERS = "scoring model numbers"
 _NAME_KEPT = 170
 """Characters of a name that a copy's name keeps, so that it stays within 200."""
 
-_BEFORE_ALL = "00000000-0000-0000-0000-000000000000"
 _m = scoring_models.c
 _ACTIVE_ID = Statement(sa.select(_m.id).where(_m.state == sa.literal_column("'active'")))
 _HIGHEST = Statement(sa.select(sa.func.coalesce(sa.func.max(_m.number), sa.literal_column("0"))))

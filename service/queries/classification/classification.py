@@ -185,15 +185,3 @@ STORED_STRENGTH = Statement(
     .where(a.id == bind("id", Uuid()), a.deleted_at.is_(None))
 )
 """An account's version beside its stored success factors."""
-
-_HAS_INPUTS = sa.or_(
-    sa.exists().where(r.account_id == a.id, CURRENT).correlate(accounts),
-    sa.exists().where(b.account_id == a.id).correlate(accounts),
-)
-_SCORED = sa.select(a.id).where(a.deleted_at.is_(None), _HAS_INPUTS)
-
-NEXT_SCORED = Statement(_SCORED.where(a.id > bind("after", Uuid())).order_by(a.id).limit(bind("limit", sa.BigInteger)))
-"""The next accounts that have inputs, in the order of their ids."""
-
-COUNT_SCORED = Statement(sa.select(sa.func.count()).select_from(_SCORED.limit(bind("limit", sa.BigInteger)).subquery()))
-"""How many accounts have inputs, counted up to `:limit`."""

@@ -198,7 +198,7 @@ async def test_pages_of_the_past_are_bound_to_their_instant(client: httpx.AsyncC
     for number in range(5):
         await make_account(client, name=f"Account {number}")
     clock.advance(timedelta(days=1))
-    query = {"limit": 2, "sort": "name", "as_of": "2026-11-21"}
+    query: dict[str, Any] = {"limit": 2, "sort": "name", "as_of": "2026-11-21"}
     names, after = [], None
     while True:
         page = (await client.get("/v1/accounts", params={**query, **({"after": after} if after else {})})).json()
@@ -207,7 +207,8 @@ async def test_pages_of_the_past_are_bound_to_their_instant(client: httpx.AsyncC
         if after is None:
             break
     assert names == [f"Account {number}" for number in range(5)]
-    for other in ({**query, "as_of": "2026-11-22"}, {"limit": 2, "sort": "name"}):
+    others: list[dict[str, Any]] = [{**query, "as_of": "2026-11-22"}, {"limit": 2, "sort": "name"}]
+    for other in others:
         refused = await client.get("/v1/accounts", params={**other, "after": first})
         assert refused.status_code == 400 and refused.json()["code"] == "cursor_invalid"
 

@@ -80,8 +80,8 @@ async def test_the_line_of_reporting_stays_inside_the_account_and_makes_no_circl
     low = await make_stakeholder(client, account, name="Low", reports_to_id=middle["id"])
     stranger = await make_stakeholder(client, other, name="Stranger")
     path = f"/v1/stakeholders/{top['id']}"
-    for above in (top, low):
-        refused = await client.patch(path, json={"reports_to_id": above["id"]})
+    for below in (top, low):
+        refused = await client.patch(path, json={"reports_to_id": below["id"]})
         assert refused.status_code == 422 and pointers(refused) == [("/reports_to_id", "circular_reporting")]
     for above in (stranger["id"], NOBODY):
         assert pointers(await client.patch(path, json={"reports_to_id": above})) == [

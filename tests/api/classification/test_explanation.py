@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
@@ -17,7 +18,7 @@ FACTORS = [
     {"key": "b", "name": "B", "weight": 30},
     {"key": "c", "name": "C", "weight": 20},
 ]
-STRENGTH = [
+STRENGTH: list[dict[str, Any]] = [
     {"name": "Service", "weight": 60, "ours": 7, "competitors": {"X": 8, "Y": 5}},
     {"name": "Price", "weight": 40, "ours": 6, "competitors": {"X": 5, "Y": 9}},
 ]
@@ -38,7 +39,7 @@ async def account(client: httpx.AsyncClient) -> str:
 
 
 async def put(
-    client: httpx.AsyncClient, path: str, scores: dict[str, float], strength: list[dict[str, Any]]
+    client: httpx.AsyncClient, path: str, scores: Mapping[str, float], strength: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """Write both inputs; the classification."""
     listed = [{"factor": key, "score": score, "evidence": "Report"} for key, score in scores.items()]

@@ -124,7 +124,7 @@ async def test_long_polling_is_not_ended_by_what_the_consumer_does_not_take(clie
 
 async def test_a_poll_answered_before_says_so(client: httpx.AsyncClient) -> None:
     one = await consumer(client)
-    asked = {"url": f"{PATH}/{one['id']}/poll", "json": {}, "headers": {"Idempotency-Key": "poll"}}
+    asked: dict[str, Any] = {"url": f"{PATH}/{one['id']}/poll", "json": {}, "headers": {"Idempotency-Key": "poll"}}
     first, again = await client.post(**asked), await client.post(**asked)
     assert again.json() == first.json()
     assert [each.headers.get("idempotent-replayed") for each in (first, again)] == [None, "true"]

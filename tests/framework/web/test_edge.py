@@ -19,9 +19,10 @@ from service.framework.database.fields import patch_of
 from service.framework.web import problems
 from service.framework.web.admission import Admission, admitted
 from service.framework.web.answers import Answer, created, found, no_content, page, plain, upserted
-from service.framework.web.contract import Webhook, contract_part, openapi
+from service.framework.web.contract import contract_part, openapi
 from service.framework.web.docs import docs_part, graphiql_page
 from service.framework.web.edge import Application, Edge
+from service.framework.web.event_contract import Webhook
 from service.framework.web.health import health_part
 from service.framework.web.request import RequestInfo
 from service.framework.web.router import Inquiry, Part, PathId
@@ -199,7 +200,7 @@ async def change_thing(ctx: Caller, id: PathId, data: ThingPatch) -> Answer:  # 
     """Changes the members sent."""
     ctx.check(3)
     assert isinstance(data, Shape)
-    return found(Kept(4, json.dumps({**THING, "version": 4, "given": sorted(data.given())}).encode()))
+    return found(Kept(4, json.dumps({**THING, "version": 4, "given": sorted(data.given())}).encode()))  # type: ignore[attr-defined]
 
 
 @things.delete("/things/{id}", summary="Delete a thing", errors=(NotFound,))

@@ -4,6 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -37,7 +38,7 @@ def weight_lists(draw: st.DrawFn) -> list[Decimal]:
     return [Decimal(high - low) / 100 for low, high in pairwise(ends)]
 
 
-def model_of(*weights: Decimal | int | str, **settings: object) -> ScoringModel:
+def model_of(*weights: Decimal | int | str, **settings: Any) -> ScoringModel:
     factors = tuple(Factor(f"f{i}", f"Factor {i}", Decimal(weight)) for i, weight in enumerate(weights))
     return replace(ScoringModel("Test", factors), **settings)
 
