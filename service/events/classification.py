@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, Self
 
 from service.access.policy import Permission
 from service.events.event import AccountEvent, Event, RecordEvent
@@ -118,6 +119,15 @@ class AccountQuadrantChanged(AccountEvent):
     type = "account.quadrant_changed"
     permission = Permission.CLASSIFICATION_READ
     payload = Payload(more={**before_and_after(_AXES), **_WHY}, optional={"reason": REASON})
+
+    @classmethod
+    def moved(
+        cls, account: Mapping[str, Any], previous: Mapping[str, Any], current: Mapping[str, Any], **why: Any
+    ) -> Self:
+        """Return the event of an account whose position was `previous` and is `current`, both as JSON has them."""
+        before, after = ({name: state[name] for name in _AXES} for state in (previous, current))
+        changed = [name for name in _AXES if before[name] != after[name]]
+        return cls.of(account, previous=before, current=after, changed=changed, **why)
 
 
 class AccountForecastChanged(AccountEvent):
