@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from service.access.policy import Permission
-from service.events.catalogue import PersonCreated, PersonDeleted, PersonUpdated
+from service.events.accounts import PERSON
 from service.framework.database.database import Page, Resource
 from service.framework.database.listing import PageRequest
 from service.models.accounts.people import PersonCreate
@@ -103,18 +103,18 @@ async def delete_person(ctx: Context, identifier: str, expected: Expected = None
             raise Conflict(f"The person still owns {told}; give them to another first", members={"owned": owned})
         await set_refs_live(tx, [identifier], False)
         after = await change(tx, PEOPLE, identifier, {"deleted_at": tx.now})
-        tx.emit(PersonDeleted.of(after.data, previous=before.data))
+        tx.emit(PERSON.deleted.of(after.data, previous=before.data))
         return tx.answer(after, "deleted")
 
 
 async def _create(tx: Transaction, data: PersonCreate, refs: list[Any]) -> Resource:
     person = await add(tx, PEOPLE, KIND, data.model_dump(exclude={"refs"}), refs)
-    tx.emit(PersonCreated.of(person.data, current=person.data))
+    tx.emit(PERSON.created.of(person.data, current=person.data))
     return person
 
 
 async def _revise(tx: Transaction, before: Resource, values: dict[str, Any], refs: list[Any] | None) -> Resource:
     after = await revise(tx, PEOPLE, KIND, before, differing(before.data, values), refs)
     if after is not before:
-        tx.emit(PersonUpdated.between(before.data, after.data))
+        tx.emit(PERSON.updated.between(before.data, after.data))
     return after

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from service.access.policy import Permission
-from service.events.catalogue import StakeholderCreated, StakeholderDeleted, StakeholderUpdated
+from service.events.accounts import STAKEHOLDER
 from service.framework.database.columns import Instant, Uuid, bind
 from service.framework.database.database import Page, Resource
 from service.framework.database.dialects import one_of
@@ -125,7 +125,7 @@ async def delete_stakeholder(ctx: Context, identifier: str, expected: Expected =
         await _reattach(tx, account, before)
         await set_refs_live(tx, [identifier], False)
         after = await change(tx, STAKEHOLDERS, identifier, {"deleted_at": tx.now})
-        tx.emit(StakeholderDeleted.of(after.data, account, previous=before.data))
+        tx.emit(STAKEHOLDER.deleted.of(after.data, account, previous=before.data))
         return tx.answer(after, "deleted")
 
 
@@ -133,7 +133,7 @@ async def _create(tx: Transaction, account: dict[str, Any], data: StakeholderCre
     values = {**data.model_dump(exclude={"refs"}), "account_id": account["id"]}
     await _check_line(tx, account["id"], None, values.get("reports_to_id"))
     stakeholder = await add(tx, STAKEHOLDERS, KIND, values, refs)
-    tx.emit(StakeholderCreated.of(stakeholder.data, account, current=stakeholder.data))
+    tx.emit(STAKEHOLDER.created.of(stakeholder.data, account, current=stakeholder.data))
     return stakeholder
 
 
@@ -144,7 +144,7 @@ async def _revise(
     await _check_line(tx, account["id"], before.id, changes.get("reports_to_id"))
     after = await revise(tx, STAKEHOLDERS, KIND, before, changes, refs)
     if after is not before:
-        tx.emit(StakeholderUpdated.between(before.data, after.data, account))
+        tx.emit(STAKEHOLDER.updated.between(before.data, after.data, account))
     return after
 
 
@@ -167,4 +167,4 @@ async def _reattach(tx: Transaction, account: dict[str, Any], gone: Resource) ->
     await tx.execute(_REATTACH, ids=below, above=gone.data["reports_to_id"], now=tx.now)
     for row in await tx.all(STAKEHOLDERS.by_ids(), ids=below):
         after = Resource(row["version"], row["document"].encode())
-        tx.emit(StakeholderUpdated.between({**after.data, "reports_to_id": gone.id}, after.data, account))
+        tx.emit(STAKEHOLDER.updated.between({**after.data, "reports_to_id": gone.id}, after.data, account))

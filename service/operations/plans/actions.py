@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from service.access.policy import Permission
-from service.events.catalogue import ActionCompleted, ActionCreated, ActionDeleted, ActionUpdated
+from service.events.plans import ACTION, ActionCompleted
 from service.framework.database.database import Page, Resource
 from service.framework.database.listing import PageRequest
 from service.models.plans.actions import ActionCreate
@@ -61,7 +61,7 @@ async def create_action(ctx: Context, objective_id: str, data: ActionCreate) -> 
         links = {"objective_id": objective_id, "account_id": account["id"]}
         state = {"state": ActionState.OPEN.value, "completed_on": None}
         action = await insert(tx, ACTIONS, {**data.model_dump(), **links, **state})
-        tx.emit(ActionCreated.of(action.data, account, current=action.data))
+        tx.emit(ACTION.created.of(action.data, account, current=action.data))
         return tx.answer(action)
 
 
@@ -88,7 +88,7 @@ async def update_action(ctx: Context, identifier: str, patch: Shape, expected: E
         await require_person(tx, owner, "/owner_id")
         after = await revise(tx, ACTIONS, KIND, before, changes)
         if after is not before:
-            tx.emit(ActionUpdated.between(before.data, after.data, account))
+            tx.emit(ACTION.updated.between(before.data, after.data, account))
         if completed:
             tx.emit(ActionCompleted.between(before.data, after.data, account))
         return tx.answer(after)
@@ -102,5 +102,5 @@ async def delete_action(ctx: Context, identifier: str, expected: Expected = None
         if await tx.value(PLAN_STATE_OF_OBJECTIVE, id=before.data["objective_id"]) == PlanState.CLOSED:
             raise Conflict("The plan is closed: its actions stay")
         after = await change(tx, ACTIONS, identifier, {"deleted_at": tx.now})
-        tx.emit(ActionDeleted.of(after.data, account, previous=before.data))
+        tx.emit(ACTION.deleted.of(after.data, account, previous=before.data))
         return tx.answer(after, "deleted")

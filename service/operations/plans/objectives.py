@@ -5,14 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from service.access.policy import Permission
-from service.events.catalogue import (
-    ObjectiveAchieved,
-    ObjectiveCreated,
-    ObjectiveDeleted,
-    ObjectiveMissed,
-    ObjectiveUpdated,
-)
 from service.events.event import RecordEvent
+from service.events.plans import OBJECTIVE, ObjectiveAchieved, ObjectiveMissed
 from service.framework.database.columns import Instant, Uuid, bind
 from service.framework.database.database import Page, Resource
 from service.framework.database.listing import PageRequest
@@ -77,7 +71,7 @@ async def create_objective(ctx: Context, plan_id: str, data: ObjectiveCreate) ->
         links = {"plan_id": plan_id, "account_id": account["id"]}
         state = {"state": ObjectiveState.OPEN.value, "closed_on": None}
         objective = await insert(tx, OBJECTIVES, {**data.model_dump(), **links, **state})
-        tx.emit(ObjectiveCreated.of(objective.data, account, current=objective.data))
+        tx.emit(OBJECTIVE.created.of(objective.data, account, current=objective.data))
         return tx.answer(objective)
 
 
@@ -99,7 +93,7 @@ async def update_objective(ctx: Context, identifier: str, patch: Shape, expected
             told = _TOLD.get(to)
         after = await revise(tx, OBJECTIVES, KIND, before, changes)
         if after is not before:
-            tx.emit(ObjectiveUpdated.between(before.data, after.data, account))
+            tx.emit(OBJECTIVE.updated.between(before.data, after.data, account))
         if told is not None:
             tx.emit(told.between(before.data, after.data, account))
         return tx.answer(after)
@@ -116,5 +110,5 @@ async def delete_objective(ctx: Context, identifier: str, expected: Expected = N
             raise Conflict("The plan is closed: its objectives stay")
         with_it = {"actions": await tx.execute(_DELETE_ACTIONS, objective_id=identifier, now=tx.now)}
         after = await change(tx, OBJECTIVES, identifier, {"deleted_at": tx.now})
-        tx.emit(ObjectiveDeleted.of(after.data, account, previous=before.data, deleted_with_it=with_it))
+        tx.emit(OBJECTIVE.deleted.of(after.data, account, previous=before.data, deleted_with_it=with_it))
         return tx.answer(after, "deleted")

@@ -9,17 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from service.access.policy import Permission
-from service.events.catalogue import (
-    PlanActivated,
-    PlanApproved,
-    PlanClosed,
-    PlanCreated,
-    PlanDeleted,
-    PlanReopened,
-    PlanSubmitted,
-    PlanUpdated,
-)
 from service.events.event import RecordEvent
+from service.events.plans import PLAN, PlanActivated, PlanApproved, PlanClosed, PlanReopened, PlanSubmitted
 from service.framework.database.columns import Instant, Uuid, bind
 from service.framework.database.database import Page, Resource
 from service.framework.database.listing import PageRequest
@@ -98,7 +89,7 @@ async def create_plan(ctx: Context, account_id: str, data: PlanCreate) -> Resour
             PLANS,
             {**data.model_dump(), "account_id": account_id, "state": PlanState.DRAFT.value, "closed_on": None},
         )
-        tx.emit(PlanCreated.of(plan.data, account, current=plan.data))
+        tx.emit(PLAN.created.of(plan.data, account, current=plan.data))
         return tx.answer(plan)
 
 
@@ -116,7 +107,7 @@ async def update_plan(ctx: Context, identifier: str, patch: Shape, expected: Exp
         await require_person(tx, changes.get("owner_id"), "/owner_id")
         after = await revise(tx, PLANS, KIND, before, changes)
         if after is not before:
-            tx.emit(PlanUpdated.between(before.data, after.data, account))
+            tx.emit(PLAN.updated.between(before.data, after.data, account))
         return tx.answer(after)
 
 
@@ -151,7 +142,7 @@ async def delete_plan(ctx: Context, identifier: str, expected: Expected = None) 
             "objectives": await tx.execute(_DELETE_OBJECTIVES, plan_id=identifier, now=tx.now),
         }
         after = await change(tx, PLANS, identifier, {"deleted_at": tx.now})
-        tx.emit(PlanDeleted.of(after.data, account, previous=before.data, deleted_with_it=with_it))
+        tx.emit(PLAN.deleted.of(after.data, account, previous=before.data, deleted_with_it=with_it))
         return tx.answer(after, "deleted")
 
 

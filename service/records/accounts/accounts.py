@@ -7,9 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from service.events import outbox
-from service.events.catalogue import AccountCreated, AccountOwnerChanged, AccountUpdated
+from service.events.accounts import AccountCreated, AccountOwnerChanged, AccountUpdated
 from service.events.content import content_of
+from service.events.feed import outbox
 from service.framework.database.columns import Instant, Uuid, bind
 from service.framework.database.database import ConstraintViolated, Resource
 from service.framework.database.dialects import document, json_row
@@ -149,7 +149,7 @@ async def revise_at_once(
         "changed": names,
     }
     content = content_of({**before.data, **changes}, names, before.data)
-    told = outbox.told_row(AccountUpdated(before.id, before.version + 1, data, before.id, content), tx.now, tx.cause)
+    told = outbox.gap_row(AccountUpdated(before.id, before.version + 1, data, before.id, content), tx.now, tx.cause)
     binds = {f"v_{name}": value for name, value in changes.items()}
     try:
         row = await tx.one(statement, **binds, **told, id=before.id, seen=before.version, v_now=tx.now)
@@ -168,7 +168,7 @@ def _at_once(names: tuple[str, ...]) -> Statement:
     values |= {"version": a.version + sa.literal_column("1"), "updated_at": bind("v_now", Instant())}
     write = sa.update(accounts).where(this, a.version == seen, a.deleted_at.is_(None)).values(values)
     current = document(json_row({name: ACCOUNTS.members[name] for name in names}))
-    insert = outbox.insert_told(
+    insert = outbox.insert_from_row(
         accounts, document(SUMMED), current, sa.and_(this, a.version == seen + sa.literal_column("1"))
     )
     return WriteThenRead(accounts, write, ACCOUNTS.by_id(gone=True).clause, insert)
