@@ -8,14 +8,16 @@ null and an error with its path, and the others stand. Mutations run one after t
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import orjson
-from graphql import GraphQLSchema, OperationDefinitionNode, OperationType, execute_sync, get_named_type
+from graphql import GraphQLError, GraphQLSchema, OperationDefinitionNode, OperationType, execute_sync, get_named_type
 from graphql.execution.values import VariableValues
 
+from service.framework.database.database import Reader
 from service.framework.database.pagination import Cursors
 from service.framework.database.statements import Statement
 from service.framework.graph import errors
@@ -23,6 +25,7 @@ from service.framework.graph.answer import Finisher, project
 from service.framework.graph.calls import Call, Reread, read_id, read_moment
 from service.framework.graph.context import GraphContext
 from service.framework.graph.edges import Graph
+from service.framework.graph.execution import execution_context
 from service.framework.graph.limits import Budget, Limits
 from service.framework.graph.paging import Asked, Paging
 from service.framework.graph.parsing import Document, Documents
@@ -54,12 +57,15 @@ class Request:
 class Engine:
     """Runs documents against one schema and graph."""
 
-    def __init__(self, schema: GraphQLSchema, graph: Graph, cursors: Cursors, limits: Limits | None = None) -> None:
-        self.schema = schema
+    def __init__(self, schema: Any, graph: Graph, cursors: Cursors, limits: Limits | None = None) -> None:
+        self.strawberry = schema
+        self.schema: GraphQLSchema = schema._schema
+        base = getattr(schema.execution_context_class, "plain", schema.execution_context_class)
+        schema.execution_context_class = execution_context(graph, self._read, base)
         self.graph = graph
         self.limits = limits or Limits()
         self.paging = Paging(graph, cursors, self.limits)
-        self._documents = Documents(schema, self.limits)
+        self._documents = Documents(self.schema, self.limits)
         self.whereabouts = Statement(whereabouts(graph))
 
     async def run(self, ctx: GraphContext, request: Request) -> bytes:
@@ -69,14 +75,17 @@ class Engine:
             raise errors.refused(MethodNotAllowed(["POST"]))
         if operation.operation is OperationType.SUBSCRIPTION:
             raise errors.refused(NotAcceptable("A subscription needs Accept: text/event-stream, or a WebSocket"))
-        return await self._run(ctx, request, document, name, operation).answer()
+        run = self._run(ctx, request, document, name)
+        if self.strawberry.extensions or run.foreign:
+            return await self._through_strawberry(ctx, request, name)
+        return await run.answer()
 
     async def stream(self, ctx: GraphContext, request: Request) -> AsyncGenerator[bytes, None]:
         """The answers of an operation as they come: many of a subscription, one of anything else. Raises Refused when
         nothing of it was run.
         """
         document, name, operation = self._chosen(request)
-        run = self._run(ctx, request, document, name, operation)
+        run = self._run(ctx, request, document, name)
         if operation.operation is not OperationType.SUBSCRIPTION:
             return _once(await run.answer())
         try:
@@ -89,16 +98,40 @@ class Engine:
         name = document.choose(request.operation_name)
         return document, name, document.operations[name]
 
-    def _run(
-        self, ctx: GraphContext, request: Request, document: Document, name: str, operation: OperationDefinitionNode
+    def _run(self, ctx: GraphContext, request: Request, document: Document, name: str) -> Run:
+        return self._planned(ctx, document, name, document.variables[name].read(request.variables), request.variables)
+
+    def _planned(
+        self, ctx: GraphContext, document: Document, name: str, variables: VariableValues, given: Mapping[str, Any]
     ) -> Run:
-        variables = document.variables[name].read(request.variables)
+        operation = document.operations[name]
         conditions = {each: bool(variables.coerced.get(each)) for each in document.conditions}
         plan = document.plans.get(
             (name, *conditions.values()),
             lambda: self._compile(document, operation, conditions, ctx.services.database.kind),
         )
-        return Run(self, ctx, plan, variables, request.variables)
+        return Run(self, ctx, plan, variables, given)
+
+    async def _through_strawberry(self, ctx: GraphContext, request: Request, name: str) -> bytes:
+        """Run a request through Strawberry's Schema: its extensions, and fields with resolvers of their own."""
+        result = await self.strawberry.execute(
+            request.query, dict(request.variables), context_value=ctx, operation_name=name or None
+        )
+        answer: dict[str, Any] = {"data": result.data}
+        if result.errors:
+            answer["errors"] = [_shown(error, ctx.request_id) for error in result.errors]
+        if result.extensions:
+            answer["extensions"] = result.extensions
+        return orjson.dumps(answer)
+
+    async def _read(self, executor: Any) -> tuple[dict[str, bytes], list[dict[str, Any]]]:
+        """Answer the graph's root fields for Strawberry's executor."""
+        operation: OperationDefinitionNode = executor.operation
+        assert operation.loc is not None  # noqa: S101 - Strawberry parses with locations
+        document = self._documents.document(operation.loc.source.body)
+        name = operation.name.value if operation.name else ""
+        run = self._planned(executor.context_value, document, name, executor.variable_values, {})
+        return await run.bodies()
 
     def _compile(self, document: Document, operation: Any, conditions: Mapping[str, bool], kind: str) -> Plan:
         compiler = Compiler(self.schema, self.graph, document.tree, conditions, shallow=kind == "sqlite")
@@ -136,11 +169,23 @@ class Run:
         body = b'{"data":{' + b",".join(fields) + b"}"
         return body + (b',"errors":' + orjson.dumps(self._errors) if self._errors else b"") + b"}"
 
+    @property
+    def foreign(self) -> bool:
+        """Whether a root field has a resolver of its own."""
+        return self._plan.foreign
+
+    async def bodies(self) -> tuple[dict[str, bytes], list[dict[str, Any]]]:
+        """Return the JSON of the graph's root fields by response key, and the entries of `errors`."""
+        if self._ctx.idempotency is not None and self._plan.is_mutation:
+            self._one_mutation()
+        found = {root.key: await self._field(root) for root in self._plan.roots if isinstance(root, Root)}
+        return found, self._errors
+
     async def source(self) -> AsyncIterator[Any]:
         """What a subscription follows; raises what keeps it from beginning."""
         root = self._followed()
         call = self._engine.graph.subscriptions[root.name]
-        values = call.arguments(root.arguments.read(self._variables), root.arguments.definition)
+        values = call.arguments(root.arguments.read(self._variables), root.arguments.definition.args)
         source: AsyncIterator[Any] = await call.run(self._ctx, *values)
         return source
 
@@ -193,11 +238,11 @@ class Run:
     async def _page(self, root: Root) -> bytes:
         connection = root.connection
         assert connection is not None  # noqa: S101 - chosen by it
-        self._allow({connection.many.target}.union(*(node.types for node in connection.nodes)))
+        reading = self._reading({connection.many.target}.union(*(node.types for node in connection.nodes)))
         self._look_back(connection.arguments.read(self._variables))
         asked = self._ask((connection,), 1)
         statement = self._statement((root.key,), asked, lambda builder: builder.page(connection))
-        async with self._ctx.services.database.reading() as reader:
+        async with reading as reader:
             text: str = await reader.value(statement, **self._binds(asked))
         if connection.plain and connection.nodes[0].final:
             return text.encode()
@@ -217,10 +262,10 @@ class Run:
 
     async def _row(self, key: str, selection: Selection, identifier: Any) -> bytes | None:
         """One row by its id, in its final form; None when there is none that may be seen."""
-        self._allow(selection.types)
+        reading = self._reading(selection.types)
         asked = self._ask(selection.connections, 1)
         statement = self._statement((key, selection.typename), asked, lambda builder: builder.by_id(selection))
-        async with self._ctx.services.database.reading(fresh=self._plan.is_mutation) as reader:
+        async with reading as reader:
             text: str | None = await reader.value(statement, id=read_id(identifier), **self._binds(asked))
         if text is None or selection.final:
             return None if text is None else text.encode()
@@ -245,11 +290,11 @@ class Run:
         return b"[" + b",".join(found.get(str(each).lower(), b"null") for each in identifiers) + b"]"
 
     async def _rows(self, key: str, selection: Selection, ids: Sequence[str]) -> dict[str, bytes]:
-        self._allow(selection.types)
+        reading = self._reading(selection.types)
         self._budget.spend(len(ids))
         asked = self._ask(selection.connections, len(ids))
         statement = self._statement((key, selection.typename, ""), asked, lambda builder: builder.by_ids(selection))
-        async with self._ctx.services.database.reading() as reader:
+        async with reading as reader:
             rows = await reader.all(statement, ids=list(ids), **self._binds(asked))
         if selection.final:
             return {row["id"]: row["document"].encode() for row in rows}
@@ -277,7 +322,7 @@ class Run:
 
     async def _rest(self, tail: Selection, ids: list[str], asked: dict[int, Asked]) -> dict[str, Any]:
         statement = self._statement(("later", id(tail)), asked, lambda builder: builder.by_ids(tail))
-        async with self._ctx.services.database.reading(fresh=self._plan.is_mutation) as reader:
+        async with self._reading(tail.types) as reader:
             rows = await reader.all(statement, ids=ids, **self._binds(asked))
         return {row["id"]: orjson.loads(row["document"]) for row in rows}
 
@@ -291,7 +336,7 @@ class Run:
                 continue
         out: dict[str, list[str]] = {}
         if ids:
-            async with self._ctx.services.database.reading() as reader:
+            async with self._ctx.reading() as reader:
                 for row in await reader.all(self._engine.whereabouts, ids=ids):
                     out.setdefault(row["typename"], []).append(row["id"])
         return out
@@ -302,8 +347,7 @@ class Run:
         call = self._engine.graph.call(root.name, mutation=self._plan.is_mutation)
         assert call is not None  # noqa: S101 - chosen by it
         definition = root.arguments.definition
-        values = call.arguments(root.arguments.read(self._variables), definition)
-        result = await call.run(self._ctx, *values)
+        result = await call.resolve(self._ctx, root.arguments.read(self._variables), definition.args)
         typename = get_named_type(definition.type).name
         if self._plan.is_mutation:
             return await self._payload(root.key, root.selection(typename), call, result)
@@ -339,12 +383,12 @@ class Run:
 
     # -- what all of them need
 
-    def _allow(self, types: frozenset[str] | set[str]) -> None:
-        """Raise Forbidden unless the caller may read all these types."""
-        for typename in sorted(types):
-            permission = self._engine.graph.permissions.get(typename)
-            if permission is not None:
-                self._ctx.require(permission)
+    def _reading(self, types: frozenset[str] | set[str]) -> AbstractAsyncContextManager[Reader]:
+        """Open a read of these types; raises Forbidden at once. A mutation sees what it has just committed."""
+        known = self._engine.graph.permissions
+        return self._ctx.reading(
+            *(known[each] for each in sorted(types) if each in known), fresh=self._plan.is_mutation
+        )
 
     def _look_back(self, arguments: Mapping[str, Any]) -> None:
         """Take the instant that a root field looks back to; raises Invalid for what lies ahead."""
@@ -393,6 +437,13 @@ class Run:
         if not self._plan.operation.variable_definitions:
             self._plan.introspected = data
         return data
+
+
+def _shown(error: GraphQLError, request_id: str | None) -> dict[str, Any]:
+    """Return an error as the graph shows it; the graph's own have their extensions already."""
+    if error.extensions:
+        return dict(error.formatted)
+    return errors.entry(error.original_error or error, error.path or (), request_id)
 
 
 async def _once(body: bytes) -> AsyncGenerator[bytes, None]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
@@ -23,7 +23,7 @@ from service.framework.graph.context import GraphContext
 from service.framework.graph.edges import Graph
 from service.framework.graph.execute import Engine, Request
 from service.framework.graph.limits import Limits
-from service.framework.graph.schema import served
+from service.framework.graph.schema import schema_of
 from service.framework.graph.socket import Admit, Socket
 from service.framework.web.streaming import send_stream
 from service.framework.web.strict_json import read_json
@@ -53,8 +53,8 @@ Headers = list[tuple[bytes, bytes]]
 class GraphQLApp:
     """The application behind /graphql. `page` is GraphiQL: its HTML and headers.
 
-    The schema is read at the first request, or before it by `prepare()`, so that the service listens without waiting
-    for it.
+    The schema is built through Strawberry at the first request, or before it by `prepare()`, so that the service
+    listens without waiting for it. `extensions` are Strawberry's.
     """
 
     def __init__(
@@ -64,19 +64,21 @@ class GraphQLApp:
         *,
         page: tuple[bytes, tuple[tuple[bytes, bytes], ...]] | None = None,
         limits: Limits | None = None,
+        extensions: Iterable[Any] = (),
     ) -> None:
         self._graph = graph
         self._cursors = cursors
         self._page = page
         self._limits = limits
+        self._extensions = tuple(extensions)
         self._engine: Engine | None = None
         self._preparing = asyncio.Lock()
 
     async def prepare(self) -> Engine:
-        """Read the schema in a thread, once."""
+        """Build the schema in a thread, once."""
         async with self._preparing:
             if self._engine is None:
-                schema = await asyncio.to_thread(served, self._graph)
+                schema = await asyncio.to_thread(schema_of, self._graph, extensions=self._extensions)
                 self._engine = Engine(schema, self._graph, self._cursors, self._limits)
         return self._engine
 
