@@ -86,6 +86,8 @@ class Plan:
     introspection: DocumentNode | None = None
     statements: Recent[Statement] = field(default_factory=lambda: Recent(64))
     introspected: dict[str, Any] | None = None
+    fixed: dict[int, Any] = field(default_factory=dict)
+    """The page arguments of connections, by slot, where no variable or cursor changes them."""
     foreign: bool = False
     """Whether a root field is not the graph's and has a resolver of its own."""
 
