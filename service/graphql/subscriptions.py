@@ -35,6 +35,6 @@ async def _events(batches: AsyncGenerator[Batch, None]) -> AsyncGenerator[dict[s
                 yield None
 
 
-FOLLOWED = (scalar(Search, "Optional[str]", "after", "Begin behind this cursor; without it, now"), *OF_EVENTS)
+FOLLOWED = (scalar(Search, str | None, "after", "Begin behind this cursor; without it, now"), *OF_EVENTS)
 
-SUBSCRIPTIONS = (Call("events", follow, FOLLOWED, (Gives("value", "Event", lambda value: value, model=EventRead),)),)
+SUBSCRIPTIONS = (Call("events", follow, FOLLOWED, (Gives("value", EventRead, lambda value: value),)),)

@@ -138,9 +138,10 @@ class Context:
             raise Invalid.parameter(parameter, "in_the_future", told)
         return moment if isinstance(moment, datetime) else datetime.combine(moment, time.max, UTC)
 
-    def reading(self, permission: Permission, *, fresh: bool = False) -> AbstractAsyncContextManager[Reader]:
-        """A door for reads; `fresh` ones see everything that is committed, where others may ask a replica."""
-        self.principal.require(permission)
+    def reading(self, *permissions: Permission, fresh: bool = False) -> AbstractAsyncContextManager[Reader]:
+        """Open a read; raises Forbidden unless the caller has all permissions. `fresh` never asks a replica."""
+        for permission in permissions:
+            self.principal.require(permission)
         return self.services.database.reading(fresh=fresh)
 
     @asynccontextmanager

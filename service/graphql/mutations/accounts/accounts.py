@@ -7,13 +7,13 @@ from typing import Annotated
 from pydantic import Field
 
 from service.framework.graph.calls import Call, Gives, body, document, gives, identifier, if_version, reference
-from service.models.accounts.accounts import AccountCreate, AccountPatch
+from service.models.accounts.accounts import AccountCreate, AccountPatch, AccountRead
 from service.operations.accounts import accounts
 from service.operations.accounts import batches as account_batches
 from service.operations.accounts.batches import BatchResult, BatchRow, BatchUpsert
 from service.platform.types import Shape
 
-ACCOUNT = gives("account", "Account")
+ACCOUNT = gives("account", AccountRead)
 BODY = body(AccountCreate, "CreateAccountInput")
 
 
@@ -38,6 +38,6 @@ MUTATIONS = (
         "batchUpsertAccounts",
         account_batches.batch_upsert_accounts,
         (body(BatchUpsert, "BatchUpsertAccountsInput", BatchShown),),
-        (Gives("result", "BatchResult", document, "A result per row, and the sums", BatchResult),),
+        (Gives("result", BatchResult, document, "A result per row, and the sums"),),
     ),
 )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from service.framework.graph.calls import Call, body, gives, identifier, if_version, reference
-from service.models.accounts.people import PersonCreate, PersonPatch
+from service.models.accounts.people import PersonCreate, PersonPatch, PersonRead
 from service.operations.accounts import people
 
-PERSON = gives("person", "Person")
+PERSON = gives("person", PersonRead)
 BODY = body(PersonCreate, "CreatePersonInput")
 PATCH = body(PersonPatch, "UpdatePersonInput")
 

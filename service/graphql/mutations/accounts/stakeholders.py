@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from service.framework.graph.calls import Call, body, gives, identifier, if_version, reference
-from service.models.accounts.stakeholders import StakeholderCreate, StakeholderPatch
+from service.models.accounts.stakeholders import StakeholderCreate, StakeholderPatch, StakeholderRead
 from service.operations.accounts import stakeholders
 
-STAKEHOLDER = gives("stakeholder", "Stakeholder")
+STAKEHOLDER = gives("stakeholder", StakeholderRead)
 ACCOUNT = identifier("accountId", "The account")
 BODY = body(StakeholderCreate, "CreateStakeholderInput")
 PATCH = body(StakeholderPatch, "UpdateStakeholderInput")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from service.framework.graph.calls import Call, body, gives, identifier, if_version
-from service.models.plans.actions import ActionCreate, ActionPatch
+from service.models.plans.actions import ActionCreate, ActionPatch, ActionRead
 from service.operations.plans import actions
 
-ACTION = gives("action", "Action")
+ACTION = gives("action", ActionRead)
 OBJECTIVE = identifier("objectiveId", "The objective")
 BODY = body(ActionCreate, "CreateActionInput")
 PATCH = body(ActionPatch, "UpdateActionInput")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from service.framework.graph.calls import Call, body, gives, identifier, if_version
-from service.models.plans.objectives import ObjectiveCreate, ObjectivePatch
+from service.models.plans.objectives import ObjectiveCreate, ObjectivePatch, ObjectiveRead
 from service.operations.plans import objectives
 
-OBJECTIVE = gives("objective", "Objective")
+OBJECTIVE = gives("objective", ObjectiveRead)
 PLAN = identifier("planId", "The plan")
 BODY = body(ObjectiveCreate, "CreateObjectiveInput")
 PATCH = body(ObjectivePatch, "UpdateObjectiveInput")

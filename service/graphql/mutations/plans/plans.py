@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from service.framework.graph.calls import Call, body, gives, identifier, if_version
-from service.models.plans.plans import PlanCreate, PlanPatch, PlanTransition
+from service.models.plans.plans import PlanCreate, PlanPatch, PlanRead, PlanTransition
 from service.operations.plans import plans
 
-PLAN = gives("plan", "Plan")
+PLAN = gives("plan", PlanRead)
 ACCOUNT = identifier("accountId", "The account")
 BODY = body(PlanCreate, "CreatePlanInput")
 PATCH = body(PlanPatch, "UpdatePlanInput")
