@@ -60,7 +60,7 @@ async def patch_at_once(
     if not changes:
         before.outcome = "unchanged"
         return before
-    names = tuple(name for name in listing.members if name in changes)
+    names = tuple(filter(changes.__contains__, listing.members))
     after = _changed(listing, before, {name: changes[name] for name in names}, instant_text(tx.now))
     summary = orjson.loads(row["account"]) if owned else None
     fact = event(before.data, after.data, summary) if owned else event(before.data, after.data)
@@ -82,7 +82,7 @@ def _changed(listing: Listing, before: Resource, changes: Mapping[str, Any], at:
     columns, version = listing.table.c, before.version + 1
     shown = {name: json_value(value, columns[name].type) for name, value in changes.items()}
     after = {**before.data, **shown, "version": version, "updated_at": at}
-    return Resource(version, orjson.dumps(after, default=str), "updated")
+    return Resource.of(version, after, "updated")
 
 
 def _reading(listing: Listing, owned: bool) -> Statement:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
-from service.framework.database.columns import Exact, Json
+from service.framework.database.columns import Exact, Json, Uuid
 
 _POSTGRESQL = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
 _SQLITE = SQLiteDialect_pysqlite()
@@ -40,6 +40,8 @@ class Compiled:
         for column in getattr(compiled, "insert_prefetch", ()):  # the defaults of columns that the insert leaves out
             default = column.default
             values[column.key] = default.arg(None) if default.is_callable else default.arg  # an empty list, say
+        if kind == "postgresql":  # asyncpg takes a UUID as text or as it is: nothing to convert
+            processors = {n: p for n, p in processors.items() if not isinstance(compiled.binds[n].type, Uuid)}
         self._binds = [
             (name, processors.get(name), _UNSET if compiled.binds[name].required else values[name]) for name in order
         ]
@@ -119,8 +121,8 @@ class WriteThenRead(Statement):
 
 
 class ChangeThenInsert(Statement):
-    """Change one row of a table and insert a row of another that is selected from the changed row; executing it
-    returns 1, or 0 when no row was changed.
+    """Change one row of a table and insert a row of another that is selected from the changed row's id and version;
+    executing it returns 1, or 0 when no row was changed.
 
     PostgreSQL does both in one statement; there `guard` is a SELECT of one row that is locked first, without which
     nothing is changed. SQLite takes two statements in one transaction, where no other writer is to be kept away.
@@ -139,4 +141,5 @@ class ChangeThenInsert(Statement):
         if self._guard is not None:
             guard = self._guard.with_for_update().cte("guard")
             change = change.where(sa.exists(sa.select(sa.literal_column("1")).select_from(guard)))
-        return Compiled(insert.add_cte(change.returning(*self._table.c).cte(self._table.name)), kind)
+        c = self._table.c
+        return Compiled(insert.add_cte(change.returning(c.id, c.version).cte(self._table.name)), kind)
