@@ -52,7 +52,7 @@ from service.platform.settings import Settings
 from service.records.context import Context, Services
 from service.records.services import make_services
 from service.rules.classification.classification import DEFAULT_MODEL
-from service.rules.classification.strength import DEFAULT_SUCCESS_FACTORS
+from service.rules.classification.factor_library import DEFAULT_SUCCESS_FACTORS
 
 COMPANY = {company.name: company for company in COMPANIES}
 HEAD = next(number for number, member in enumerate(TEAM) if member.function == "senior management")
@@ -202,7 +202,7 @@ class _Year:
         return run
 
     async def _change_model(self) -> None:
-        """Another yardstick for everybody: other weights, a higher cut, a dead band."""
+        """Another scoring model for everybody: other weights, a higher cut, a dead band."""
         factors = [
             {
                 "key": factor.key,
@@ -231,12 +231,14 @@ class _Year:
         ours, rival = _between(company.ours, share), _between(company.rival, share)
         factors = [
             {
-                "name": factor.name,
-                "weight": factor.weight,
+                "name": name,
+                "weight": weight,
                 "ours": self._near(ours),
-                "competitors": {name: self._near(rival - 0.6 * place) for place, name in enumerate(RIVALS[:2])},
+                "competitors": {
+                    rival_name: self._near(rival - 0.6 * place) for place, rival_name in enumerate(RIVALS[:2])
+                },
             }
-            for factor in DEFAULT_SUCCESS_FACTORS
+            for name, weight in DEFAULT_SUCCESS_FACTORS
         ]
 
         async def run() -> None:

@@ -24,6 +24,8 @@ def house(tmp_path: Path):
             path = tmp_path.joinpath("service", *dotted.split("__")).with_suffix(".py")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(source)
+        for floor in ("framework", "operations", "models", "rest", "delivery/destinations"):
+            (tmp_path / "service" / floor).mkdir(parents=True, exist_ok=True)
         for folder in [tmp_path / "service", *(tmp_path / "service").rglob("*/")]:
             (folder / "__init__.py").touch()
         return tmp_path

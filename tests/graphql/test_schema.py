@@ -105,8 +105,8 @@ def test_serving_never_imports_strawberry(tmp_path):
 def test_every_write_of_the_middle_is_a_mutation():
     """One mutation per operation: a write that REST has and GraphQL lacks shows here."""
     writes = {}
-    for module in pkgutil.iter_modules(operations.__path__):
-        found = vars(importlib.import_module(f"{operations.__name__}.{module.name}"))
+    for module in pkgutil.walk_packages(operations.__path__, f"{operations.__name__}."):
+        found = vars(importlib.import_module(module.name))
         writes |= {
             name: one for name, one in found.items() if hasattr(one, "__wrapped__") and inspect.iscoroutinefunction(one)
         }

@@ -52,7 +52,7 @@ def test_up_down_and_up_again_leaves_no_difference_to_the_tables(url: str):
 def test_a_second_start_finds_nothing_to_do_and_does_not_load_alembic(url: str):
     assert asyncio.run(migrate.ensure_migrated(url))
     asked = (
-        "import asyncio, sys\nfrom service.platform import migrate\n"
+        "import asyncio, sys\nfrom service.framework.database import migrate\n"
         f"print(asyncio.run(migrate.ensure_migrated({url!r})), 'alembic' in sys.modules, 'sqlalchemy' in sys.modules)"
     )
     found = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -61,7 +61,7 @@ def test_a_second_start_finds_nothing_to_do_and_does_not_load_alembic(url: str):
 
 def test_processes_that_start_at_once_do_not_collide(url: str):
     ask = (
-        "import asyncio, time\nfrom service.platform import migrate\n"
+        "import asyncio, time\nfrom service.framework.database import migrate\n"
         f"time.sleep(max(0, {time.time() + 1.5} - time.time()))\n"
         f"asyncio.run(migrate.ensure_migrated({url!r}))\nprint(asyncio.run(migrate.is_current({url!r})))"
     )

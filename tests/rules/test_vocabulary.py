@@ -20,7 +20,7 @@ def test_every_word_is_explained() -> None:
 
 
 def test_the_rules_import_only_the_standard_library_and_know_no_clock() -> None:
-    for path in RULES.glob("*.py"):
+    for path in RULES.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and node.module:

@@ -1,14 +1,13 @@
-"""References to records in other systems, of every kind of record in one table, so that uniqueness is one index."""
-
-from __future__ import annotations
+"""References to records in other systems: one table for every kind of record, so that one index keeps them unique."""
 
 import sqlalchemy as sa
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from service.framework.database.columns import Uuid
+from service.framework.database.fields import Fields, check_in, table_of
+from service.platform.types import Id
 
 
-class Ref(SQLModel, table=True):
+class Ref(Fields, table=True):
     """One reference: (kind, system, external_id) is unique among live records."""
 
     __tablename__ = "refs"
@@ -17,14 +16,14 @@ class Ref(SQLModel, table=True):
             "uq_refs_live", "kind", "system", "external_id", unique=True,
             postgresql_where=sa.text("live"), sqlite_where=sa.text("live"),
         ),
-        sa.CheckConstraint("kind IN ('account', 'stakeholder', 'person')", name="known_kind"),
+        check_in("kind", ("account", "stakeholder", "person")),
     )  # fmt: skip
 
-    entity_id: str = Field(primary_key=True, sa_type=Uuid)
-    system: str = Field(primary_key=True, sa_type=sa.Text)
-    external_id: str = Field(sa_type=sa.Text)
-    kind: str = Field(sa_type=sa.Text)
-    live: bool = Field(default=True, sa_type=sa.Boolean)
+    entity_id: Id = Field(primary_key=True)
+    system: str = Field(primary_key=True)
+    external_id: str
+    kind: str
+    live: bool = True
 
 
-refs: sa.Table = Ref.__table__  # type: ignore[attr-defined]
+refs = table_of(Ref)

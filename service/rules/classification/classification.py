@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
 
 from service.rules.classification.fiocca import FioccaCell, cell
 from service.rules.classification.quadrants import (
@@ -23,8 +22,8 @@ from service.rules.classification.scoring import (
     attractiveness,
     score_verdicts,
 )
-from service.rules.classification.strength import BusinessStrength, StrengthRule
-from service.rules.verdicts import Verdict, shown
+from service.rules.classification.strength import BusinessStrength
+from service.rules.verdicts import Verdict
 from service.rules.vocabulary import QUADRANTS, ClassificationStatus, Direction, Quadrant
 
 
@@ -168,66 +167,3 @@ def _what_is_missing(
         missing.append("business_strength" if strength.ours is None else "relative_strength")
         reasons += strength.reasons
     return tuple(missing), tuple(reasons)
-
-
-def to_dict(result: Classification) -> dict[str, Any]:
-    """Write a classification for JSON: enums as text, numbers as Decimal rounded to 4 places, half up."""
-    return {
-        "status": result.status.value,
-        "missing": list(result.missing),
-        "reasons": [{"pointer": r.pointer, "code": r.code, "message": r.message} for r in result.reasons],
-        "attractiveness": _appeal_dict(result.attractiveness),
-        "business_strength": None if result.business_strength is None else _strength_dict(result.business_strength),
-        "quadrant": None if result.quadrant is None else result.quadrant.value,
-        "raw_quadrant": None if result.raw_quadrant is None else result.raw_quadrant.value,
-        "investment_strategy": result.investment_strategy,
-        "fiocca": None if result.fiocca is None else _cell_dict(result.fiocca),
-        "borders": [_border_dict(border) for border in result.borders],
-    }
-
-
-def _or_none(value: Fraction | None) -> Decimal | None:
-    return None if value is None else shown(value)
-
-
-def _appeal_dict(appeal: Attractiveness) -> dict[str, Any]:
-    return {
-        "score": _or_none(appeal.score),
-        "weight_used": shown(appeal.weight_used),
-        "left_out": list(appeal.left_out),
-        "contributions": [
-            {"factor": c.factor, "weight": shown(c.weight), "score": shown(c.score), "points": shown(c.points)}
-            for c in appeal.contributions
-        ],
-    }
-
-
-def _strength_dict(strength: BusinessStrength) -> dict[str, Any]:
-    return {
-        "ours": _or_none(strength.ours),
-        "competitors": [{"name": c.name, "total": shown(c.total)} for c in strength.competitors],
-        "best_competitor": None if strength.best_competitor is None else strength.best_competitor.name,
-        "relative_strength": _or_none(strength.relative_strength),
-        "rule": strength.rule.value,
-        "no_known_competitor": strength.rule is StrengthRule.ABSOLUTE,
-    }
-
-
-def _cell_dict(placed: FioccaCell) -> dict[str, Any]:
-    return {
-        "attractiveness": placed.attractiveness.value,
-        "position": placed.position.value,
-        "verbs": [verb.value for verb in placed.verbs],
-        "attractiveness_near_limit": placed.attractiveness_near_limit,
-        "position_near_limit": placed.position_near_limit,
-    }
-
-
-def _border_dict(border: Border) -> dict[str, Any]:
-    return {
-        "axis": border.axis.value,
-        "value": shown(border.value),
-        "cut": shown(border.cut),
-        "distance": shown(border.distance),
-        "borderline": border.borderline,
-    }

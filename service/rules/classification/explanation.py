@@ -9,7 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from service.rules.classification.classification import Classification, to_dict
+from service.rules.classification.classification import Classification
 from service.rules.classification.fiocca import VERB_MEANINGS, FioccaLimits, FioccaVerb
 from service.rules.classification.moves import Move, smallest_moves
 from service.rules.classification.quadrants import Axis, Border
@@ -21,18 +21,18 @@ from service.rules.verdicts import Verdict, as_decimal, fraction, shown
 from service.rules.vocabulary import QUADRANTS, Quadrant, Stage
 
 OLD_AFTER_DAYS = 365
-"""Inputs older than this are flagged: scores are to be looked at once a year."""
+"""Inputs older than this are flagged: a team reviews its scores once a year."""
 
 SYNONYM_SOURCE = "Cheverton"
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One thing a classification rests on: a rating of a factor, or the customer's success factors (`factor` is None).
+    """An input of a classification: a rating of a factor, or the customer's success factors (`factor` is None).
 
-    `scored_at` is the instant as text, `age_days` how many whole days ago that was; `supported` tells whether evidence
-    stands beside a rating, or whether the customer confirmed its success factors; `changed_without_evidence` whether a
-    rating replaced another one without new evidence.
+    `scored_at` is the instant as text, `age_days` how many whole days ago that was. `supported` is true when a rating
+    has evidence, or when the customer confirmed its success factors. `changed_without_evidence` is true when a rating
+    replaced another one without new evidence.
     """
 
     factor: str | None
@@ -55,12 +55,12 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """What a classification rests on beside the numbers that decide.
+    """What an explanation shows beside the numbers that decide.
 
-    `used` gives by factor the sum of the ratings in use and how many they are, where that is known; `inputs` those
-    ratings and the success factors with their ages; `factors` the customer's success factors; `override` the quadrant
-    set by hand, if one is in force; `model_number` the number of the model explained with, `active_number` that of the
-    active one; `explained_on` the day that ages are counted to.
+    `used` gives, by factor, the sum and the count of the ratings that are averaged. `inputs` are those ratings and the
+    success factors, with their ages. `factors` are the customer's success factors. `override` is the quadrant set by
+    hand, if one is in force. `model_number` is the number of the model that explains, `active_number` that of the
+    active model. Ages are counted to the day `explained_on`.
     """
 
     stage: Stage | None = None
@@ -83,10 +83,13 @@ def explain(model: ScoringModel, outcome: Classification, background: Background
     terms = None if quadrant is None else QUADRANTS[quadrant]
     moves = smallest_moves(model, outcome, background.factors)
     return {
-        **to_dict(outcome),
+        "status": outcome.status.value,
+        "missing": list(outcome.missing),
+        "reasons": [_verdict(reason) for reason in outcome.reasons],
         "attractiveness": _appeal(model, outcome, background.used),
         "business_strength": _strength(outcome.business_strength, background),
         "quadrant": None if quadrant is None else quadrant.value,
+        "raw_quadrant": None if outcome.raw_quadrant is None else outcome.raw_quadrant.value,
         "investment_strategy": None if terms is None else terms.investment_strategy,
         "meaning": None if terms is None else {name: getattr(terms, name) for name in _MEANING},
         "synonyms": [] if terms is None else [{"name": terms.synonym, "source": SYNONYM_SOURCE}],
@@ -197,7 +200,7 @@ def _meaning(verb: FioccaVerb) -> dict[str, Any]:
 
 
 def _limits(axis: str, value: Fraction, limits: FioccaLimits, width: Decimal) -> list[dict[str, Any]]:
-    """How far a number lies from each limit of the nine cells; a limit itself belongs to the middle band."""
+    """Return how far a number lies from each limit of the nine cells. A limit itself belongs to the middle band."""
     return [
         {
             "axis": axis,
@@ -282,7 +285,7 @@ def _input(one: Input) -> dict[str, Any]:
 
 
 def _warnings(outcome: Classification, background: Background) -> list[Verdict]:
-    """What a reader should know before acting on a classification; nothing of it changes the position."""
+    """List what a reader should know before acting on a classification. A warning never changes the position."""
     found = []
     for border in outcome.borders:
         if border.borderline:
@@ -310,7 +313,7 @@ def _warnings(outcome: Classification, background: Background) -> list[Verdict]:
 
 
 def _model_warnings(background: Background) -> list[Verdict]:
-    """Positions of different models must not be compared in one chart."""
+    """Warn when the position rests on another model than the active one: the two must not share a chart."""
     if background.active_number is None or background.active_number == background.model_number:
         return []
     message = (
@@ -320,5 +323,5 @@ def _model_warnings(background: Background) -> list[Verdict]:
     return [Verdict("/model", "model_version_differs", message)]
 
 
-def _verdict(warning: Verdict) -> dict[str, Any]:
-    return {"pointer": warning.pointer, "code": warning.code, "message": warning.message}
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    return {"pointer": verdict.pointer, "code": verdict.code, "message": verdict.message}

@@ -245,3 +245,7 @@ SUCCESS_FACTORS: tuple[LibrarySuccessFactor, ...] = (
         FactorSource.SLIDES,
     ),
 )
+DEFAULT_SUCCESS_FACTORS: tuple[tuple[str, Decimal], ...] = tuple(
+    (factor.name, factor.weight) for factor in SUCCESS_FACTORS if factor.weight is not None
+)
+"""Names and weights to begin with when the customer has not named its own factors; the weights sum to 100."""

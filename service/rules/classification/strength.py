@@ -25,14 +25,6 @@ class SuccessFactor:
     competitors: Mapping[str, Decimal] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class SuccessFactorTemplate:
-    """A success factor to begin with, before anybody is scored."""
-
-    name: str
-    weight: Decimal
-
-
 class StrengthRule(StrEnum):
     """Which number decides the strength: the ratio to the best competitor, or our own total when none is known."""
 
@@ -83,17 +75,6 @@ class StrengthPoints:
     ours: Fraction
     best: Fraction | None
     weights: Fraction
-
-
-# To begin with when the customer has not named its own: ease of doing business, quality of product, quality of people
-# (Cranfield), price and delivery (behavioural triangle of purchasing).
-DEFAULT_SUCCESS_FACTORS: tuple[SuccessFactorTemplate, ...] = (
-    SuccessFactorTemplate("Quality of product", Decimal(30)),
-    SuccessFactorTemplate("Delivery", Decimal(20)),
-    SuccessFactorTemplate("Price and total cost", Decimal(20)),
-    SuccessFactorTemplate("Ease of doing business", Decimal(15)),
-    SuccessFactorTemplate("Quality of people", Decimal(15)),
-)
 
 
 def validate_strength(factors: Sequence[SuccessFactor], no_known_competitor: bool = False) -> list[Verdict]:

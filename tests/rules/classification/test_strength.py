@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.rules.classification.strength import (
-    DEFAULT_SUCCESS_FACTORS,
     StrengthRule,
     SuccessFactor,
     business_strength,
@@ -95,7 +94,3 @@ def test_what_cannot_be_compared_is_refused(
 def test_a_competitor_name_is_escaped_in_its_pointer() -> None:
     one = replace(EXAMPLE[0], weight=Decimal(100), competitors={"a/b~c": Decimal(11)})
     assert [v.pointer for v in validate_strength([one])] == ["/factors/0/competitors/a~1b~0c"]
-
-
-def test_the_default_success_factors_weigh_100() -> None:
-    assert sum(template.weight for template in DEFAULT_SUCCESS_FACTORS) == 100
