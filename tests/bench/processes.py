@@ -34,6 +34,12 @@ class Running:
         return self.process.pid
 
 
+def python_of(checkout: Path) -> str:
+    """The Python of a checkout's .venv; this process's own for this checkout, or where there is no .venv."""
+    python = checkout / ".venv" / "bin" / "python"
+    return str(python) if checkout != ROOT and python.exists() else sys.executable
+
+
 @contextmanager
 def running(
     arguments: Sequence[str], port: int, ready: str, environment: Mapping[str, str], checkout: Path = ROOT
@@ -41,9 +47,9 @@ def running(
     """Run `python -m ...` of a checkout until the block ends, with that checkout's .venv if it has one. Yields when
     `ready` (a path) is answered with anything but a 5xx.
     """
-    python = checkout / ".venv" / "bin" / "python"
-    command = [str(python) if checkout != ROOT and python.exists() else sys.executable, "-m", *arguments]
-    with started(command, port, ready, {"PYTHONPATH": str(checkout), **environment}) as server:
+    with started(
+        [python_of(checkout), "-m", *arguments], port, ready, {"PYTHONPATH": str(checkout), **environment}
+    ) as server:
         yield server
 
 

@@ -5,8 +5,8 @@ machine disturbs all of them alike.
     python -m tests.bench.run --rounds 3 --seconds 2 --workloads W1,W4 --accounts 10000
     python -m tests.bench.run --before ../before       an earlier checkout, with a .venv of its own or with this one's
 
-The earlier checkout uses the same database. Where this one has migrations that the earlier one does not know, give the
-earlier one a database of its own with --before-url, filled by its own `python -m tests.bench.data`.
+The earlier checkout uses the same database. Where the two have different migrations, it gets one of its own on the same
+server, called like this one with `_before` at the end, filled by its own tests.bench.data and kept for the next run.
 
 One process each: the service as `kam serve --no-worker` with every duty on (the rate limit counts and is set too high
 to be met), the floors beside it, one PostgreSQL. Without KAM_BENCH_POSTGRES_URL (an empty database, or one this program
@@ -21,6 +21,7 @@ import asyncio
 import http.client
 import os
 import random
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -28,6 +29,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 import orjson
@@ -184,6 +186,30 @@ def service(
         yield Target(name, server, key=KEY, url=url)
 
 
+def before_url(url: str, checkout: Path, accounts: int) -> str:
+    """The database of an earlier checkout: this one, or if the migrations differ one of its own, filled by that
+    checkout unless an earlier run did.
+    """
+    here, there = ({file.name for file in root.glob("migrations/versions/*.py")} for root in (processes.ROOT, checkout))
+    if here == there:
+        return url
+    name = f"{urlsplit(url).path.strip('/')}_before"
+    own = postgres.database_url(url, name)
+    if not asyncio.run(_exists(url, name)):
+        postgres.create_database(url, name)
+    fill_it = [processes.python_of(checkout), "-m", "tests.bench.data", own, "--accounts", str(accounts)]
+    subprocess.run(fill_it, cwd=checkout, env={**os.environ, "PYTHONPATH": str(checkout)}, check=True)
+    return own
+
+
+async def _exists(url: str, name: str) -> bool:
+    connection = await asyncpg.connect(url)
+    try:
+        return await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", name) is True
+    finally:
+        await connection.close()
+
+
 @contextmanager
 def servers(url: str, given: argparse.Namespace) -> Iterator[dict[str, Target]]:
     """The service, the floors, and the service of an earlier checkout if one is given: up and answering."""
@@ -197,7 +223,9 @@ def servers(url: str, given: argparse.Namespace) -> Iterator[dict[str, Target]]:
         found = {"service": own, "f1": Target("f1", floor, "/f1"), "f5": Target("f5", floor, "/f5")}
         if given.before is not None:
             checkout = given.before.resolve()
-            found["before"] = stack.enter_context(service(given.before_url or url, options, checkout, "before"))
+            found["before"] = stack.enter_context(
+                service(before_url(url, checkout, given.accounts), options, checkout, "before")
+            )
         yield found
 
 
@@ -247,7 +275,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--workloads", default=",".join(workload.name for workload in WORKLOADS))
     parser.add_argument("--worker", action="store_true", help="deliver events in the measured process too")
     parser.add_argument("--before", type=Path, help="folder of an earlier checkout to measure too")
-    parser.add_argument("--before-url", help="that checkout's database (default: the same one)")
     parser.add_argument("--json", type=Path, default=Path("build/bench.json"), help="file for every figure")
     return parser.parse_args()
 
