@@ -64,10 +64,11 @@ class Commands(TyperGroup):
 def load(name: str) -> Any:
     """A command as typer runs it, from its module."""
     entry = COMMANDS[name]
-    gc.disable()  # what is imported stays: looking for garbage meanwhile takes a seventh of the start
+    gc.disable()  # what is imported stays: looking for garbage meanwhile and later takes a seventh of the start
     try:
         target = getattr(import_module(f"service.cli.{entry.module}"), entry.name)
     finally:
+        gc.freeze()
         gc.enable()
     if not isinstance(target, typer.Typer):
         alone = typer.Typer(add_completion=False)

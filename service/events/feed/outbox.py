@@ -32,32 +32,17 @@ _COLUMNS = (
     "body",
 )
 _INSERT = Statement(sa.insert(events).values({name: bind(name, events.c[name]) for name in _COLUMNS}))
-_BOUND = tuple(name for name in _COLUMNS if name not in ("subject_version", "body"))
 
 GAP = "\0"
 """Stands in an event's data for what the database puts there; no text of a caller holds a NUL."""
 
 
-def insert_from_row(
-    subject: sa.Table, summary: ColumnElement[Any], current: ColumnElement[Any], of_subject: ColumnElement[bool]
-) -> Any:
-    """INSERT of the event of a change, made from the changed row in the statement that changes it; `summary` of the
-    account and `current` members are JSON text, the rest is bound by `gap_row`.
+def insert_for(subject: sa.Table, *conditions: ColumnElement[bool]) -> sa.Insert:
+    """INSERT of one event for the row of `subject` that meets the conditions, and of none if no row does. The columns
+    of `event_row` are bound as `e_<column>`.
     """
-    columns: dict[str, ColumnElement[Any]] = {name: bind(f"e_{name}", events.c[name]) for name in _BOUND}
-    head, middle, tail = (bind(f"e_{part}", sa.Text()) for part in ("head", "middle", "tail"))
-    columns["subject_version"] = subject.c.version
-    columns["body"] = head.op("||")(summary).op("||")(middle).op("||")(current).op("||")(tail)
-    made = sa.select(*columns.values()).select_from(subject).where(of_subject)
-    return sa.insert(events).from_select(list(columns), made, include_defaults=False)
-
-
-def gap_row(event: Event, at: datetime, cause: Mapping[str, Any]) -> Row:
-    """Return the binds of `insert_from_row` for an event whose data has a GAP for `account`, then one for `current`."""
-    row = event_row(event, at, cause)
-    head, middle, tail = row["body"].split('"\\u0000"')
-    bound = {f"e_{name}": row[name] for name in _BOUND}
-    return {**bound, "e_head": head, "e_middle": middle, "e_tail": tail}
+    row = sa.select(*(bind(f"e_{name}", events.c[name]) for name in _COLUMNS)).select_from(subject).where(*conditions)
+    return sa.insert(events).from_select(list(_COLUMNS), row, include_defaults=False)
 
 
 def body_fragments(

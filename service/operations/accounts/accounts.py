@@ -8,7 +8,7 @@ from datetime import date, datetime
 import sqlalchemy as sa
 
 from service.access.policy import Permission
-from service.events.accounts import AccountDeleted, AccountRestored
+from service.events.accounts import AccountDeleted, AccountRestored, AccountUpdated
 from service.framework.database.columns import Instant, Uuid, bind
 from service.framework.database.database import Page, Resource
 from service.framework.database.listing import PageRequest
@@ -25,8 +25,9 @@ from service.platform.types import Shape
 from service.queries.accounts import refs as references
 from service.queries.accounts.accounts import ACCOUNTS
 from service.queries.accounts.past import PAST
-from service.records.accounts.accounts import KIND, PLAIN, create, revise, revise_at_once, upsert
+from service.records.accounts.accounts import KIND, PLAIN, create, revise, upsert
 from service.records.context import Context, operation
+from service.records.patching import patch_at_once
 from service.records.rows import Expected, change, check_version, lock, plain_refs, require, set_refs_live
 
 _CHILD_TABLES = (stakeholders, plans, objectives, actions)
@@ -121,7 +122,7 @@ async def update_account(ctx: Context, identifier: str, patch: Shape, expected: 
     values = patch.given()
     if ctx.idempotency is None and values.keys() <= PLAIN:
         async with ctx.single(Permission.ACCOUNT_WRITE) as tx:
-            account = await revise_at_once(tx, identifier, values, expected)
+            account = await patch_at_once(tx, ACCOUNTS, identifier, values, expected, AccountUpdated.between, KIND)
         if account is not None:
             return account
     async with ctx.transaction(Permission.ACCOUNT_WRITE) as tx:

@@ -73,10 +73,6 @@ def _fiocca(c: Columns) -> ColumnElement[Any]:
     return sa.type_coerce(sa.case((c["fiocca_position"].is_not(None), json_row(members))), JsonDocument())
 
 
-SUMMED = json_row({"id": a.id, "name": a.name, "version": a.version, "refs": refs_of(accounts)})
-"""A row of accounts as events sum it up."""
-
-
 _WITH_FACETS = json_row(
     {"id": a.id, "name": a.name, "version": a.version, "refs": refs_of(accounts), **{name: a[name] for name in FACETS}}
 )
