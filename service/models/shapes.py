@@ -12,6 +12,7 @@ from pydantic import StringConstraints
 from sqlmodel import Field, SQLModel
 
 from service.framework.database.columns import Instant, Uuid
+from service.framework.database.fields import Fields, read_of
 from service.platform.types import BigCount, Count, Id, InstantText, LongText, Name, Shape, Slug, Version
 
 Key = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
@@ -21,20 +22,14 @@ FeedCursor = Annotated[str, StringConstraints(strict=True, min_length=1, max_len
 """A place in the feed of events, as it was handed out."""
 
 
-class Fields(SQLModel):
-    """The base of a part's own fields: refuses unknown members, keeps enum values as text."""
-
-    model_config = {"extra": "forbid", "use_enum_values": True, "defer_build": True}
-
-
-class Living(SQLModel):
+class Living(Fields):
     """Columns of every main table: UUIDv7, a version that grows with each change, and a mark instead of a deletion."""
 
-    id: str = Field(primary_key=True, sa_type=Uuid)
-    version: int = Field(default=1, sa_type=sa.BigInteger)
-    created_at: datetime = Field(sa_type=Instant)
-    updated_at: datetime = Field(sa_type=Instant)
-    deleted_at: datetime | None = Field(default=None, sa_type=Instant)
+    id: Id = Field(primary_key=True, description="UUIDv7 of this record")
+    version: Version = Field(default=1, description="Grows by one with every change; the ETag is made of it")
+    created_at: InstantText = Field(description="When it was created, RFC 3339 in UTC")
+    updated_at: InstantText = Field(description="When it last changed, RFC 3339 in UTC")
+    deleted_at: InstantText | None = Field(default=None)
 
 
 class Judged(SQLModel):
@@ -57,13 +52,9 @@ def judged_once(table: sa.Table) -> None:
     sa.Index(f"ix_{table.name}_account", table.c.account_id, table.c.recorded_at)
 
 
+@read_of(Living)
 class ReadBase(Shape):
     """Members of every single resource as it is read."""
-
-    id: Id = Member(description="UUIDv7 of this record")
-    version: Version = Member(description="Grows by one with every change; the ETag is made of it")
-    created_at: InstantText = Member(description="When it was created, RFC 3339 in UTC")
-    updated_at: InstantText = Member(description="When it last changed, RFC 3339 in UTC")
 
 
 class Reference(Shape):
@@ -79,13 +70,6 @@ References = Annotated[list[Reference], Member(max_length=20)]
 def references_field() -> References:
     """The member `refs` of a create or patch model."""
     return Member(default_factory=list, description="Ids of the same record in other systems")
-
-
-def check_in(column: str, values: type, *, nullable: bool = False) -> sa.CheckConstraint:
-    """A CHECK that keeps a text column inside a vocabulary (PostgreSQL enum types break migrations)."""
-    listed = ", ".join(f"'{value}'" for value in values)  # type: ignore[attr-defined]
-    condition = f"{column} IN ({listed})"
-    return sa.CheckConstraint(f"{column} IS NULL OR {condition}" if nullable else condition, name=f"known_{column}")
 
 
 class JobState(StrEnum):

@@ -7,13 +7,11 @@ Not for SQL: see columns.py.
 """
 
 import re
-from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
-from typing import Annotated, Any, Union, get_type_hints
+from typing import Annotated, Any
 
 from pydantic import (
-    MISSING,
     AfterValidator,
     BaseModel,
     BeforeValidator,
@@ -22,9 +20,7 @@ from pydantic import (
     StringConstraints,
     ValidationInfo,
     WithJsonSchema,
-    create_model,
 )
-from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 BIGGEST = 2**53 - 1
@@ -356,34 +352,3 @@ Attributes = Annotated[
     Field(max_length=100, json_schema_extra=_name_pattern),
 ]
 """Free members of the caller's own: up to 100 names with a text, number, boolean or null each."""
-
-
-def patch_of(model: type[BaseModel], name: str, exclude: Iterable[str] = ()) -> type[Shape]:
-    """Return the RFC 7396 merge-patch model `name` of a create model.
-
-    Every member may be absent (`MISSING`). Null is taken only where the create model takes null; a member with another
-    default refuses it, because there is no such state to go back to.
-    """
-    left_out = set(exclude)
-    hints = get_type_hints(model, include_extras=True)
-    fields: dict[str, Any] = {
-        field: (Union[hints[field], MISSING], _optional(info))  # noqa: UP007 - built at run time
-        for field, info in model.model_fields.items()
-        if field not in left_out
-    }
-    made = create_model(name, __base__=Shape, __module__=model.__module__, **fields)
-    made.__doc__ = f"What to change of {_subject(model)}: members left out stay as they are, null clears."
-    return made
-
-
-def _optional(info: FieldInfo) -> Any:
-    """Return the same field with MISSING as its default, keeping what the document says of it."""
-    return Field(
-        default=MISSING, description=info.description, examples=info.examples, json_schema_extra=info.json_schema_extra
-    )
-
-
-def _subject(model: type[BaseModel]) -> str:
-    """Return words for what the model creates: `AccountCreate` gives "an account"."""
-    words = re.sub(r"(?<!^)(?=[A-Z])", " ", model.__name__.removesuffix("Create")).lower()
-    return f"{'an' if words[:1] in 'aeiou' else 'a'} {words}"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pydantic import MISSING, Field, TypeAdapter, ValidationError
 
+from service.framework.database.fields import patch_of
 from service.framework.web.strict_json import read_json
 from service.platform.errors import Invalid, MalformedRequest
 from service.platform.pointers import field_errors, pointer
@@ -34,7 +35,6 @@ from service.platform.types import (
     Text,
     WebUrl,
     Whole,
-    patch_of,
 )
 
 UUID = "0190b6a0-0000-7000-8000-00000000000a"

@@ -8,8 +8,9 @@ import sqlalchemy as sa
 from pydantic import Field as Member
 from sqlmodel import Field
 
-from service.models.shapes import Fields, Living, ReadBase, Reference, References, references_field
-from service.platform.types import Email, Flag, Name, patch_of
+from service.framework.database.fields import Fields, patch_of
+from service.models.shapes import Living, ReadBase, Reference, References, references_field
+from service.platform.types import Email, Flag, Name
 
 
 class PersonFields(Fields):

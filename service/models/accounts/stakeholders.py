@@ -10,8 +10,9 @@ from pydantic import StringConstraints
 from sqlmodel import Field
 
 from service.framework.database.columns import Exact, Json, Uuid
-from service.models.shapes import Fields, Living, ReadBase, Reference, References, references_field
-from service.platform.types import Balance, Email, Id, Name, Score, patch_of
+from service.framework.database.fields import Fields, patch_of
+from service.models.shapes import Living, ReadBase, Reference, References, references_field
+from service.platform.types import Balance, Email, Id, Name, Score
 from service.rules.vocabulary import StakeholderRole
 
 Phone = Annotated[str, StringConstraints(strict=True, min_length=3, max_length=40, pattern=r"^[0-9+(). /x-]+$")]

@@ -10,7 +10,7 @@ from pydantic import Field as Member
 from sqlmodel import Field, SQLModel
 
 from service.framework.database.columns import Day, Instant, Uuid
-from service.models.shapes import check_in
+from service.framework.database.fields import check_in
 from service.platform.types import DayText, Flag, Id, InstantText, LongText, Name, Shape, Text, Version
 from service.rules.accounts.status_path import Requirement
 from service.rules.vocabulary import AccountStatus

@@ -12,7 +12,7 @@ from pydantic import StringConstraints
 from sqlmodel import Field, SQLModel
 
 from service.framework.database.columns import Exact, Instant, Json, Precise, Uuid
-from service.models.shapes import check_in
+from service.framework.database.fields import check_in
 from service.platform.types import ExactScore, Flag, Id, Name, Shape, Weight
 from service.rules.vocabulary import Quadrant, QuadrantSource
 

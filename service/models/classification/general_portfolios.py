@@ -9,7 +9,8 @@ from pydantic import Field as Member
 from sqlmodel import Field
 
 from service.framework.database.columns import Json
-from service.models.shapes import Judged, Key, check_in, judged_once
+from service.framework.database.fields import check_in
+from service.models.shapes import Judged, Key, judged_once
 from service.platform.types import ExactScore, Flag, Id, InstantText, LongText, Name, Shape, Text, Version, Weight
 from service.rules.classification.general_portfolio import GeneralCell, GeneralLevel
 

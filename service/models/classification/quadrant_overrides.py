@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from service.framework.database.columns import Instant, Uuid
-from service.models.shapes import check_in
+from service.framework.database.fields import check_in
 from service.rules.vocabulary import Quadrant
 
 

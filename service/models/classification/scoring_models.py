@@ -13,6 +13,7 @@ from pydantic import StringConstraints
 from sqlmodel import Field, SQLModel
 
 from service.framework.database.columns import Exact, Instant, Json
+from service.framework.database.fields import patch_of
 from service.models.shapes import Key, Living, ReadBase
 from service.platform.types import (
     BandWidth,
@@ -28,7 +29,6 @@ from service.platform.types import (
     Shape,
     Text,
     Weight,
-    patch_of,
 )
 from service.rules.classification.factor_library import FactorAxis, FactorSource
 from service.rules.classification.quadrants import CutRule

@@ -9,8 +9,9 @@ from pydantic import Field as Member
 from sqlmodel import Field
 
 from service.framework.database.columns import Day, Uuid
-from service.models.shapes import Fields, Living, ReadBase, check_in
-from service.platform.types import DayText, Id, LongText, Name, Shape, Text, patch_of
+from service.framework.database.fields import Fields, check_in, patch_of
+from service.models.shapes import Living, ReadBase
+from service.platform.types import DayText, Id, LongText, Name, Shape, Text
 from service.rules.vocabulary import PlanState
 
 

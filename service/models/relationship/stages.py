@@ -11,7 +11,7 @@ from pydantic import StringConstraints
 from sqlmodel import Field, SQLModel
 
 from service.framework.database.columns import Day, Instant, Uuid
-from service.models.shapes import check_in
+from service.framework.database.fields import check_in
 from service.platform.types import Count, DayText, Flag, Id, InstantText, LongText, Shape, Text, Version
 from service.rules.vocabulary import Stage
 

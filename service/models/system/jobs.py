@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from service.framework.database.columns import Instant, Json, Uuid
-from service.models.shapes import JobState, check_in
+from service.framework.database.fields import check_in
+from service.models.shapes import JobState
 
 ENDED = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELED)
 """States that a job does not leave."""

@@ -11,6 +11,7 @@ from pydantic import StringConstraints
 from sqlmodel import Field, SQLModel
 
 from service.framework.database.columns import Instant, Json, Uuid
+from service.framework.database.fields import patch_of
 from service.models.shapes import Living, ReadBase
 from service.models.webhooks.pace import PaceColumns, PaceRead, PaceShape
 from service.models.webhooks.subscription import SubscriptionRead, SubscriptionShape
@@ -22,7 +23,7 @@ from service.models.webhooks.transport import (
     TransportRead,
     TransportShape,
 )
-from service.platform.types import BigCount, Count, Flag, Id, InstantText, Shape, Text, WebUrl, Whole, patch_of
+from service.platform.types import BigCount, Count, Flag, Id, InstantText, Shape, Text, WebUrl, Whole
 
 EventPattern = Annotated[
     str, StringConstraints(strict=True, max_length=100, pattern=r"^(\*|[a-z_]+)(\.(\*|[a-z_]+))*$")

@@ -15,6 +15,7 @@ from fastapi import Body, FastAPI, Path, Query, Security
 from openapi_spec_validator import validate
 from pydantic import Field
 
+from service.framework.database.fields import patch_of
 from service.framework.web import problems
 from service.framework.web.answers import Answer, created, found, no_content, page, plain, upserted
 from service.framework.web.contract import Webhook, contract_part, openapi
@@ -49,7 +50,6 @@ from service.platform.types import (
     Shape,
     Slug,
     Version,
-    patch_of,
 )
 
 ID = "0190b6a0-0000-7000-8000-00000000000a"
