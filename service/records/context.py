@@ -17,6 +17,7 @@ from __future__ import annotations
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, ParamSpec, TypeVar
@@ -66,6 +67,9 @@ _STORE = Statement(
     sa.insert(idempotency_keys).values({column.name: bind(column.name, column) for column in idempotency_keys.c})
 )
 FORGET_OLD = Statement(sa.delete(idempotency_keys).where(_k.created_at < bind("before", Instant())))
+
+_IN_OPERATION: ContextVar[bool] = ContextVar("in_operation", default=False)
+"""Whether this task runs an operation, whose transaction must state an answer."""
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -158,6 +162,7 @@ class Context:
             async with self.services.database.transaction() as writer:
                 tx = Transaction(self, writer)
                 yield tx
+                tx.require_answer()
                 await tx.finish()
             tx.told()
             return
@@ -170,6 +175,7 @@ class Context:
                 tx = Transaction(self, writer)
                 await tx.begin_idempotent(key)
                 yield tx
+                tx.require_answer()
                 await tx.finish()
                 await tx.store_answer(key)
             tx.told()
@@ -202,7 +208,6 @@ class Transaction:
         self._writer = writer
         self._events: list[Row] = []
         self._answer: Resource | None = None
-        self._answered = False
         self._asked_for_job = False
         self.now: datetime = ctx.services.clock.now()
         self.one = writer.one
@@ -276,8 +281,13 @@ class Transaction:
         """State what the operation answers; stored with the Idempotency-Key, if there is one."""
         if outcome is not None:
             resource.outcome = outcome
-        self._answer, self._answered = resource, True
+        self._answer = resource
         return resource
+
+    def require_answer(self) -> None:
+        """Raise RuntimeError, so that nothing is committed, when an operation has not stated its answer."""
+        if self._answer is None and _IN_OPERATION.get():
+            raise RuntimeError("an operation ended its transaction without tx.answer()")
 
     async def flush(self) -> None:
         """Write the events so far, so that long work does not hold all of them in memory."""
@@ -312,9 +322,9 @@ class Transaction:
 
     async def store_answer(self, key: Idempotency) -> None:
         """Keep the answer beside the write it belongs to."""
-        if not self._answered or self._answer is None:
-            raise RuntimeError("an operation ended its transaction without tx.answer()")
         answer = self._answer
+        if answer is None:
+            raise RuntimeError("a transaction with an Idempotency-Key ended without tx.answer()")
         await self.execute(
             _STORE,
             owner=self._ctx.principal.id,
@@ -328,16 +338,19 @@ class Transaction:
 
 
 def operation(function: Callable[Arguments, Awaitable[Resource]]) -> Callable[Arguments, Awaitable[Resource]]:
-    """A write: one function, one transaction, one permission. A retry with the same Idempotency-Key returns the
-    stored answer.
+    """A write: one function, one transaction, one permission. Its transaction states the answer with `tx.answer`; a
+    retry with the same Idempotency-Key returns the stored one.
     """
 
     @functools.wraps(function)
     async def run(*arguments: Arguments.args, **named: Arguments.kwargs) -> Resource:
+        mark = _IN_OPERATION.set(True)
         try:
             return await function(*arguments, **named)
         except Replayed as replayed:
             return replayed.answer
+        finally:
+            _IN_OPERATION.reset(mark)
 
     return run
 
