@@ -6,7 +6,7 @@ import asyncio
 import signal
 import threading
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
@@ -24,6 +24,7 @@ from service.events.watch import FeedWatch
 from service.framework.database.announcing import announcing
 from service.framework.database.database import opened
 from service.framework.database.statements import Statement
+from service.framework.graph.edges import Graph
 from service.framework.graph.router import GraphQLApp
 from service.framework.web import problems
 from service.framework.web.contract import contract_part, openapi
@@ -31,7 +32,7 @@ from service.framework.web.docs import docs_part, graphiql_page
 from service.framework.web.edge import Edge
 from service.framework.web.event_contract import Webhook, asyncapi
 from service.framework.web.health import Checks, health_part
-from service.framework.web.router import Asked
+from service.framework.web.router import Asked, Part
 from service.graphql.graph import GRAPH
 from service.operations.classification.scoring_models import ensure_default_model
 from service.platform.long_running import keep_what_lives
@@ -116,8 +117,14 @@ EVENTS_DESCRIPTION = (
 )
 
 
-def create_app(settings: Settings | None = None, *, services: Services | None = None) -> Edge:
-    """The application that uvicorn serves; `services` are made from the settings unless tests give them."""
+def create_app(
+    settings: Settings | None = None,
+    *,
+    services: Services | None = None,
+    parts: Sequence[Part] = PARTS,
+    graph: Graph = GRAPH,
+) -> Edge:
+    """Return the application that uvicorn serves; `services` are made from the settings unless tests give them."""
     settings = settings or Settings()
     configure_logging(settings.log_level)
     services = services or make_services(settings)
@@ -125,7 +132,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     probe = Probe(services)
     services.probe = probe
     page = graphiql_page()
-    graph = GraphQLApp(GRAPH, services.cursors, page=(page.body, page.headers))
+    graphql = GraphQLApp(graph, services.cursors, page=(page.body, page.headers))
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -136,7 +143,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
             await stack.enter_async_context(announcing(services.database))
             if settings.worker:
                 await stack.enter_async_context(Worker(services, metrics).running())
-            preparing = asyncio.create_task(_prepare_soon(graph))
+            preparing = asyncio.create_task(_prepare_soon(graphql))
             keep_what_lives()
             end_streams_on_signals(services.watch)
             yield
@@ -144,8 +151,8 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
             preparing.cancel()
             await asyncio.gather(preparing, return_exceptions=True)
 
-    app = declared(metrics, lambda: _checks(services), lifespan)
-    app.router.routes.append(Route("/graphql", graph, methods=["GET", "POST"], include_in_schema=False))
+    app = declared(metrics, lambda: _checks(services), lifespan, parts)
+    app.router.routes.append(Route("/graphql", graphql, methods=["GET", "POST"], include_in_schema=False))
     edge = Edge(
         app,
         authenticate=lambda headers: _authenticate(services, headers),
@@ -156,14 +163,16 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
         rate=settings.rate_limit,
         burst=settings.rate_burst,
         cors_origins=settings.cors_origins,
-        mounted={"/graphql": graph},
-        sockets={"/graphql": graph.connect},
+        mounted={"/graphql": graphql},
+        sockets={"/graphql": graphql.connect},
     )
     return edge
 
 
-def declared(metrics: Metrics | None = None, checks: Checks | None = None, lifespan: Any = None) -> FastAPI:
-    """FastAPI with every part declared: what the contract is made from, and what the edge dispatches to."""
+def declared(
+    metrics: Metrics | None = None, checks: Checks | None = None, lifespan: Any = None, parts: Sequence[Part] = PARTS
+) -> FastAPI:
+    """Return FastAPI with every part declared: what the contract is made from, and what the edge dispatches to."""
     app = FastAPI(
         title=TITLE,
         version=__version__,
@@ -181,7 +190,7 @@ def declared(metrics: Metrics | None = None, checks: Checks | None = None, lifes
     )
     problems.install(app)
     health = health_part(checks or _nothing_checked, metrics or Metrics())
-    for part in (*PARTS, health, contract_part(lambda: document(app), events_document), docs_part(TITLE)):
+    for part in (*parts, health, contract_part(lambda: document(app), events_document), docs_part(TITLE)):
         app.include_router(part)
     return app
 

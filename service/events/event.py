@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
+from pydantic import BaseModel
+
+from service.access.policy import Permission
 from service.events.content import content_of
+
+Model = type[BaseModel]
 
 
 @dataclass(frozen=True)
@@ -17,6 +22,11 @@ class Event:
 
     type: ClassVar[str] = ""
     version: ClassVar[int] = 1
+    record: ClassVar[Model | None] = None
+    """How the record reads that a plain record's event is about."""
+    reader: ClassVar[Permission | None] = None
+    """Who may read it, where the event's class says so."""
+    of_account: ClassVar[bool] = False
 
     subject_id: str
     subject_version: int
@@ -70,3 +80,39 @@ class RecordEvent(Event):
     ) -> Event:
         """The event about a record's change."""
         return cls.of(after, account, **difference(before, after), **data)
+
+
+class RecordEvents(NamedTuple):
+    """The events of a kind of record's own changes."""
+
+    created: type[RecordEvent]
+    updated: type[RecordEvent]
+    deleted: type[RecordEvent]
+
+
+def record_events(
+    kind: str, model: type[BaseModel], permission: Permission, *, of_account: bool = True
+) -> RecordEvents:
+    """Return the events `<kind>.created`, `.updated` and `.deleted` of a plain record: `model` is how it reads,
+    `permission` who may read its events.
+    """
+    noun = kind.replace("_", " ")
+    one = f"{'An' if noun[0] in 'aeio' else 'A'} {noun}"
+    says = {
+        "created": f"{one} was added.",
+        "updated": f"Fields of {one.lower()} changed.",
+        "deleted": f"{one} was removed.",
+    }
+    stem = kind.title().replace("_", "")
+    made = [
+        type(
+            f"{stem}{verb.title()}",
+            (RecordEvent,),
+            {
+                "__doc__": says[verb], "__module__": __name__, "type": f"{kind}.{verb}", "record": model,
+                "reader": permission, "of_account": of_account,
+            },
+        )
+        for verb in RecordEvents._fields
+    ]  # fmt: skip
+    return RecordEvents(*made)

@@ -200,6 +200,7 @@ _RECLASSIFIED: Mapping[str, Schema] = {
 _CREATED, _DELETED = Told(whole=("current",)), Told(whole=("previous",))
 _CHANGE = Told(part=("previous", "current"), more={"changed": CHANGED})
 _DELETED_WITH = Told(whole=("previous",), more={"deleted_with_it": _WITH_IT})
+_PLAIN = {"created": _CREATED, "updated": _CHANGE, "deleted": _DELETED}
 _STEP = Told(part=("previous", "current"), more={"changed": CHANGED, "reason": _REASON})
 
 TOLD: dict[str, Told] = {
@@ -279,21 +280,24 @@ TOLD: dict[str, Told] = {
 @lru_cache(maxsize=1)
 def definitions() -> Schema:
     """The read models that schemas refer to, as `$defs`."""
-    _, made = models_json_schema([(model, "serialization") for model in _MODELS], ref_template="#/$defs/{model}")
+    models = [*_MODELS, *dict.fromkeys(kind.record for kind in catalogue().values() if kind.record is not None)]
+    _, made = models_json_schema([(model, "serialization") for model in models], ref_template="#/$defs/{model}")
     found: Schema = made["$defs"]
     return found
 
 
 def data_schema(kind: type[Event]) -> Schema:
     """The schema of an event's `data`, referring to `$defs`."""
-    told, record = TOLD.get(kind.type, Told()), kind.type.partition(".")[0]
+    record, _, verb = kind.type.partition(".")
+    told = TOLD.get(kind.type) or (_PLAIN[verb] if kind.record is not None else Told())
     about_account = issubclass(kind, AccountEvent)
+    read = kind.record or RECORDS.get(record)
     members: dict[str, Schema] = {}
-    if about_account or record in _OF_AN_ACCOUNT:
+    if about_account or record in _OF_AN_ACCOUNT or kind.of_account:
         members["account"] = _account()
-    if not about_account and record in RECORDS:
-        members[record] = {"$ref": f"#/$defs/{RECORDS[record].__name__}"}
-    model = AccountRead if about_account else RECORDS.get(record)
+    if not about_account and read is not None:
+        members[record] = {"$ref": f"#/$defs/{read.__name__}"}
+    model = AccountRead if about_account else read
     for name in (*told.whole, *told.part):
         assert model is not None, kind.type  # noqa: S101 - a mistake of this file
         members[name] = _record(model, name, whole=name in told.whole)

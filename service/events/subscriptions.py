@@ -53,6 +53,9 @@ evidence of a stage.
 
 def reader_of(event_type: str) -> str:
     """The scope that a caller needs to see an event of this type; `*` for types of no known kind."""
+    kind = catalogue().get(event_type)
+    if kind is not None and kind.reader is not None:
+        return kind.reader.value
     return SPECIAL_READERS.get(event_type) or READERS.get(event_type.partition(".")[0], "*")
 
 

@@ -23,7 +23,6 @@ from service.models.accounts.refs import refs
 from service.platform.clock import instant_text
 from service.platform.errors import (
     Conflict,
-    FieldError,
     NotFound,
     ReferenceTaken,
     StaleVersion,
@@ -32,8 +31,7 @@ from service.platform.errors import (
 from service.platform.ids import new_id
 from service.queries.accounts.accounts import SUMMARY, summary_of
 from service.records.context import Transaction, refuse
-from service.rules.plans.states import StateVerdict, frozen_members
-from service.rules.vocabulary import PlanState
+from service.rules.plans.states import StateVerdict
 
 Expected = tuple[int, ...] | None
 """The versions a write may replace; None when any will do."""
@@ -55,6 +53,11 @@ _SET_REFS_LIVE = Statement(sa.update(refs).where(one_of(_r.entity_id, "ids")).va
 
 _a = accounts.c
 _LOCK_ACCOUNT = Statement(sa.select(_a.id).where(_a.id == bind("id", _a.id), _a.deleted_at.is_(None)).with_for_update())
+_LOCK_ACCOUNTS = Statement(
+    sa.select(_a.id).where(one_of(_a.id, "ids"), _a.deleted_at.is_(None)).order_by(_a.id).with_for_update()
+)
+_many = accounts.alias("many")
+_SUMMARIES = Statement(sa.select(_many.c.id, summary_of(_many.c.id).label("summary")).where(one_of(_many.c.id, "ids")))
 _SHARE_PERSON = Statement(
     sa.select(people.c.id)
     .where(people.c.id == bind("id", people.c.id), people.c.deleted_at.is_(None))
@@ -93,6 +96,12 @@ async def lock_account(tx: Transaction, identifier: str) -> dict[str, Any]:
     if await tx.value(_LOCK_ACCOUNT, id=identifier) is None:
         raise NotFound("account")
     return orjson.loads(await tx.value(SUMMARY, id=identifier))  # type: ignore[no-any-return]
+
+
+async def lock_accounts(tx: Transaction, identifiers: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Lock those of the accounts that are live, in the order of their ids; returns what events say of each, by id."""
+    ids = await tx.column(_LOCK_ACCOUNTS, ids=list(identifiers))
+    return {row["id"]: orjson.loads(row["summary"]) for row in await tx.all(_SUMMARIES, ids=ids)}
 
 
 async def lock_owned(
@@ -204,6 +213,24 @@ async def change(tx: Transaction, listing: Listing, identifier: str, values: Map
         raise RuntimeError("a locked record vanished")
     found.outcome = "updated"
     return found
+
+
+async def delete_below(tx: Transaction, table: sa.Table, column: str, above: Sequence[str]) -> list[str]:
+    """Mark the live rows whose `column` names one of the records `above` as deleted; returns their ids."""
+    statement = _statement(
+        ("delete_below", table.name, column),
+        lambda: Statement(
+            sa.update(table)
+            .where(one_of(table.c[column], "above"), table.c.deleted_at.is_(None))
+            .values(
+                deleted_at=bind("now", table.c.deleted_at),
+                updated_at=bind("now", table.c.updated_at),
+                version=table.c.version + sa.literal_column("1"),
+            )
+            .returning(table.c.id)
+        ),
+    )
+    return await tx.column(statement, above=list(above), now=tx.now)
 
 
 async def add(
@@ -355,11 +382,3 @@ def allow(verdict: StateVerdict[Any], pointer: str) -> None:
         raise StateTransitionNotAllowed(
             [state.value for state in verdict.allowed_states], verdict.reason, pointer=pointer
         )
-
-
-def refuse_frozen(plan: PlanState, changed: Iterable[str]) -> None:
-    """Raise Conflict for members of an objective or action that a closed plan no longer lets change."""
-    frozen = frozen_members(plan, changed)
-    if frozen:
-        message = "The plan is closed: only the outcome can be recorded"
-        raise Conflict(message, errors=[FieldError("plan_closed", message, pointer=f"/{name}") for name in frozen])

@@ -19,7 +19,7 @@ from service.models.relationship.stages import StageTermsRead
 from service.models.webhooks.endpoints import EventPattern
 from service.models.webhooks.operating import WebhookStatsRead
 from service.models.webhooks.transport import WebhookKeysRead
-from service.operations.accounts import accounts, people, stakeholders
+from service.operations.accounts import accounts
 from service.operations.classification import classification, scoring_models, simulations
 from service.operations.events import events
 from service.operations.relationship import stages
@@ -192,11 +192,4 @@ QUERIES = (
         shows("list[SuccessFactorTemplate]", SuccessFactorTemplateRead),
     ),
     Call("accountByRef", accounts.get_account_by_ref, reference("account"), shows("Account")),
-    Call("personByRef", people.get_person_by_ref, reference("person"), shows("Person")),
-    Call(
-        "stakeholderByRef",
-        stakeholders.get_stakeholder_by_ref,
-        (identifier("accountId", "The account"), *reference("stakeholder")),
-        shows("Stakeholder"),
-    ),
 )

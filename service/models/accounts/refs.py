@@ -17,7 +17,6 @@ class Ref(SQLModel, table=True):
             "uq_refs_live", "kind", "system", "external_id", unique=True,
             postgresql_where=sa.text("live"), sqlite_where=sa.text("live"),
         ),
-        sa.CheckConstraint("kind IN ('account', 'stakeholder', 'person')", name="known_kind"),
     )  # fmt: skip
 
     entity_id: str = Field(primary_key=True, sa_type=Uuid)
