@@ -54,13 +54,6 @@ class BatchResult(Shape):
     failed: Count = Field(description="How many failed")
 
 
-class Row(Protocol):
-    """One row: the reference of a record, and the record under its own name."""
-
-    system: str
-    external_id: str
-
-
 class Batch(Protocol):
     """The body of a batch."""
 
@@ -104,88 +97,95 @@ def batch_shapes(name: str, plural: str, member: str, record: type[BaseModel], *
     return BatchShapes(sent, one, shown)
 
 
-Prepare = Callable[[Sequence[Any], Sequence[str]], Awaitable[None]]
-"""Locks what the good rows write to, given the rows and the ids of the records that their references name already."""
-Upsert = Callable[[Resource | None, dict[str, str], Any], Awaitable[Resource]]
-"""Creates the record of a reference, or revises the one that was found and locked."""
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """How the rows of a batch are written: of which kind of record, and what each row's record is called in it.
 
-
-async def upsert_rows(
-    tx: Transaction, listing: Listing, kind: str, member: str, shapes: BatchShapes, items: Sequence[dict[str, Any]],
-    prepare: Prepare, upsert: Upsert,
-) -> Resource:  # fmt: skip
-    """Upsert the rows of a batch and return its result. A row that breaks a rule changes nothing and is reported with
-    its error. A row that only the database refuses ends the whole batch.
+    `lock` locks what the records of the good rows stand under, before their references are looked up; without it the
+    records themselves are locked. `upsert` creates the record of a reference, or changes the one that was found.
     """
-    read = [_read(shapes.row, index, item) for index, item in enumerate(items)]
-    known = await _Known.of(tx, listing, kind, member, [row for row in read if not isinstance(row, KamError)], prepare)
-    results: list[dict[str, Any]] = []
-    for index, row in enumerate(read):
-        result: dict[str, Any] = {"index": index, "outcome": "failed", "id": None, "version": None, "error": None}
+
+    listing: Listing
+    kind: str
+    shape: type[Shape]
+    lock: Callable[[Sequence[Any]], Awaitable[None]] | None
+    upsert: Callable[[Resource | None, dict[str, str], Any], Awaitable[Resource]]
+
+    async def upserted(self, tx: Transaction, items: Sequence[dict[str, Any]]) -> Resource:
+        """Upsert the rows and return the result of the batch. A row that breaks a rule changes nothing and is reported
+        with its error. A row that only the database refuses ends the whole batch.
+        """
+        read = [self._read(item) for item in items]
+        known = await self._look_up(tx, [row for row in read if not isinstance(row, KamError)])
+        results: list[dict[str, Any]] = []
+        for index, row in enumerate(read):
+            result: dict[str, Any] = {"index": index, "outcome": "failed", "id": None, "version": None, "error": None}
+            try:
+                if isinstance(row, KamError):
+                    raise row
+                record = await self._upsert_row(row, known)
+                result |= {"outcome": record.outcome, "id": record.id, "version": record.version}
+            except KamError as error:
+                if isinstance(error.__context__, ConstraintViolated):
+                    raise  # the database has ended the transaction
+                place = f"/items/{index}" if error is row else f"/items/{index}/{self.kind}"
+                result["error"] = _shown(error, place)
+            results.append(result)
+        outcomes = [result["outcome"] for result in results]
+        sums = {name: outcomes.count(name) for name in ("created", "updated", "unchanged", "failed")}
+        return Resource(1, orjson.dumps({"items": results, **sums}), "read")
+
+    def _read(self, item: Mapping[str, Any]) -> Any:
+        """Return the row as a shape, or the error that says what is wrong with it."""
         try:
-            if isinstance(row, KamError):
-                raise row
-            record = await known.upsert(row, upsert)
-            result |= {"outcome": record.outcome, "id": record.id, "version": record.version}
-        except KamError as error:
-            if isinstance(error.__context__, ConstraintViolated):
-                raise  # the database has ended the transaction
-            result["error"] = _shown(error, f"/items/{index}" if error is row else f"/items/{index}/{member}")
-        results.append(result)
-    outcomes = [result["outcome"] for result in results]
-    sums = {name: outcomes.count(name) for name in ("created", "updated", "unchanged", "failed")}
-    return Resource(1, orjson.dumps({"items": results, **sums}), "read")
+            return self.shape.model_validate_json(json.dumps(item))  # orjson stops at 64-bit integers
+        except ValidationError as error:
+            return Invalid(field_errors(error.errors(include_url=False, include_input=False), item))
+
+    async def _look_up(self, tx: Transaction, rows: Sequence[Any]) -> _Known:
+        """Lock and read what the rows name, in a constant number of statements."""
+        bodies = [getattr(row, self.kind) for row in rows]
+        pairs = {(row.system, row.external_id) for row in rows}
+        pairs |= {(ref.system, ref.external_id) for body in bodies for ref in body.refs}
+        if not pairs:
+            return _Known({}, {})
+        await tx.serialize([f"{self.kind}/{system}/{external_id}" for system, external_id in pairs])
+        if self.lock is not None:
+            await self.lock(bodies)
+        found = await tx.all(FIND_MANY, kind=self.kind, external_ids=sorted({pair[1] for pair in pairs}))
+        owners = {(row["system"], row["external_id"]): row["entity_id"] for row in found}
+        owners = {pair: owner for pair, owner in owners.items() if pair in pairs}
+        ids = sorted(set(owners.values()))
+        if self.lock is None:
+            await tx.all(self.listing.by_ids(lock=True), ids=ids)
+        read = await tx.all(
+            self.listing.by_ids(), ids=ids
+        )  # one that waited for a lock shows earlier references
+        return _Known(owners, {row["id"]: Resource(row["version"], row["document"].encode()) for row in read})
+
+    async def _upsert_row(self, row: Any, known: _Known) -> Resource:
+        """Upsert one row; the rows after it see the references that it takes."""
+        body, own = getattr(row, self.kind), {"system": row.system, "external_id": row.external_id}
+        identifier = known.owners.get((row.system, row.external_id))
+        for ref in body.refs:
+            holder = known.owners.get((ref.system, ref.external_id))
+            if holder is not None and holder != identifier:
+                raise ReferenceTaken("/refs", holder)
+        record = await self.upsert(None if identifier is None else known.records.get(identifier), own, body)
+        known.records[record.id] = Resource(record.version, record.body)
+        known.owners |= {(ref["system"], ref["external_id"]): record.id for ref in record.data["refs"]}
+        return record
 
 
-def _read(shape: type[Shape], index: int, item: Mapping[str, Any]) -> Any:
-    """Return the row as a shape, or the error that says what is wrong with it."""
-    try:
-        return shape.model_validate_json(json.dumps(item))  # orjson stops at 64-bit integers
-    except ValidationError as error:
-        return Invalid(field_errors(error.errors(include_url=False, include_input=False), item))
+@dataclass(slots=True)
+class _Known:
+    """The records of a batch, by id, and the ids of the records that references name."""
+
+    owners: dict[Reference, str]
+    records: dict[str, Resource]
 
 
 def _shown(error: KamError, place: str) -> dict[str, Any]:
     """Return an error of a row with pointers into the body of the batch."""
     errors = [FieldError(each.code, each.message, f"{place}{each.pointer or ''}").members() for each in error.errors]
     return {"code": error.code, "detail": error.detail or error.title, "errors": errors}
-
-
-class _Known:
-    """The references and records of a batch, read in a constant number of statements."""
-
-    def __init__(self, member: str, owners: dict[Reference, str], records: dict[str, Resource]) -> None:
-        self._member = member
-        self._owners = owners
-        self._records = records
-
-    @classmethod
-    async def of(
-        cls, tx: Transaction, listing: Listing, kind: str, member: str, rows: Sequence[Any], prepare: Prepare
-    ) -> _Known:
-        pairs = {(row.system, row.external_id) for row in rows}
-        pairs |= {(ref.system, ref.external_id) for row in rows for ref in getattr(row, member).refs}
-        if not pairs:
-            return cls(member, {}, {})
-        await tx.serialize([f"{kind}/{system}/{external_id}" for system, external_id in pairs])
-        found = await tx.all(FIND_MANY, kind=kind, external_ids=sorted({pair[1] for pair in pairs}))
-        owners = {(row["system"], row["external_id"]): row["entity_id"] for row in found}
-        owners = {pair: owner for pair, owner in owners.items() if pair in pairs}
-        ids = sorted(set(owners.values()))
-        await prepare(rows, ids)
-        read = await tx.all(listing.by_ids(), ids=ids)  # a statement that waited for a lock shows earlier references
-        return cls(member, owners, {row["id"]: Resource(row["version"], row["document"].encode()) for row in read})
-
-    async def upsert(self, row: Any, upsert: Upsert) -> Resource:
-        """Upsert one row; the rows after it see the references that it takes."""
-        identifier = self._owners.get((row.system, row.external_id))
-        for ref in getattr(row, self._member).refs:
-            holder = self._owners.get((ref.system, ref.external_id))
-            if holder is not None and holder != identifier:
-                raise ReferenceTaken("/refs", holder)
-        before = None if identifier is None else self._records.get(identifier)
-        record = await upsert(before, {"system": row.system, "external_id": row.external_id}, row)
-        self._records[record.id] = Resource(record.version, record.body)
-        for ref in record.data["refs"]:
-            self._owners[(ref["system"], ref["external_id"])] = record.id
-        return record

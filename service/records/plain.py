@@ -13,11 +13,12 @@ own is a small function given as a `Rule`; whatever does not fit is an operation
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
 from typing import Any
 
+import orjson
 from pydantic import BaseModel, Field, create_model
 
 from service.access.policy import Permission
@@ -29,7 +30,7 @@ from service.platform.errors import KamError, NotFound, ReferenceTaken
 from service.platform.types import Id, Shape
 from service.queries.accounts.accounts import ACCOUNTS
 from service.queries.accounts.refs import FIND
-from service.records.batches import Batch, BatchShapes, batch_shapes, upsert_rows
+from service.records.batches import Batch, BatchShapes, Rows, batch_shapes
 from service.records.context import Context, Transaction, operation, refuse
 from service.records.links import links_of, require_links
 from service.records.rows import (
@@ -109,7 +110,7 @@ class Place:
 class Rule:
     """What one kind of write demands beyond its fields: a check, the sentences that clients read, and its errors.
 
-    The check runs inside the transaction, before anything is written, and raises what it refuses:
+    The check runs inside the transaction, before the record is written, and raises what it refuses:
     creating   `check(tx, place, values)`: the columns of the new row
     changing   `check(tx, before, changes)`: the columns that differ; it may add further ones
     deleting   `check(tx, before, place)`
@@ -118,15 +119,22 @@ class Rule:
     check: Callable[[Transaction, Any, Any], Awaitable[None]] | None = None
     says: str = ""
     errors: tuple[type[KamError], ...] = ()
+    members: frozenset[str] | None = None
+    """The members whose change is checked; None for all."""
+
+    def concerns(self, changed: Collection[str]) -> bool:
+        """Return whether a change of these members is to be checked."""
+        return self.members is None or not self.members.isdisjoint(changed)
 
 
 NO_RULE = Rule()
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class _Declared:
-    """What the declaration of a plain record says beside its kind."""
+@dataclass(frozen=True, eq=False)
+class PlainRecord(Kind):
+    """A plain record: what it is called, its shapes, who may read and write it, its rules, and its operations."""
 
+    _: KW_ONLY
     create: type[BaseModel]
     patch: type[Shape]
     read: type[BaseModel]
@@ -146,11 +154,6 @@ class _Declared:
     """What is deleted with it: listings, each with the column that names a record deleted in the step before."""
     also_emits: Callable[[Members, Members], Iterable[type[RecordEvent]]] = lambda before, after: ()
     """The events of a change besides `updated`, of the documents before and after."""
-
-
-@dataclass(frozen=True, eq=False)
-class PlainRecord(_Declared, Kind):
-    """A plain record: what it is called, its shapes, who may read and write it, its rules, and its operations."""
 
     @cached_property
     def filter(self) -> type[Shape]:
@@ -183,8 +186,7 @@ class PlainRecord(_Declared, Kind):
         """What its operations say of themselves, in REST and in GraphQL."""
         above = () if self.parent is None else (self.parent.one, self.parent.plural)
         nouns = Nouns(self.one, self.singular, self.plural, self.name, *above)
-        rules = self.creating, self.changing, self.deleting
-        return words_of(nouns, creating=rules[0].says, changing=rules[1].says, deleting=rules[2].says)
+        return words_of(nouns, creating=self.creating.says, changing=self.changing.says, deleting=self.deleting.says)
 
     # -- reading
 
@@ -213,11 +215,11 @@ class PlainRecord(_Declared, Kind):
     # -- writing
 
     @operation
-    async def add(self, ctx: Context, data: BaseModel, parent_id: str | None = None) -> Resource:
+    async def add(self, ctx: Context, data: Any, parent_id: str | None = None) -> Resource:
         """Add a record. Raises NotFound for its parent, ReferenceTaken, Invalid, and what its rule refuses."""
         async with ctx.transaction(self.writes) as tx:
             place = await self._lock_place(tx, parent_id)
-            return tx.answer(await self._add(tx, place, data, plain_refs(getattr(data, "refs"))))  # noqa: B009
+            return tx.answer(await self._add(tx, place, data, plain_refs(data.refs)))
 
     @operation
     async def change(self, ctx: Context, identifier: str, patch: Shape, expected: Expected = None) -> Resource:
@@ -232,7 +234,7 @@ class PlainRecord(_Declared, Kind):
 
     @operation
     async def upsert(
-        self, ctx: Context, system: str, external_id: str, data: BaseModel, parent_id: str | None = None
+        self, ctx: Context, system: str, external_id: str, data: Any, parent_id: str | None = None
     ) -> Resource:
         """Create the parent's record with this reference, or change it: members that were not sent stay as they are.
         The outcome is created, updated or unchanged; unchanged writes nothing and emits nothing. Raises NotFound for
@@ -255,28 +257,23 @@ class PlainRecord(_Declared, Kind):
     async def batch_upsert(self, ctx: Context, batch: Batch) -> Resource:
         """Upsert records by their references; each row has a result, and a row that is refused changes nothing."""
         places: dict[str, Place] = {}
+        parent = self.parent
         async with ctx.transaction(self.writes) as tx:
 
-            async def prepare(rows: Sequence[Any], ids: Sequence[str]) -> None:
-                if self.parent is None:
-                    await tx.all(self.listing.by_ids(lock=True), ids=ids)
-                    return
-                named = {getattr(getattr(row, self.name), self.parent.column) for row in rows}
-                places.update(await self._lock_places(tx, sorted(named)))
+            async def lock_places(bodies: Sequence[Any]) -> None:
+                if parent is not None:
+                    places.update(await _lock_places(tx, parent, {getattr(body, parent.column) for body in bodies}))
 
-            async def upsert(before: Resource | None, own: dict[str, str], row: Any) -> Resource:
-                data, place = getattr(row, self.name), Place()
-                if self.parent is not None:
-                    found = places.get(getattr(data, self.parent.column))
-                    if found is None:
-                        where, what = f"/{self.parent.column}", self.parent.singular
-                        raise refuse(where, "unknown_reference", f"There is no such {what}")
-                    place = found
-                return await self._upsert(tx, place, before, own, data)
+            async def upsert(before: Resource | None, own: dict[str, str], body: Any) -> Resource:
+                if parent is None:
+                    return await self._upsert(tx, Place(), before, own, body)
+                place = places.get(getattr(body, parent.column))
+                if place is None:
+                    raise refuse(f"/{parent.column}", "unknown_reference", f"There is no such {parent.singular}")
+                return await self._upsert(tx, place, before, own, body)
 
-            return tx.answer(
-                await upsert_rows(tx, self.listing, self.name, self.name, self.batch, batch.items, prepare, upsert)
-            )
+            rows = Rows(self.listing, self.name, self.batch.row, lock_places if parent else None, upsert)
+            return tx.answer(await rows.upserted(tx, batch.items))
 
     @operation
     async def delete(self, ctx: Context, identifier: str, expected: Expected = None) -> Resource:
@@ -287,14 +284,14 @@ class PlainRecord(_Declared, Kind):
             before, place = await self._lock(tx, identifier, expected)
             if self.deleting.check is not None:
                 await self.deleting.check(tx, before.data, place)
-            ids, below, data = [identifier], [identifier], {}
+            ids, below, counts = [identifier], [identifier], {}
             for listing, column in self.deletes:
                 below = await delete_below(tx, listing.table, column, below)
-                data[listing.name] = len(below)
+                counts[listing.name] = len(below)
                 ids += below
             await set_refs_live(tx, ids, False)
             after = await change(tx, self.listing, identifier, {"deleted_at": tx.now})
-            counted = {"deleted_with_it": data} if self.deletes else {}
+            counted = {"deleted_with_it": counts} if self.deletes else {}
             tx.emit(self.events.deleted.of(after.data, place.account, previous=before.data, **counted))
             return tx.answer(after, "deleted")
 
@@ -322,21 +319,7 @@ class PlainRecord(_Declared, Kind):
         parent, account = await lock_owned(tx, self.parent.listing, parent_id, None, self.parent.name)
         return Place(parent.data, account)
 
-    async def _lock_places(self, tx: Transaction, parent_ids: Sequence[str]) -> dict[str, Place]:
-        """Lock the accounts of many parents; those without a live account are missing from the answer."""
-        if self.parent is ACCOUNT or self.parent is None:
-            accounts = await lock_accounts(tx, parent_ids)
-            return {identifier: Place(account, account) for identifier, account in accounts.items()}
-        listing = self.parent.listing
-        read = await tx.all(listing.by_ids(), ids=parent_ids)
-        owners = {Resource(row["version"], row["document"].encode()).data["account_id"] for row in read}
-        accounts = await lock_accounts(tx, sorted(owners))
-        read = await tx.all(listing.by_ids(), ids=parent_ids)  # as they are now that their accounts are locked
-        parents = {row["id"]: Resource(row["version"], row["document"].encode()).data for row in read}
-        found = [(key, parent, accounts.get(parent["account_id"])) for key, parent in parents.items()]
-        return {key: Place(parent, account) for key, parent, account in found if account is not None}
-
-    async def _add(self, tx: Transaction, place: Place, data: BaseModel, refs: Sequence[Members]) -> Resource:
+    async def _add(self, tx: Transaction, place: Place, data: Any, refs: Sequence[Members]) -> Resource:
         values = data.model_dump(exclude={"refs"})
         if self.parent is not None and place.account is not None:
             values |= {"account_id": place.account["id"], self.parent.column: place.parent["id"]}
@@ -352,7 +335,7 @@ class PlainRecord(_Declared, Kind):
     ) -> Resource:
         changes = differing(before.data, values)
         if changes:
-            if self.changing.check is not None:
+            if self.changing.check is not None and self.changing.concerns(changes):
                 await self.changing.check(tx, before.data, changes)
             await require_links(tx, self._links, changes, before.data.get("account_id"))
         after = await revise(tx, self.listing, self.name, before, changes, refs)
@@ -362,14 +345,28 @@ class PlainRecord(_Declared, Kind):
         return after
 
     async def _upsert(
-        self, tx: Transaction, place: Place, before: Resource | None, own: dict[str, str], data: BaseModel
+        self, tx: Transaction, place: Place, before: Resource | None, own: dict[str, str], data: Any
     ) -> Resource:
         if before is not None and not self._is_under(before, place.parent.get("id")):
             raise ReferenceTaken("", before.id)
-        given = plain_refs(getattr(data, "refs"))  # noqa: B009 - every record that is created takes references
+        given = plain_refs(data.refs)
         refs = merged_refs([] if before is None else before.data["refs"], own, given)
         if before is None:
             return await self._add(tx, place, data, refs)
         values = {name: getattr(data, name) for name in data.model_fields_set & self.create.model_fields.keys()}
         values.pop("refs", None)
         return await self._revise(tx, place, before, values, refs)
+
+
+async def _lock_places(tx: Transaction, parent: Kind, ids: Collection[str]) -> dict[str, Place]:
+    """Lock the accounts of many parents; parents without a live account are missing from the answer."""
+    if parent is ACCOUNT:
+        return {key: Place(account, account) for key, account in (await lock_accounts(tx, ids)).items()}
+    accounts = await lock_accounts(tx, {each["account_id"] for each in await _documents(tx, parent, ids)})
+    read = await _documents(tx, parent, ids)  # as they are now that their accounts are locked
+    return {each["id"]: Place(each, accounts[each["account_id"]]) for each in read if each["account_id"] in accounts}
+
+
+async def _documents(tx: Transaction, kind: Kind, ids: Collection[str]) -> Sequence[Members]:
+    """Return the live records with these ids, as they read."""
+    return [orjson.loads(row["document"]) for row in await tx.all(kind.listing.by_ids(), ids=sorted(ids))]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 from service.access.policy import Permission
 from service.framework.database.database import Resource
 from service.models.accounts.accounts import AccountCreate
 from service.queries.accounts.accounts import ACCOUNTS
 from service.records.accounts.accounts import KIND, apply_upsert
-from service.records.batches import Batch, batch_shapes, upsert_rows
+from service.records.batches import Batch, Rows, batch_shapes
 from service.records.context import Context, operation
 
 SHAPES = batch_shapes("account", "accounts", "account", AccountCreate, body="BatchUpsert", row="BatchRow")
@@ -21,10 +18,7 @@ async def batch_upsert_accounts(ctx: Context, batch: Batch) -> Resource:
     """Upsert accounts by their references; each row has its own result, and a row that is refused changes nothing."""
     async with ctx.transaction(Permission.ACCOUNT_WRITE) as tx:
 
-        async def prepare(rows: Sequence[Any], ids: Sequence[str]) -> None:
-            await tx.all(ACCOUNTS.by_ids(lock=True), ids=ids)
+        async def upsert(before: Resource | None, own: dict[str, str], data: AccountCreate) -> Resource:
+            return await apply_upsert(ctx, tx, before, own, data)
 
-        async def upsert(before: Resource | None, own: dict[str, str], row: Any) -> Resource:
-            return await apply_upsert(ctx, tx, before, own, row.account)
-
-        return tx.answer(await upsert_rows(tx, ACCOUNTS, KIND, "account", SHAPES, batch.items, prepare, upsert))
+        return tx.answer(await Rows(ACCOUNTS, KIND, SHAPES.row, None, upsert).upserted(tx, batch.items))

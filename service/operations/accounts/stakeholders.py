@@ -77,7 +77,7 @@ STAKEHOLDER = PlainRecord(
         says="`reports_to_id` names a stakeholder of the same account, and nobody reports to themselves, however far "
         "up.",
     ),
-    changing=Rule(check_changed_line),
+    changing=Rule(check_changed_line, members=frozenset({"reports_to_id"})),
     deleting=Rule(
         reattach_reports,
         says="Those who reported to them report to the one above from now on; each sends stakeholder.updated.",
