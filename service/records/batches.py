@@ -158,9 +158,7 @@ class Rows:
         ids = sorted(set(owners.values()))
         if self.lock is None:
             await tx.all(self.listing.by_ids(lock=True), ids=ids)
-        read = await tx.all(
-            self.listing.by_ids(), ids=ids
-        )  # one that waited for a lock shows earlier references
+        read = await tx.all(self.listing.by_ids(), ids=ids)  # one that waited for a lock shows earlier references
         return _Known(owners, {row["id"]: Resource(row["version"], row["document"].encode()) for row in read})
 
     async def _upsert_row(self, row: Any, known: _Known) -> Resource:
