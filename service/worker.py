@@ -1,9 +1,9 @@
-"""The loop behind the requests: number and fan out events, deliver them, run jobs, sweep. In `kam serve` by default,
-alone to scale.
+"""The loop behind the requests: it numbers events, delivers them, runs jobs and sweeps. `kam serve` runs it by default;
+`kam worker` runs it alone, to scale.
 
-Any number of workers may run on PostgreSQL. A commit in this process wakes the loop at once, one of another process
-by a hint from the database (NOTIFY, or the change of the file's log); the poll finds what nobody announced, and is the
-truth. Commits that follow each other closely share a run, so that many small writes do not each pay for one.
+Any number of workers may run on PostgreSQL. A commit in this process wakes the loop at once, a commit of another
+process through the database (NOTIFY, or a change of the WAL file). The poll finds everything that was not announced.
+Commits in quick succession share one run of the sequencer.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from service.events.retention import forget_old
 from service.events.sequencer import sequence
 from service.events.turns import CANCEL_ORPHANS, STUCK, UNSTICK
 from service.framework.outbound.egress import Egress
+from service.framework.outbound.httpx_transport import outbound_client
 from service.jobs.kinds import KINDS
 from service.jobs.runner import Runner
 from service.operations.classification.quadrant_choices import expire_overrides
@@ -35,13 +36,13 @@ from service.records.webhooks.endpoints import origin_of
 SWEEP_SECONDS = 60.0
 MEASURE_SECONDS = 15.0
 SHARED_SECONDS = 0.02
-"""Runs of the sequencer begin at least so far apart; a delivery waits no longer for its commit to be seen."""
+"""Seconds between two runs of the sequencer at least, and the longest that it makes a delivery wait."""
 
 log = logging.getLogger(__name__)
 
 
 class Worker:
-    """Sequences, delivers, runs jobs and sweeps until it is stopped."""
+    """Numbers and delivers events, runs jobs and sweeps until it is stopped."""
 
     def __init__(self, services: Services, metrics: Metrics | None = None) -> None:
         settings = services.settings
@@ -50,16 +51,19 @@ class Worker:
         self._woken = asyncio.Event()
         self._stopping = asyncio.Event()
         timeout = settings.webhook_timeout_seconds
-        self._egress = Egress(address_policy(settings), deadline=timeout)
+        policy = address_policy(settings)
+        self._egress = Egress(policy, deadline=timeout)
+        self._http = outbound_client(policy, deadline=timeout)
         destination = WebhookDestination(
             self._egress,
+            self._http,
             services.secrets.open,
             services.clock.now,
             public_url=settings.public_url,
             deadline=timeout,
         )
         self.handshakes = Handshakes(
-            services.database, self._egress, services.clock, services.secrets.open, origin_of(settings.public_url)
+            services.database, self._http, services.clock, services.secrets.open, origin_of(settings.public_url)
         )
         pace = Pace(
             concurrency=settings.delivery_concurrency,
@@ -81,7 +85,7 @@ class Worker:
             self._metrics.gauge(name, f"{text}; measured every 15 s", partial(self._waiting.__getitem__, name))
 
     def wake(self) -> None:
-        """Something was committed: look for events now."""
+        """Look for new events now."""
         self._woken.set()
 
     @asynccontextmanager
@@ -106,6 +110,7 @@ class Worker:
                 with suppress(asyncio.CancelledError):
                     await task
             await self._egress.close()
+            await self._http.aclose()
 
     async def _sequence_forever(self) -> None:
         poll = self._services.settings.delivery_poll_seconds
@@ -113,24 +118,24 @@ class Worker:
             self._woken.clear()
             try:
                 numbered = await sequence(self._services.database, self._services.clock, self.dispatcher.wake)
-            except Exception:  # the database is away: everything waits in it and is found at the next poll
+            except Exception:  # the database is away: the next poll finds the events
                 log.warning("events could not be sequenced", exc_info=True)
                 numbered = 0
                 await asyncio.sleep(poll)
             if numbered:
                 self._metrics.count("kam_events_sequenced_total", numbered)
-            self.dispatcher.wake()  # also when a reader of the feed was faster, or a delivery was made due by hand
+            self.dispatcher.wake()  # a reader of the feed may have numbered them, or a delivery was retried by hand
             await asyncio.sleep(SHARED_SECONDS)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), poll)
 
     async def _repeat(self, work: Callable[[], Awaitable[object]], failure: str) -> None:
-        """Do at every poll what is due by then; each kind of work by itself, so that none waits for another."""
+        """Do one kind of work at every poll, in its own task, so that no kind waits for another."""
         poll = self._services.settings.delivery_poll_seconds
         while not self._stopping.is_set():
             try:
                 await work()
-            except Exception:  # the database is away: what is due stands in it and is found at the next poll
+            except Exception:  # the database is away: the next poll finds the work
                 log.warning(failure, exc_info=True)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), poll)
@@ -146,21 +151,21 @@ class Worker:
                 if swept >= SWEEP_SECONDS:
                     swept = 0.0
                     await self.sweep()
-            except Exception:  # a sweep that failed is made up for by the next one
+            except Exception:  # the next sweep does what this one could not
                 log.warning("sweep failed", exc_info=True)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), MEASURE_SECONDS)
             swept += MEASURE_SECONDS
 
     async def measure(self) -> None:
-        """Count what waits, for the metrics."""
+        """Read the gauges of the queue of deliveries."""
         now = self._services.clock.now()
         async with self._services.database.reading(fresh=True) as reader:
             self._waiting.update(await backlog(reader, now))
 
     async def sweep(self) -> None:
-        """Write when keys were last used, forget the answers of old Idempotency-Keys, and mend deliveries that nothing
-        else would move.
+        """Write when keys were last used, delete answers of old Idempotency-Keys and old events, and release deliveries
+        that wait behind none.
         """
         await self._services.authenticator.write_last_use()
         await turn_off_endpoints_without_owner(system_context(self._services))

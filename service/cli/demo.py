@@ -206,7 +206,7 @@ class _Year:
         return run
 
     async def _change_model(self) -> None:
-        """Another yardstick for everybody: other weights, a higher cut, a dead band."""
+        """Another scoring model for everybody: other weights, a higher cut, a dead band."""
         factors = [
             {
                 "key": factor.key,

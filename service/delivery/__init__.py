@@ -1,3 +1,1 @@
-"""How events leave the house: claim (transaction), send (network), settle (transaction), at least once and in order
-per account.
-"""
+"""How events leave: claim (transaction), send (network), settle (transaction); at least once, in order per account."""

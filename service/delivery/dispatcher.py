@@ -1,10 +1,9 @@
-"""The loop that sends: claim (transaction), call (network), settle (transaction), as many calls at once as the
-limits allow.
+"""The loop that sends deliveries: claim (transaction), call (network), settle (transaction).
 
-Three things run beside each other: the claimer, which leases work when woken or at the poll; runners, which each make
-one call after the other; the settler, which writes the results that have gathered in one batch. No transaction is open
-during a call. Any number of these may run, in one process or in many: the database decides who sends what. A wake-up
-is a hint that saves waiting; the poll is the truth.
+Three kinds of tasks run concurrently: the claimer leases deliveries when it is woken and at each poll, runners make one
+call after another, and the settler writes gathered results in batches. No transaction is open during a call. Any number
+of dispatchers may run, in one process or in many: the database decides who sends a delivery. A wake-up only saves
+waiting; the poll finds everything.
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from random import SystemRandom
 
-from service.delivery.claim.claim import FARTHEST, LEASE, Lease, Wanted, any_lapsed, claim, give_back, reclaim
-from service.delivery.claim.lanes import Slots, Turn
+from service.delivery.claim.claim import FARTHEST, LEASE, Lease, Wanted, any_lapsed, claim, reclaim, return_unsent
 from service.delivery.claim.ownership import OWNED, disown, due_endpoints, own, renew
+from service.delivery.claim.slots import Slot, Slots
 from service.delivery.claim.wanting import Wants
 from service.delivery.destinations.base import Delivery, Destination, Outcome
 from service.delivery.settle.results import WRITERS, Results
-from service.delivery.settle.settlement import Settled, Settlement, judge, settle
+from service.delivery.settle.settlement import Settled, Settlement, decide, settle
 from service.framework.database.database import Database
 from service.framework.outbound.egress import DEADLINE
 from service.platform.clock import Clock
@@ -46,25 +45,25 @@ class Pace:
     ahead: int = 512
     """Deliveries of one endpoint leased at once, when it answers quickly."""
     within: float = 1.0
-    """An endpoint has as many leased as it takes in this time."""
+    """Seconds of an endpoint's work that are leased ahead."""
     poll: float = 1.0
     lease: float = LEASE.total_seconds()
     owned: float = OWNED.total_seconds()
-    """How long an endpoint stays this worker's when that is not renewed."""
+    """How long a worker owns an endpoint without a renewal."""
     deadline: float = DEADLINE
-    """The longest call; one that cannot end within the lease is not begun."""
+    """The longest call. A call that could outlive its lease is not started."""
     drain: float = 10.0
-    """How long a stop waits for calls in flight."""
+    """How long `stop` waits for calls in flight."""
     quick: float = 1.0
-    """An endpoint is slow when its last answer took longer than this."""
+    """An endpoint whose last answer took longer is slow."""
     gather: float = 0.01
-    """Under load results wait so long for others, to be written together."""
+    """How long results wait under load, to be written together with others."""
 
 
 class Dispatcher:
     """Sends due deliveries until it is stopped.
 
-    `observe` hears of every settled attempt (the delivery, its outcome, its new state), for metrics; it must not raise.
+    `observe` is called with every settled attempt (the delivery, its outcome, its new state); it must not raise.
     """
 
     def __init__(
@@ -83,7 +82,7 @@ class Dispatcher:
         self._pace = pace or Pace()
         self._observe = observe
         self._random = random
-        self._me = new_id()
+        self._worker_id = new_id()
         self._farthest = max(FARTHEST, timedelta(seconds=2 * self._pace.lease))
         self._woken = asyncio.Event()
         self._ready = asyncio.Event()
@@ -95,21 +94,19 @@ class Dispatcher:
         self._idle: list[asyncio.Future[None]] = []
         self._results = Results()
         self._writing = asyncio.Lock()
-        self._looked_back = 0.0
+        self._last_upkeep = 0.0
 
     def wake(self) -> None:
-        """Look for work now instead of at the next poll. Cheap, and harmless when there is none; from the loop's own
-        thread.
-        """
+        """Claim now instead of at the next poll. Call it from the loop's thread; it is harmless when nothing is due."""
         self._woken.set()
 
     def stop(self) -> None:
-        """Claim nothing more, let the calls in flight end (up to `drain` seconds), then let `run` return."""
+        """Stop claiming, wait for the calls in flight (up to `drain` seconds), and make `run` return."""
         self._stopping = True
         self._woken.set()
 
     async def run(self) -> None:
-        """Send until `stop`. A database that fails is waited for; whatever is raised here is a fault of the program."""
+        """Send until `stop`. While the database is away, it is retried with growing pauses."""
         settler = asyncio.create_task(self._settle_forever())
         try:
             failures = 0
@@ -118,7 +115,7 @@ class Dispatcher:
                 try:
                     claimed = await self._claim()
                     failures = 0
-                except Exception:  # the database is away: everything else is caught where it happens
+                except Exception:  # the database is away: other errors are caught where they happen
                     failures += 1
                     claimed = False
                     log.warning("deliveries could not be claimed", exc_info=True, extra={"failures": failures})
@@ -132,7 +129,7 @@ class Dispatcher:
                 await settler
 
     async def _wait(self, failures: int) -> None:
-        """Until woken, or until the poll, or until an endpoint's rate lets the next call through."""
+        """Wait until woken, until the next poll, or until an endpoint's rate allows its next call."""
         wait = min(self._pace.poll * 2 ** min(failures, 5), max(30.0, self._pace.poll))
         wait = min(wait, self._wants.next_token(time.monotonic()))
         with suppress(TimeoutError):
@@ -141,11 +138,11 @@ class Dispatcher:
                 await asyncio.sleep(min(wait, 1.0))
 
     async def once(self) -> int:
-        """Send what is due now, once round, and settle it: how many calls were made. For tests and for one-shot
+        """Send the deliveries that are due now and settle them. Return how many were claimed. For tests and one-shot
         commands.
         """
         before = self._slots.leased
-        self._looked_back = 0.0
+        self._last_upkeep = 0.0
         await self._claim()
         claimed = self._slots.leased - before
         while self._slots.is_busy():
@@ -168,50 +165,52 @@ class Dispatcher:
     # claiming
 
     async def _claim(self) -> bool:
-        """Lease what there is room for and begin the calls; whether there may be more."""
+        """Lease as many due deliveries as there is room for and start the calls. Return whether any were leased."""
         at = time.monotonic()
         self._slots.note_slow(at)
-        await self._look_back(at)
+        await self._upkeep(at)
         if self._wants.is_full():
             return False
         async with self._database.reading(fresh=True) as reader:
-            rows = await due_endpoints(reader, self._me, self._clock.now(), full=self._wants.full(at))
+            rows = await due_endpoints(reader, self._worker_id, self._clock.now(), full=self._wants.full(at))
         wanted = self._wants.choose(rows, at)
         if not wanted:
             return False
         longest = max([self._pace.deadline, *(each.endpoint["timeout_seconds"] or 0.0 for each in wanted)])
         lease = max(self._pace.lease, 2 * longest if longest > self._pace.deadline else 0.0)
         owned = timedelta(seconds=min(self._pace.owned, lease))
-        strange = {
-            each.endpoint["id"] for each in wanted if self._wants.is_to_be_owned(each, at, owned.total_seconds())
+        unowned = {
+            each.endpoint["id"] for each in wanted if self._wants.needs_ownership(each, at, owned.total_seconds())
         }
         async with self._database.transaction() as tx:
             now = self._clock.now()
-            if strange:
+            if unowned:
                 until = now + timedelta(seconds=lease)
-                got = await own(tx, self._me, sorted(strange), now, until, owned)
-                wanted = [each for each in wanted if each.endpoint["id"] not in strange or each.endpoint["id"] in got]
+                got = await own(tx, self._worker_id, sorted(unowned), now, until, owned)
+                wanted = [each for each in wanted if each.endpoint["id"] not in unowned or each.endpoint["id"] in got]
             leases = (
-                await claim(tx, self._database.kind, self._me, wanted, now, timedelta(seconds=lease)) if wanted else []
+                await claim(tx, self._database.kind, self._worker_id, wanted, now, timedelta(seconds=lease))
+                if wanted
+                else []
             )
-        if strange:
-            self._wants.note_owned(strange & got, at + owned.total_seconds())
-        self._begin(wanted, leases, at + lease)
+        if unowned:
+            self._wants.note_owned(unowned & got, at + owned.total_seconds())
+        self._start(wanted, leases, at + lease)
         return bool(leases)
 
-    def _begin(self, wanted: Sequence[Wanted], leases: Sequence[Lease], ends: float) -> None:
-        """Give leases to the lanes, and have runners look."""
+    def _start(self, wanted: Sequence[Wanted], leases: Sequence[Lease], ends: float) -> None:
+        """Queue leases that end at `ends`, and wake runners for them."""
         for lease in leases:
             lease.begin_by = ends - (lease.delivery.timeout or self._pace.deadline)
             self._slots.add(lease)
         self._wants.note_leased(wanted, leases)
-        self._nudge(len(leases))
+        self._wake_runners(len(leases))
 
-    async def _look_back(self, at: float) -> None:
-        """At each poll: take over what others lost, keep what is ours, forget what is not."""
-        if at - self._looked_back < self._pace.poll and self._looked_back:
+    async def _upkeep(self, at: float) -> None:
+        """At each poll: reclaim lapsed leases, renew owned endpoints, and forget idle queues."""
+        if at - self._last_upkeep < self._pace.poll and self._last_upkeep:
             return
-        self._looked_back = at
+        self._last_upkeep = at
         now = self._clock.now()
         async with self._database.reading(fresh=True) as reader:
             lapsed = await any_lapsed(reader, now, self._farthest)
@@ -222,17 +221,19 @@ class Dispatcher:
                 "deliveries were taken over from a worker that is gone", extra={"fields": {"deliveries": count}}
             )
         owned = min(self._pace.owned, self._pace.lease)
-        ageing = [id_ for id_, lane in self._slots.lanes.items() if lane.leased and lane.owned_until - at < owned / 2]
+        ageing = [
+            id_ for id_, queue in self._slots.queues.items() if queue.leased and queue.owned_until - at < owned / 2
+        ]
         if ageing:
             async with self._database.transaction() as tx:
-                kept = await renew(tx, self._me, ageing, now, timedelta(seconds=owned))
+                kept = await renew(tx, self._worker_id, ageing, now, timedelta(seconds=owned))
             self._wants.note_owned(kept, at + owned)
         self._slots.prune(at)
 
     # calling
 
-    def _nudge(self, count: int) -> None:
-        """Have up to `count` runners look for a turn; begins as many as there are slots for."""
+    def _wake_runners(self, count: int) -> None:
+        """Wake up to `count` idle runners; start new ones while there are fewer than slots."""
         for _ in range(min(count, self._pace.concurrency)):
             while self._idle:
                 waiting = self._idle.pop()
@@ -247,21 +248,21 @@ class Dispatcher:
                 runner.add_done_callback(self._runners.discard)
 
     async def _run_calls(self) -> None:
-        """One call after the other, as turns come up."""
+        """Make one call after another as slots become available."""
         while True:
-            turn = self._slots.take(time.monotonic())
-            if turn is not None:
-                await self._call(turn)
+            slot = self._slots.take(time.monotonic())
+            if slot is not None:
+                await self._call(slot)
                 continue
             waiting = asyncio.get_running_loop().create_future()
             self._idle.append(waiting)
             await waiting
 
-    async def _call(self, turn: Turn) -> None:
-        """One call; one that could outlive its lease is not begun."""
-        leases = turn.leases
-        if self._stopping or turn.begun > min(lease.begin_by for lease in leases):
-            self._slots.end(turn, turn.begun, answered=True)
+    async def _call(self, slot: Slot) -> None:
+        """Make one call. Return its leases unsent while stopping, or when the call could outlive a lease."""
+        leases = slot.leases
+        if self._stopping or slot.started > min(lease.begin_by for lease in leases):
+            self._slots.end(slot, slot.started, answered=True)
             self._results.unsent += leases
             self._ready.set()
             self._ended.set()
@@ -271,15 +272,15 @@ class Dispatcher:
             outcomes = await self._destination.send([lease.delivery for lease in leases])
         except Exception:
             log.exception("a destination failed")
-        finally:  # also when draining took too long: the receiver may or may not have it
+        finally:  # cancelled by a drain that took too long: the receiver may or may not have it
             if len(outcomes) != len(leases):
                 outcomes = [Outcome("unknown")] * len(leases)
             answered = outcomes[0].kind in ("ok", "http", "blocked")
-            self._slots.end(turn, time.monotonic(), answered=answered, failed=outcomes[0].kind != "ok")
+            self._slots.end(slot, time.monotonic(), answered=answered, failed=outcomes[0].kind != "ok")
             self._results.done += zip(leases, outcomes, strict=True)
             self._ready.set()
             self._ended.set()
-            if self._wants.runs_dry(turn.lane):
+            if self._wants.needs_more(slot.queue):
                 self._woken.set()
 
     # settling
@@ -293,13 +294,13 @@ class Dispatcher:
             self._ready.clear()
             try:
                 written = await self._settle()
-            except Exception:  # the results are kept: written when the database is back, if the leases are still ours
+            except Exception:  # the results are kept, and written when the database is back if the leases still hold
                 log.warning("results could not be written", exc_info=True)
                 self._ready.set()
                 await asyncio.sleep(self._pace.poll)
 
     async def _settle(self) -> int:
-        """Write everything that has gathered; what could not be written stays gathered. How many there were."""
+        """Write the gathered results and return their number. Results that could not be written stay gathered."""
         async with self._writing:
             results, self._results = self._results, Results()
             if not results:
@@ -312,16 +313,16 @@ class Dispatcher:
         return len(results.done)
 
     async def _write(self, results: Results) -> None:
-        """Write results in one transaction; on failure they are gathered again."""
+        """Write results in one transaction. On failure, put them back."""
         now = self._clock.now()
-        settlements = [judge(lease, outcome, now, self._random) for lease, outcome in results.done]
+        settlements = [decide(lease, outcome, now, self._random) for lease, outcome in results.done]
         settled = Settled(0)
         try:
             async with self._database.transaction() as tx:
                 if settlements:
                     settled = await settle(tx, self._database.kind, settlements, now)
                 if results.unsent:
-                    await give_back(tx, results.unsent)
+                    await return_unsent(tx, results.unsent)
         except BaseException:
             self._results.done[:0] = results.done
             self._results.unsent[:0] = results.unsent
@@ -329,37 +330,37 @@ class Dispatcher:
         self._conclude(settlements, results.unsent, settled)
 
     def _conclude(self, settlements: Sequence[Settlement], unsent: Sequence[Lease], settled: Settled) -> None:
-        """Count down what was written, and follow the endpoints' new limits."""
-        again = 0
+        """Release the leases of written results, and apply the endpoints' new limits."""
+        resumed = 0
         for each in settlements:
-            again += self._slots.let_go(each.lease)
+            resumed += self._slots.release(each.lease)
             if self._observe is not None:
                 self._observe(each.lease.delivery, each.outcome, each.state)
         for lease in unsent:
-            again += self._slots.let_go(lease)
-        self._nudge(again)
+            resumed += self._slots.release(lease)
+        self._wake_runners(resumed)
         for change in settled.changes:
-            back = self._slots.limit(change.endpoint_id, change.limit)
-            if back:
-                self._results.unsent += back
+            waiting = self._slots.limit(change.endpoint_id, change.limit)
+            if waiting:
+                self._results.unsent += waiting
                 self._ready.set()
             elif change.limit:
-                self._nudge(change.limit)
-        self._woken.set()  # the next of the same keys may go now
+                self._wake_runners(change.limit)
+        self._woken.set()  # the next deliveries of the same order keys may be due now
 
     # stopping
 
     async def _drain(self) -> None:
-        """Wait for the calls in flight, cancel those that take too long, give back what was not begun, write what
-        came.
-        """
+        """Return waiting leases unsent, wait for the calls in flight, cancel late ones, and write all results."""
         self._results.unsent += self._slots.empty()
         with suppress(TimeoutError):
             async with asyncio.timeout(self._pace.drain):
                 while self._slots.in_flight:
                     self._ended.clear()
                     await self._ended.wait()
-        await self._cancel_runners()
+        self._end_runners()
+        if self._runners:
+            await asyncio.wait(self._runners)
         for _ in range(3):
             try:
                 await self._settle()
@@ -369,11 +370,6 @@ class Dispatcher:
                 log.warning("results could not be written while stopping", exc_info=True)
                 await asyncio.sleep(self._pace.poll)
 
-    async def _cancel_runners(self) -> None:
-        self._end_runners()
-        if self._runners:
-            await asyncio.wait(self._runners)
-
     def _end_runners(self) -> None:
         for runner in self._runners:
             runner.cancel()
@@ -381,5 +377,5 @@ class Dispatcher:
     async def _disown(self) -> None:
         if self._wants.owns_any():
             async with self._database.transaction() as tx:
-                await disown(tx, self._me)
+                await disown(tx, self._worker_id)
             self._wants.note_disowned()

@@ -1,6 +1,7 @@
-"""One call of an endpoint now, for whoever sets it up: the same request as a delivery's, beside all deliveries.
+"""A test call of an endpoint, made at once: the request that a delivery would send, outside the queue of deliveries.
 
-Bounded: few at once in a process, few per endpoint in a while, and no longer than any webhook call. Nothing is written.
+Bounded in number (at once in a process, and per endpoint and second) and, as every webhook call, in time. Writes
+nothing.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import httpx
+
 from service.delivery.destinations.base import Delivery
 from service.delivery.destinations.webhook import WebhookDestination
-from service.framework.outbound.egress import Egress
+from service.framework.outbound.egress import Answer, CallFailed, ClientTls
+from service.framework.outbound.httpx_transport import failure_kind, outbound_client
 from service.framework.web.rate_limits import RateLimiter
 from service.operations.webhooks.endpoints import address_policy
 from service.platform.errors import RateLimited
@@ -21,18 +25,38 @@ from service.records.context import Services
 
 AT_ONCE = 8
 BURST = 5
-"""Calls of one endpoint in short order; then one a second."""
+"""Calls that one endpoint may get without a pause; after them one a second."""
+
+
+class HttpxPoster:
+    """Sends webhook calls by an httpx client."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self._http = http
+
+    async def post(
+        self, url: str, body: bytes, headers: Mapping[str, str], *, tls: ClientTls | None, deadline: float
+    ) -> Answer:
+        """POST bytes and return the answer. Raises `CallFailed`."""
+        try:
+            response = await self._http.post(
+                url, content=body, headers=headers, timeout=deadline, extensions={"tls": tls}
+            )
+        except httpx.HTTPError as error:
+            raise CallFailed(failure_kind(error), str(error)) from None
+        return Answer(response.status_code, dict(response.headers), response.content)
 
 
 class Probe:
-    """Calls endpoints by hand; one instance per process."""
+    """Makes test calls; one instance per process."""
 
     def __init__(self, services: Services) -> None:
         settings = services.settings
         self._now = services.clock.now
-        self._egress = Egress(address_policy(settings), deadline=settings.webhook_timeout_seconds)
+        self._http = outbound_client(address_policy(settings), deadline=settings.webhook_timeout_seconds)
         self._destination = WebhookDestination(
-            self._egress,
+            HttpxPoster(self._http),
+            self._http,
             services.secrets.open,
             services.clock.now,
             public_url=settings.public_url,
@@ -44,7 +68,7 @@ class Probe:
     async def __call__(
         self, endpoint_id: str, endpoint: Mapping[str, Any], event_id: str, event_type: str, body: bytes
     ) -> dict[str, Any]:
-        """Make the call; raises RateLimited."""
+        """Make the call and return its outcome as a document. Raises RateLimited."""
         _, wait = self._limiter.take(endpoint_id, time.monotonic())
         if wait:
             raise RateLimited(wait)
@@ -54,7 +78,7 @@ class Probe:
             number=1,
             probes=0,
             blocks=False,
-            in_line=False,
+            is_ordered=False,
             timeout=None,
             trigger="test",
             event_id=event_id,
@@ -80,5 +104,5 @@ class Probe:
         }
 
     async def close(self) -> None:
-        """Let connections go."""
-        await self._egress.close()
+        """Close the connections."""
+        await self._http.aclose()

@@ -30,14 +30,12 @@ _COLUMNS = (
     "cause",
     "content",
     "body",
-    "dedupe_key",
 )
 _INSERT = Statement(sa.insert(events).values({name: bind(name, events.c[name]) for name in _COLUMNS}))
-
+_TOLD = tuple(name for name in _COLUMNS if name not in ("subject_version", "body"))
 
 GAP = "\0"
 """Stands in an event's data for what the database puts there; no text of a caller holds a NUL."""
-_TOLD = tuple(name for name in _COLUMNS if name not in ("subject_version", "body", "dedupe_key"))
 
 
 def insert_told(
@@ -100,7 +98,6 @@ def event_row(event: Event, at: datetime, cause: Mapping[str, Any]) -> Row:
         "cause": dict(cause),
         "content": None if event.content is None else orjson.dumps(event.content).decode(),
         "body": orjson.dumps(envelope, default=str).decode(),
-        "dedupe_key": None,
     }
 
 

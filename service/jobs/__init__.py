@@ -1,1 +1,1 @@
-"""Long work, as rows: the runner, and the kinds of jobs it runs."""
+"""Long work, as rows: the runner, and its kinds of jobs."""

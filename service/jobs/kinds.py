@@ -1,4 +1,4 @@
-"""Every kind of job that the workers run. To add one: a file with its step, and a line here."""
+"""Every kind of job that workers run. A new kind is a file with its step, and a line here."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Taking jobs to run, as statements: a lease with a fencing token, any number of workers.
+"""Leases of jobs, as statements: with a fencing token, for any number of workers.
 
-A step locks its job's row first and writes the cursor last, under its token. So a step that takes longer than its lease
-is not taken over while it lives, and one whose worker is gone leaves nothing: its transaction was rolled back.
+A step locks its job's row first and writes the cursor last, under its token. So no other worker takes over a step that
+runs longer than its lease, and a step whose worker dies leaves no trace: its transaction is rolled back.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from service.models.system.jobs import jobs
 from service.platform.ids import new_id
 
 LEASE = timedelta(seconds=10)
-"""How long a worker need not be doubted between two steps; and how long a job waits when its worker is gone."""
+"""The longest pause of a worker between two steps, and how long a job waits after its worker died."""
 
 MOST_ATTEMPTS = 5
-"""A step that was begun so often, and never ended well, is given up."""
+"""A step that was started this often without success is given up."""
 
 _LONGEST_PAUSE = timedelta(seconds=60)
 
@@ -66,15 +66,10 @@ def _claiming() -> Statement:
 
 
 _CLAIM = _claiming()
-_HOLD = Statement(
-    sa.select(*(jobs.c[name] for name in _SHOWN))
-    .where(
-        jobs.c.id == bind("id", Uuid()),
-        jobs.c.lease_token == bind("token", Uuid()),
-        jobs.c.state == _RUNNING,
-    )
-    .with_for_update()
+_leased = sa.and_(
+    jobs.c.id == bind("id", Uuid()), jobs.c.lease_token == bind("token", Uuid()), jobs.c.state == _RUNNING
 )
+_HOLD = Statement(sa.select(*(jobs.c[name] for name in _SHOWN)).where(_leased).with_for_update())
 _WRITTEN = (
     "state", "cursor", "done", "total", "result", "error", "attempts", "next_at", "lease_until", "lease_token",
     "finished_at",
@@ -90,23 +85,19 @@ _WRITE = Statement(
 )
 _RELEASE = Statement(
     sa.update(jobs)
-    .where(
-        jobs.c.id == bind("id", Uuid()),
-        jobs.c.lease_token == bind("token", Uuid()),
-        jobs.c.state == _RUNNING,
-    )
+    .where(_leased)
     .values(state=_QUEUED, next_at=_now, attempts=sa.literal_column("0"), lease_until=sa.null(), lease_token=sa.null())
 )
 
 
 async def any_due(reader: Reader, kinds: list[str], now: datetime) -> bool:
-    """Whether a claim would find something; a reading, so that an idle worker writes nothing."""
+    """Whether a job is due. A read, so that an idle worker writes nothing."""
     return await reader.value(_ANY_DUE, kinds=kinds, now=now) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A job that was leased: the token that guards every later write, who asked for it, and for how long."""
+    """A leased job: the token that guards every later write, the key that created the job, and the lease's length."""
 
     id: str
     token: str
@@ -115,24 +106,24 @@ class Claimed:
 
 
 async def claim(writer: Writer, kinds: list[str], now: datetime, lease: timedelta = LEASE) -> Claimed | None:
-    """Lease the job that has been due for longest, one of a worker that is gone included."""
+    """Lease the job that has been due for longest, including jobs of workers that died. None when none is due."""
     token = new_id()
     row = await writer.one(_CLAIM, kinds=kinds, now=now, until=now + lease, token=token)
     return None if row is None else Claimed(row["id"], token, row["created_by"], lease)
 
 
 async def hold(writer: Writer, claimed: Claimed) -> Row | None:
-    """Lock the job for the length of the transaction; None when the lease is no longer ours or it was canceled."""
+    """Lock the job for the length of the transaction. None when the lease is lost or the job was canceled."""
     return await writer.one(_HOLD, id=claimed.id, token=claimed.token)
 
 
 def job_of(row: Row) -> Job:
-    """The row as a step sees it."""
+    """Return a row as the job that a step gets."""
     return Job(**{name: row[name] for name in Job.__dataclass_fields__})
 
 
 async def write_step(writer: Writer, row: Row, claimed: Claimed, step: Step, now: datetime) -> None:
-    """Write what a step did, and hold the job for the next one, or end it."""
+    """Write the result of a step, and renew the lease for the next step or end the job."""
     more = not step.finished
     values: dict[str, Any] = {
         "state": (JobState.RUNNING if more else JobState.SUCCEEDED).value,
@@ -151,7 +142,7 @@ async def write_step(writer: Writer, row: Row, claimed: Claimed, step: Step, now
 
 
 async def write_failure(writer: Writer, row: Row, error: str, now: datetime, *, final: bool) -> None:
-    """Write why a step failed: it is tried again after a pause that doubles, or the job has failed."""
+    """Write the error of a step. It is tried again after a pause that doubles, or with `final` the job has failed."""
     pause = min(timedelta(seconds=2 ** row["attempts"] / 2), _LONGEST_PAUSE)
     values: dict[str, Any] = {
         **{name: row[name] for name in ("cursor", "done", "total", "result", "attempts")},
@@ -170,5 +161,5 @@ async def _write(writer: Writer, row: Row, values: dict[str, Any], now: datetime
 
 
 async def release(writer: Writer, claimed: Claimed, now: datetime) -> None:
-    """Give a job back between two steps: another worker may go on with it at once."""
+    """Release a job between two steps, so that another worker can continue it at once."""
     await writer.execute(_RELEASE, id=claimed.id, token=claimed.token, now=now)

@@ -1,8 +1,9 @@
-"""Sending events to an endpoint again: a window of the feed per step, its deliveries and the place in one transaction.
+"""The job that sends events to an endpoint again: each step writes the deliveries of one window of the feed and the
+position reached, in one transaction.
 
-What is replayed keeps its event id, gets the next replay number, and stands in lines of its own, so that it goes out in
-order and never holds up what happens now; at an endpoint that is strictly in order it stands in the one line there is.
-It takes the slow lane, behind first attempts. A worker that is killed leaves whole windows behind.
+A replayed event keeps its id, gets the next replay number and an order key of its own, so that replays keep their order
+and never delay new events. At an endpoint with strict ordering it gets the endpoint's only order key. Replays take the
+retry lane, behind first attempts. A killed worker leaves whole windows behind.
 """
 
 from __future__ import annotations
@@ -25,18 +26,20 @@ _DELIVER = delivering("event_id", "event_position", "order_key", "state", "behin
 
 
 class Replay:
-    """A kind of job; its params are those of the request, `end` the last place of the range, its cursor a place."""
+    """Replays a range of the feed. The params are those of the request and `end`, the last position; the cursor is a
+    position.
+    """
 
     name = "webhook_replay"
 
     async def step(self, ctx: Context, tx: Transaction, job: Job) -> Step:
-        """Replay one window of the feed; raises Conflict when the endpoint is gone or turned off."""
-        asked, place, end = _asked(job.params), int(job.cursor), int(job.params["end"])
+        """Replay one window of the feed. Raises Conflict when the endpoint is deleted or turned off."""
+        request, position, end = _request(job.params), int(job.cursor), int(job.params["end"])
         endpoint = await tx.one(ENDPOINT, id=job.params["endpoint_id"])
         if endpoint is None or not endpoint["enabled"]:
             raise Conflict("The endpoint was deleted or turned off")
-        upto = min(end, place + WINDOW)
-        chosen = await choose(tx.reader, subscription(endpoint, tx.now), asked, place, upto)
+        upto = min(end, position + WINDOW)
+        chosen = await choose(tx.reader, subscription(endpoint, tx.now), request, position, upto)
         if chosen:
             rows = _deliveries(endpoint, chosen, tx.now)
             await tx.many(_DELIVER, rows)
@@ -45,10 +48,10 @@ class Replay:
         sent = Counter((job.result or {}).get("by_type", {}))
         sent.update(each.event["type"] for each in chosen)
         result = {"deliveries": sent.total(), "by_type": dict(sorted(sent.items()))}
-        return Step(done=max(upto - place, 0), cursor=upto, finished=upto >= end, result=result)
+        return Step(done=max(upto - position, 0), cursor=upto, finished=upto >= end, result=result)
 
 
-def _asked(params: dict[str, Any]) -> Asked:
+def _request(params: dict[str, Any]) -> Asked:
     return Asked(
         since=datetime.fromisoformat(params["since"]),
         until=datetime.fromisoformat(params["until"]),
@@ -60,28 +63,27 @@ def _asked(params: dict[str, Any]) -> Asked:
 
 def _deliveries(endpoint: Row, chosen: list[Chosen], now: datetime) -> list[Row]:
     rows: list[Row] = []
-    begun: set[str] = set()
+    seen: set[str] = set()
     for each in chosen:
-        line = _line(endpoint, each.event)
+        order_key = _order_key(endpoint, each.event)
         rows.append(
             {
                 "id": new_id(),
                 "event_id": each.event["id"],
                 "event_position": each.event["position"],
                 "endpoint_id": endpoint["id"],
-                "order_key": line,
+                "order_key": order_key,
                 "state": "pending",
-                "behind": line in begun,
+                "behind": order_key in seen,
                 "replay_no": each.replay_no,
                 "now": now,
             }
         )
-        begun.add(line)
+        seen.add(order_key)
     return rows
 
 
-def _line(endpoint: Row, event: Row) -> str:
-    """The line that a replayed delivery stands in."""
+def _order_key(endpoint: Row, event: Row) -> str:
     if endpoint["ordering"] == "strict":
         return str(endpoint["id"])
     if endpoint["ordering"] == "none":

@@ -1,7 +1,7 @@
-"""The loop that runs jobs: claim, then step after step, each one transaction that does a batch and says how far it got.
+"""The loop that runs jobs: claim, then step after step; a step is one transaction with a batch of work and the cursor.
 
-Any number of these may run, in one process or in many. A process that is killed leaves whole steps behind; when its
-lease has run out, another one goes on from the last. A wake-up is a hint that saves waiting; the poll is the truth.
+Any number of runners may run, in one process or in many. A killed process leaves whole steps behind; when its lease has
+run out, another process continues after the last one. A wake-up only saves waiting; the poll finds everything.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 
 class Runner:
-    """Runs the jobs of these kinds until it is stopped."""
+    """Runs jobs of the given kinds until it is stopped."""
 
     def __init__(
         self, services: Services, kinds: Sequence[Kind], *, poll: float = 1.0, lease: timedelta = LEASE
@@ -54,14 +54,12 @@ class Runner:
         self._running: set[asyncio.Task[None]] = set()
 
     def wake(self) -> None:
-        """Look for a job now instead of at the next poll; from the loop's own thread."""
+        """Look for a job now instead of at the next poll. Call it from the loop's thread."""
         self._woken.set()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Runner]:
-        """Run in the background for the length of a block; at its end the steps under way end, and the jobs are given
-        back.
-        """
+        """Run in the background for the length of a block. At its end, finish the steps and release their jobs."""
         self._services.job_listeners.append(self.wake)
         task = asyncio.create_task(self._run())
         try:
@@ -74,7 +72,7 @@ class Runner:
             await asyncio.gather(*self._running, return_exceptions=True)
 
     async def run_due(self) -> int:
-        """Run everything that is due now to its end, one job after the other; how many there were."""
+        """Run every due job to its end, one after another. Return how many there were."""
         number = 0
         while (claimed := await self._claim()) is not None:
             await self._work(claimed)
@@ -89,7 +87,7 @@ class Runner:
                     task = asyncio.create_task(self._work(claimed))
                     self._running.add(task)
                     task.add_done_callback(self._ended)
-            except Exception:  # the database is away: jobs wait in it and are found at the next poll
+            except Exception:  # the database is away: the next poll finds the jobs
                 log.warning("jobs could not be looked for", exc_info=True)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), self._poll)
@@ -109,18 +107,18 @@ class Runner:
             return await claim(writer, kinds, now, self._lease)
 
     async def _work(self, claimed: Claimed) -> None:
-        """Step after step until the job has ended, failed, or is no longer ours."""
+        """Run step after step until the job has ended, failed, or its lease is lost."""
         try:
             while await self._step(claimed):
                 if self._stopping.is_set():
                     async with self._services.database.transaction() as writer:
                         await release(writer, claimed, self._services.clock.now())
                     return
-        except Exception:  # the database is away: the lease runs out, and the job goes on where it was
+        except Exception:  # the database is away: the lease runs out, and the job continues from its cursor
             log.warning("a job could not go on", extra={"fields": {"job": claimed.id}}, exc_info=True)
 
     async def _step(self, claimed: Claimed) -> bool:
-        """One step; whether there is more to do."""
+        """Run one step. Return whether the job has more."""
         ctx = _context(self._services, claimed)
         try:
             async with ctx.transaction(Permission.JOB_WRITE) as tx:
@@ -133,7 +131,7 @@ class Runner:
                 step = await self._kinds[row["kind"]].step(ctx, tx, job_of(row))
                 await write_step(tx.writer, row, claimed, step, tx.now)
                 if step.finished:
-                    await self._tell(tx, claimed.id)
+                    await self._emit_finished(tx, claimed.id)
             if step.finished:
                 log.info("job finished", extra={"fields": _fields(row, row["done"] + step.done)})
             return not step.finished
@@ -141,25 +139,27 @@ class Runner:
             return await self._failed(ctx, claimed, error)
 
     async def _failed(self, ctx: Context, claimed: Claimed, error: Exception) -> bool:
-        """Write down why the step failed; the transaction that did is rolled back."""
+        """Write why a step failed. Its own transaction is rolled back already."""
         refused = isinstance(error, KamError) and error.status < 500
-        told = str(error) if isinstance(error, KamError) else f"The step failed unexpectedly ({type(error).__name__})"
+        message = (
+            str(error) if isinstance(error, KamError) else f"The step failed unexpectedly ({type(error).__name__})"
+        )
         async with ctx.transaction(Permission.JOB_WRITE) as tx:
             row = await hold(tx.writer, claimed)
             if row is None:
                 return False
             if refused or row["attempts"] >= MOST_ATTEMPTS:
-                await self._give_up(tx, row, told)
+                await self._give_up(tx, row, message)
             else:
-                await write_failure(tx.writer, row, told, tx.now, final=False)
+                await write_failure(tx.writer, row, message, tx.now, final=False)
         log.warning("a step of a job failed", extra={"fields": _fields(row, row["done"])}, exc_info=error)
         return False
 
     async def _give_up(self, tx: Transaction, row: Row, error: str) -> None:
         await write_failure(tx.writer, row, error, tx.now, final=True)
-        await self._tell(tx, row["id"])
+        await self._emit_finished(tx, row["id"])
 
-    async def _tell(self, tx: Transaction, identifier: str) -> None:
+    async def _emit_finished(self, tx: Transaction, identifier: str) -> None:
         job = await JOBS.find(tx.reader, identifier)
         if job is None:
             raise RuntimeError("a job that is held vanished")
@@ -167,7 +167,7 @@ class Runner:
 
 
 def _context(services: Services, claimed: Claimed) -> Context:
-    """The context of a step: it may do everything, in the name of whoever asked for the job."""
+    """Return the context of a step: every permission, in the name of the key that created the job."""
     caller = replace(SYSTEM, id=claimed.created_by or SYSTEM.id)
     return Context(services, caller, cause={"kind": "job", "origin": None, "job_id": claimed.id})
 

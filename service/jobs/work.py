@@ -1,4 +1,4 @@
-"""What a kind of job is: a name and one step, which is one transaction."""
+"""The interface of a kind of job: a name, and a step that is one transaction."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from service.records.context import Context, Transaction
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job as its step sees it: what was asked for, where the step before left off, and what has come of it."""
+    """A job as its step gets it: the request's parameters, the cursor of the previous step, and the progress."""
 
     id: str
     kind: str
@@ -26,10 +26,9 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one step did. `done` is how many pieces it did (added to those before), `cursor` where the next one goes on.
+    """The result of a step. `done` is the number of pieces it did, `cursor` is where the next step continues.
 
-    `result` replaces what was there, `total` the number of pieces; None leaves either as it is. `finished` ends the
-    job.
+    `result` and `total` (the number of pieces) replace the job's; None leaves them. `finished` ends the job.
     """
 
     done: int = 0
@@ -42,14 +41,14 @@ class Step:
 class Kind(Protocol):
     """A kind of job.
 
-    `step` does one batch, of a second or so, in the transaction it is given, and nothing outside of it: the cursor and
-    the progress are written in the same transaction, so that a process that dies anywhere leaves whole steps behind.
-    An error of the service's tree below 500 ends the job; any other is tried again, with growing pauses.
+    `step` does one batch of about a second in the given transaction, and nothing outside it. The cursor and the
+    progress are written in the same transaction, so that a process that dies leaves whole steps behind. A `KamError`
+    with a status below 500 ends the job; a step with any other error is tried again after growing pauses.
     """
 
     @property
     def name(self) -> str:
-        """The kind's name, as jobs carry it."""
+        """The name of the kind, as in the rows of jobs."""
 
     async def step(self, ctx: Context, tx: Transaction, job: Job) -> Step:
         """Do the next batch."""

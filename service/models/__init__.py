@@ -1,8 +1,8 @@
-"""One file per part: its fields once, its table, its shapes in and out; foreign keys by name, no ORM relationships."""
+"""One file for each part: its fields, table and shapes; foreign keys are named as text, without ORM relationships."""
 
 from sqlmodel import SQLModel
 
-# Every constraint has a name, the same on both databases: migrations drop by name, and violations are told by name.
+# Each constraint has the same name on both databases: migrations drop it, and violations are reported, by that name.
 SQLModel.metadata.naming_convention = {
     "pk": "pk_%(table_name)s",
     "fk": "fk_%(table_name)s_%(column_0_name)s",

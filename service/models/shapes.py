@@ -1,25 +1,21 @@
-"""What every table and every answer shares: the columns of a living row, references, the page around a list."""
+"""Shapes and columns that several subjects share: living rows, assessments, references, jobs."""
 
-from __future__ import annotations
-
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
 import sqlalchemy as sa
 from pydantic import Field as Member
 from pydantic import StringConstraints
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from service.framework.database.columns import Instant, Uuid
 from service.framework.database.fields import Fields, read_of
-from service.platform.types import BigCount, Count, Id, InstantText, LongText, Name, Shape, Slug, Version
+from service.platform.types import BigCount, Count, Id, InstantText, LongText, Name, Shape, Slug, Text, Version
 
 Key = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
-"""The key of a factor of a scoring model."""
+"""The key of a factor of a scoring model: a letter, then up to 63 letters, digits, `_`, `.` or `-`."""
 
 FeedCursor = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=1000, pattern=r"^[A-Za-z0-9_-]+$")]
-"""A place in the feed of events, as it was handed out."""
+"""A position in the feed of events, as an earlier answer gave it."""
 
 
 class Living(Fields):
@@ -29,26 +25,26 @@ class Living(Fields):
     version: Version = Field(default=1, description="Grows by one with every change; the ETag is made of it")
     created_at: InstantText = Field(description="When it was created, RFC 3339 in UTC")
     updated_at: InstantText = Field(description="When it last changed, RFC 3339 in UTC")
-    deleted_at: InstantText | None = Field(default=None)
+    deleted_at: InstantText | None
 
 
-class Judged(SQLModel):
-    """Columns of what people judge of an account: the row that is not superseded holds, the others tell what was
-    thought before.
-    """
+class Assessed(Fields):
+    """Columns of an assessment of an account by a person; the latest one has no `superseded_at`."""
 
-    id: str = Field(primary_key=True, sa_type=Uuid)
-    account_id: str = Field(sa_type=Uuid, foreign_key="accounts.id")
-    author_id: str | None = Field(default=None, sa_type=Uuid, foreign_key="people.id")
-    recorded_by: str | None = Field(default=None, sa_type=sa.Text)
-    recorded_at: datetime = Field(sa_type=Instant)
-    superseded_at: datetime | None = Field(default=None, sa_type=Instant)
+    id: Id = Field(primary_key=True)
+    account_id: Id = Field(foreign_key="accounts.id", description="The account")
+    author_id: Id | None = Field(foreign_key="people.id", description="The person who made the assessment")
+    recorded_by: Text | None = Field(description="The API key that recorded it")
+    recorded_at: InstantText = Field(description="When it was recorded, RFC 3339 in UTC")
+    superseded_at: InstantText | None
 
 
-def judged_once(table: sa.Table) -> None:
-    """Index a table of `Judged` rows: at most one of an account holds, and the others are found by their time."""
-    holds = sa.text("superseded_at IS NULL")
-    sa.Index(f"uq_{table.name}_current", table.c.account_id, unique=True, postgresql_where=holds, sqlite_where=holds)
+def index_assessments(table: sa.Table) -> None:
+    """Index a table of `Assessed` rows: an account has at most one current row; the others are read by their time."""
+    current = sa.text("superseded_at IS NULL")
+    sa.Index(
+        f"uq_{table.name}_current", table.c.account_id, unique=True, postgresql_where=current, sqlite_where=current
+    )
     sa.Index(f"ix_{table.name}_account", table.c.account_id, table.c.recorded_at)
 
 
@@ -61,14 +57,14 @@ class Reference(Shape):
     """The id of a record in another system; unique per system among live records."""
 
     system: Slug = Member(description="The other system, for example salesforce, hubspot or erp", examples=["erp"])
-    external_id: Name = Member(description="The record's id there", examples=["ALFKI"])
+    external_id: Name = Member(description="The record's id in that system", examples=["ALFKI"])
 
 
 References = Annotated[list[Reference], Member(max_length=20)]
 
 
 def references_field() -> References:
-    """The member `refs` of a create or patch model."""
+    """Return the member `refs` of a create model."""
     return Member(default_factory=list, description="Ids of the same record in other systems")
 
 
@@ -82,26 +78,34 @@ class JobState(StrEnum):
     CANCELED = "canceled"
 
 
-class JobRead(Shape):
-    """A job: what is to be done, how far it is, and what came of it."""
+class JobFields(Fields):
+    """The members of a job that clients read."""
 
-    id: Id = Member(description="UUIDv7 of the job")
-    version: Version = Member(description="Grows with every step; the ETag is made of it")
-    kind: Slug = Member(description="What kind of work it is, for example reclassify")
-    state: Annotated[str, StringConstraints(pattern=f"^({'|'.join(JobState)})$")] = Member(
-        description="queued, running, succeeded, failed or canceled"
+    id: Id = Field(primary_key=True, description="UUIDv7 of the job")
+    version: Version = Field(default=1, description="Grows with every step; the ETag is made of it")
+    kind: Slug = Field(description="The kind of work, for example reclassify")
+    state: Annotated[str, StringConstraints(pattern=f"^({'|'.join(JobState)})$")] = Field(
+        default=JobState.QUEUED, description="queued, running, succeeded, failed or canceled"
     )
-    params: dict[str, Any] = Member(description="What was asked for; its members depend on the kind")
-    done: BigCount = Member(description="How many of its pieces are done")
-    total: BigCount | None = Member(description="How many pieces there are; null while nobody has counted them")
+    params: dict[str, Any] = Field(description="The parameters of the work; its members depend on the kind")
+    done: BigCount = Field(default=0, description="The number of items that are done")
+    total: BigCount | None = Field(description="The number of items in all; null until they are counted")
+    result: dict[str, Any] | None = Field(description="The result so far; its members depend on the kind")
+    error: LongText | None = Field(
+        description="Why the job failed; while it is queued or running, why its last step failed, which is tried again"
+    )
+    attempts: Count = Field(
+        default=0, description="How often the current step was started; the job fails with the fifth failure"
+    )
+    created_by: Id | None = Field(sa_type=sa.Text, description="The API key that asked for it")
+    created_at: InstantText = Field(description="When the job was created, RFC 3339 in UTC")
+    started_at: InstantText | None = Field(description="When it was first started")
+    updated_at: InstantText = Field(description="When it last made progress")
+    finished_at: InstantText | None = Field(description="When it succeeded, failed or was canceled")
+
+
+@read_of(JobFields, order="id version kind state params done total percent")
+class JobRead(Shape):
+    """A job: its parameters, its progress and its result."""
+
     percent: Count | None = Member(description="done of total, 0 to 100, rounded down; null without a total")
-    result: dict[str, Any] | None = Member(description="What came of it so far; its members depend on the kind")
-    error: LongText | None = Member(
-        description="Why it failed; while it is queued or running, why its last step failed, which is tried again"
-    )
-    attempts: Count = Member(description="How often its present step was begun; the fifth failure ends the job")
-    created_by: Id | None = Member(description="The API key that asked for it")
-    created_at: InstantText = Member(description="When it was asked for")
-    started_at: InstantText | None = Member(description="When it was first begun")
-    updated_at: InstantText = Member(description="When it last made progress")
-    finished_at: InstantText | None = Member(description="When it ended, in whatever way")

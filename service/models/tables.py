@@ -1,4 +1,4 @@
-"""Every table at once: what migrations compare with and what names a constraint."""
+"""All tables: the metadata that migrations compare with, and the names of constraints."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from service.models.classification import (
     classification,
     forecasts,
     general_portfolios,
+    model_periods,
     quadrant_overrides,
     ratings,
     scoring_models,
 )
-from service.models.classification import model_periods as yardsticks
 from service.models.events import consumers as event_consumers
 from service.models.events import events
 from service.models.plans import actions, objectives, plans
@@ -47,14 +47,12 @@ MODULES = (
     stages,
     stakeholders,
     webhooks,
-    yardsticks,
+    model_periods,
 )
 
 
 def constraint_name(columns: str) -> str | None:
-    """The name of the unique constraint over `table.column, table.column`, which is all that SQLite tells of a
-    violation.
-    """
+    """Return the name of the unique constraint over `table.column, table.column`, as SQLite words a violation."""
     listed = [part.strip().split(".") for part in columns.split(",")]
     if any(len(part) != 2 for part in listed) or listed[0][0] not in metadata.tables:
         return columns

@@ -1,6 +1,4 @@
-"""What the parts of the REST API take as arguments: the caller's context, and the query of a list made from its
-listing.
-"""
+"""Arguments of the REST API's endpoints: the caller's context, and the query of a list derived from its listing."""
 
 from __future__ import annotations
 
@@ -8,18 +6,18 @@ from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import Security
+from fastapi import Depends
 from pydantic import BaseModel, Field, StringConstraints, create_model
 
 from service.framework.database.filters import flat_parameters, flat_tree, read_filter
 from service.framework.database.listing import Listing, PageRequest, read_sort
-from service.framework.web.router import bearer
+from service.framework.web.admission import admitted
 from service.platform.moments import Moment
 from service.platform.types import BigCount, Limit, Search, Shape
 from service.records.context import Context
 
-Caller = Annotated[Context, Security(bearer)]
-"""The caller's context; the edge makes it from the key."""
+Caller = Annotated[Context, Depends(admitted)]
+"""The caller's context, made from the key; replace `admitted` in `app.dependency_overrides` to give another."""
 
 Cursor = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"^[A-Za-z0-9_-]+$")]
 System = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
@@ -60,7 +58,7 @@ class AsOfQuery(Shape):
 
 
 def looked_back(query: Any) -> date | datetime | None:
-    """The moment that a list's query (or a search's body) looks back to."""
+    """Return the moment that a list's query or a search's body looks back to, if any."""
     moment: date | datetime | None = query.as_of
     return moment
 
@@ -68,15 +66,12 @@ def looked_back(query: Any) -> date | datetime | None:
 def list_query(
     name: str, listing: Listing, *, without: Collection[str] = (), more: Mapping[str, Any] | None = None
 ) -> type[Shape]:
-    """The query shape of a list: page, sort, count, text search and a parameter for each filter of the listing,
-    `without`
-    those that the path already says, and with `more` of its own.
+    """Return the query shape of a list: page, sort, count, text search and a parameter for each filter of the listing.
+
+    `without` names filters that the path already sets, and `more` gives further members.
     """
     sorts = "|".join(f"-?{key}" for key in listing.sorts)
-    members: dict[str, Any] = {
-        **({} if "count" in without else {"count": _COUNT}),
-        **(more or {}),
-    }
+    members: dict[str, Any] = {**({} if "count" in without else {"count": _COUNT}), **(more or {})}
     if sorts:
         members["sort"] = (
             Annotated[str, StringConstraints(max_length=200, pattern=f"^(?:{sorts})(?:,(?:{sorts}))*$")] | None,
@@ -89,18 +84,17 @@ def list_query(
             Search | None,
             Field(default=None, description="Text that occurs in the name, whatever its case"),
         )
-    shape = create_model(
+    return create_model(
         name,
         __base__=PageQuery,
         __doc__=f"Query of the list of {listing.name}.",
         **members,
         **flat_parameters({key: item for key, item in listing.filters.items() if key not in without}),
     )
-    return shape
 
 
 def page_request(query: BaseModel, listing: Listing) -> PageRequest:
-    """A list's query as the listing takes it; raises Invalid."""
+    """Return the page that a list's query asks for; raises Invalid."""
     values: Mapping[str, Any] = {name: getattr(query, name) for name in query.model_fields_set}
     tree = flat_tree(values, listing.filters)
     if values.get("q") is not None:
@@ -117,19 +111,9 @@ def page_request(query: BaseModel, listing: Listing) -> PageRequest:
 def search_shape(
     name: str, listing: Listing, filter_type: type[Shape], *, more: Mapping[str, Any] | None = None
 ) -> type[Shape]:
-    """The body of a search: the nested filter grammar, and what a list's query has besides."""
-    return create_model(
-        name,
-        __base__=PageQuery,
-        __doc__=f"A search of {listing.name} with the nested filter grammar.",
-        **_search_members(listing, filter_type),
-        **(more or {}),
-    )
-
-
-def _search_members(listing: Listing, filter_type: type[Shape]) -> dict[str, Any]:
+    """Return the body of a search: the nested filter grammar with page, sort, count and `more` members."""
     keys: Any = Literal[tuple(f"{sign}{key}" for key in listing.sorts for sign in ("", "-"))]
-    return {
+    members: dict[str, Any] = {
         "filter": (filter_type | None, Field(default=None, description="The filter")),
         "sort": (
             Annotated[list[keys], Field(max_length=5)],
@@ -137,10 +121,17 @@ def _search_members(listing: Listing, filter_type: type[Shape]) -> dict[str, Any
         ),
         "count": _COUNT,
     }
+    return create_model(
+        name,
+        __base__=PageQuery,
+        __doc__=f"A search of {listing.name} with the nested filter grammar.",
+        **members,
+        **(more or {}),
+    )
 
 
 def search_request(body: Any, listing: Listing) -> PageRequest:
-    """A search's body as the listing takes it; raises Invalid."""
+    """Return the page that a search's body asks for; raises Invalid."""
     tree = None if body.filter is None else body.filter.model_dump(by_alias=True, exclude_unset=True)
     return PageRequest(
         limit=body.limit,
@@ -152,7 +143,7 @@ def search_request(body: Any, listing: Listing) -> PageRequest:
 
 
 def page_of(name: str, item: type[BaseModel]) -> type[Shape]:
-    """The documented shape of a page of items."""
+    """Return the documented shape of a page of items."""
     listed: Any = Annotated[list[item], Field(max_length=200)]  # type: ignore[valid-type]
     members: dict[str, Any] = {
         "items": (listed, Field(description="The records of this page")),

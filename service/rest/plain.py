@@ -18,7 +18,8 @@ from typing import Annotated, Any
 from fastapi import Body, Path, Query
 
 from service.framework.web.answers import Answer, created, found, no_content, page, upserted
-from service.framework.web.router import Asked, Inquiry, Part, PathId
+from service.framework.web.request import RequestInfo
+from service.framework.web.router import Inquiry, Part, PathId
 from service.platform.errors import Conflict, CursorInvalid, NotFound, ReferenceTaken, StaleVersion
 from service.records.batches import MOST_BYTES, BatchResult
 from service.records.context import Context
@@ -130,10 +131,10 @@ class _Routes:
         async def read(ctx: Context, id: str) -> Answer:
             return found(await record.get(ctx, id))
 
-        async def update(ctx: Context, id: str, patch: Any, asked: Asked) -> Answer:
+        async def update(ctx: Context, id: str, patch: Any, asked: RequestInfo) -> Answer:
             return found(await record.change(ctx, id, patch, asked.expected))
 
-        async def delete(ctx: Context, id: str, asked: Asked) -> Answer:
+        async def delete(ctx: Context, id: str, asked: RequestInfo) -> Answer:
             return no_content(await record.delete(ctx, id, asked.expected))
 
         takes, single = {"id": PathId}, [NotFound, StaleVersion]

@@ -1,4 +1,4 @@
-"""A certificate authority for the length of a test, and the certificates it gives out."""
+"""A certificate authority for tests, and certificates that it issues."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class Issued:
         return self.key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
 
     def shown(self) -> ClientTls:
-        """As what a caller shows."""
+        """The client certificate for `Egress`."""
         return ClientTls(self.chain, self.secret())
 
     def server(self, folder: Path) -> ssl.SSLContext:
-        """A receiver's TLS with this certificate."""
+        """The TLS context of a receiver with this certificate."""
         path = folder / f"{self.certificate.serial_number}.pem"
         path.write_bytes(self.chain + self.secret())
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -47,9 +47,7 @@ class Issued:
 
 
 def issue(name: str, by: Issued | None = None, *, days: tuple[int, int] = (-1, 1), client: bool = False) -> Issued:
-    """A certificate for a name (or an address), valid from and until so many days from now; its own authority when
-    nobody signs it.
-    """
+    """Issue a certificate for a name or an address, valid between two days counted from now; self-signed without `by`."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)

@@ -54,9 +54,16 @@ def ring_of(*secrets: str) -> bytes:
     )
 
 
+_NAMES = (
+    "id", "type", "schema_version", "account_id", "subject_kind", "subject_id", "subject_version", "occurred_at",
+    "cause", "body",
+)  # fmt: skip
+_EVENT = Statement(sa.insert(events).values({name: sa.bindparam(name, type_=events.c[name].type) for name in _NAMES}))
+
+
 @dataclass
 class Store:
-    """A database with the means to fill it and to look."""
+    """A database, with functions that fill and read it."""
 
     database: Database
     clock: SetClock = field(default_factory=lambda: SetClock(NOW))
@@ -69,7 +76,7 @@ class Store:
             await tx.execute(_insert(table, row), **row)
 
     async def endpoint(self, url: str = "https://receiver.example/hook", **more: Any) -> str:
-        """A new endpoint's id."""
+        """Insert an endpoint and return its id."""
         row = {
             "id": new_id(), "url": url, "event_types": ["*"], "enabled": True, "version": 1,
             "secret_encrypted": SEALING.seal(ring_of(self.secret)),
@@ -79,7 +86,7 @@ class Store:
         return str(row["id"])
 
     async def event(self, key: str, *endpoints: str, **more: Any) -> list[str]:
-        """A new event with a pending delivery to each endpoint; the ids of the deliveries."""
+        """Insert an event with a pending delivery to each endpoint. Return the ids of the deliveries."""
         self.position += 1
         now, event_id = self.clock.now(), new_id()
         row = {
@@ -103,18 +110,32 @@ class Store:
             )  # fmt: skip
         return made
 
+    async def write_events(self, *accounts: str) -> list[str]:
+        """Insert one unnumbered event for each of these accounts, in one transaction. Return their ids."""
+        rows: list[dict[str, Any]] = [
+            {
+                "id": new_id(), "type": "account.updated", "schema_version": 1, "account_id": account, "body": "{}",
+                "subject_kind": "account", "subject_id": account, "subject_version": 1,
+                "occurred_at": self.clock.now(), "cause": {},
+            }
+            for account in accounts
+        ]  # fmt: skip
+        async with self.database.transaction() as tx:
+            await tx.many(_EVENT, rows)
+        return [row["id"] for row in rows]
+
     async def rows(self, table: sa.Table, **equal: Any) -> list[Row]:
-        """Rows of a table, oldest first, narrowed to given values."""
+        """Return rows of a table that have the given values, oldest first."""
         query = sa.select(table).where(*(table.c[name] == value for name, value in equal.items())).order_by(table.c.id)
         async with self.database.reading() as reader:
             return await reader.all(Statement(query))
 
     async def delivery(self, delivery_id: str) -> Row:
-        """One delivery."""
+        """Return one delivery."""
         return (await self.rows(deliveries, id=delivery_id))[0]
 
     async def attempts(self, delivery_id: str) -> list[Row]:
-        """The attempts of a delivery in order."""
+        """Return the attempts of a delivery in order."""
         return sorted(await self.rows(attempts, delivery_id=delivery_id), key=lambda row: (row["n"], row["id"]))
 
     def advance(self, **by: float) -> None:

@@ -25,23 +25,23 @@ class Received:
 
 @dataclass
 class Receiver:
-    """What a receiver saw; `behave` answers a request and may be changed at any time."""
+    """The connections and requests of a receiver; `behave` answers a request and may be replaced at any time."""
 
     behave: Behaviour
     connections: int = 0
     requests: list[Received] = field(default_factory=list)
     port: int = 0
     handle: Handler | None = None
-    """Takes whole connections, when it is set: for receivers that do not wait for a request, or break the protocol."""
+    """Handles whole connections if set: for receivers that do not wait for a request or break the protocol."""
     in_flight: int = 0
     most_in_flight: int = 0
 
     def url(self, host: str = "127.0.0.1", path: str = "/hook", scheme: str = "http") -> str:
-        """Where it listens."""
+        """Return a URL that it listens on."""
         return f"{scheme}://{host}:{self.port}{path}"
 
     async def until(self, count: int, seconds: float = 10) -> None:
-        """Wait until so many requests have come."""
+        """Wait for `count` requests."""
         async with asyncio.timeout(seconds):
             while len(self.requests) < count:
                 await asyncio.sleep(0.002)
@@ -50,7 +50,7 @@ class Receiver:
         """Handle one connection."""
         self.connections += 1
         ends = (OSError, asyncio.IncompleteReadError, asyncio.CancelledError)
-        with contextlib.suppress(*ends, RuntimeError):  # the last is uvloop's word for a write after the end
+        with contextlib.suppress(*ends, RuntimeError):  # uvloop raises RuntimeError for a write after the end
             if self.handle is not None:
                 await self.handle(reader, writer)
             while self.handle is None:
@@ -67,7 +67,7 @@ class Receiver:
 
 
 async def read_request(reader: asyncio.StreamReader) -> Received:
-    """The next request of a connection, whole."""
+    """Read the next whole request of a connection."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     pairs = (line.partition(":") for line in head[1:] if line)
     headers = {name.lower(): value.strip() for name, _, value in pairs}

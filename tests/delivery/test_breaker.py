@@ -1,4 +1,4 @@
-"""The rules of an endpoint's health: when it is held back, how it is let in again, when it is given up."""
+"""The rules of an endpoint's health: when its breaker opens, how it recovers, when it is given up."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -98,19 +98,19 @@ def test_the_wait_for_a_probe_has_a_floor_and_a_ceiling(probes: int) -> None:
 
 @given(hours=st.lists(st.integers(0, 20), min_size=1, max_size=40))
 def test_operators_are_warned_once_at_each_quarter_and_it_ends_after_five_days(hours: list[int]) -> None:
-    health, now, told = Health(), NOW, []
+    health, now, percents = Health(), NOW, []
     for wait in hours:
         verdict = after(health, [fail("a")], now, 4)
         health = verdict.health
         if verdict.percent:
-            told.append(verdict.percent)
+            percents.append(verdict.percent)
         if "given_up" in verdict.notices:
             assert now - NOW >= timedelta(days=5)
             break
         assert now - NOW < timedelta(days=5)
         now += timedelta(hours=wait)
-    assert told == sorted(set(told))
-    assert set(told) <= {25, 50, 75, 100}
+    assert percents == sorted(set(percents))
+    assert set(percents) <= {25, 50, 75, 100}
 
 
 def test_one_success_begins_anew() -> None:

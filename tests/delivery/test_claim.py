@@ -1,6 +1,4 @@
-"""Claims and settlements on both databases: fencing, order per key, limits per endpoint, lapsed leases, gone
-receivers.
-"""
+"""Claims and settlements on both databases: fencing, order per key, limits, lapsed leases, endpoints turned off."""
 
 from __future__ import annotations
 
@@ -11,10 +9,10 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from service.delivery.claim import claim as claiming
-from service.delivery.claim.claim import LEASE, Lease, Wanted, any_lapsed, claim, give_back, reclaim
+from service.delivery.claim.claim import LEASE, Lease, Wanted, any_lapsed, claim, reclaim, return_unsent
 from service.delivery.claim.ownership import disown, due_endpoints, own, renew
 from service.delivery.destinations.base import Outcome
-from service.delivery.settle.settlement import GONE, judge, settle
+from service.delivery.settle.settlement import GONE, decide, settle
 from service.models.webhooks.endpoints import deliveries, webhook_endpoints
 from service.platform.ids import new_id
 from tests.delivery.conftest import NOW, Store
@@ -38,8 +36,8 @@ async def take(
 async def finish(store: Store, leases: list[Lease], outcome: Outcome = OK) -> int:
     now = store.clock.now()
     async with store.database.transaction() as tx:
-        judged = [judge(lease, outcome, now, lambda: 0.5) for lease in leases]
-        return (await settle(tx, store.database.kind, judged, now)).touched
+        settlements = [decide(lease, outcome, now, lambda: 0.5) for lease in leases]
+        return (await settle(tx, store.database.kind, settlements, now)).touched
 
 
 async def due(store: Store, full: Sequence[str] = (), me: str = ME) -> bool:
@@ -111,7 +109,7 @@ async def test_of_one_key_only_the_oldest_open_delivery_is_claimed(store: Store)
     assert {lease.delivery.id for lease in held} == {*first, *third}
     assert await take(store) == []
     await finish(store, [lease for lease in held if lease.delivery.id == first[0]], DOWN)
-    assert await take(store) == []  # a failed one is still open: the newer one waits for it
+    assert await take(store) == []  # a failed delivery is still open: the newer one waits for it
     store.advance(seconds=5)
     [again] = await take(store)
     assert (again.delivery.id, again.delivery.number) == (first[0], 2)
@@ -239,8 +237,8 @@ async def test_a_delivery_given_back_is_as_if_never_claimed(store: Store) -> Non
     before = await store.delivery(delivery)
     leases = await take(store)
     async with store.database.transaction() as tx:
-        assert await give_back(tx, leases) == 1
-        assert await give_back(tx, leases) == 0
+        assert await return_unsent(tx, leases) == 1
+        assert await return_unsent(tx, leases) == 0
     assert await store.delivery(delivery) == before
     assert await store.attempts(delivery) == []
 
@@ -253,7 +251,7 @@ async def test_a_delivery_taken_over_is_not_given_back(store: Store) -> None:
         await reclaim(tx, store.database.kind, store.clock.now())
     [fresh] = await take(store)
     async with store.database.transaction() as tx:
-        assert await give_back(tx, stale) == 0
+        assert await return_unsent(tx, stale) == 0
     assert (await store.delivery(delivery))["lease_token"] == fresh.token
 
 
@@ -290,7 +288,7 @@ async def test_order_per_key_holds_under_random_failures_with_four_workers(store
             for lease in leases:
                 fate = dice.random()
                 if fate < 0.1:
-                    continue  # the worker dies: nobody settles
+                    continue  # the worker dies without settling
                 kept = await finish(store, [lease], DOWN if fate < 0.4 else OK)
                 if kept and fate >= 0.4:
                     arrived[lease.delivery.endpoint_id, lease.delivery.order_key].append(lease.delivery.id)
@@ -299,9 +297,7 @@ async def test_order_per_key_holds_under_random_failures_with_four_workers(store
                 await reclaim(tx, store.database.kind, store.clock.now())
 
     await asyncio.gather(*(work(40) for _ in range(4)))
-    assert {row["state"] for row in await store.rows(deliveries)} > {
-        "succeeded"
-    }  # the next ones come after the trouble
+    assert {row["state"] for row in await store.rows(deliveries)} > {"succeeded"}  # the next deliveries follow
     dice.random = lambda: 0.9  # type: ignore[method-assign]
     for _ in range(40):
         store.advance(hours=3)

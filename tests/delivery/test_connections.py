@@ -1,4 +1,4 @@
-"""Connections that are kept: what is sent again and what is not, whose they are, how many there may be, how they end."""
+"""Kept connections: which requests are sent again, who shares a connection, how many there may be, how they end."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
 Steps = list[Callable[[asyncio.StreamReader, Writer], Awaitable[None]]]
 
 
-def in_turn(steps: Steps, seen: list[bytes]) -> Handler:
-    """Each request is read, remembered and handed to the next step, over all connections."""
+def one_after_another(steps: Steps, seen: list[bytes]) -> Handler:
+    """Read and record each request, and hand it to the next step, across all connections."""
 
     async def handle(reader: asyncio.StreamReader, writer: Writer) -> None:
         while not writer.is_closing():
@@ -57,7 +57,7 @@ async def _hold(reader: asyncio.StreamReader, writer: Writer) -> None:
 
 async def test_a_request_on_a_kept_connection_that_was_closed_is_sent_once_more() -> None:
     seen: list[bytes] = []
-    async with listening(handle=in_turn([_answer, _close, _answer], seen)) as receiver, going_out() as way:
+    async with listening(handle=one_after_another([_answer, _close, _answer], seen)) as receiver, going_out() as way:
         for body in (b"1", b"2"):
             assert (await way.post(receiver.url(), body, {})).status == 200
         assert (seen, receiver.connections) == ([b"1", b"2", b"2"], 2)
@@ -68,7 +68,7 @@ async def test_it_is_sent_again_once_only_and_only_if_nothing_came_back(
     step: Callable[..., Awaitable[None]], kind: str, sent: int
 ) -> None:
     seen: list[bytes] = []
-    async with listening(handle=in_turn([_answer, step], seen)) as receiver, going_out(deadline=0.3) as way:
+    async with listening(handle=one_after_another([_answer, step], seen)) as receiver, going_out(deadline=0.3) as way:
         await way.post(receiver.url(), b"1", {})
         assert await failure(way, receiver.url(), b"2") == kind
         assert seen == [b"1"] + [b"2"] * sent
@@ -76,7 +76,7 @@ async def test_it_is_sent_again_once_only_and_only_if_nothing_came_back(
 
 async def test_a_first_request_is_never_sent_again() -> None:
     seen: list[bytes] = []
-    async with listening(handle=in_turn([_close], seen)) as receiver, going_out() as way:
+    async with listening(handle=one_after_another([_close], seen)) as receiver, going_out() as way:
         assert await failure(way, receiver.url(), b"1") == "connect"
         assert seen == [b"1"]
 
@@ -111,7 +111,7 @@ async def test_what_a_kept_connection_says_unasked_is_nobodys_answer(late: bytes
 
 async def test_a_hundred_calls_to_a_receiver_that_closes_at_random_all_end_well() -> None:
     async def closing(reader: asyncio.StreamReader, writer: Writer) -> None:
-        for _ in range(3):  # closes after the third answer, without a word
+        for _ in range(3):  # it closes after the third answer without announcing that
             await read_request(reader)
             writer.write(SMALL)
         await writer.drain()
@@ -179,7 +179,7 @@ async def test_all_connections_together_are_bounded_and_idle_ones_make_room() ->
 
 
 async def test_a_call_that_finds_no_room_meets_its_deadline() -> None:
-    async with listening(handle=in_turn([_hold], [])) as receiver, going_out(connections=1) as way:
+    async with listening(handle=one_after_another([_hold], [])) as receiver, going_out(connections=1) as way:
         first = asyncio.ensure_future(way.post(receiver.url(), b"1", {}))
         await asyncio.sleep(0.05)
         with pytest.raises(CallFailed) as caught:
@@ -192,7 +192,7 @@ async def test_a_call_that_finds_no_room_meets_its_deadline() -> None:
 
 @pytest.mark.parametrize("wait", [0.0, 0.0005, 0.001, 0.0015, 0.002, 0.05])
 async def test_a_call_that_is_cancelled_leaves_nothing_behind(wait: float) -> None:
-    async with listening(handle=in_turn([_hold], [])) as receiver, going_out(connections=4) as way:
+    async with listening(handle=one_after_another([_hold], [])) as receiver, going_out(connections=4) as way:
         for _ in range(10):  # more often than there is room for
             call = asyncio.ensure_future(way.post(receiver.url(), b"{}", {}))
             await asyncio.sleep(wait)

@@ -1,6 +1,4 @@
-"""The whole way out on both databases: from a pending row to a receiver on the loopback interface and back into the
-log of attempts.
-"""
+"""The dispatcher on both databases: from a pending row to a receiver on the loopback interface and the log of attempts."""
 
 from __future__ import annotations
 
@@ -18,14 +16,12 @@ from service.delivery.destinations.base import Delivery, Destination, Outcome
 from service.delivery.destinations.webhook import USER_AGENT, WebhookDestination
 from service.delivery.dispatcher import Dispatcher, Pace
 from service.framework.outbound.addresses import AddressPolicy
-from service.framework.outbound.egress import Egress
 from service.models.events.events import events
 from service.models.webhooks.endpoints import deliveries, webhook_endpoints
 from service.platform.clock import Clock
 from tests.delivery.conftest import NOW, SEALING, Store
+from tests.delivery.outgoing import LOOPBACK, going_out, http_client
 from tests.delivery.receivers import Received, answering, listening
-
-LOOPBACK = AddressPolicy.of(["127.0.0.0/8"])
 
 
 @asynccontextmanager
@@ -38,14 +34,11 @@ async def dispatching(
     destination: Destination | None = None,
     observe: Callable[[Delivery, Outcome, str], None] | None = None,
 ) -> AsyncIterator[Dispatcher]:
-    if destination is None:
-        destination = WebhookDestination(Egress(policy, deadline=deadline), SEALING.open, Clock().now)
-    try:
+    async with going_out(policy, deadline=deadline) as egress, http_client(policy) as http:
+        destination = destination or WebhookDestination(egress, http, SEALING.open, Clock().now)
         yield Dispatcher(
             store.database, destination, store.clock, pace or Pace(poll=0.05), observe=observe, random=lambda: 0.5
         )
-    finally:
-        await destination.close()
 
 
 async def until(condition: Callable[[], Any], seconds: float = 10) -> None:
@@ -192,7 +185,7 @@ async def test_a_receiver_that_hangs_does_not_hold_up_another(store: Store) -> N
             await store.event(f"account {number}", *endpoints)
         async with dispatcher.running():
             await settled(store, 50, 5)
-            assert stuck.most_in_flight == 1  # nothing is known of it until it answers
+            assert stuck.most_in_flight == 1  # an endpoint is new until it answers
             held = [row for row in await store.rows(deliveries, state="leased") if row["endpoint_id"] == endpoints[0]]
             assert len(held) <= 6
 
@@ -306,9 +299,6 @@ class Broken:
     async def send(self, batch: Sequence[Delivery]) -> Sequence[Outcome]:
         self.sizes.append(len(batch))
         return self.fault(batch)
-
-    async def close(self) -> None:
-        pass
 
 
 @pytest.mark.parametrize("fault", [lambda batch: [], lambda batch: 1 / 0, lambda batch: [Outcome("ok")] * 9])

@@ -1,4 +1,4 @@
-"""The way out: what is never connected to, and what a hostile receiver cannot do to us."""
+"""`Egress`: addresses that are never connected to, and the bounds on a hostile receiver."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ async def test_a_name_that_changes_its_address_between_attempts_is_blocked_at_th
         going_out(policy, names=rebinding) as way,
     ):
         assert (await way.post(outer.url("rebind.test"), b"{}", {})).status == 200
-        assert asked == ["rebind.test"]  # looked up once: there is no second answer to be fooled by
+        assert asked == ["rebind.test"]  # resolved once: no second answer can differ
         assert await failure(way, outer.url("rebind.test")) == "blocked"
         assert (outer.connections, inner.connections) == (1, 0)
 

@@ -1,4 +1,4 @@
-"""The forms of an event, judged by the rules of CloudEvents 1.0 (core, JSON format, HTTP binding)."""
+"""The formats of an event, checked by the rules of CloudEvents 1.0 (core, JSON format, HTTP binding)."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def message(form: Any, template: Any = None, body: bytes = BODY) -> Message:
     return FORMATTER.message(orjson.loads(body)["id"], body, form, fill, repr(template))
 
 
-def judge(attributes: dict[str, str]) -> None:
-    """The rules of the core specification on context attributes."""
+def check_attributes(attributes: dict[str, str]) -> None:
+    """Check the rules of the core specification on context attributes."""
     assert attributes["specversion"] == "1.0"
     assert attributes["id"] and attributes["source"]
     assert re.fullmatch(r"[a-z]+(\.[a-z0-9_]+)+", attributes["type"])
@@ -53,11 +53,11 @@ def test_the_standard_format_sends_the_stored_bytes_themselves() -> None:
 def test_structured_mode() -> None:
     made = message("cloudevents-structured")
     assert made.headers == {"content-type": "application/cloudevents+json; charset=utf-8"}
-    told = orjson.loads(made.body)
-    assert told.pop("data") == EVENT["data"]
-    assert told["datacontenttype"] == "application/json"
-    judge(told)
-    assert told == {
+    attributes = orjson.loads(made.body)
+    assert attributes.pop("data") == EVENT["data"]
+    assert attributes["datacontenttype"] == "application/json"
+    check_attributes(attributes)
+    assert attributes == {
         "specversion": "1.0", "id": EVENT["id"], "source": "https://kam.example.com", "type": "alt.kam.plan.approved",
         "time": EVENT["timestamp"], "subject": "plan/p1", "partitionkey": "a1", "causekind": "user",
         "datacontenttype": "application/json",
@@ -70,10 +70,10 @@ def test_binary_mode() -> None:
     headers = dict(made.headers)
     assert headers.pop("content-type") == "application/json"
     assert all(name.startswith("ce-") for name in headers) and "ce-datacontenttype" not in headers
-    judge({name.removeprefix("ce-"): unquote_to_bytes(value).decode() for name, value in headers.items()})
+    check_attributes({name.removeprefix("ce-"): unquote_to_bytes(value).decode() for name, value in headers.items()})
     structured = orjson.loads(message("cloudevents-structured").body)
-    told = {name.removeprefix("ce-"): unquote_to_bytes(value).decode() for name, value in headers.items()}
-    assert told == {name: structured[name] for name in structured if name not in ("data", "datacontenttype")}
+    attributes = {name.removeprefix("ce-"): unquote_to_bytes(value).decode() for name, value in headers.items()}
+    assert attributes == {name: structured[name] for name in structured if name not in ("data", "datacontenttype")}
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"])))
@@ -104,16 +104,16 @@ def test_a_map_of_fields_replaces_the_body_or_the_data() -> None:
 def test_an_event_without_account_cause_or_record_is_still_a_cloudevent(form: Any) -> None:
     event = {**EVENT, "id": f"bare-{form}", "type": "webhook.test", "data": {"account": None}, "cause": None}
     made = message(form, body=orjson.dumps(event))
-    told = (
+    attributes = (
         {name.removeprefix("ce-"): value for name, value in made.headers.items() if name != "content-type"}
         if form.endswith("binary")
         else {name: value for name, value in orjson.loads(made.body).items() if name not in ("data", "datacontenttype")}
     )
-    judge(told)
-    assert set(told) == {"specversion", "id", "source", "type", "time"}
+    check_attributes(attributes)
+    assert set(attributes) == {"specversion", "id", "source", "type", "time"}
 
 
-def test_messages_are_kept_within_bounds_and_told_apart_by_recipe() -> None:
+def test_messages_are_kept_within_bounds_and_differ_by_recipe() -> None:
     formatter = Formatter("/")
     first = formatter.message("1", BODY, "cloudevents-structured", None, "one")
     assert formatter.message("1", BODY, "cloudevents-structured", None, "one") is first

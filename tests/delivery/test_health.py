@@ -1,4 +1,4 @@
-"""Endpoints that fail, on both databases: held back, probed, let in again, turned off; what their lines do meanwhile."""
+"""Endpoints that fail, on both databases: the breaker, probes, recovery, turning off, and their queues meanwhile."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ from service.models.events.events import events
 from service.models.webhooks.endpoints import deliveries, webhook_endpoints
 from service.platform.ids import new_id
 from tests.delivery.conftest import Store
-from tests.delivery.test_turns import tell
 
 DOWN = Outcome("http", status=503, duration_ms=1)
 UP = Outcome("ok", status=200, duration_ms=1)
 
 
 class Scripted:
-    """A destination that answers as it is told, and remembers who was called."""
+    """A destination that gives a set answer and records its calls."""
 
     batch_size = 1
 
@@ -42,15 +41,12 @@ class Scripted:
         self.in_flight -= 1
         return [self.answer] * len(batch)
 
-    async def close(self) -> None:
-        pass
-
 
 async def state_of(store: Store, endpoint: str) -> dict[str, Any]:
     return (await store.rows(webhook_endpoints, id=endpoint))[0]
 
 
-async def told(store: Store) -> list[str]:
+async def operator_events(store: Store) -> list[str]:
     return [row["type"] for row in await store.rows(events) if not row["type"].startswith("account.")]
 
 
@@ -94,7 +90,7 @@ async def test_an_open_breaker_costs_no_attempts_and_one_probe_brings_it_back_sl
     row = await state_of(store, endpoint)
     assert (row["breaker_state"], row["failing_since"]) == ("closed", None)
     assert {row["state"] for row in await store.rows(deliveries, endpoint_id=endpoint)} == {"succeeded"}
-    names = await told(store)
+    names = await operator_events(store)
     assert names.count("webhook_endpoint.breaker_opened") == names.count("webhook_endpoint.breaker_closed") == 1
 
 
@@ -128,7 +124,7 @@ async def test_five_days_of_failures_turn_it_off_and_lose_nothing(store: Store) 
     row = await state_of(store, endpoint)
     assert row["enabled"] is False and "five days" in row["disabled_reason"]
     assert {row["state"] for row in await store.rows(deliveries, endpoint_id=endpoint)} == {"held"}
-    names = await told(store)
+    names = await operator_events(store)
     assert names.count("webhook_endpoint.failing") == 3 and names.count("webhook_endpoint.disabled") == 1
     bodies = [
         orjson.loads(row["body"]) for row in await store.rows(events) if row["type"] == "webhook_endpoint.failing"
@@ -144,7 +140,7 @@ async def test_a_receiver_can_end_a_message_or_the_endpoint_by_header(store: Sto
     [kept] = await store.event("acme", endpoint)
     await dispatcher.once()
     assert (await store.delivery(aborted))["state"] == "dead"
-    assert (await told(store)) == ["delivery.exhausted"]
+    assert (await operator_events(store)) == ["delivery.exhausted"]
     destination.answer = Outcome("http", status=400, headers={"webhook-delivery": "disable"})
     await dispatcher.once()
     assert (await store.delivery(kept))["state"] == "held"
@@ -176,7 +172,7 @@ async def test_a_days_outage_of_a_coalescing_endpoint_ends_in_one_delivery_for_e
     last: dict[str, str] = {}
     for _ in range(24):
         for _ in range(2):
-            last = dict(zip(accounts, await tell(store, *accounts), strict=True))
+            last = dict(zip(accounts, await store.write_events(*accounts), strict=True))
             await sequence(store.database, store.clock)
             await dispatcher.once()
         store.advance(hours=1)
@@ -195,7 +191,7 @@ async def test_a_days_outage_of_a_coalescing_endpoint_ends_in_one_delivery_for_e
 async def test_strict_is_one_line_and_none_is_no_line(store: Store) -> None:
     strict, free = await store.endpoint(ordering="strict"), await store.endpoint(ordering="none")
     key = new_id()
-    await tell(store, key, new_id(), key)
+    await store.write_events(key, new_id(), key)
     await sequence(store.database, store.clock)
     lines = {(row["endpoint_id"], row["order_key"]) for row in await store.rows(deliveries)}
     assert len([line for line in lines if line[0] == strict]) == 1

@@ -1,5 +1,5 @@
-"""Receivers that do what no receiver should: whatever they send, a call ends in time, with the right outcome, in little
-memory, and the next call works. On both event loops: the service runs on uvloop.
+"""Hostile receivers: whatever they send, a call ends in time, with the right outcome, in little memory, and the next
+call works. On both event loops: the service runs on uvloop.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"transfer-encoding: chunked\r\n\r\n"
 SMALL = OK + b"content-length: 2\r\n\r\nok"
 MEMORY = 4_000_000
-"""Bytes that both ends of a call may take together, in this process."""
+"""The memory of both ends of a call in this process, in bytes."""
 
 Writer = asyncio.StreamWriter
 
@@ -35,7 +35,7 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
 
 @asynccontextmanager
 async def judged(handle: Handler, deadline: float = 3) -> AsyncIterator[tuple[Receiver, Egress]]:
-    """Call a hostile receiver, and afterwards a good one at the same place: bounded in memory and time."""
+    """Yield a hostile receiver, and afterwards call a good one in its place. Bounds memory and time."""
     async with listening(handle=handle) as receiver, going_out(deadline=deadline) as way:
         tracemalloc.start()
         began = time.perf_counter()
@@ -51,7 +51,7 @@ async def judged(handle: Handler, deadline: float = 3) -> AsyncIterator[tuple[Re
 
 
 def says(*pieces: bytes, then: str = "hold") -> Handler:
-    """Reads a request, sends the pieces one by one, and then closes or resets the connection, or goes on like a good
+    """Read a request, send the pieces one by one, and then close, reset or hold the connection, or go on like a good
     receiver.
     """
 
@@ -65,7 +65,7 @@ def says(*pieces: bytes, then: str = "hold") -> Handler:
             await read_request(reader)
             writer.write(SMALL)
         if then == "reset":
-            await asyncio.sleep(0.02)  # let what was sent arrive first: a reset overtakes it
+            await asyncio.sleep(0.02)  # let the pieces arrive first: a reset overtakes them
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             writer.transport.abort()
         writer.close()
@@ -74,7 +74,7 @@ def says(*pieces: bytes, then: str = "hold") -> Handler:
 
 
 def forever(beginning: bytes, piece: bytes, pause: float = 0) -> Handler:
-    """Sends a piece again and again, as fast as it is taken or with a pause, until the other side has enough."""
+    """Send a piece repeatedly, as fast as it is read or with a pause, until the other side closes."""
 
     async def handle(reader: asyncio.StreamReader, writer: Writer) -> None:
         await read_request(reader)

@@ -23,7 +23,7 @@ _ONE = Delivery(
     endpoint_id="",
     order_key="k",
     blocks=False,
-    in_line=True,
+    is_ordered=True,
     url="https://example.com",
     sealed_secrets="",
     timeout=None,
@@ -43,12 +43,12 @@ def test_every_result_is_in_one_share_and_every_endpoint_too(endpoints: list[int
     shares = results.shares(writers)
     assert len(shares) <= writers
     assert sum(len(share.unsent) for share in shares) == unsent
-    told = [id(one) for share in shares for one in share.done]
-    assert sorted(told) == sorted(id(one) for one in results.done)
+    found = [id(one) for share in shares for one in share.done]
+    assert sorted(found) == sorted(id(one) for one in results.done)
     seen = [{one[0].delivery.endpoint_id for one in share.done} for share in shares]
     assert sum(map(len, seen)) == len(set(endpoints))
     place = {id(one): number for number, one in enumerate(results.done)}
-    for share in shares:  # what came first stays first
+    for share in shares:  # results keep their order
         order = [place[id(one)] for one in share.done]
         assert order == sorted(order)
 

@@ -31,7 +31,9 @@ def test_jitter_stays_within_twenty_percent(attempt: int, fraction: float) -> No
 @given(failed=st.integers(1, 9), seconds=st.integers(0, 10**12), fraction=FRACTION)
 def test_retry_after_makes_a_retry_later_never_sooner(failed: int, seconds: int, fraction: float) -> None:
     plain = schedule.next_attempt(failed, now=NOW, created_at=NOW, random=lambda: fraction)
-    asked = schedule.next_attempt(failed, now=NOW, created_at=NOW, asked=str(seconds), random=lambda: fraction)
+    asked = schedule.next_attempt(
+        failed, now=NOW, created_at=NOW, retry_after_header=str(seconds), random=lambda: fraction
+    )
     assert plain is not None
     assert asked is not None
     assert asked == max(plain, NOW + timedelta(seconds=min(seconds, 86_400)))
@@ -65,7 +67,9 @@ def test_no_attempt_begins_later_than_five_days_after_the_event(
     failed: int, age: int, fraction: float, asked: int
 ) -> None:
     created = NOW - timedelta(seconds=age)
-    at = schedule.next_attempt(failed, now=NOW, created_at=created, asked=str(asked), random=lambda: fraction)
+    at = schedule.next_attempt(
+        failed, now=NOW, created_at=created, retry_after_header=str(asked), random=lambda: fraction
+    )
     assert at is None or NOW <= at <= created + timedelta(days=5)
 
 

@@ -40,7 +40,7 @@ def _signed(ring: Sequence[SigningKey], body: bytes, at: int) -> dict[str, str]:
 
 
 def _verifies(public_key: str, headers: dict[str, str], body: bytes) -> bool:
-    """What a receiver does with a v1a key, written from the specification."""
+    """Verify as a receiver with a v1a key, written from the specification."""
     known = Ed25519PublicKey.from_public_bytes(base64.b64decode(public_key.removeprefix("whpk_")))
     content = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
     for part in headers["webhook-signature"].split(" "):

@@ -1,4 +1,4 @@
-"""TLS on the way out: who is believed, what name is asked for, and what we show to a receiver that asks who calls."""
+"""TLS of outbound calls: trusted authorities, the verified name, and client certificates."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ async def test_only_the_right_certificate_is_believed(
             assert receiver.requests == []
     async with (
         listening(tls=issue("receiver.test", authority).server(tmp_path)) as receiver,
-        going_out(names=NAMES) as way,  # trusting the system's authorities only
+        going_out(names=NAMES) as way,  # trusts the system's authorities only
     ):
         assert await failure(way, receiver.url("receiver.test", scheme="https")) == "tls"
         assert receiver.requests == []
@@ -111,7 +111,7 @@ async def test_tls_before_1_2_is_not_spoken(
 
 @contextmanager
 def refusing(server: ssl.SSLContext) -> Iterator[int]:
-    """A receiver in a thread that only shakes hands: asyncio's own does not get its refusal out before it closes."""
+    """A receiver in a thread that only shakes hands: asyncio's server closes before its refusal is sent."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def accept() -> None:
@@ -124,9 +124,7 @@ def refusing(server: ssl.SSLContext) -> Iterator[int]:
                 with suppress(OSError):
                     secured.do_handshake()
                 secured.settimeout(5)
-                with suppress(
-                    OSError
-                ):  # what is left unread would turn the end into a reset, which overtakes the refusal
+                with suppress(OSError):  # unread bytes would turn the close into a reset, which overtakes the refusal
                     while os.read(secured.fileno(), 1000):
                         pass
 
@@ -177,7 +175,7 @@ async def test_a_client_certificate_that_cannot_be_used_is_a_failure_of_tls(
             ClientTls(b"no certificate", b"no key"),
             ClientTls(good.chain, b""),
             ClientTls(good.chain, other.secret()),
-            ClientTls(good.chain, good.secret(b"password")),  # must not ask for it at the terminal
+            ClientTls(good.chain, good.secret(b"password")),  # must not prompt at the terminal
         ):
             assert await failure(way, receiver.url("receiver.test", scheme="https"), tls=shown) == "tls"
         assert receiver.connections == 0
@@ -215,7 +213,7 @@ async def test_a_handshake_that_is_slow_or_breaks_off_ends_in_time(
 ) -> None:
     monkeypatch.setattr("service.framework.outbound.connections.CONNECT", 0.3)
     async with listening(handle=handle) as receiver, going_out(connections=1) as way:
-        for _ in range(2):  # there is room for the second only if the first left nothing behind
+        for _ in range(2):  # the second has room only if the first left no connection
             began = time.perf_counter()
             assert await failure(way, receiver.url(scheme="https")) == "tls"
             assert time.perf_counter() - began < 4

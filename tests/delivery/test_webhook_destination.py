@@ -1,4 +1,4 @@
-"""The webhook destination by itself: certificates it shows, tokens it shares, the time it takes."""
+"""The webhook destination: client certificates, shared tokens, the deadline."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 
 from service.delivery.destinations.base import Delivery
 from service.delivery.destinations.webhook import WebhookDestination
+from service.delivery.probe import HttpxPoster
 from service.delivery.send.tokens import NoToken, Tokens
 from service.delivery.send.transport import Client
 from service.framework.outbound.egress import Egress
@@ -21,7 +22,7 @@ from service.framework.outbound.signing_keys import fresh, pack
 from service.platform.ids import new_id
 from service.platform.secrets import Secrets
 from tests.delivery.certificates import issue
-from tests.delivery.outgoing import going_out
+from tests.delivery.outgoing import going_out, http_client
 from tests.delivery.receivers import Received, Receiver, answering, listening
 
 SEALING = Secrets("a key for tests")
@@ -41,7 +42,7 @@ def delivery(url: str, transport: dict[str, Any] | None = None, secrets: dict[st
         endpoint_id=new_id(),
         order_key="a",
         blocks=False,
-        in_line=True,
+        is_ordered=True,
         timeout=None,
         url=url,
         sealed_secrets=SEALING.seal(pack(fresh("v1", NOW))),
@@ -53,7 +54,7 @@ def delivery(url: str, transport: dict[str, Any] | None = None, secrets: dict[st
 
 
 def sending(way: Egress, **options: Any) -> WebhookDestination:
-    return WebhookDestination(way, SEALING.open, lambda: NOW, **options)
+    return WebhookDestination(way, http_client(), SEALING.open, lambda: NOW, **options)
 
 
 async def test_an_endpoints_certificate_is_shown_to_its_receiver(tmp_path: Path) -> None:
@@ -82,6 +83,33 @@ async def test_an_endpoints_certificate_is_shown_to_its_receiver(tmp_path: Path)
     assert without.kind != "ok"
 
 
+async def test_a_test_call_over_httpx_sends_the_request_of_a_delivery() -> None:
+    transport = {"headers": {"x-own": "1"}, "format": "cloudevents-binary", "auth": {"kind": "bearer"}}
+    event = b'{"id":"e","type":"account.created","timestamp":"2026-11-22T01:00:00Z","data":{}}'
+    async with listening() as receiver, going_out() as way, http_client() as http:
+        one = delivery(receiver.url(path="/a/../b?c=%20"), transport, {"auth": {"token": "t"}})
+        one.body = event
+        for poster in (way, HttpxPoster(http)):
+            [outcome] = await WebhookDestination(poster, http, SEALING.open, lambda: NOW).send([one])
+            assert (outcome.kind, outcome.status) == ("ok", 200)
+    first, second = receiver.requests
+    assert (first.line, first.headers, first.body) == (second.line, second.headers, second.body)
+    assert first.headers["authorization"] == "Bearer t" and first.headers["ce-type"] == "alt.kam.account.created"
+
+
+@pytest.mark.parametrize("over_httpx", [False, True])
+async def test_outcomes_are_the_same_over_httpx(over_httpx: bool) -> None:
+    encoded = answering(302, b"moved", location="http://[", content_encoding="gzip")
+    async with listening(encoded) as receiver, going_out(names={}) as way, http_client(names={}) as http:
+        destination = WebhookDestination(HttpxPoster(http) if over_httpx else way, http, SEALING.open, lambda: NOW)
+        [moved] = await destination.send([delivery(receiver.url())])
+        urls = ("https://no-such-name.test/", "https://10.0.0.1/", "https://receiver\\.test/", "http://127.0.0.1:1/")
+        kinds = [(await destination.send([delivery(url)]))[0].kind for url in urls]
+    assert (moved.kind, moved.status, moved.body) == ("http", 302, "moved")
+    assert moved.headers == {"content-length": "5", "location": "http://[", "content-encoding": "gzip"}
+    assert kinds == ["dns", "blocked", "blocked", "blocked"]
+
+
 async def test_sealed_secrets_that_do_not_open_send_nothing() -> None:
     async with listening() as receiver, going_out() as way:
         sealed = Secrets("another key").seal(b'{"auth":{"token":"t"}}')
@@ -101,8 +129,8 @@ async def granting(writer: asyncio.StreamWriter, request: Received) -> None:
 
 
 async def test_however_many_wait_a_token_is_fetched_once() -> None:
-    async with listening(granting) as receiver, going_out() as way:
-        tokens = Tokens(way, time.monotonic)
+    async with listening(granting) as receiver, http_client() as http:
+        tokens = Tokens(http, time.monotonic)
         assert await asyncio.gather(*(tokens.token(client_of(receiver), 5) for _ in range(50))) == ["t"] * 50
     assert len(receiver.requests) == 1
 
@@ -112,20 +140,20 @@ async def test_those_who_waited_for_a_token_in_vain_do_not_each_ask_again() -> N
         await asyncio.sleep(0.05)
         await answering(400, b'{"error":"invalid_client"}')(writer, request)
 
-    async with listening(refusing) as receiver, going_out() as way:
-        tokens = Tokens(way, time.monotonic)
+    async with listening(refusing) as receiver, http_client() as http:
+        tokens = Tokens(http, time.monotonic)
         found = await asyncio.gather(*(tokens.token(client_of(receiver), 5) for _ in range(20)), return_exceptions=True)
         assert {str(error) for error in found} == {"The token endpoint answered 400: invalid_client"}
         assert len(receiver.requests) == 1
         with pytest.raises(NoToken):
-            await tokens.token(client_of(receiver), 5)  # a later one does
+            await tokens.token(client_of(receiver), 5)  # a later call does
         assert len(receiver.requests) == 2
 
 
-async def test_a_token_is_fetched_anew_before_it_ends() -> None:
+async def test_a_token_is_fetched_again_before_it_expires() -> None:
     now = 0.0
-    async with listening(granting) as receiver, going_out() as way:
-        tokens = Tokens(way, lambda: now)
+    async with listening(granting) as receiver, http_client() as http:
+        tokens = Tokens(http, lambda: now)
         for at, asked in ((0, 1), (3_569, 1), (3_571, 2), (3_572, 2)):
             now = float(at)
             await tokens.token(client_of(receiver), 5)

@@ -4,10 +4,10 @@
     python -m tests.faults.hanging --database postgresql --events 60
 
 Two runs of the same load on the same kind of database: first only the healthy endpoints, then the hanging ones beside
-them. Each event goes to every endpoint; how long a call took is measured from the event's own time to its arrival at
-the receiver. The first calls of a run are left out: an endpoint that nobody knows yet gets one call at a time. Prints
-the figures as JSON; ends with 1 when the 95th percentile of the healthy ones is more than 1.5 times that of the run
-without the hanging ones (and 50 ms more: below that it is the machine), or when a healthy one missed an event.
+them. Each event goes to every endpoint; the delay of a call runs from the event's time to the call's arrival at the
+receiver. The first calls of a run do not count: a new endpoint gets one call at a time. Prints the figures as JSON.
+Exits with 1 when the 95th percentile of the healthy endpoints is more than 1.5 times, and 50 ms above, that of the run
+without hanging endpoints, or when a healthy endpoint missed an event.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ NOISE_MS = 50.0
 
 
 class Measured:
-    """A receiver whose first endpoints never answer; when each call of the others arrived."""
+    """A receiver whose first endpoints never answer; it records when each call of the others arrived."""
 
     def __init__(self, hanging: int) -> None:
         self.hanging = hanging
@@ -40,20 +40,20 @@ class Measured:
         self.hung = 0
 
     async def behave(self, writer: asyncio.StreamWriter, request: Received) -> None:
-        """Take a call, or keep it for ever."""
+        """Answer a call, or hold it forever."""
         number = int(request.line.split()[1].rpartition("/")[2])
         if number < self.hanging:
             self.hung += 1
             await asyncio.Event().wait()
         event = json.loads(request.body)
-        told = datetime.fromisoformat(event["timestamp"])
-        self.late_ms[event["id"]].append((datetime.now(UTC) - told).total_seconds() * 1000)
+        happened = datetime.fromisoformat(event["timestamp"])
+        self.late_ms[event["id"]].append((datetime.now(UTC) - happened).total_seconds() * 1000)
         self.calls[number] += 1
         await answering(204, b"")(writer, request)
 
 
 async def load(service: Service, measured: Measured, first: int, endpoints: int, events: int) -> list[float]:
-    """Subscribe, tell so many events, wait for the healthy endpoints; how late each call was, in milliseconds."""
+    """Subscribe, make events, wait for the healthy endpoints. Return the delay of each call in milliseconds."""
     for number in range(first, endpoints):
         body = {"url": service.receiver.url(path=f"/e/{number}"), "event_types": ["account.created"]}
         (await service.client.post("/v1/webhook-endpoints", json=body)).raise_for_status()
@@ -69,7 +69,7 @@ async def load(service: Service, measured: Measured, first: int, endpoints: int,
 
 
 async def run(database: str, endpoints: int, hanging: int, events: int) -> dict[str, Any]:
-    """Both runs; their figures."""
+    """Do both runs and return their figures."""
     figures: dict[str, Any] = {"database": database, "endpoints": endpoints, "hanging": hanging, "events": events}
     for name, stuck in (("without", 0), ("with", hanging)):
         measured = Measured(stuck)
@@ -88,12 +88,12 @@ async def run(database: str, endpoints: int, hanging: int, events: int) -> dict[
     return figures
 
 
-def is_well(told: dict[str, Any]) -> bool:
-    """Whether the healthy endpoints were not held up."""
+def is_well(result: dict[str, Any]) -> bool:
+    """Whether the healthy endpoints were not delayed."""
     return bool(
-        told["with"]["calls"] == told["without"]["calls"]
-        and told["with"]["hung"] > 0
-        and told["with"]["p95_ms"] <= ALLOWED * told["without"]["p95_ms"] + NOISE_MS
+        result["with"]["calls"] == result["without"]["calls"]
+        and result["with"]["hung"] > 0
+        and result["with"]["p95_ms"] <= ALLOWED * result["without"]["p95_ms"] + NOISE_MS
     )
 
 

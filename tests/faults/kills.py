@@ -5,8 +5,8 @@
 
 The API and the workers are processes of their own on one database; a receiver in this one records every call. The
 points are met by watching the database and the receiver: after a business commit, after a claim, before the send,
-while the receiver holds a call, while keys are rotated, while a replay runs, while events are fanned out. Who was
-killed is started again at once. Prints what happened as JSON; ends with 1 when something was lost.
+while the receiver holds a call, while keys are rotated, while a replay runs, while events are fanned out. A killed
+worker is started again at once. Prints the result as JSON; exits with 1 when an event was lost.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Run:
     record: Record
     endpoint: str
     dice: random.Random
-    told: Counter[str] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
     held: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def write(self, count: int, accounts: list[dict[str, Any]]) -> None:
@@ -53,7 +53,7 @@ class Run:
             await self.client.patch(f"/v1/accounts/{account['id']}", json={"industry": f"{time.time_ns()}"})
 
     async def until(self, seen: Callable[[dict[str, int]], bool], seconds: float = 3.0) -> bool:
-        """Watch the deliveries' states until they are as wished, or time is up."""
+        """Poll the deliveries' states until they match, or time is up."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if seen(await self.store.states()):
@@ -78,15 +78,15 @@ class Run:
             await asyncio.sleep(self.dice.random() * 0.01)
             worker.kill()
             assert (await rotating).status_code == 200
-            self.told[point] += 1
+            self.counts[point] += 1
             return
         elif point == "replay":
             path = f"/v1/webhook-endpoints/{self.endpoint}/replay"
             answer = await self.client.post(path, json={"since": "2020-01-01T00:00:00Z"})
-            self.told["replays accepted"] += answer.status_code in (200, 202)
+            self.counts["replays accepted"] += answer.status_code in (200, 202)
             await asyncio.sleep(self.dice.random() * 0.2)
         worker.kill()
-        self.told[point] += 1
+        self.counts[point] += 1
 
 
 @asynccontextmanager
@@ -109,7 +109,7 @@ async def running(url: str, workers: int, dice: random.Random) -> AsyncIterator[
 
 
 async def run(database: str, workers: int, rounds: int, seed: int) -> dict[str, Any]:
-    """All points so many times; what was lost, doubled and out of order."""
+    """Run all points `rounds` times. Return the lost, repeated and misordered events."""
     dice = random.Random(seed)
     with a_database(database) as url:
         async with running(url, workers, dice) as one:
@@ -125,7 +125,7 @@ async def run(database: str, workers: int, rounds: int, seed: int) -> dict[str, 
             states = await one.store.states()
             missing = set(due) - set(one.record.calls)
             return {
-                "database": database, "workers": workers, "seed": seed, "kills": dict(one.told), "events": len(due),
+                "database": database, "workers": workers, "seed": seed, "kills": dict(one.counts), "events": len(due),
                 "jobs": [job["state"] for job in jobs], "replayed": states.get("succeeded", 0) - len(due),
                 "lost": len(missing), "unknown": len(set(one.record.calls) - set(due)), "states": states,
                 "duplicates": one.record.calls.total() - sum(states.values()),
@@ -135,10 +135,10 @@ async def run(database: str, workers: int, rounds: int, seed: int) -> dict[str, 
 
 
 async def settled(one: Run, due: list[str]) -> list[dict[str, Any]]:
-    """Wait until everything arrived and every job ended, or patience does; the jobs.
+    """Wait until every event arrived and every job ended, or time is up. Return the jobs.
 
-    After a kill and an error the schedule has a delivery wait five minutes, and its line with it: such are tried again
-    by hand, as an operator would.
+    After a kill and an error the schedule makes a delivery, and those behind it, wait five minutes. It is retried by
+    hand, as an operator would do.
     """
     end, jobs = time.monotonic() + PATIENCE, list[dict[str, Any]]()
     while time.monotonic() < end:
@@ -151,13 +151,13 @@ async def settled(one: Run, due: list[str]) -> list[dict[str, Any]]:
         for waiting in (await one.client.get(path, params={"state": "pending", "limit": 200})).json()["items"]:
             if datetime.fromisoformat(waiting["next_at"]) > datetime.now(UTC) + LONG_WAIT:
                 await one.client.post(f"/v1/webhook-deliveries/{waiting['id']}/retry")
-                one.told["retried by hand"] += 1
+                one.counts["retried by hand"] += 1
         await asyncio.sleep(0.5)
     return jobs
 
 
 async def feed(client: httpx.AsyncClient) -> list[str]:
-    """The ids of all events about accounts."""
+    """Return the ids of all events about accounts."""
     ids, after = [], None
     while True:
         page = (
@@ -171,11 +171,15 @@ async def feed(client: httpx.AsyncClient) -> list[str]:
             return ids
 
 
-def is_well(told: dict[str, Any]) -> bool:
-    """Whether nothing was lost, and what came twice came under the same id."""
+def is_well(result: dict[str, Any]) -> bool:
+    """Whether no event was lost, and every repeated call had the same id."""
     return not (
-        told["lost"] or told["unknown"] or told["out_of_order"] or told["complaints"] or told["replays"]["wrong"]
-    ) and (set(told["states"]) == {"succeeded"} and set(told["jobs"]) == {"succeeded"})
+        result["lost"]
+        or result["unknown"]
+        or result["out_of_order"]
+        or result["complaints"]
+        or result["replays"]["wrong"]
+    ) and (set(result["states"]) == {"succeeded"} and set(result["jobs"]) == {"succeeded"})
 
 
 if __name__ == "__main__":

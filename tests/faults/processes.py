@@ -1,4 +1,4 @@
-"""What the fault programs run: workers that can be killed and come back, a receiver's record, an empty database."""
+"""The parts of the fault programs: workers to kill and restart, a receiver's record, an empty database."""
 
 from __future__ import annotations
 
@@ -41,21 +41,21 @@ def program(
     is_well: Callable[[dict[str, Any]], bool],
     **options: Any,
 ) -> int:
-    """Run a fault program from the command line: its options are the arguments of `run`, here with what they are when
-    left out. Prints what happened as JSON; 0 when all is well, else 1.
+    """Run a fault program from the command line; `options` are the arguments of `run` with their defaults. Prints the
+    result as JSON. Returns 0 when it is as expected, else 1.
     """
     parser = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, usual in options.items():
         kinds = ("sqlite", "postgresql") if name == "database" else None
         parser.add_argument(f"--{name}", type=type(usual), default=usual, choices=kinds)
-    told = asyncio.run(run(**vars(parser.parse_args())))
-    print(json.dumps(told, indent=1))
-    return 0 if is_well(told) else 1
+    result = asyncio.run(run(**vars(parser.parse_args())))
+    print(json.dumps(result, indent=1))
+    return 0 if is_well(result) else 1
 
 
 @dataclass
 class Worker:
-    """A `kam worker` that comes back when it was killed."""
+    """A `kam worker` that is restarted when it was killed."""
 
     url: str
     folder: str
@@ -63,7 +63,7 @@ class Worker:
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Begin, or begin again."""
+        """Start the process, for the first time or again."""
         own = {name: value for name, value in os.environ.items() if not name.startswith("KAM_")}
         environment = own | ENVIRONMENT | {**self.environment, "KAM_DATABASE_URL": self.url, "PYTHONPATH": str(ROOT)}
         with self.log.open("ab") as log:
@@ -73,11 +73,11 @@ class Worker:
 
     @property
     def log(self) -> Path:
-        """What it says, all its lives together."""
+        """The output of all its processes."""
         return Path(self.folder, f"log {id(self)}")
 
     def wait_until_it_works(self) -> None:
-        """Until it says so; raises RuntimeError with its log when it does not within a minute."""
+        """Wait until it reports that it runs. Raises RuntimeError with its log after a minute."""
         deadline = time.monotonic() + START_SECONDS
         while "kam: worker on" not in self.log.read_text():
             if time.monotonic() > deadline or (self.process is not None and self.process.poll() is not None):
@@ -85,14 +85,14 @@ class Worker:
             time.sleep(0.02)
 
     def kill(self) -> None:
-        """End it where it stands, and have another take its place."""
+        """Kill the process and start another one."""
         assert self.process is not None
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
         self.start()
 
     def stop(self) -> None:
-        """End it in order."""
+        """Stop the process in order."""
         assert self.process is not None
         self.process.terminate()
         self.process.wait(30)
@@ -100,7 +100,7 @@ class Worker:
 
 @dataclass
 class Record:
-    """What the receiver saw."""
+    """The calls that the receiver got."""
 
     calls: Counter[str] = field(default_factory=Counter)
     bodies: dict[str, bytes] = field(default_factory=dict)
@@ -108,16 +108,16 @@ class Record:
     complaints: list[str] = field(default_factory=list)
 
     def disordered(self) -> list[str]:
-        """The accounts whose events came in another order than they happened, by the first call of each."""
+        """Return the accounts whose events arrived out of order, judged by the first call of each event."""
         return [account for account, versions in self.order.items() if versions != sorted(versions)]
 
     async def behave(self, writer: asyncio.StreamWriter, request: Received) -> None:
-        """Take a call and answer 204."""
+        """Record a call and answer 204."""
         self.take(request)
         await answering(204, b"")(writer, request)
 
     def take(self, request: Received) -> None:
-        """Write down one call."""
+        """Record one call."""
         identifier = request.headers["webhook-id"]
         self.calls[identifier] += 1
         if self.bodies.setdefault(identifier, request.body) != request.body:
@@ -141,7 +141,7 @@ class Service:
 async def serving(
     url: str, workers: int, behave: Behaviour, environment: Mapping[str, str] | None = None
 ) -> AsyncIterator[Service]:
-    """The API as one process, workers as others, and a receiver in this one, for the length of a block."""
+    """Run the API and the workers as processes and a receiver in this one, for the length of a block."""
     key, more = new_key(), dict(environment or {})
     with tempfile.TemporaryDirectory(prefix="kam-workers-") as folder:
         server = serve(url, "--no-worker", key=key, environment=ENVIRONMENT | more)
@@ -167,7 +167,7 @@ async def serving(
 
 @contextmanager
 def a_database(kind: str) -> Iterator[str]:
-    """The URL of an empty database."""
+    """Yield the URL of an empty database."""
     if kind == "sqlite":
         with tempfile.TemporaryDirectory(prefix="kam-faults-", ignore_cleanup_errors=True) as folder:
             yield f"sqlite:///{folder}/kam.db"
@@ -177,7 +177,7 @@ def a_database(kind: str) -> Iterator[str]:
 
 
 async def rows(url: str, query: str) -> list[tuple[Any, ...]]:
-    """What a query answers, asked from outside the service."""
+    """Run a query on a connection of our own."""
     if url.startswith("sqlite"):
         connection = sqlite3.connect(url.partition(":///")[2], timeout=30)
         found = connection.execute(query).fetchall()
@@ -190,9 +190,9 @@ async def rows(url: str, query: str) -> list[tuple[Any, ...]]:
 
 
 async def check_replays(url: str, record: Record, *, at_rest: bool = False) -> dict[str, int]:
-    """Whether every event was replayed once at most by each replay that reached its place of the feed (`at_rest`: once
-    exactly; otherwise a replay passes over what is on its way): delivery numbers without a gap, and as many calls as
-    deliveries at least.
+    """Check that each replay that reached an event's position sent it at most once, with delivery numbers without a gap
+    and at least one call per delivery. With `at_rest` exactly once; otherwise a replay skips events that are still
+    open.
     """
     jobs = await rows(url, "SELECT params FROM jobs WHERE kind = 'webhook_replay' AND state = 'succeeded'")
     ends = [int((json.loads(params) if isinstance(params, str) else params)["end"]) for (params,) in jobs]

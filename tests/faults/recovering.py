@@ -1,13 +1,12 @@
-"""A receiver that was down comes back: is it let in slowly, or flooded with what has waited?
+"""A receiver that was down comes back: do calls increase slowly, or does the backlog flood it?
 
     python -m tests.faults.recovering                               400 events, SQLite
     python -m tests.faults.recovering --database postgresql --workers 2
 
-The receiver answers 503 until the endpoint's breaker is open, then 204 after a short while for each call. From then on it
-writes down how many calls it has in its hands whenever one begins, and how many it has answered: one at first, which
-asks whether it is back, then 1, 2, 4 ... at once, never more than it has just answered, up to the endpoint's concurrency.
-Takes half a minute, which is when the first probe is due. Prints the figures as JSON; ends with 1 when more came at once,
-or when an event is missing.
+The receiver answers 503 until the endpoint's breaker is open, then 204 after a short pause for each call. From then on
+it records, for every call, how many calls it holds and how many it has answered: first one probe, then 1, 2, 4 ... at
+once, never more than it has just answered, up to the endpoint's concurrency. Takes half a minute, when the first probe
+is due. Prints the figures as JSON; exits with 1 when more calls came at once, or when an event is missing.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ PATIENCE = 120.0
 
 
 class Comeback:
-    """A receiver that is down, and then is not."""
+    """A receiver that is down and then recovers."""
 
     def __init__(self) -> None:
         self.is_up = False
@@ -33,11 +32,11 @@ class Comeback:
         self.in_hand = 0
         self.answered = 0
         self.seen: list[tuple[int, int]] = []
-        """For each call since it is back: how many it had answered, and how many it has in its hands."""
+        """For each call since the recovery: how many it had answered, and how many it holds."""
         self.record = Record()
 
     async def behave(self, writer: asyncio.StreamWriter, request: Received) -> None:
-        """Take a call, or refuse it."""
+        """Answer a call, or refuse it while down."""
         if not self.is_up:
             self.refused += 1
             await answering(503, b"")(writer, request)
@@ -51,17 +50,17 @@ class Comeback:
         await answering(204, b"")(writer, request)
 
     def flooded(self) -> list[tuple[int, int]]:
-        """The calls that came although more were in hand than it had just answered."""
+        """Return the calls that came although it held more than it had just answered."""
         return [(answered, in_hand) for answered, in_hand in self.seen if in_hand > allowed(answered)]
 
 
 def allowed(answered: int) -> int:
-    """How many may come at once after so many that were answered: 1, 1, 2, 2, 4, 4, 4, 4, 8 ..."""
+    """Return how many calls may come at once after `answered` ones: 1, 1, 2, 2, 4, 4, 4, 4, 8 ..."""
     return min(1 << max(answered.bit_length() - 1, 0), CONCURRENCY)
 
 
 async def run(database: str, workers: int, events: int) -> dict[str, Any]:
-    """Fill the line of a receiver that is down, bring it back, wait for everything."""
+    """Fill the queue of a receiver that is down, bring it back, wait for every event."""
     comeback = Comeback()
     with a_database(database) as url:
         async with serving(url, workers, comeback.behave, {"KAM_RATE_LIMIT": "0"}) as service:
@@ -96,9 +95,9 @@ async def run(database: str, workers: int, events: int) -> dict[str, Any]:
     }
 
 
-def is_well(told: dict[str, Any]) -> bool:
-    """Whether everything came, and never more at once than had just been answered."""
-    return told["received"] == told["events"] and not told["flooded"] and not told["complaints"]
+def is_well(result: dict[str, Any]) -> bool:
+    """Whether every event came, and never more calls at once than had just been answered."""
+    return result["received"] == result["events"] and not result["flooded"] and not result["complaints"]
 
 
 if __name__ == "__main__":

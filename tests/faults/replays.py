@@ -1,12 +1,12 @@
-"""SIGKILL again and again while a replay runs: every event goes out once more, exactly once, and none is left out.
+"""SIGKILL several times while a replay runs: every event is sent again exactly once.
 
     python -m tests.faults.replays                                         6,000 events, four kills, SQLite
     python -m tests.faults.replays --database postgresql --events 20000 --kills 10 --workers 4
 
-Events are there before the endpoint, so that the replay is all it gets. Whenever the job has got a window further, all
-workers are killed and started again, until so many kills were made; then the job ends, and a second replay follows
-without kills. A job whose worker is gone waits for its lease to end (ten seconds), so a kill takes that long. Prints
-what happened as JSON; ends with 1 when something was lost, sent under a number twice, or out of order.
+The events are older than the endpoint, so that it gets nothing but the replay. Each time the job has finished a window,
+all workers are killed and started again, until all kills are made; then the job ends, and a second replay runs without
+kills. A job whose worker died waits for its lease to end (ten seconds), so each kill takes that long. Prints the result
+as JSON; exits with 1 when an event was lost, sent under one number twice, or out of order.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PATIENCE = 180.0
 
 
 async def run(database: str, workers: int, events: int, kills: int) -> dict[str, Any]:
-    """Two replays of so many events, the first under so many kills; what came of them."""
+    """Run two replays of `events`, the first under `kills`. Return the result."""
     record = Record()
     with a_database(database) as url:
         async with serving(url, workers, record.behave) as service:
@@ -47,19 +47,19 @@ async def run(database: str, workers: int, events: int, kills: int) -> dict[str,
                 ended = await _end(service.client, store, job["id"])
                 jobs.append({"state": ended["state"], "done": ended["done"], "total": ended["total"],
                              "seconds": round(time.monotonic() - begun, 1)})  # fmt: skip
-            told = await check_replays(url, record, at_rest=True)
+            result = await check_replays(url, record, at_rest=True)
             states = await store.states()
             return {
                 "database": database, "workers": workers, "events": events, "killed_when_done": killed, "jobs": jobs,
                 "lost": len({row["id"] for row in made} - set(record.calls)), "states": states,
-                "calls": record.calls.total(), "duplicates": record.calls.total() - told["deliveries"],
-                "wrong": told["wrong"] + (told["deliveries"] != 2 * events),
+                "calls": record.calls.total(), "duplicates": record.calls.total() - result["deliveries"],
+                "wrong": result["wrong"] + (result["deliveries"] != 2 * events),
                 "out_of_order": len(record.disordered()), "complaints": record.complaints,
             }  # fmt: skip
 
 
 async def _further(url: str, job: str, killed: list[int]) -> int | None:
-    """Wait until the job has done more than at the last kill; how much, or None when it ended."""
+    """Wait until the job has done more than at the last kill. Return how much, or None when it ended."""
     async with asyncio.timeout(PATIENCE):
         while True:
             ((state, done),) = await rows(url, f"SELECT state, done FROM jobs WHERE id = '{job}'")
@@ -70,7 +70,7 @@ async def _further(url: str, job: str, killed: list[int]) -> int | None:
 
 
 async def _end(client: httpx.AsyncClient, store: Store, job: str) -> dict[str, Any]:
-    """Wait until the job ended and everything has arrived."""
+    """Wait until the job ended and every event has arrived."""
     async with asyncio.timeout(PATIENCE):
         while True:
             found: dict[str, Any] = (await client.get(f"/v1/jobs/{job}")).json()
@@ -79,10 +79,10 @@ async def _end(client: httpx.AsyncClient, store: Store, job: str) -> dict[str, A
             await asyncio.sleep(0.2)
 
 
-def is_well(told: dict[str, Any]) -> bool:
+def is_well(result: dict[str, Any]) -> bool:
     """Whether both replays sent every event exactly once more, in order."""
-    ended = all(job["state"] == "succeeded" and job["done"] == job["total"] for job in told["jobs"])
-    return ended and not (told["lost"] or told["wrong"] or told["out_of_order"] or told["complaints"])
+    ended = all(job["state"] == "succeeded" and job["done"] == job["total"] for job in result["jobs"])
+    return ended and not (result["lost"] or result["wrong"] or result["out_of_order"] or result["complaints"])
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""PostgreSQL is restarted in the middle of the load: what was promised is kept, and the service comes back by itself.
+"""PostgreSQL is restarted under load: every confirmed write is kept, and the service recovers by itself.
 
     python -m tests.faults.restart                          three restarts, two workers, 300 writes
 
-Writers create and rename accounts over HTTP while a cluster of this program's own is shut down, sessions cut off, and
-brought back. Each write has an Idempotency-Key and is repeated until it is answered, as a client would; answers while
-the database is away must say 503. In the end every event of the feed must have arrived, in order per account, and every
-account must have the number of changes that were asked for: nothing lost, nothing done twice. Prints what happened as
-JSON; ends with 1 when that is not so.
+Writers create and rename accounts over HTTP while a cluster of this program's own is shut down, with its sessions cut
+off, and started again. Each write has an Idempotency-Key and is repeated until it is answered, as a client would do;
+answers while the database is away must have status 503. In the end every event must have arrived in order per account,
+and every account must have exactly the requested changes. Prints the result as JSON; exits with 1 when any of this
+does not hold.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ WRITERS = 6
 
 
 async def ask(service: Service, statuses: Counter[int], method: str, path: str, body: Any, key: str) -> dict[str, Any]:
-    """A write that is repeated until it is answered."""
+    """Repeat a write until it is answered."""
     async with asyncio.timeout(PATIENCE):
         while True:
             try:
@@ -42,7 +42,7 @@ async def ask(service: Service, statuses: Counter[int], method: str, path: str, 
 
 
 async def write(service: Service, statuses: Counter[int], writer: int, changes: int) -> str:
-    """One account with so many changes; its id."""
+    """Create an account and change it `changes` times. Return its id."""
     made = await ask(service, statuses, "POST", "/v1/accounts", {"name": f"Account {writer}"}, f"{writer}-new")
     for number in range(changes):
         body = {"name": f"Account {writer} change {number}"}
@@ -51,7 +51,7 @@ async def write(service: Service, statuses: Counter[int], writer: int, changes: 
 
 
 async def run(restarts: int, workers: int, writes: int) -> dict[str, Any]:
-    """So many restarts under load; what came of it."""
+    """Restart the database `restarts` times under load. Return the result."""
     record, statuses = Record(), Counter[int]()
     changes = writes // WRITERS
     server = await asyncio.to_thread(postgres.start, own=True)
@@ -84,22 +84,22 @@ async def run(restarts: int, workers: int, writes: int) -> dict[str, Any]:
 
 
 async def arrived(service: Service, url: str, record: Record) -> set[str]:
-    """The ids of the feed, when all of them have arrived and nothing is on its way."""
+    """Return the ids in the feed once all have arrived and no delivery is open."""
     async with asyncio.timeout(PATIENCE):
         while True:
-            told = {str(identifier) for (identifier,) in await rows(url, "SELECT id FROM events")}
+            ids = {str(identifier) for (identifier,) in await rows(url, "SELECT id FROM events")}
             open_ = await rows(url, "SELECT count(*) FROM deliveries WHERE state NOT IN ('succeeded')")
             placed = await rows(url, "SELECT count(*) FROM events WHERE position IS NULL")
-            if told <= set(record.calls) and not open_[0][0] and not placed[0][0]:
-                return told
+            if ids <= set(record.calls) and not open_[0][0] and not placed[0][0]:
+                return ids
             await asyncio.sleep(0.2)
 
 
-def is_well(told: dict[str, Any]) -> bool:
-    """Whether nothing was lost, done twice, or told out of order, and the failures were told as such."""
-    failed = {status for status in told["answers"] if status not in ("0", "200", "201", "409", "503")}
-    wrong = sum(told[name] for name in ("lost", "never_told", "out_of_order", "wrong_versions"))
-    return not (wrong or failed or told["complaints"]) and told["events"] == told["expected_events"]
+def is_well(result: dict[str, Any]) -> bool:
+    """Whether nothing was lost, repeated or out of order, and failures had the status of failures."""
+    failed = {status for status in result["answers"] if status not in ("0", "200", "201", "409", "503")}
+    wrong = sum(result[name] for name in ("lost", "never_told", "out_of_order", "wrong_versions"))
+    return not (wrong or failed or result["complaints"]) and result["events"] == result["expected_events"]
 
 
 if __name__ == "__main__":

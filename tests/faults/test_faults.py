@@ -13,37 +13,37 @@ from tests.postgres import PostgresUnavailable
 @pytest.mark.slow
 @pytest.mark.parametrize(("database", "workers"), [("sqlite", 2), ("postgresql", 2)])
 async def test_kills_at_seven_points_lose_nothing(database: str, workers: int) -> None:
-    told = await kills.run(database, workers, 1, secrets.randbits(32))
-    print(told)
-    assert kills.is_well(told), told
-    assert set(told["kills"]) >= set(kills.POINTS) and told["jobs"] == ["succeeded"]
+    result = await kills.run(database, workers, 1, secrets.randbits(32))
+    print(result)
+    assert kills.is_well(result), result
+    assert set(result["kills"]) >= set(kills.POINTS) and result["jobs"] == ["succeeded"]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 async def test_a_replay_whose_workers_are_killed_sends_everything_once(database: str) -> None:
-    told = await replays.run(database, workers=2, events=3000, kills=1)
-    print(told)
-    assert replays.is_well(told), told
-    assert len(told["killed_when_done"]) == 1 and 0 < told["killed_when_done"][0] < 3000
+    result = await replays.run(database, workers=2, events=3000, kills=1)
+    print(result)
+    assert replays.is_well(result), result
+    assert len(result["killed_when_done"]) == 1 and 0 < result["killed_when_done"][0] < 3000
 
 
 @pytest.mark.slow
 async def test_postgresql_restarts_under_load() -> None:
     try:
-        told = await restart.run(restarts=2, workers=2, writes=240)
+        result = await restart.run(restarts=2, workers=2, writes=240)
     except PostgresUnavailable as error:
         pytest.skip(str(error))
-    print(told)
-    assert restart.is_well(told), told
-    assert told["answers"].get("503", 0) > 0
+    print(result)
+    assert restart.is_well(result), result
+    assert result["answers"].get("503", 0) > 0
 
 
 @pytest.mark.slow
 async def test_endpoints_that_hang_do_not_hold_up_the_others() -> None:
-    told = await hanging.run("sqlite", endpoints=50, hanging=10, events=4)
-    print(told)
-    assert told["with"]["calls"] == told["without"]["calls"] and told["with"]["hung"] > 0
+    result = await hanging.run("sqlite", endpoints=50, hanging=10, events=4)
+    print(result)
+    assert result["with"]["calls"] == result["without"]["calls"] and result["with"]["hung"] > 0
     assert (
-        told["with"]["p95_ms"] < 10_000
-    )  # far below the 20 s that the hanging ones take; the figure itself is by hand
+        result["with"]["p95_ms"] < 10_000
+    )  # far below the 20 s of the hanging endpoints; the program itself measures the figure

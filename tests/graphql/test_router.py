@@ -32,7 +32,7 @@ async def http(services):
         async def still_admitted():
             return True
 
-        given = {"admit": admit, "still_admitted": still_admitted, "request_id": "req-1"}
+        given = {"admit": admit, "still_admitted": still_admitted, "request_id": "req-1", "max_body": 1_000_000}
         await app({**scope, **given}, receive, send)
 
     async with httpx.AsyncClient(transport=httpx.ASGITransport(framed), base_url="http://kam.test") as client:

@@ -1,4 +1,4 @@
-"""A kind of job that tells of every number up to `to`, a few per step; also a program that runs it until it is killed:
+"""A kind of job that emits an event for every number up to `to`, and a program that runs it until it is killed:
 `python -m tests.jobs.counting URL`.
 """
 
@@ -29,7 +29,7 @@ BATCH = 3
 
 
 class Counting:
-    """Tells of numbers; `fails` is raised at those steps, once each unless it is forever."""
+    """Emits numbers. `fails` holds the errors to raise at a step, one at each of its attempts."""
 
     name = "counting"
 
@@ -50,8 +50,8 @@ class Counting:
         return Step(last - first + 1, last, last == job.params["to"], {"last": last})
 
 
-async def told(services: Services, job: str) -> Counter[int]:
-    """How often each number was told."""
+async def emitted(services: Services, job: str) -> Counter[int]:
+    """How often each number was emitted."""
     async with services.database.reading(fresh=True) as reader:
         bodies = [orjson.loads(body)["data"]["person"] for body in await reader.column(_BODIES)]
     return Counter(person["number"] for person in bodies if person["job"] == job)

@@ -1,4 +1,4 @@
-"""A process that classifies the portfolio anew, two accounts per step, until it is killed:
+"""A process that reclassifies the portfolio, two accounts per step, until it is killed:
 `python -m tests.jobs.reclassifying URL`.
 """
 

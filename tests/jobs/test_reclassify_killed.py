@@ -1,4 +1,4 @@
-"""Killed with SIGKILL in the middle of classifying the portfolio anew, and resumed: every event once, none missing."""
+"""A reclassification killed with SIGKILL and resumed: every event once, none missing."""
 
 from __future__ import annotations
 

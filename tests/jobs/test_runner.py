@@ -1,4 +1,4 @@
-"""Jobs run step by step, each a transaction: whatever happens between them, everything is done exactly once."""
+"""Jobs run step by step, each step a transaction: whatever happens between steps, each is done exactly once."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from service.platform.clock import SetClock
 from service.platform.errors import Conflict
 from service.records.context import Services, system_context
 from service.records.system.jobs import enqueue
-from tests.jobs.counting import Counting, told
+from tests.jobs.counting import Counting, emitted
 
 ROOT = Path(__file__).parents[2]
 _FINISHED = Statement(sa.select(events.c.body).where(events.c.type == "job.finished"))
 
-pytestmark = pytest.mark.made_up_events  # steps of these jobs tell events of a shape of their own
+pytestmark = pytest.mark.made_up_events  # the steps emit events of another shape
 
 
 async def ask(services: Services, to: int = 10, **members: Any) -> Resource:
@@ -46,7 +46,7 @@ async def read(services: Services, job: Resource) -> dict[str, Any]:
 
 
 async def finished(services: Services) -> list[dict[str, Any]]:
-    """What was told of jobs that ended."""
+    """The events of jobs that ended."""
     async with services.database.reading(fresh=True) as reader:
         return [orjson.loads(body) for body in await reader.column(_FINISHED)]
 
@@ -62,7 +62,7 @@ async def test_a_job_runs_to_its_end_and_tells(services: Services) -> None:
         "state": "succeeded", "done": 10, "total": 10, "percent": 100, "result": {"last": 10}, "error": None,
     }  # fmt: skip
     assert after["started_at"] and after["finished_at"]
-    assert await told(services, job.id) == dict.fromkeys(range(1, 11), 1)
+    assert await emitted(services, job.id) == dict.fromkeys(range(1, 11), 1)
     (event,) = await finished(services)
     assert event["data"]["job"] == after
     assert (event["cause"]["kind"], event["cause"]["job_id"]) == ("job", job.id)
@@ -86,7 +86,7 @@ async def test_a_step_that_fails_is_rolled_back_and_tried_again_later(services: 
     now = await read(services, job)
     assert (now["state"], now["done"], now["percent"]) == ("queued", 3, 30)
     assert now["error"] == "The step failed unexpectedly (RuntimeError)"
-    assert await told(services, job.id) == dict.fromkeys(range(1, 4), 1)
+    assert await emitted(services, job.id) == dict.fromkeys(range(1, 4), 1)
     assert await runner.run_due() == 0  # not before its pause is over
     clock.advance(timedelta(seconds=1))
     assert await runner.run_due() == 1
@@ -97,7 +97,7 @@ async def test_a_step_that_fails_is_rolled_back_and_tried_again_later(services: 
     assert await runner.run_due() == 1
     after = await read(services, job)
     assert (after["state"], after["error"]) == ("succeeded", None)
-    assert await told(services, job.id) == dict.fromkeys(range(1, 11), 1)
+    assert await emitted(services, job.id) == dict.fromkeys(range(1, 11), 1)
 
 
 async def test_a_step_that_keeps_failing_ends_the_job(services: Services, clock: SetClock) -> None:
@@ -132,7 +132,7 @@ async def test_canceling_takes_effect_between_steps(services: Services) -> None:
     assert not await runner._step(claimed)
     after = await read(services, job)
     assert (after["state"], after["done"]) == ("canceled", 3)
-    assert await told(services, job.id) == dict.fromkeys(range(1, 4), 1)
+    assert await emitted(services, job.id) == dict.fromkeys(range(1, 4), 1)
     assert [event["data"]["job"]["state"] for event in await finished(services)] == ["canceled"]
     assert await runner.run_due() == 0
 
@@ -153,7 +153,7 @@ async def test_a_lapsed_lease_is_taken_over_and_the_old_worker_writes_nothing(
     assert not await slow._step(claimed)
     assert await other._step(taken)
     await other._work(taken)
-    assert await told(services, job.id) == dict.fromkeys(range(1, 11), 1)
+    assert await emitted(services, job.id) == dict.fromkeys(range(1, 11), 1)
 
 
 async def test_workers_that_die_at_the_same_step_again_and_again_end_the_job(
@@ -169,7 +169,7 @@ async def test_workers_that_die_at_the_same_step_again_and_again_end_the_job(
 
 
 async def test_a_step_that_outlives_its_lease_is_not_taken_over(services: Services, clock: SetClock) -> None:
-    """Its row is locked (PostgreSQL), or nobody else can write (SQLite)."""
+    """Its row is locked (PostgreSQL), or no other connection can write (SQLite)."""
     if services.database.kind == "sqlite":
         pytest.skip("there is one writer")
     await ask(services)
@@ -196,7 +196,7 @@ async def test_two_runners_share_the_jobs(services: Services) -> None:
             while len(await finished(services)) < 4:
                 await asyncio.sleep(0.01)
     for job in asked:
-        assert await told(services, job.id) == dict.fromkeys(range(1, 21), 1)
+        assert await emitted(services, job.id) == dict.fromkeys(range(1, 21), 1)
     assert all(kind.began for kind in kinds)
 
 
@@ -212,7 +212,7 @@ async def test_a_job_begins_when_its_transaction_is_committed(services: Services
                 await asyncio.sleep(0.01)
         assert asyncio.get_running_loop().time() - begun < 30  # long before the poll
     assert (await read(services, job))["state"] == "succeeded"
-    assert await told(services, job.id) == dict.fromkeys(range(1, 11), 1)
+    assert await emitted(services, job.id) == dict.fromkeys(range(1, 11), 1)
 
 
 async def test_a_runner_that_stops_gives_its_job_back(services: Services) -> None:
@@ -226,7 +226,7 @@ async def test_a_runner_that_stops_gives_its_job_back(services: Services) -> Non
     assert left["state"] == "queued"
     assert 0 < left["done"] < 1000
     assert await Runner(services, [Counting()]).run_due() == 1
-    assert await told(services, job.id) == dict.fromkeys(range(1, 1001), 1)
+    assert await emitted(services, job.id) == dict.fromkeys(range(1, 1001), 1)
 
 
 async def test_killed_at_any_moment_it_does_everything_once(services: Services, database_url: str) -> None:
@@ -247,5 +247,5 @@ async def test_killed_at_any_moment_it_does_everything_once(services: Services, 
             finally:
                 process.kill()
                 process.wait()
-    assert await told(services, job.id) == dict.fromkeys(range(1, 151), 1)
+    assert await emitted(services, job.id) == dict.fromkeys(range(1, 151), 1)
     assert len(await finished(services)) == 1

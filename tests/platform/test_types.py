@@ -6,9 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from pydantic import MISSING, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
-from service.framework.database.fields import patch_of
 from service.framework.web.strict_json import read_json
 from service.platform.errors import Invalid, MalformedRequest
 from service.platform.pointers import field_errors, pointer
@@ -142,29 +141,6 @@ class ThingCreate(Shape):
     name: Name = Field(description="Its name", examples=["Anvil"])
     note: LongText | None = Field(default=None, description="Free text")
     count: Count = Field(default=0, description="How many")
-
-
-def test_a_patch_tells_absent_from_null() -> None:
-    patch = patch_of(ThingCreate, "ThingPatch", exclude=["count"])
-    assert patch.model_validate_json("{}").given() == {}
-    assert patch.model_validate_json('{"note":null}').given() == {"note": None}
-    assert patch.model_validate_json("{}").model_dump() == {}
-    assert patch().name is MISSING  # type: ignore[attr-defined]
-    for refused in ('{"name":null}', '{"count":1}', '{"name":""}'):
-        with pytest.raises(ValidationError):
-            patch.model_validate_json(refused)
-    schema = patch.model_json_schema()
-    assert "required" not in schema
-    assert schema["properties"]["name"] == {
-        "description": "Its name",
-        "examples": ["Anvil"],
-        "maxLength": 200,
-        "minLength": 1,
-        "pattern": r"^[^\u0000]*[^\s\u0000][^\u0000]*$",
-        "title": "Name",
-        "type": "string",
-    }
-    assert {"type": "null"} in schema["properties"]["note"]["anyOf"]
 
 
 def test_errors_point_and_never_repeat_values() -> None:

@@ -1,1 +1,1 @@
-"""Which deliveries are due, and which worker takes them."""
+"""The due deliveries, and which worker leases them."""

@@ -1,4 +1,4 @@
-"""What waits to be delivered, counted for those who watch the service: the age of the oldest first of all."""
+"""Gauges of the queue of deliveries: how many are in each state, and the age of the oldest that is due."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ GAUGES = {
 
 
 async def backlog(reader: Reader, now: datetime) -> dict[str, float]:
-    """Every gauge's value."""
+    """Return the value of every gauge."""
     values = dict.fromkeys(GAUGES, 0.0)
     pending = await reader.one(_PENDING) or {"number": 0, "oldest": None}
     values["kam_deliveries_pending"] = pending["number"]

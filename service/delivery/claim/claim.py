@@ -1,10 +1,10 @@
-"""Taking deliveries to send, as statements: a lease with a fencing token, in order per key, any number of workers.
+"""Leases of deliveries, as statements: with a fencing token, in order per key, for any number of workers.
 
-One statement leases a batch for endpoints that the worker owns (ownership.py): of each (endpoint, order key) only the
-oldest that is still open, so that an account's events never overtake each other. The rows of the attempts are written
-in the same transaction, before any call, so that a crash shows as `unknown` and not as nothing. A lease that ran out
-(its worker died) makes the delivery pending again; the token makes whatever the dead worker still writes touch no row.
-Not for results: settlement.py writes those.
+One statement leases a batch for endpoints that the worker owns (ownership.py): for each endpoint and order key only the
+oldest open delivery, so that an account's events keep their order. The rows of the attempts are written in the same
+transaction, before any call, so that a crash leaves an attempt `unknown` instead of no trace. When a lease runs out
+because its worker died, the delivery is pending again; the token keeps late writes of that worker from touching it.
+settlement.py writes the results.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from service.platform.clock import instant_text
 from service.platform.ids import new_id
 
 LEASE = timedelta(seconds=40)
-"""Twice the longest call: a delivery whose call is not begun in the first half is given back instead."""
+"""Twice the longest call: a delivery whose call does not start in the first half is returned unsent."""
 FARTHEST = timedelta(seconds=120)
-"""No lease and no ownership reaches farther: one that does was written by a clock that has been set back since."""
+"""The longest lease or ownership: one that ends later was written before the clock was set back."""
 EVER = timedelta(days=3650)
 LIMITS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
-"""How many of an endpoint are leased at once: SQLite wants a constant in LIMIT, so there is one arm for each."""
+"""How many deliveries of an endpoint are leased at once. SQLite needs constants in LIMIT, so each has its own arm."""
 
-_e = webhook_endpoints.c
+_endpoints = webhook_endpoints.c
 _now = bind("now", Instant())
 _far = bind("far", Instant())
 
 
-def in_turn(one: sa.FromClause, lane: sa.ColumnElement[str], by: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
-    """Due, and no older delivery of the same endpoint and key is still open."""
+def is_next(one: sa.FromClause, lane: sa.ColumnElement[str], by: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """Whether a delivery is due and no older one of the same endpoint and order key is open."""
     return sa.and_(
         one.c.state == PENDING, one.c.behind.is_(sa.false()), one.c.lane == lane, one.c.next_at <= by, none_before(one)
     )
@@ -60,7 +60,7 @@ def _chosen(wanted: sa.FromClause, limit: Any) -> tuple[sa.FromClause, sa.Select
     one = deliveries.alias("one")
     query = (
         sa.select(one.c.id)
-        .where(one.c.endpoint_id == _e.id, in_turn(one, wanted.c.lane, wanted.c.by))
+        .where(one.c.endpoint_id == _endpoints.id, is_next(one, wanted.c.lane, wanted.c.by))
         .order_by(one.c.next_at, one.c.event_position)
         .limit(limit)
         .correlate(webhook_endpoints, wanted)
@@ -68,26 +68,26 @@ def _chosen(wanted: sa.FromClause, limit: Any) -> tuple[sa.FromClause, sa.Select
     return one, query
 
 
-def _still_mine() -> sa.ColumnElement[bool]:
-    me = _e.owner == bind("me", Uuid())
-    return sa.and_(me, _e.enabled.is_(sa.true()), _e.deleted_at.is_(None))
+def _is_owned() -> sa.ColumnElement[bool]:
+    me = _endpoints.owner == bind("me", Uuid())
+    return sa.and_(me, _endpoints.enabled.is_(sa.true()), _endpoints.deleted_at.is_(None))
 
 
 def _picked_on_postgresql() -> sa.Select[Any]:
-    """Endpoint by endpoint, each up to its own limit; rows that another worker holds are passed over."""
+    """Each endpoint's due deliveries up to its own limit, without rows that another worker has locked."""
     wanted = json_rows("wanted", _WANTED, "postgresql")
     one, query = _chosen(wanted, wanted.c.most)
     due = query.with_for_update(skip_locked=True, of=one).lateral("due")
     return (
         sa.select(due.c.id)
-        .select_from(wanted.join(webhook_endpoints, _e.id == wanted.c.endpoint_id).join(due, sa.true()))
-        .where(_still_mine())
+        .select_from(wanted.join(webhook_endpoints, _endpoints.id == wanted.c.endpoint_id).join(due, sa.true()))
+        .where(_is_owned())
     )
 
 
 def _picked_on_sqlite() -> Any:
-    """The same without LATERAL, which SQLite lacks: `json_each` over what a correlated subquery gathered keeps the
-    loop over the endpoints outermost (a join would be turned round and scan every delivery).
+    """The same without LATERAL, which SQLite lacks. `json_each` over the result of a correlated subquery keeps the loop
+    over the endpoints outermost; SQLite would reorder a join and scan every delivery.
     """
     arms = []
     for limit in LIMITS:
@@ -98,14 +98,14 @@ def _picked_on_sqlite() -> Any:
         arms.append(
             sa.select(due.c.value.label("id"))
             .select_from(wanted, webhook_endpoints, due)
-            .where(_e.id == wanted.c.endpoint_id, _still_mine())
+            .where(_endpoints.id == wanted.c.endpoint_id, _is_owned())
         )
     return sa.union_all(*arms)
 
 
 def _claiming(picked: Any) -> Statement:
-    """A CTE, because a locking subquery of IN may be run more than once; `IN (SELECT ... LIMIT)` would then lease
-    too many.
+    """Use a CTE, because PostgreSQL may run a locking subquery of IN more than once: `IN (SELECT ... LIMIT)` would then
+    lease too many.
     """
     chosen = picked.cte("picked")
     return Statement(
@@ -188,7 +188,7 @@ CLOSE_OPEN = Statement(
     .where(one_of(attempts.c.delivery_id, "ids"), attempts.c.outcome == "open")
 )
 
-GIVE_BACK = Statement(
+RETURN_UNSENT = Statement(
     sa.update(deliveries)
     .values(state=PENDING, attempts=deliveries.c.attempts - 1, lease_until=None, lease_token=None)
     .where(
@@ -204,7 +204,7 @@ FORGET_OPEN = Statement(sa.delete(attempts).where(one_of(attempts.c.delivery_id,
 
 @dataclass(slots=True)
 class Lease:
-    """A claimed delivery and the hold on it: until when, and the token that guards every later write."""
+    """A leased delivery, with the end of the lease and the token that guards every later write."""
 
     delivery: Delivery
     token: str
@@ -215,7 +215,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """So many deliveries (1 to 512) of an endpoint, in one of its lanes; a probe takes one whose time has not come."""
+    """Up to `most` deliveries (1 to 512) to lease in one lane of an endpoint. A probe also takes one not yet due."""
 
     endpoint: Row
     lane: str
@@ -223,20 +223,20 @@ class Wanted:
 
     @property
     def is_probe(self) -> bool:
-        """Whether the endpoint's breaker is open: then a single delivery asks whether it is back."""
+        """Whether the endpoint's breaker is open, so that a single delivery tests the endpoint."""
         return self.endpoint["breaker_state"] in ("open", "half_open")
 
 
 async def any_lapsed(reader: Reader, now: datetime, farthest: timedelta = FARTHEST) -> bool:
-    """Whether a lease has run out."""
+    """Whether any lease has run out."""
     return await reader.value(ANY_LAPSED, now=now, far=now + farthest) is not None
 
 
 async def claim(
     writer: Writer, kind: str, me: str, wanted: Sequence[Wanted], now: datetime, lease: timedelta = LEASE
 ) -> list[Lease]:
-    """Lease deliveries of endpoints that the worker owns and open their attempts; oldest events first. Send nothing
-    before the transaction is committed.
+    """Lease deliveries of endpoints that the worker `me` owns, oldest events first, and open their attempts. The caller
+    sends them after the transaction is committed.
     """
     token, until = new_id(), now + lease
     ids = await writer.column(CLAIM[kind], now=now, until=until, token=token, me=me, **_rows(kind, wanted, now))
@@ -247,8 +247,8 @@ async def claim(
         Lease(_delivery(row, endpoints[row["endpoint_id"]]), token, until) for row in await writer.all(CLAIMED, ids=ids)
     ]
     opened = [
-        {"id": one.attempt_id, "delivery_id": one.id, "n": one.number, "trigger": one.trigger}
-        for one in (held.delivery for held in leases)
+        {"id": each.attempt_id, "delivery_id": each.id, "n": each.number, "trigger": each.trigger}
+        for each in (lease.delivery for lease in leases)
     ]
     await writer.execute(OPEN_ATTEMPTS[kind], opened=opened, now=now)
     return leases
@@ -272,24 +272,29 @@ def _rows(kind: str, wanted: Iterable[Wanted], now: datetime) -> dict[str, Any]:
 
 
 async def reclaim(writer: Writer, kind: str, now: datetime, farthest: timedelta = FARTHEST) -> int:
-    """Make deliveries pending whose lease ran out (superseded, when a newer one of their family waits: the next of
-    their line goes), and close their attempts as `unknown`; how many there were.
+    """Make deliveries pending whose lease ran out, or superseded when a newer one of their family is pending. Close
+    their attempts as `unknown`, and release the next delivery behind a superseded one. Return how many there were.
     """
     rows = await writer.all(LAPSED, now=now, far=now + farthest)
     if rows:
         await writer.execute(CLOSE_OPEN, ids=[row["id"] for row in rows], now=now)
-    over = {(row["endpoint_id"], row["order_key"]) for row in rows if row["state"] != "pending"}
-    if over:
-        await writer.execute(LET_NEXT_GO[kind], lines=[{"endpoint_id": one, "order_key": key} for one, key in over])
+    await let_next_go(writer, kind, [row for row in rows if row["state"] != "pending"])
     return len(rows)
 
 
-async def give_back(writer: Writer, leases: Sequence[Lease]) -> int:
-    """Undo the claim of deliveries whose call was never begun: no attempt was made, none is counted; how many were
-    still ours.
+async def let_next_go(writer: Writer, kind: str, ended: Iterable[Row]) -> None:
+    """Release the next delivery behind each of these, which have ended."""
+    keys = {(row["endpoint_id"], row["order_key"]) for row in ended}
+    if keys:
+        await writer.execute(LET_NEXT_GO[kind], lines=[{"endpoint_id": one, "order_key": key} for one, key in keys])
+
+
+async def return_unsent(writer: Writer, leases: Sequence[Lease]) -> int:
+    """Undo the claim of deliveries whose call never started: their attempts are deleted and not counted. Return how
+    many of the leases were still valid.
     """
-    tokens = list({held.token for held in leases})
-    ids = await writer.column(GIVE_BACK, ids=[held.delivery.id for held in leases], tokens=tokens)
+    tokens = list({lease.token for lease in leases})
+    ids = await writer.column(RETURN_UNSENT, ids=[lease.delivery.id for lease in leases], tokens=tokens)
     if ids:
         await writer.execute(FORGET_OPEN, ids=ids)
     return len(ids)
@@ -313,7 +318,7 @@ def _delivery(row: Row, wanted: Wanted) -> Delivery:
         endpoint_id=row["endpoint_id"],
         order_key=row["order_key"],
         blocks=endpoint["on_exhausted"] == "block" and endpoint["ordering"] != "none",
-        in_line=endpoint["ordering"] != "none",
+        is_ordered=endpoint["ordering"] != "none",
         url=endpoint["url"],
         sealed_secrets=endpoint["secret_encrypted"],
         timeout=endpoint["timeout_seconds"],

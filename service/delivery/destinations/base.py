@@ -1,6 +1,4 @@
-"""The seam between the engine and a kind of receiver: deliveries go in, one outcome for each comes out, nothing is
-raised.
-"""
+"""The interface between the dispatcher and a kind of receiver: deliveries go in, one outcome for each comes out."""
 
 from __future__ import annotations
 
@@ -14,62 +12,62 @@ OutcomeKind = Literal["ok", "http", "timeout", "connect", "dns", "tls", "auth", 
 
 @dataclass(slots=True)
 class Delivery:
-    """One claimed delivery, with all that a destination needs: no destination reads the database."""
+    """One leased delivery, with everything that a destination needs: no destination reads the database."""
 
     id: str
     attempt_id: str
     number: int
-    """Which attempt this is, from 1."""
+    """The number of this attempt, from 1."""
     probes: int
-    """How many attempts before this one only asked whether the endpoint is back."""
+    """How many earlier attempts were probes of an open breaker."""
     trigger: Literal["scheduled", "probe", "manual", "test"]
     event_id: str
     event_type: str
     endpoint_id: str
     order_key: str
     blocks: bool
-    """Whether its line waits when it is given up."""
-    in_line: bool
-    """Whether others of its key wait for it."""
+    """Whether newer deliveries with its order key wait when it is given up."""
+    is_ordered: bool
+    """Whether newer deliveries with its order key wait for it."""
     url: str
     sealed_secrets: str
     timeout: int | None
-    """Seconds that its call may take; None is the service's setting."""
+    """Seconds that its call may take; None for the service's setting."""
     body: bytes
-    """The event as stored: in the standard format these bytes are signed and sent, never serialised again."""
+    """The event as stored. In the standard format these very bytes are signed and sent."""
     created_at: datetime
-    """When it came up, or was last released after being held: its lifetime counts from here."""
+    """When it was created, or last released after being held; its lifetime starts here."""
     transport: str = "{}"
-    """How the endpoint is called (`queries.webhooks.TRANSPORT`), for the destination to read."""
+    """How the endpoint is called, as JSON (`TRANSPORT` in `queries.webhooks.endpoints`)."""
     transport_sealed: str | None = None
-    """The secrets that go with it."""
+    """The sealed secrets of the transport."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one attempt: its kind, and what the receiver answered, if it did."""
+    """The result of one attempt: its kind, and the receiver's answer if there was one."""
 
     kind: OutcomeKind
     status: int | None = None
     duration_ms: int = 0
     headers: dict[str, str] | None = None
     body: str | None = None
-    """At most 16 kB of the answer, as text the database can hold."""
+    """At most 16 kB of the answer, as text that the database can hold."""
     retry_after: str | None = None
-    """The `Retry-After` header, unread."""
+    """The `Retry-After` header as it came."""
     request: dict[str, Any] | None = None
-    """What was sent: method, url and headers, secrets left out; None when the call was not made."""
+    """The request (method, url and headers) without its secrets; None when no call was made."""
     signing_key_ids: tuple[str, ...] | None = None
-    """Which keys signed the call; None when it was not made."""
+    """The ids of the keys that signed the call; None when no call was made."""
 
     @property
     def control(self) -> str | None:
-        """What the receiver asks of the sender in `webhook-delivery`: abort-message, disable, or nothing."""
+        """The receiver's instruction in the header `webhook-delivery`: abort-message, disable, or None."""
         return self.headers.get("webhook-delivery", "").strip().lower() or None if self.headers else None
 
     @property
     def gone(self) -> bool:
-        """Whether the receiver asks for no more deliveries at all (410, or by header)."""
+        """Whether the receiver wants no more deliveries at all (status 410, or by header)."""
         return self.status == 410 or self.control == "disable"
 
 
@@ -78,13 +76,9 @@ class Destination(Protocol):
 
     @property
     def batch_size(self) -> int:
-        """How many deliveries of one endpoint a single call takes."""
+        """How many deliveries of one endpoint a call takes."""
         ...
 
     async def send(self, batch: Sequence[Delivery]) -> Sequence[Outcome]:
-        """Send deliveries of one endpoint; one outcome each, in their order. May be cancelled, raises nothing else."""
-        ...
-
-    async def close(self) -> None:
-        """Let connections go."""
+        """Send deliveries of one endpoint. Return one outcome each, in their order. Raises nothing but cancellation."""
         ...

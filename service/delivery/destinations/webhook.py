@@ -4,55 +4,65 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
+
+import httpx
 
 from service.delivery.destinations.base import Delivery, Outcome
 from service.delivery.send.formats import Formatter, Message, source_of
 from service.delivery.send.signing import Signed, Signer
 from service.delivery.send.tokens import NoToken, Tokens
 from service.delivery.send.transport import Recipe, Recipes
-from service.framework.outbound.egress import DEADLINE, Answer, CallFailed, Egress
+from service.framework.outbound.egress import DEADLINE, Answer, CallFailed, ClientTls
 from service.records.webhooks.endpoints import origin_of
 
 USER_AGENT = "kam-webhooks/1.0"
 HIDDEN = "***"
 
 
+class Poster(Protocol):
+    """Sends webhook calls: `Egress` for deliveries, httpx for test calls."""
+
+    async def post(
+        self, url: str, body: bytes, headers: Mapping[str, str], *, tls: ClientTls | None, deadline: float
+    ) -> Answer:
+        """POST bytes and return the answer, whatever its status. Raises `CallFailed`."""
+        ...
+
+
 class WebhookDestination:
-    """Sends to webhook endpoints; `now` dates the attempt (the signature covers it), `unseal` opens their secrets,
-    `public_url` is where clients reach this service, and `deadline` bounds all that one attempt does, in seconds.
+    """Sends to webhook endpoints over `poster`; `http` fetches access tokens, `unseal` opens the endpoints' secrets,
+    `now` dates an attempt (its signature covers the date), `public_url` is where clients reach this service, and
+    `deadline` bounds a whole attempt in seconds.
     """
 
     batch_size = 1
 
     def __init__(
         self,
-        egress: Egress,
+        poster: Poster,
+        http: httpx.AsyncClient,
         unseal: Callable[[str], bytes],
         now: Callable[[], datetime],
         *,
         public_url: str | None = None,
         deadline: float = DEADLINE,
     ) -> None:
-        self._egress = egress
+        self._poster = poster
         self._signer = Signer(unseal)
         self._recipes = Recipes(unseal, origin_of(public_url))
         self._formatter = Formatter(source_of(public_url))
-        self._tokens = Tokens(egress, time.monotonic)
+        self._tokens = Tokens(http, time.monotonic)
         self._now = now
         self._deadline = deadline
 
     async def send(self, batch: Sequence[Delivery]) -> Sequence[Outcome]:
-        """One POST each; any 2xx is success, a redirect is not followed and is a failure like every other status."""
+        """Send one POST per delivery. Any 2xx is success; every other status is a failure, redirects included."""
         if len(batch) == 1:
             return [await self._send(batch[0])]
         return await asyncio.gather(*(self._send(delivery) for delivery in batch))
-
-    async def close(self) -> None:
-        """Close the connections to receivers."""
-        await self._egress.close()
 
     async def _send(self, delivery: Delivery) -> Outcome:
         started = time.perf_counter()
@@ -62,9 +72,7 @@ class WebhookDestination:
             signed = self._signer.sign(
                 delivery.sealed_secrets, delivery.event_id, self._now().timestamp(), message.body
             )
-        except (
-            Exception
-        ):  # a key that does not open the secrets must cost this endpoint its deliveries, not the worker its life
+        except Exception:  # secrets that do not open must fail this delivery, not end the worker
             return Outcome("unknown")
         request = _shown(delivery.url, recipe, message, signed)
         try:
@@ -99,16 +107,16 @@ class WebhookDestination:
         headers = {"user-agent": USER_AGENT, **recipe.headers, **message.headers, **signed.headers}
         if token is not None:
             headers["authorization"] = f"Bearer {token}"
-        return await self._egress.post(
+        return await self._poster.post(
             delivery.url, message.body, headers, tls=recipe.tls, deadline=self._left(delivery, started)
         )
 
     async def _post_with_token(
         self, delivery: Delivery, recipe: Recipe, message: Message, signed: Signed, started: float
     ) -> Answer:
-        """Fetch a token if there is none in force; one that the receiver does not take (401) is replaced once."""
+        """Post with an access token. A token that the receiver refuses with 401 is replaced once."""
         client = recipe.client
-        assert client is not None  # noqa: S101 - the caller looked
+        assert client is not None  # noqa: S101 - the caller checked
         token = await self._tokens.token(client, self._left(delivery, started))
         answer = await self._post(delivery, recipe, message, signed, started, token)
         if answer.status == 401:
@@ -117,12 +125,12 @@ class WebhookDestination:
         return answer
 
     def _left(self, delivery: Delivery, started: float) -> float:
-        """Seconds that remain for this attempt, never none."""
+        """Return the seconds that remain for this attempt, at least 0.05."""
         return max(0.05, (delivery.timeout or self._deadline) - (time.perf_counter() - started))
 
 
 def _shown(url: str, recipe: Recipe, message: Message, signed: Signed) -> dict[str, Any]:
-    """A request as the log of attempts keeps it: what an endpoint adds of its own may be a secret and is left out."""
+    """Return a request as the log of attempts keeps it. The endpoint's own headers may be secrets: they are hidden."""
     own = dict.fromkeys(recipe.headers, HIDDEN)
     if recipe.client is not None:
         own["authorization"] = HIDDEN

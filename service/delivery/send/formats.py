@@ -1,9 +1,9 @@
-"""The forms in which an event leaves: as it stands in the feed, or as a CloudEvent, structured or binary; with a map of
-fields in place of its content if the endpoint has one. Pure: bytes in, bytes out.
+"""The formats of an event: as it stands in the feed, or as a CloudEvent, structured or binary; with a body template in
+place of its content if the endpoint has one. Pure: bytes in, bytes out.
 
-What is signed is exactly the body made here, so of a binary CloudEvent the data alone: the `ce-` headers are not
-covered. Types get a prefix of reversed DNS names, as CloudEvents asks: `alt` is set aside for names outside the DNS
-(RFC 9476), so nobody else's events are called so.
+The signature covers exactly the body made here: of a binary CloudEvent the data alone, without the `ce-` headers. Types
+get a prefix of reversed DNS names, as CloudEvents requires; `alt` is reserved for names outside the DNS (RFC 9476), so
+the types collide with no other sender's.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _LARGEST_KEPT = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What goes out: the body, and the headers that say what it is."""
+    """The body of a request, and the headers that describe it."""
 
     body: bytes
     headers: Mapping[str, str]
@@ -40,8 +40,8 @@ _STANDARD_HEADERS: Mapping[str, str] = {"content-type": JSON}
 
 
 class Formatter:
-    """Makes messages of events; `source` names this service in CloudEvents. Keeps the last few hundred it made, for the
-    endpoints of one kind that get the same event.
+    """Makes messages from events. `source` names this service in CloudEvents. Caches the last 256 messages, for
+    endpoints with the same transport.
     """
 
     def __init__(self, source: str) -> None:
@@ -49,8 +49,8 @@ class Formatter:
         self._kept: OrderedDict[tuple[str, str, str], Message] = OrderedDict()
 
     def message(self, event_id: str, body: bytes, form: Format, fill: Render | None, shape: str) -> Message:
-        """The message of an event in a format; `fill` makes its content if the endpoint has a map of fields, and
-        `shape` tells one such recipe from another.
+        """Return the message of an event in a format. `fill` renders the endpoint's body template, if it has one, and
+        `shape` is the cache key of its transport.
         """
         if form == "standard" and fill is None:
             return Message(body, _STANDARD_HEADERS)
@@ -76,12 +76,12 @@ class Formatter:
         return Message(orjson.dumps(whole), {"content-type": STRUCTURED})
 
     def _attributes(self, event: Mapping[str, Any]) -> dict[str, str]:
-        """The context attributes of an event: the required ones, its time, its subject (`kind/id` of the record), the
-        account as partition key, and why it came about.
+        """Return the context attributes of an event: the required ones, its time, its subject (`kind/id` of the
+        record), the account as partition key, and its cause.
         """
         data, cause = event["data"], event.get("cause") or {}
         kind = event["type"].partition(".")[0]
-        told = {
+        attributes = {
             "specversion": "1.0",
             "id": event["id"],
             "source": self._source,
@@ -92,16 +92,16 @@ class Formatter:
             "causekind": cause.get("kind"),
             "causeorigin": cause.get("origin"),
         }
-        return {name: value for name, value in told.items() if isinstance(value, str) and value}
+        return {name: value for name, value in attributes.items() if isinstance(value, str) and value}
 
 
 def source_of(public_url: str | None) -> str:
-    """The `source` of this service's CloudEvents: where clients reach it, as far as it was told."""
+    """Return the `source` of this service's CloudEvents: its public URL, or `/` when none is set."""
     return (public_url or "").rstrip("/") or "/"
 
 
 def encoded(value: str) -> str:
-    """A header value of a binary CloudEvent: percent-encoded UTF-8 but for visible ASCII other than `"` and `%`."""
+    """Return a header value of a binary CloudEvent: UTF-8, percent-encoded except visible ASCII without `"` and `%`."""
     return quote(value, safe=_PLAIN, encoding="utf-8", errors="replace")
 
 

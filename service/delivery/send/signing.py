@@ -1,10 +1,8 @@
-"""The signed headers of one attempt: opens an endpoint's sealed keys once, keeps them, signs with every one that has
-not ended.
-"""
+"""The signature headers of an attempt. An endpoint's sealed keys are opened once; every key in force signs."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -23,23 +21,21 @@ class Signed:
 
 
 class Unsigned(Exception):
-    """No key of the endpoint is in force: nothing may be sent without a signature."""
+    """No key of the endpoint is in force, so nothing may be sent."""
 
 
 class Signer:
-    """Signs for all endpoints of a process; `unseal` opens what `Secrets.seal` closed over `signing_keys.pack`."""
+    """Signs for all endpoints of a process; `unseal` opens key rings that were sealed after `signing_keys.pack`."""
 
     def __init__(self, unseal: Callable[[str], bytes]) -> None:
         self._unseal = unseal
-        self._rings: OrderedDict[str, tuple[tuple[str, Sign, float | None], ...]] = OrderedDict()
+        self._ring = functools.lru_cache(_MOST_CACHED)(self._open)
 
     def sign(self, sealed: str, message_id: str, at: float, body: bytes) -> Signed:
-        """`webhook-id`, `webhook-timestamp` (whole Unix seconds of this attempt, which is made `at`) and
+        """Return `webhook-id`, `webhook-timestamp` (whole Unix seconds of `at`, the time of the attempt) and
         `webhook-signature` over exactly these body bytes. Raises Unsigned when every key has ended.
         """
-        ring = self._rings.get(sealed)
-        if ring is None:
-            ring = self._open(sealed)
+        ring = self._ring(sealed)
         if len(ring) > 1 or ring[0][2] is not None:
             ring = tuple(entry for entry in ring if entry[2] is None or entry[2] > at)
             if not ring:
@@ -53,14 +49,11 @@ class Signer:
         return Signed(headers, tuple([entry[0] for entry in ring]))
 
     def _open(self, sealed: str) -> tuple[tuple[str, Sign, float | None], ...]:
-        """The keys inside a sealed ring: id, how it signs, and when it ends in Unix seconds."""
+        """Return the keys of a sealed ring: id, signing function, and end in Unix seconds."""
         ring = tuple(
             (key.id, signing(key.secret), None if key.ends_at is None else key.ends_at.timestamp())
             for key in unpack(self._unseal(sealed))
         )
         if not ring:
             raise Unsigned
-        if len(self._rings) >= _MOST_CACHED:
-            self._rings.popitem(last=False)
-        self._rings[sealed] = ring
         return ring

@@ -1,11 +1,9 @@
-"""How one endpoint is called, read from its row once and kept: format, map of fields, headers, credentials,
-certificate.
-"""
+"""The recipe of an endpoint's calls: format, body template, headers, credentials, certificate; read once per row."""
 
 from __future__ import annotations
 
 import base64
-from collections import OrderedDict
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,12 +14,12 @@ from service.delivery.send.formats import Format
 from service.framework.outbound.body_templates import Render, compiled
 from service.framework.outbound.egress import ClientTls
 
-_MOST_KEPT = 2_000
+_MOST_CACHED = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """An OAuth2 client and where it gets its tokens."""
+    """An OAuth2 client and its token endpoint."""
 
     token_url: str
     client_id: str
@@ -33,7 +31,7 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What a call to an endpoint is made of besides the event; `shape` is the row's text that it was made from."""
+    """Everything in a call to an endpoint besides the event; `shape` is the text of the row that it was read from."""
 
     shape: str
     form: Format = "standard"
@@ -44,31 +42,25 @@ class Recipe:
 
 
 class Recipes:
-    """The recipes of a process; `unseal` opens what stands sealed beside an endpoint. `origin` is sent along by
-    endpoints that gave their consent to it (CloudEvents web hooks).
+    """The cached recipes of a process; `unseal` opens the endpoints' secrets. Endpoints with the consent handshake of
+    CloudEvents get `origin` in a header.
     """
 
     def __init__(self, unseal: Callable[[str], bytes], origin: str) -> None:
         self._unseal = unseal
         self._origin = origin
-        self._kept: OrderedDict[tuple[str, str | None], Recipe] = OrderedDict()
+        self._cached = functools.lru_cache(_MOST_CACHED)(self._read)
 
     def of(self, transport: str, sealed: str | None) -> Recipe:
-        """The recipe of an endpoint; raises what `unseal` raises."""
-        key = (transport, sealed)
-        recipe = self._kept.get(key)
-        if recipe is None:
-            recipe = self._read(transport, {} if sealed is None else orjson.loads(self._unseal(sealed)))
-            if len(self._kept) >= _MOST_KEPT:
-                self._kept.popitem(last=False)
-            self._kept[key] = recipe
-        return recipe
+        """Return the recipe of an endpoint. Raises what `unseal` raises."""
+        return self._cached(transport, sealed)
 
-    def _read(self, transport: str, secrets: Mapping[str, Any]) -> Recipe:
-        told = orjson.loads(transport)
-        auth, body_map, certificate = told.get("auth"), told.get("body_map"), secrets.get("certificate")
-        headers = dict(told.get("headers") or {})
-        if told.get("handshake"):
+    def _read(self, transport: str, sealed: str | None) -> Recipe:
+        document = orjson.loads(transport)
+        secrets = {} if sealed is None else orjson.loads(self._unseal(sealed))
+        auth, body_map, certificate = document.get("auth"), document.get("body_map"), secrets.get("certificate")
+        headers = dict(document.get("headers") or {})
+        if document.get("handshake"):
             headers["webhook-request-origin"] = self._origin
         client = None
         if auth is not None:
@@ -86,7 +78,7 @@ class Recipes:
                 headers |= _credentials(auth, private)
         return Recipe(
             transport,
-            told.get("format", "standard"),
+            document.get("format", "standard"),
             None if body_map is None else compiled(body_map),
             headers,
             client,
@@ -103,5 +95,5 @@ def _credentials(auth: Mapping[str, Any], private: Mapping[str, str]) -> dict[st
 
 
 def basic(user: str, password: str) -> str:
-    """The value of `Authorization` for HTTP basic (RFC 7617, UTF-8)."""
+    """Return the value of `Authorization` for HTTP basic (RFC 7617, UTF-8)."""
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()

@@ -1,1 +1,1 @@
-"""What the result of a call means: retry, success, a breaker, the state of the endpoint."""
+"""The results of calls: the next attempt, the state of the delivery, the breaker of the endpoint."""

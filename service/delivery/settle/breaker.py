@@ -1,10 +1,10 @@
-"""The health of an endpoint, as rules: when its breaker opens, when it is probed, how it is let back in, when it is
-given up. Pure: no clock, no I/O.
+"""The health of an endpoint, as rules: when its breaker opens, when it is probed, how it recovers, when it is given up.
+Pure: no clock, no I/O.
 
-Closed -> open after 5 failures one after the other over at least two events. Open -> half open: one probe at 30 s,
-then at 60, 120 ... up to 15 minutes after each other, never before the receiver's `Retry-After`. A probe that arrives
--> slow start: 1, 2, 4 ... calls at once, until the endpoint's concurrency is reached -> closed. Any failure meanwhile
--> open. After five days of failures and nothing else (two at least, twelve hours apart) the endpoint is turned off.
+Closed -> open: 5 failures in a row over at least two events. Open -> half open: one probe after 30 s, then after 60,
+120 ... up to 900 s, never before the receiver's `Retry-After`. Half open -> slow start: a probe succeeds; then 1, 2,
+4 ... calls at once. Slow start -> closed: the endpoint's concurrency is reached. Half open, slow start -> open: any
+failure. After five days of nothing but failures (at least two) the endpoint is turned off.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from datetime import datetime, timedelta
 from typing import Any
 
 FAILURES = 5
-"""So many failures one after the other, of two events at least, open the breaker."""
+"""Failures in a row, over at least two events, that open the breaker."""
 FIRST_PROBE = timedelta(seconds=30)
 LONGEST_PROBE = timedelta(minutes=15)
 GIVEN_UP = timedelta(days=5)
 APART = timedelta(hours=12)
 WARNINGS = (25, 50, 75)
-"""Per cent of the way to being turned off at which its operators are told."""
+"""Percentages of the time to being turned off at which operators get a warning event."""
 SEEN = timedelta(seconds=10)
-"""How exactly the last success is kept: a healthy endpoint's row is not written with every delivery."""
+"""Precision of the last success: a healthy endpoint's row is not written with every delivery."""
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What is kept of an endpoint's recent calls; the names are those of its columns."""
+    """The columns of an endpoint's row that hold its health."""
 
     breaker_state: str = "closed"
     breaker_failures: int = 0
@@ -45,11 +45,11 @@ class Health:
 
     @classmethod
     def of(cls, row: dict[str, Any]) -> Health:
-        """The health in an endpoint's row."""
+        """Return the health in an endpoint's row."""
         return cls(**{name: row[name] for name in COLUMNS})
 
     def limit(self, concurrency: int) -> int:
-        """How many calls may be in flight at once."""
+        """Return how many calls may be in flight at once."""
         if self.breaker_state == "closed":
             return concurrency
         return min(max(self.breaker_allowed, 1), concurrency)
@@ -60,16 +60,16 @@ COLUMNS = tuple(Health.__dataclass_fields__)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What came of one call: whether it arrived, its event, and how long the receiver asked to be left alone."""
+    """The result of one call: whether it succeeded, its event, and the pause that the receiver wants."""
 
     arrived: bool
     event_id: str
-    asked: timedelta | None = None
+    pause: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The health after some calls, and what is to be told: opened, closed, failing (with `percent`), given_up."""
+    """The health after some calls, and the notices to emit: opened, closed, failing (with `percent`), given_up."""
 
     health: Health
     notices: tuple[str, ...] = ()
@@ -77,15 +77,15 @@ class Verdict:
 
 
 def after(health: Health, calls: Sequence[Call], now: datetime, concurrency: int) -> Verdict:
-    """The health after `calls`, in their order."""
+    """Return the health after `calls`, in their order, and its notices."""
     notices: list[str] = []
     for call in calls:
         before = health.breaker_state
         health = arrived(health, now, concurrency) if call.arrived else failed(health, call, now)
-        calm = ("closed", "slow_start")
-        if before in calm and health.breaker_state == "open":
+        working = ("closed", "slow_start")
+        if before in working and health.breaker_state == "open":
             notices.append("opened")
-        elif before not in calm and health.breaker_state in calm:
+        elif before not in working and health.breaker_state in working:
             notices.append("closed")
     health, warned = _warned(health, now)
     if _is_given_up(health, now):
@@ -94,7 +94,7 @@ def after(health: Health, calls: Sequence[Call], now: datetime, concurrency: int
 
 
 def arrived(health: Health, now: datetime, concurrency: int) -> Health:
-    """After a call that arrived."""
+    """Return the health after a call that succeeded."""
     seen = health.last_success_at
     seen = now if seen is None or now - seen >= SEEN or seen > now else seen
     if health.breaker_state == "closed":
@@ -119,7 +119,7 @@ def arrived(health: Health, now: datetime, concurrency: int) -> Health:
 
 
 def failed(health: Health, call: Call, now: datetime) -> Health:
-    """After a call that failed."""
+    """Return the health after a call that failed."""
     first = health.breaker_event or call.event_id
     health = replace(
         health,
@@ -132,16 +132,16 @@ def failed(health: Health, call: Call, now: datetime) -> Health:
         case "closed":
             if health.breaker_failures >= FAILURES and health.breaker_mixed:
                 return _opened(health, call, now, 0)
-        case "open":  # it was under way when the breaker opened
-            asked = now + (call.asked or timedelta(0))
-            return replace(health, breaker_probe_at=max(health.breaker_probe_at or asked, asked))
+        case "open":  # the call was in flight when the breaker opened
+            earliest = now + (call.pause or timedelta(0))
+            return replace(health, breaker_probe_at=max(health.breaker_probe_at or earliest, earliest))
         case _:
             return _opened(health, call, now, health.breaker_probes + 1)
     return health
 
 
 def probe_delay(probes: int) -> timedelta:
-    """The wait before the next probe after so many probes that failed."""
+    """Return the wait before the next probe after `probes` failed ones."""
     return min(FIRST_PROBE * (1 << min(probes, 10)), LONGEST_PROBE)
 
 
@@ -153,7 +153,7 @@ def _opened(health: Health, call: Call, now: datetime, probes: int) -> Health:
         breaker_allowed=0,
         breaker_arrived=0,
         breaker_opened_at=health.breaker_opened_at or now,
-        breaker_probe_at=now + max(probe_delay(probes), call.asked or timedelta(0)),
+        breaker_probe_at=now + max(probe_delay(probes), call.pause or timedelta(0)),
     )
 
 

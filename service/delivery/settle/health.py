@@ -1,6 +1,6 @@
-"""The health of endpoints, read and written in the transaction that settles their calls; the rules are in breaker.py.
+"""The health of endpoints, read and written in the transaction that settles their calls; breaker.py holds the rules.
 
-A healthy endpoint is only read: its row is written when something changes, and its last success every ten seconds.
+A healthy endpoint is only read. Its row is written when its health changes, its last success every ten seconds.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from service.platform.clock import instant_text
 from service.queries.webhooks.endpoints import WEBHOOK_ENDPOINTS
 
 FAILED_FOR_DAYS = "Every call failed for five days"
-_TOLD: dict[str, type[RecordEvent]] = {
+_EVENTS: dict[str, type[RecordEvent]] = {
     "opened": WebhookEndpointBreakerOpened,
     "closed": WebhookEndpointBreakerClosed,
     "failing": WebhookEndpointFailing,
@@ -56,20 +56,20 @@ _CHANGED: dict[str, sa.types.TypeEngine[Any]] = {
 
 def _writing(kind: str) -> Statement:
     row = json_rows("changes", _CHANGED, kind)
-    e = webhook_endpoints.c
-    off = sa.and_(row.c.reason.is_not(None), e.enabled.is_(sa.true()))
+    c = webhook_endpoints.c
+    off = sa.and_(row.c.reason.is_not(None), c.enabled.is_(sa.true()))
     return Statement(
         sa.update(webhook_endpoints)
         .values(
             {
                 **{name: row.c[name] for name in COLUMNS},
-                "enabled": sa.case((off, sa.false()), else_=e.enabled),
-                "disabled_reason": sa.case((off, row.c.reason), else_=e.disabled_reason),
-                "version": sa.case((off, e.version + 1), else_=e.version),
-                "updated_at": sa.case((off, bind("now", Instant())), else_=e.updated_at),
+                "enabled": sa.case((off, sa.false()), else_=c.enabled),
+                "disabled_reason": sa.case((off, row.c.reason), else_=c.disabled_reason),
+                "version": sa.case((off, c.version + 1), else_=c.version),
+                "updated_at": sa.case((off, bind("now", Instant())), else_=c.updated_at),
             }
         )
-        .where(e.id == row.c.id)
+        .where(c.id == row.c.id)
     )
 
 
@@ -80,18 +80,18 @@ Calls = Mapping[str, Sequence[tuple[Call, str | None]]]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An endpoint whose health is another one now; with a `reason` it is turned off."""
+    """An endpoint whose health changed; with a `reason` it is turned off."""
 
     endpoint_id: str
     verdict: Verdict
     limit: int
-    """How many calls it may have in flight at once now; 0 while its deliveries wait."""
+    """How many calls it may have in flight at once; 0 while its deliveries wait."""
     reason: str | None = None
 
 
 async def read_changes(writer: Writer, kind: str, calls: Calls, now: datetime) -> list[Change]:
-    """What calls mean for their endpoints. Those that change are locked; the ones to be turned off not before the
-    sequencer stands still, so that nothing becomes pending for them meanwhile.
+    """Return the endpoints whose health the calls change, locked. Before an endpoint to be turned off is locked, the
+    sequencer is stopped for the transaction, so that no delivery becomes pending for it meanwhile.
     """
     seen = await _changes(writer, _READ, sorted(calls), calls, now)
     if not seen:
@@ -123,13 +123,13 @@ async def _changes(
 
 
 async def write_changes(writer: Writer, kind: str, changes: Sequence[Change], now: datetime) -> None:
-    """Write the health of endpoints, and turn off those that are to be."""
+    """Write the health of endpoints, and turn off those with a reason."""
     if not changes:
         return
     rows = []
     for change in changes:
         health = change.verdict.health
-        if change.reason:  # turned on again, it begins anew
+        if change.reason:  # it starts over when it is turned on again
             health = replace(Health(), last_success_at=health.last_success_at, failing_since=health.failing_since)
         row = {name: getattr(health, name) for name in COLUMNS}
         shown = {name: instant_text(value) if isinstance(value, datetime) else value for name, value in row.items()}
@@ -137,18 +137,18 @@ async def write_changes(writer: Writer, kind: str, changes: Sequence[Change], no
     await writer.execute(_WRITE[kind], changes=rows, now=now)
 
 
-async def tell_changes(writer: Writer, changes: Sequence[Change], now: datetime) -> None:
-    """Append the events about endpoints; `cause.origin` is the endpoint, which does not get them itself."""
-    told = {change.endpoint_id: change for change in changes if change.reason or change.verdict.notices}
-    if not told:
+async def emit_changes(writer: Writer, changes: Sequence[Change], now: datetime) -> None:
+    """Append the events about endpoints. `cause.origin` is the endpoint, which does not receive them itself."""
+    noticed = {change.endpoint_id: change for change in changes if change.reason or change.verdict.notices}
+    if not noticed:
         return
     rows = []
-    for row in await writer.all(WEBHOOK_ENDPOINTS.by_ids(), ids=list(told)):
+    for row in await writer.all(WEBHOOK_ENDPOINTS.by_ids(), ids=list(noticed)):
         document = orjson.loads(row["document"])
-        change = told[document["id"]]
+        change = noticed[document["id"]]
         events: list[Event] = []
         for notice in change.verdict.notices:
-            if kind := _TOLD.get(notice):
+            if kind := _EVENTS.get(notice):
                 more: dict[str, Any] = {"percent": change.verdict.percent} if notice == "failing" else {}
                 events.append(kind.of(document, None, **more))
         if change.reason:

@@ -1,5 +1,5 @@
-"""When an attempt is followed by another: the Standard Webhooks schedule, jitter, `Retry-After` as a floor, and the
-end. Pure: no clock, no I/O.
+"""The time of the next attempt: the Standard Webhooks schedule with jitter, `Retry-After` as a lower bound, and when a
+delivery is given up. Pure: no clock, no I/O.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _random = SystemRandom().random
 
 
 def delay(attempt: int, random: Callable[[], float] = _random) -> timedelta:
-    """The wait before attempt `attempt` (1 to 10), within 20 % around the schedule; `random` gives 0 up to 1."""
+    """Return the wait before attempt `attempt` (1 to 10): the schedule within 20 %. `random` returns 0 up to 1."""
     return timedelta(seconds=DELAYS[attempt - 1] * (1 - JITTER + 2 * JITTER * random()))
 
 
 def retry_after(value: str | None, now: datetime) -> timedelta | None:
-    """What a `Retry-After` header asks to wait: seconds or an HTTP date, 0 to 24 hours; None for a header that is
-    absent or means nothing.
+    """Return the wait in a `Retry-After` header (seconds or an HTTP date), 0 to 24 hours; None when it is absent or
+    unreadable.
     """
     if value is None:
         return None
@@ -47,16 +47,16 @@ def next_attempt(
     *,
     now: datetime,
     created_at: datetime,
-    asked: str | None = None,
+    retry_after_header: str | None = None,
     random: Callable[[], float] = _random,
 ) -> datetime | None:
-    """When to try again after attempt `failed` did not succeed, or None when the delivery is given up.
+    """Return the time of the attempt after number `failed`, or None when the delivery is given up.
 
-    The schedule decides, `asked` (the `Retry-After` header) may only make it later. Given up after the tenth attempt,
-    or when the next one would begin more than five days after the delivery was created.
+    A `Retry-After` header can only postpone the schedule. A delivery is given up after the tenth attempt, or when the
+    next one would start more than five days after its creation.
     """
     if failed >= len(DELAYS):
         return None
-    wait = max(delay(failed + 1, random), retry_after(asked, now) or timedelta(0))
+    wait = max(delay(failed + 1, random), retry_after(retry_after_header, now) or timedelta(0))
     at = now + wait
     return at if at - created_at <= LIFETIME else None

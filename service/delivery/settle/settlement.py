@@ -1,9 +1,9 @@
-"""What came of attempts, written back: one statement for the deliveries and one for the attempts of a whole batch.
+"""The results of attempts, written back: one statement for the deliveries and one for the attempts of a whole batch.
 
-Every row is guarded by the lease's token: when another worker has taken a delivery over meanwhile, a late result
-touches nothing. `judge` holds the rules for one delivery (2xx is success, 410 ends the endpoint, everything else is
-tried again until the schedule ends); it is pure, as are those for the endpoint (breaker.py), whose health is written in
-the same transaction (health.py).
+The lease's token guards every row: when another worker has reclaimed a delivery, a late result changes nothing.
+`decide` holds the rules for one delivery (2xx is success, 410 turns the endpoint off, everything else is tried again
+until the schedule ends). It is pure, as are the rules for an endpoint (breaker.py), whose health is written in the same
+transaction (health.py).
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
-from service.delivery.claim.claim import Lease
+from service.delivery.claim.claim import Lease, let_next_go
 from service.delivery.destinations.base import Delivery, Outcome
 from service.delivery.settle.breaker import Call
-from service.delivery.settle.health import Change, read_changes, tell_changes, write_changes
+from service.delivery.settle.health import Change, emit_changes, read_changes, write_changes
 from service.delivery.settle.schedule import next_attempt, retry_after
 from service.events.catalogue import catalogue
 from service.events.event import Event
 from service.events.operator_events import DeliveryExhausted, DeliveryRecovered, OperatorEvent
 from service.events.outbox import append, event_row
-from service.events.turns import HOLD, LEASED, LET_NEXT_GO, PENDING, overtaken
+from service.events.turns import HOLD, LEASED, PENDING, overtaken
 from service.framework.database.columns import Instant, Json, Uuid, bind
 from service.framework.database.database import Writer
 from service.framework.database.dialects import json_rows
@@ -39,35 +39,30 @@ GONE = "The receiver answered 410 Gone"
 ASKED = "The receiver asked for it (webhook-delivery: disable)"
 LONGEST_BODY = 16_384
 ENDED = ("succeeded", "dead", "superseded")
-"""Nothing follows by itself, and the next of the line may go."""
+"""The states in which a delivery stays, so that the next one behind it is released."""
 RECOVERED_AFTER = 3
-"""Arriving after so many failed attempts is told."""
+"""A delivery that succeeds after more than this many failed attempts emits `delivery.recovered`."""
 _CATALOGUE = catalogue()
 
 
 @dataclass(slots=True)
 class Settlement:
-    """The end of one attempt: the delivery's next state (pending, succeeded, dead, blocked or held), and when it is
-    tried again if it is.
+    """The result of one attempt: the delivery's next state (pending, succeeded, dead, blocked or held), the time of its
+    next attempt, and the pause that the receiver wants.
     """
 
     lease: Lease
     outcome: Outcome
     state: str
     next_at: datetime | None = None
-    asked: timedelta | None = None
-
-    @property
-    def final(self) -> bool:
-        """Whether nothing follows by itself."""
-        return self.state in ENDED
+    pause: timedelta | None = None
 
 
-def judge(
+def decide(
     lease: Lease, outcome: Outcome, now: datetime, random: Callable[[], float] = SystemRandom().random
 ) -> Settlement:
-    """What follows from an outcome. The endpoint of a 410 is turned off and keeps its deliveries, held. A probe that
-    failed does not count against the schedule; `webhook-delivery: abort-message` gives up at once.
+    """Decide what follows from an outcome. A 410 turns the endpoint off and holds the delivery. A failed probe does not
+    count against the schedule. `webhook-delivery: abort-message` gives the delivery up at once.
     """
     if outcome.kind == "ok":
         return Settlement(lease, outcome, "succeeded")
@@ -75,19 +70,19 @@ def judge(
         return Settlement(lease, outcome, "held")
     delivery = lease.delivery
     given_up = "blocked" if delivery.blocks else "dead"
-    asked = retry_after(outcome.retry_after, now)
+    pause = retry_after(outcome.retry_after, now)
     if outcome.control == "abort-message":
-        return Settlement(lease, outcome, given_up, asked=asked)
+        return Settlement(lease, outcome, given_up, pause=pause)
     if delivery.trigger == "probe":
-        return Settlement(lease, outcome, "pending", now + asked if asked else None, asked)
+        return Settlement(lease, outcome, "pending", now + pause if pause else None, pause)
     at = next_attempt(
         delivery.number - delivery.probes,
         now=now,
         created_at=delivery.created_at,
-        asked=outcome.retry_after,
+        retry_after_header=outcome.retry_after,
         random=random,
     )
-    return Settlement(lease, outcome, given_up if at is None else "pending", at, asked)
+    return Settlement(lease, outcome, given_up if at is None else "pending", at, pause)
 
 
 _RESULTS: dict[str, sa.types.TypeEngine[Any]] = {
@@ -158,68 +153,65 @@ CLOSE = {kind: _closing(json_rows("answers", _ANSWERS, kind)) for kind in _KINDS
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What a batch of results did: how many deliveries were still ours, and the endpoints whose health changed."""
+    """The effect of a batch of results: how many leases still held, and the endpoints whose health changed."""
 
     touched: int
     changes: Sequence[Change] = ()
 
 
 async def settle(writer: Writer, kind: str, settlements: Sequence[Settlement], now: datetime) -> Settled:
-    """Write a batch of results and what they mean for their endpoints: turns off those that answered 410 or have only
-    failed for days, lets the next of each line go, and tells what operators should know.
+    """Write a batch of results and the health of their endpoints. Turn off the endpoints that answered 410 or only
+    failed for five days, release the next deliveries behind those that ended, and emit events for operators.
     """
     results = [_row(settlement, now) for settlement in settlements]
-    # first the endpoints, then their deliveries: in the order in which a change of an endpoint locks
+    # endpoints before their deliveries: the order in which a change of an endpoint locks them
     changes = await read_changes(writer, kind, _calls(settlements), now)
     await write_changes(writer, kind, changes, now)
     rows = await writer.all(SETTLE[kind], results=results, now=now)
     touched = {row["id"] for row in rows}
     await writer.execute(CLOSE[kind], answers=[_answer(settlement) for settlement in settlements], now=now)
-    in_line = {settled.lease.delivery.id for settled in settlements if settled.lease.delivery.in_line}
-    ended = [row for row in rows if row["state"] in ENDED and row["id"] in in_line]
-    lines = {(row["endpoint_id"], row["order_key"]) for row in ended}
-    if lines:
-        await writer.execute(LET_NEXT_GO[kind], lines=[{"endpoint_id": one, "order_key": key} for one, key in lines])
+    ordered = {each.lease.delivery.id for each in settlements if each.lease.delivery.is_ordered}
+    await let_next_go(writer, kind, [row for row in rows if row["state"] in ENDED and row["id"] in ordered])
     off = [change.endpoint_id for change in changes if change.reason]
     if off:
         await writer.execute(HOLD, endpoints=off)
-    await tell_changes(writer, changes, now)
-    await _tell(writer, [settled for settled in settlements if settled.lease.delivery.id in touched], now)
+    await emit_changes(writer, changes, now)
+    await _emit(writer, [each for each in settlements if each.lease.delivery.id in touched], now)
     return Settled(len(touched), changes)
 
 
 def _calls(settlements: Sequence[Settlement]) -> dict[str, list[tuple[Call, str | None]]]:
-    """The calls of each endpoint in order, each with the reason to turn it off, if there is one."""
+    """Return the calls of each endpoint in order, each with its reason to turn the endpoint off, if any."""
     calls: dict[str, list[tuple[Call, str | None]]] = {}
-    for settled in settlements:
-        delivery, outcome = settled.lease.delivery, settled.outcome
+    for each in settlements:
+        delivery, outcome = each.lease.delivery, each.outcome
         reason = None if not outcome.gone else GONE if outcome.status == 410 else ASKED
-        call = Call(outcome.kind == "ok", delivery.event_id, settled.asked)
+        call = Call(outcome.kind == "ok", delivery.event_id, each.pause)
         calls.setdefault(delivery.endpoint_id, []).append((call, reason))
     return calls
 
 
-def _is_told(delivery: Delivery) -> bool:
-    """Whether an event tells that this delivery was given up: not when it carried such an event itself."""
+def _is_reported(delivery: Delivery) -> bool:
+    """Whether the end of a delivery emits an event: not when the delivery carried an operator event itself."""
     return not issubclass(_CATALOGUE.get(delivery.event_type, Event), OperatorEvent)
 
 
-async def _tell(writer: Writer, settlements: Sequence[Settlement], now: datetime) -> None:
-    """Append the events about deliveries; `cause.origin` is the endpoint, which does not get them itself."""
-    told: dict[str, type[DeliveryExhausted] | type[DeliveryRecovered]] = {}
-    for settled in settlements:
-        delivery = settled.lease.delivery
-        if settled.state in ("dead", "blocked"):
-            if _is_told(delivery):
-                told[delivery.id] = DeliveryExhausted
-        elif settled.state == "succeeded" and delivery.number > RECOVERED_AFTER and _is_told(delivery):
-            told[delivery.id] = DeliveryRecovered
-    if not told:
+async def _emit(writer: Writer, settlements: Sequence[Settlement], now: datetime) -> None:
+    """Append the events about deliveries. `cause.origin` is the endpoint, which does not receive them itself."""
+    kinds: dict[str, type[DeliveryExhausted] | type[DeliveryRecovered]] = {}
+    for each in settlements:
+        delivery = each.lease.delivery
+        if each.state in ("dead", "blocked"):
+            if _is_reported(delivery):
+                kinds[delivery.id] = DeliveryExhausted
+        elif each.state == "succeeded" and delivery.number > RECOVERED_AFTER and _is_reported(delivery):
+            kinds[delivery.id] = DeliveryRecovered
+    if not kinds:
         return
     rows = []
-    for row in await writer.all(DELIVERIES.by_ids(), ids=list(told)):
+    for row in await writer.all(DELIVERIES.by_ids(), ids=list(kinds)):
         document = orjson.loads(row["document"])
-        event: Event = told[document["id"]](document["id"], 1, {"delivery": document})
+        event: Event = kinds[document["id"]](document["id"], 1, {"delivery": document})
         rows.append(event_row(event, now, {"kind": "delivery", "origin": document["endpoint_id"]}))
     await append(writer, rows)
 
@@ -232,7 +224,7 @@ def _row(settlement: Settlement, now: datetime) -> dict[str, Any]:
         "state": settlement.state,
         "probed": int(delivery.trigger == "probe" and settlement.state == "pending"),
         "next_at": instant_text(settlement.next_at) if settlement.next_at else None,
-        "finished_at": instant_text(now) if settlement.final else None,
+        "finished_at": instant_text(now) if settlement.state in ENDED else None,
         "error": None if outcome.kind == "ok" else outcome.kind,
     }
 

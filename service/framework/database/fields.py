@@ -19,13 +19,16 @@ from pydantic import MISSING, BaseModel, create_model
 from pydantic import Field as Member
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
-from sqlmodel import SQLModel
+from sqlmodel import Field, SQLModel
 
 from service.framework.database.columns import Day, Instant, Json, Uuid
 from service.framework.database.columns import Money as MoneyColumn
 from service.platform.types import Id, Money, Shape
 
 AnyShape = TypeVar("AnyShape", bound=Shape)
+
+WRITE_ONLY = "write only"
+"""Marks a type of secrets in `Annotated`: no read model takes over a field of such a type."""
 
 _COLUMNS: tuple[tuple[type, Any], ...] = (
     (bool, sa.Boolean),
@@ -53,18 +56,24 @@ class Fields(SQLModel):
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         """Give each field without a `sa_type` the column type of its Python type."""
         super().__pydantic_init_subclass__(**kwargs)
-        for name, info in cls.model_fields.items():
-            for stored in info.metadata:
-                if getattr(stored, "sa_type", None) is PydanticUndefined and stored.sa_column is PydanticUndefined:
-                    stored.sa_type = _column_type(info, f"{cls.__name__}.{name}")
+        for info in cls.model_fields.values():
+            stored = [note for note in info.metadata if hasattr(note, "sa_type")]
+            if not stored:
+                info.metadata += Field(sa_type=_column_type(info)).metadata
+            elif stored[0].sa_type is PydanticUndefined and stored[0].sa_column is PydanticUndefined:
+                stored[0].sa_type = _column_type(info)
 
 
 def table_of(model: type[SQLModel], *, unchecked: Iterable[str] = ()) -> sa.Table:
     """Return the table of a model, with a CHECK for each column whose type is a vocabulary (a `StrEnum`).
 
     The columns named in `unchecked` get none. Not an enum type of PostgreSQL: a migration cannot remove a value of it.
+    Raises TypeError for a decimal without a `sa_type`, since SQLite would store it as a float.
     """
     table = SQLModel.metadata.tables[str(model.__tablename__)]
+    for column in table.c:
+        if type(column.type) is sa.Numeric:
+            raise TypeError(f"{column} needs a sa_type: how many digits are stored?")
     for name, info in model.model_fields.items():
         kind = _described(info)[0]
         if isinstance(kind, type) and issubclass(kind, StrEnum) and name not in unchecked:
@@ -79,11 +88,13 @@ def check_in(column: str, values: Iterable[str], *, nullable: bool = False) -> s
     return sa.CheckConstraint(f"{column} IS NULL OR {condition}" if nullable else condition, name=f"known_{column}")
 
 
-def read_of(*parts: type[BaseModel], order: str = "") -> Callable[[type[AnyShape]], type[AnyShape]]:
+def read_of(*parts: type[BaseModel], order: str = "", omit: str = "") -> Callable[[type[AnyShape]], type[AnyShape]]:
     """Return a class decorator that puts the described fields of `parts` before the members of a read model.
 
-    Each field keeps its type and description and becomes required. A field without a description is left out, as is
-    one that the class or its base already has. `order` lists, separated by spaces, the members that come first.
+    Each field keeps its type and description and becomes required. A field without a description or of a type that is
+    `WRITE_ONLY` is left out, as is one that the class or its base already has. `order` lists the members that come
+    first, and `omit` those that are not read, both separated by spaces. The class's own members may have a default, an
+    alias and examples.
 
         @read_of(OfAccount, PlanCreate, Plan)
         class PlanRead(ReadBase):
@@ -94,15 +105,17 @@ def read_of(*parts: type[BaseModel], order: str = "") -> Callable[[type[AnyShape
 
     def derive(shape: type[AnyShape]) -> type[AnyShape]:
         own = get_type_hints(shape, include_extras=True)
-        inherited = {name for base in shape.__bases__ if issubclass(base, BaseModel) for name in base.model_fields}
-        added = {name: info for name, info in shape.model_fields.items() if name not in inherited}
+        left_out = {name for base in shape.__bases__ if issubclass(base, BaseModel) for name in base.model_fields}
+        added = {name: info for name, info in shape.model_fields.items() if name not in left_out}
+        left_out |= {*added, *omit.split()}
         members: dict[str, Any] = {}
         for part in parts:
             for name, info in part.model_fields.items():
-                if info.description and name not in inherited and name not in added:
+                if info.description and name not in left_out and WRITE_ONLY not in _described(info)[1]:
                     members.setdefault(name, (_hints(part)[name], Member(description=info.description)))
         for name, info in added.items():
-            members[name] = (own[name], Member(default=info.default, alias=info.alias, description=info.description))
+            known = {"default": info.default, "alias": info.alias, "examples": info.examples}
+            members[name] = (own[name], Member(**known, description=info.description))
         first = {name: members[name] for name in order.split()}
         return create_model(
             shape.__name__,
@@ -164,14 +177,12 @@ def _described(info: FieldInfo) -> tuple[Any, list[Any]]:
     return get_origin(kind) or kind, notes
 
 
-def _column_type(info: FieldInfo, field: str) -> Any:
-    """Return the column type for a field's Python type. Raises TypeError when the type does not say it."""
+def _column_type(info: FieldInfo) -> Any:
+    """Return the column type of a field's Python type; undefined when the type does not say how it is stored."""
     kind, notes = _described(info)
     if get_args(Id)[1] in notes:
         return Uuid
     if get_args(Money)[2] in notes:
         return MoneyColumn
-    for known, column in _COLUMNS:
-        if isinstance(kind, type) and issubclass(kind, known):
-            return column
-    raise TypeError(f"{field} needs a sa_type: {kind} does not say how it is stored")
+    known = (column for base, column in _COLUMNS if isinstance(kind, type) and issubclass(kind, base))
+    return next(known, PydanticUndefined)

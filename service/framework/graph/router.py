@@ -2,20 +2,20 @@
 
 `application/graphql-response+json` answers a request that was not run with its 4xx status and no `data`; clients of
 before that type get `application/json`, where a document that does not parse or fit is a 200 as they expect. GET runs
-queries only; a browser that opens the path gets GraphiQL. Who asks is the frame's business: it puts `admit` into the
-scope, which gives the caller's context or raises.
+queries only; a browser that opens the path gets GraphiQL. Who asks is found by `AdmittedApp`: it puts `admit` into the
+scope, which returns the caller's context or raises.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
+from starlette.requests import ClientDisconnect
 
 from service.framework.database.pagination import Cursors
 from service.framework.graph import errors, server_sent
@@ -25,27 +25,25 @@ from service.framework.graph.execute import Engine, Request
 from service.framework.graph.limits import Limits
 from service.framework.graph.schema import served
 from service.framework.graph.socket import Admit, Socket
+from service.framework.web.answers import header_pairs
+from service.framework.web.intake import check_media, idempotency_of, read_body
+from service.framework.web.request import RequestInfo
 from service.framework.web.streaming import send_stream
 from service.framework.web.strict_json import read_json
 from service.platform.errors import (
     InternalError,
-    Invalid,
     KamError,
     MalformedRequest,
     MethodNotAllowed,
     NotAcceptable,
-    UnsupportedMediaType,
 )
-from service.platform.idempotency import Idempotency
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-PATH = "/graphql"
 MODERN = "application/graphql-response+json"
 LEGACY = "application/json"
-MAX_KEY = 255
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -102,9 +100,11 @@ class GraphQLApp:
         except errors.Refused as refused:
             status = 200 if refused.well_formed and media != MODERN else refused.status
             body = orjson.dumps({"errors": refused.errors})
-            extra = _headers(refused.headers)
+            extra = [*header_pairs(refused.headers)]
+        except ClientDisconnect:
+            raise
         except KamError as error:
-            status, extra = error.status, _headers(error.headers)
+            status, extra = error.status, [*header_pairs(error.headers)]
             body = orjson.dumps({"errors": [errors.entry(error, request_id=scope.get("request_id"))]}, default=str)
         except Exception as error:
             status = InternalError.status
@@ -136,13 +136,12 @@ class GraphQLApp:
             raise MethodNotAllowed(["GET", "POST"])
         ctx: GraphContext = await scope["admit"]()
         if method == "POST":
-            if not _is_json(headers.get(b"content-type")):
-                raise UnsupportedMediaType(f"Send the body as {LEGACY}", headers={"Accept-Post": LEGACY})
-            raw = await _read(receive)
+            check_media(headers.get(b"content-type"), (LEGACY,), method, required=True)
+            raw = await read_body(headers, receive, scope["max_body"])
             asked = _request(read_json(raw), read_only=False)
             key = headers.get(b"idempotency-key")
             if key is not None:
-                ctx = ctx.with_idempotency(_idempotency(key, raw))
+                ctx = ctx.with_idempotency(idempotency_of(key, RequestInfo.of(scope), raw))
         else:
             asked = _request(_parameters(scope["query_string"]), read_only=True)
         return ctx, asked
@@ -184,23 +183,6 @@ def _parameters(raw: bytes) -> dict[str, Any]:
     return given
 
 
-def _idempotency(key: bytes, raw: bytes) -> Idempotency:
-    text = key.decode("latin-1")
-    if not 1 <= len(text) <= MAX_KEY or not all("!" <= letter <= "~" for letter in text):
-        raise Invalid.parameter("Idempotency-Key", "key_format", "Must be 1 to 255 visible ASCII characters")
-    return Idempotency(text, hashlib.sha256(PATH.encode() + b"\0" + raw).hexdigest())
-
-
-async def _read(receive: Receive) -> bytes:
-    chunks = []
-    while True:
-        message = await receive()
-        chunks.append(message.get("body", b""))
-        if not message.get("more_body"):
-            break
-    return b"".join(chunks)
-
-
 async def _send(send: Send, status: int, body: bytes, headers: Headers) -> None:
     headers.append((b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -212,23 +194,10 @@ def _replayed(ctx: GraphContext) -> Headers:
     return [(b"idempotent-replayed", b"true")] if ctx.replayed else []
 
 
-def _headers(told: Mapping[str, str]) -> Headers:
-    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in told.items()]
-
-
 def _wants_page(scope: Scope, accept: bytes | None) -> bool:
     if scope["method"] != "GET" or accept is None or b"text/html" not in accept:
         return False
     return not any(pair.startswith(b"query=") for pair in scope["query_string"].split(b"&"))
-
-
-@lru_cache(maxsize=256)
-def _is_json(content_type: bytes | None) -> bool:
-    media, *parameters = (content_type or b"").decode("latin-1").lower().split(";")
-    charsets = [
-        value.strip(' "') for name, _, value in (p.partition("=") for p in parameters) if name.strip() == "charset"
-    ]
-    return media.strip() == LEGACY and all(charset in ("utf-8", "utf8", "us-ascii") for charset in charsets)
 
 
 @lru_cache(maxsize=256)

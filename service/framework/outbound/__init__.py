@@ -1,1 +1,1 @@
-"""Calls to other systems: checked addresses, pinned connections, bounded answers, signatures."""
+"""Calls to other systems: checked addresses, pinned connections, bounded answers, httpx, signatures."""

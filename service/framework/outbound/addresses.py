@@ -1,11 +1,9 @@
-"""Which addresses and URLs the service may be sent to by what a user typed: the guard against server-side request
-forgery, as pure rules.
+"""The addresses and URLs that the service may call: the guard against server-side request forgery, as pure rules.
 
-The table is the IANA special-purpose address registries written out (`ipaddress.is_global` disagrees with them for
-many addresses) plus what this service has no business with. URLs are read by a grammar of our own that knows fewer
-spellings than any other, and what it read is what is later connected to: there is no second parser to disagree with.
-Used twice: when a URL is registered (operations) and at every attempt, on the addresses the name then resolves to
-(delivery/connections.py).
+The table holds the IANA special-purpose address registries (`ipaddress.is_global` disagrees with them for many
+addresses) and a few more networks. URLs are read by our own grammar, which accepts fewer spellings than any other, and
+the parts that it reads are the parts that are connected to: no second parser can disagree. The rules apply when a URL
+is registered and at every call, to the addresses that the name then resolves to (connections.py).
 """
 
 from __future__ import annotations
@@ -20,7 +18,7 @@ from urllib.parse import quote
 Network = IPv4Network | IPv6Network
 
 LONGEST_URL = 2048
-"""Characters a URL may have."""
+"""The longest URL, in characters."""
 
 BLOCKED: tuple[tuple[Network, str], ...] = tuple(
     (ip_network(network), name)
@@ -82,25 +80,25 @@ _NOT_IN_A_URL = re.compile(r"[\x00-\x20\x7f-\xa0\\]")
 
 
 class Blocked(Exception):
-    """A URL or an address that may not be called; the text says why and repeats nothing but the address's kind."""
+    """Raised for a URL or address that may not be called. The text gives the reason and repeats no part of the URL."""
 
 
 class Target(NamedTuple):
-    """A URL in the parts that are connected to and sent."""
+    """The parts of a URL."""
 
     secure: bool
-    """Whether it is called over TLS."""
+    """Whether the URL is called over TLS."""
     host: str
-    """A name in ASCII and lower case, or an address; no brackets."""
+    """A name in ASCII and lower case, or an address without brackets."""
     port: int
     path: str
-    """Path and query, percent-encoded where a request line needs it."""
+    """Path and query, percent-encoded as far as a request line needs it."""
 
 
 @dataclass(frozen=True, slots=True)
 class AddressPolicy:
-    """What may be called: the public internet over https, and the networks in `allowed`, over http too. `own_hosts`
-    are refused by name.
+    """Allows the public internet over https, and the networks in `allowed` over https and http. Refuses `own_hosts` by
+    name.
     """
 
     allowed: tuple[Network, ...] = ()
@@ -108,18 +106,16 @@ class AddressPolicy:
 
     @classmethod
     def of(cls, networks: Iterable[str] = (), own_hosts: Iterable[str] = ()) -> AddressPolicy:
-        """From settings: CIDRs as text, host names in any case. Raises ValueError for what is no network."""
+        """Make a policy from settings: CIDRs as text, host names in any case. Raises ValueError for an invalid CIDR."""
         own = frozenset(_in_ascii(host).removesuffix(".") for host in own_hosts)
         return cls(tuple(ip_network(network) for network in networks), own)
 
     def is_allowed(self, address: IPv4Address | IPv6Address) -> bool:
-        """Whether the address lies in a network that the settings open."""
+        """Whether the address lies in an allowed network."""
         return any(address in network for network in self.allowed if network.version == address.version)
 
     def check_address(self, text: str, *, secure: bool = True) -> None:
-        """Raise `Blocked` unless the address may be connected to; without TLS (`secure` false) only allowed networks
-        may.
-        """
+        """Raise `Blocked` unless the address may be connected to: without TLS only one in an allowed network may."""
         try:
             address = ip_address(text)
         except ValueError:
@@ -135,10 +131,10 @@ class AddressPolicy:
             raise Blocked("http:// is allowed inside the allowed networks only")
 
     def check_url(self, text: str) -> Target:
-        """The URL as it will be called; raises `Blocked` for a scheme, host, port, spelling or literal address that
-        is not allowed.
+        """Return the parts of a URL. Raises `Blocked` for a scheme, host, port, spelling or literal address that is not
+        allowed.
 
-        Syntax only: what a host name resolves to is checked at every attempt. `http` passes here for a name when any
+        Checks syntax only; the addresses of a host name are checked at every call. `http` with a name passes when any
         network is allowed.
         """
         target = _parsed(text)
@@ -183,8 +179,8 @@ def _parsed(text: str) -> Target:
 
 
 def _in_ascii(host: str) -> str:
-    """A host name in lower case and ASCII (IDNA 2008 with the mapping of UTS 46); raises ValueError for what has no
-    such form.
+    """Return a host name in lower case and ASCII (IDNA 2008 with the mapping of UTS 46). Raises ValueError for a name
+    without such a form.
     """
     if host.isascii():
         return host.lower()
@@ -197,8 +193,8 @@ def _in_ascii(host: str) -> str:
 
 
 def _check_name(host: str) -> None:
-    """A host name of ordinary labels whose last one is not a number: `127.1`, `2130706433` and `0x7f.1` are
-    addresses in disguise.
+    """Raise `Blocked` unless the host has ordinary labels and the last one is not a number: C libraries read `127.1`,
+    `2130706433` and `0x7f.1` as addresses.
     """
     labels = host.removesuffix(".").split(".")
     if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):

@@ -1,9 +1,8 @@
-"""Bodies that a caller describes as JSON with placeholders: `{"text": "{data.account.name} moved"}`. An allow-listed
-map of fields; nothing is executed.
+"""Body templates: JSON with placeholders, such as `{"text": "{data.account.name} moved"}`. Nothing is executed.
 
-A placeholder is a path in braces. A text that is nothing but one placeholder becomes the value itself, of whatever
-type; inside a longer text the value is written out. What is not there is null, and nothing inside a text. `{{` and `}}`
-are braces. Everything else is a constant.
+A placeholder is a path in braces. A text that consists of one placeholder becomes the value itself, of any type; inside
+a longer text the value is written as text. A missing value is null, or empty inside a text. `{{` and `}}` stand for
+braces. Everything else is constant.
 """
 
 from __future__ import annotations
@@ -16,19 +15,19 @@ from typing import Any
 import orjson
 
 ROOTS = ("id", "type", "timestamp", "data", "cause")
-"""Where a path may begin: the members of an event."""
+"""The first steps that a path may have: the members of an event."""
 
 TEXT = r"^([^{}\u0000]|\{\{|\}\}|\{(id|type|timestamp|data|cause)(\.[A-Za-z0-9_-]{1,100}){0,8}\})*$"
-"""The pattern of a text: placeholders, doubled braces and everything else."""
+"""The pattern of a text with placeholders, doubled braces and other characters."""
 
 DEEPEST = 8
 MOST_MEMBERS = 200
 MOST_PLACEHOLDERS = 50
 LARGEST = 8_000
-"""Levels, values and placeholders that a template may have, and bytes that it may take as JSON."""
+"""Limits of a template: levels, values, placeholders, and bytes as JSON."""
 
 LONGEST_VALUE = 2_000
-"""Characters of one value that are written into a text."""
+"""The longest value inside a text, in characters; longer ones are cut."""
 
 _PART = re.compile(r"\{\{|\}\}|\{([A-Za-z0-9_.-]+)\}|[^{}]+")
 _WHOLE = re.compile(TEXT)
@@ -39,7 +38,7 @@ Part = str | tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with a template, and where: the steps to the value."""
+    """A fault of a template; `place` holds the steps to the value."""
 
     place: tuple[str | int, ...]
     code: str
@@ -47,7 +46,7 @@ class Fault:
 
 
 def faults(template: Any) -> list[Fault]:
-    """What is wrong with a template: nothing, or its faults, at most one of each kind."""
+    """Return the faults of a template: an empty list, or the first fault found."""
     try:
         size = len(orjson.dumps(template))
     except TypeError:  # a number of more than 64 bits
@@ -75,7 +74,7 @@ def faults(template: Any) -> list[Fault]:
 
 
 def compiled(template: Any) -> Render:
-    """The function that fills a template, which has no faults, from an event."""
+    """Return the function that fills a template without faults from an event."""
     if isinstance(template, str):
         return _text(list(_parts(template)))
     if isinstance(template, Mapping):
@@ -101,7 +100,7 @@ def _values(value: Any, place: tuple[str | int, ...]) -> Iterator[tuple[tuple[st
 
 
 def _parts(text: str) -> Iterator[Part]:
-    """The pieces of a text: what stands there as text, paths as tuples."""
+    """Split a text into constants (as text) and paths (as tuples)."""
     for match in _PART.finditer(text):
         whole, path = match[0], match[1]
         if path is not None:
@@ -125,7 +124,7 @@ def _text(parts: Sequence[Part]) -> Render:
 
 
 def _found(event: Any, path: tuple[str, ...]) -> Any:
-    """The value at a path, or None: members by name, items by number."""
+    """Return the value at a path, or None. Steps are names of members and numbers of items."""
     here = event
     for step in path:
         if isinstance(here, Mapping):

@@ -1,4 +1,4 @@
-"""Client certificates as callers bring them: a PEM chain, the certificate first, and its private key."""
+"""Client certificates: a PEM chain with the certificate first, and its private key."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LONGEST_CHAIN = 5
 
 
 class Unusable(Exception):
-    """A chain or a key that can't be shown to receivers; `member` names which of the two, the text says why."""
+    """Raised for an unusable chain or key; `member` names which of the two, the text gives the reason."""
 
     def __init__(self, member: str, code: str, message: str) -> None:
         super().__init__(message)
@@ -22,7 +22,7 @@ class Unusable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """What may be shown of a client certificate."""
+    """The public facts of a client certificate."""
 
     subject: str
     issuer: str
@@ -32,7 +32,7 @@ class Described:
     fingerprint_sha256: str
 
     def document(self) -> dict[str, Any]:
-        """As it stands in a row and in answers."""
+        """Return the document that is stored and shown."""
         return {
             "subject": self.subject,
             "issuer": self.issuer,
@@ -44,7 +44,7 @@ class Described:
 
 
 def described(chain: str, key: str, now: datetime) -> Described:
-    """What a chain's first certificate says; raises Unusable unless the chain parses, is in force and fits the key."""
+    """Describe a chain's first certificate. Raises Unusable unless the chain parses, is in force and fits the key."""
     from cryptography import x509  # noqa: PLC0415 - heavy, seldom
     from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
 

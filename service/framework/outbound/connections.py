@@ -1,5 +1,5 @@
-"""Connections to receivers: a name is looked up once for each, every address must pass the policy, and what is
-connected to is one of exactly those addresses; then they are kept for a while.
+"""Connections to receivers: each resolves the name once, checks every address by the policy, and connects to one of
+these addresses. Idle connections are kept for a while.
 """
 
 from __future__ import annotations
@@ -24,29 +24,28 @@ Lookup = Callable[[str], Awaitable[list[str]]]
 Trust = Callable[[], ssl.SSLContext]
 
 CONNECT = 5.0
-"""Seconds for each step of connecting: the name, the connection over all addresses tried, TLS."""
+"""Seconds for each step: resolving the name, connecting (over all addresses), establishing TLS."""
 MOST_ADDRESSES = 4
-"""How many of a name's addresses are tried."""
+"""The most addresses of a name that are tried."""
 IDLE = 4.0
-"""Seconds an unused connection is kept: less than servers commonly do, so that they rarely close one just as it is
-used.
+"""Seconds that an idle connection is kept: fewer than servers keep it, so that they rarely close it just as it is used.
 """
 AGE = 60.0
-"""Seconds after which even a busy connection is not used again, so that a name that moved is followed."""
+"""Seconds after which even a busy connection is replaced, so that a name with new addresses is followed."""
 THREADS = 16
-"""Lookups at a time; a name that is being looked up is not looked up again beside it."""
+"""Concurrent lookups. Calls that wait for the same name share one lookup."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClientTls:
-    """What we show a receiver that asks who calls (mutual TLS): a certificate chain and its key, in PEM."""
+    """A client certificate for mutual TLS: the chain and its key, in PEM."""
 
     certificate: bytes
     key: bytes = field(repr=False)
 
 
 class Origin(NamedTuple):
-    """What a connection is good for: calls that differ in any of these never share one."""
+    """The key of a connection: calls that differ in any member never share one."""
 
     secure: bool
     host: str
@@ -55,7 +54,7 @@ class Origin(NamedTuple):
 
 
 class Connections:
-    """Kept connections, and the making of new ones; `most` bounds all together."""
+    """Opens connections and keeps idle ones; `most` limits all together."""
 
     def __init__(self, policy: AddressPolicy, lookup: Lookup | None, trust: Trust, most: int) -> None:
         self._policy = policy
@@ -71,31 +70,31 @@ class Connections:
         self._sweeping: asyncio.TimerHandle | None = None
 
     def kept(self, origin: Origin) -> Connection | None:
-        """The connection to an origin that was used last, if it still stands."""
-        line = self._idle.get(origin)
-        while line:
-            connection = line.pop()
+        """Return the most recently used idle connection to an origin that still stands, or None."""
+        queue = self._idle.get(origin)
+        while queue:
+            connection = queue.pop()
             if connection.usable and connection.idle_for() < IDLE:
                 return connection
             connection.abort()
         return None
 
     def keep(self, origin: Origin, connection: Connection) -> None:
-        """Take a connection back after its call."""
+        """Keep a connection after its call, unless it is unusable, too old, or its place is needed."""
         if not connection.usable:
             return
         if self._waiting or connection.idle_since - connection.born > AGE:
             connection.abort()
             return
-        line = self._idle.get(origin)
-        if line is None:
-            line = self._idle[origin] = deque()
-        line.append(connection)
+        queue = self._idle.get(origin)
+        if queue is None:
+            queue = self._idle[origin] = deque()
+        queue.append(connection)
         if self._sweeping is None:
             self._sweeping = asyncio.get_running_loop().call_later(1.0, self._sweep)
 
     async def open(self, origin: Origin) -> Connection:
-        """A new connection; raises `CallFailed`. Waits when there are too many, after letting an idle one go."""
+        """Open a connection. When the limit is reached, close an idle one or wait. Raises `CallFailed`."""
         context = self._context(origin)
         addresses = await self._addresses(origin)
         await self._enter()
@@ -106,12 +105,12 @@ class Connections:
             await _establish(connection, plain, context, origin.host.removesuffix("."))
         except BaseException:
             connection.abort()
-            self._gone(connection)  # a loop may close a connection that nobody got without telling it
+            self._gone(connection)  # a loop may drop a connection before it was made, without calling `connection_lost`
             raise
         return connection
 
     async def close(self) -> None:
-        """Drop every connection."""
+        """Close every connection."""
         if self._sweeping is not None:
             self._sweeping.cancel()
             self._sweeping = None
@@ -121,7 +120,7 @@ class Connections:
         if self._threads is not None:
             self._threads.shutdown(wait=False, cancel_futures=True)
             self._threads = None
-        await asyncio.sleep(0)  # the transports close in the loop's next turn
+        await asyncio.sleep(0)  # the transports close in the loop's next iteration
 
     def _gone(self, connection: Connection) -> None:
         if connection in self._all:
@@ -129,9 +128,9 @@ class Connections:
             self._room.release()
 
     async def _enter(self) -> None:
-        """Wait for room for one more connection; an idle one makes room."""
-        while self._room.locked() and (lines := [line for line in self._idle.values() if line]):
-            oldest = min(lines, key=_idle_since).popleft()
+        """Wait for room for one more connection; close the oldest idle one to make room."""
+        while self._room.locked() and (queues := [queue for queue in self._idle.values() if queue]):
+            oldest = min(queues, key=_idle_since).popleft()
             if oldest.usable:
                 oldest.abort()
                 break
@@ -143,10 +142,10 @@ class Connections:
 
     def _sweep(self) -> None:
         self._sweeping = None
-        for origin, line in list(self._idle.items()):
-            while line and not (line[0].usable and line[0].idle_for() < IDLE):
-                line.popleft().abort()
-            if not line:
+        for origin, queue in list(self._idle.items()):
+            while queue and not (queue[0].usable and queue[0].idle_for() < IDLE):
+                queue.popleft().abort()
+            if not queue:
                 del self._idle[origin]
         if self._idle:
             self._sweeping = asyncio.get_running_loop().call_later(1.0, self._sweep)
@@ -160,7 +159,7 @@ class Connections:
             raise CallFailed("tls", "the client certificate cannot be used") from None
 
     async def _addresses(self, origin: Origin) -> list[str]:
-        """The addresses of a host, all of them allowed."""
+        """Return the addresses of a host. Raises `CallFailed` unless the policy allows every one."""
         if ":" in origin.host or origin.host.replace(".", "").isdigit():
             found = [origin.host]
         else:
@@ -184,14 +183,14 @@ class Connections:
         except (OSError, UnicodeError):
             raise CallFailed("dns", "the name cannot be resolved") from None
         except asyncio.CancelledError:
-            if task.cancelled():  # not we, but the lookup: everything is being closed
+            if task.cancelled():  # the lookup was cancelled, not this call: everything is being closed
                 raise CallFailed("dns", "the lookup was given up") from None
             raise
 
     def _looked(self, host: str, task: asyncio.Task[list[str]]) -> None:
         del self._lookups[host]
         if not task.cancelled():
-            task.exception()  # whoever asked may have stopped waiting
+            task.exception()  # mark it as seen: the calls may have stopped waiting
 
     async def _resolve(self, host: str) -> list[str]:
         if self._threads is None:
@@ -202,7 +201,7 @@ class Connections:
         return [str(address[0]) for *_, address in found]
 
     async def _connect(self, origin: Origin, addresses: list[str]) -> socket.socket:
-        """A connected socket to the first address that takes it; they share the time."""
+        """Return a socket connected to the first address that accepts; the addresses share the time."""
         tried = addresses[:MOST_ADDRESSES]
         failure = "the connection was not made in time"
         for address in tried:
@@ -216,7 +215,7 @@ class Connections:
         raise CallFailed("connect", failure)
 
     async def _dial(self, address: str, port: int, secure: bool) -> socket.socket:
-        """Connect to an address, looking at it once more on both sides of the call: nothing above is trusted here."""
+        """Connect to an address. Check it before, and the peer's address after, without trust in the callers."""
         self._check(address, secure)
         plain = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
         try:
@@ -238,12 +237,12 @@ class Connections:
             raise CallFailed("blocked", str(error)) from None
 
 
-def _idle_since(line: deque[Connection]) -> float:
-    return line[0].idle_since
+def _idle_since(queue: deque[Connection]) -> float:
+    return queue[0].idle_since
 
 
 async def _establish(connection: Connection, plain: socket.socket, context: ssl.SSLContext | None, host: str) -> None:
-    """Hand a connected socket over to the loop, with TLS on top and the certificate checked."""
+    """Attach a connected socket to the loop, over TLS with the certificate verified if there is a context."""
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(CONNECT):
@@ -263,7 +262,9 @@ async def _establish(connection: Connection, plain: socket.socket, context: ssl.
 
 
 def _context(trust: Trust, tls: ClientTls | None) -> ssl.SSLContext:
-    """Trust, HTTP/1.1 only, and the caller's certificate; raises OSError or ValueError for one that cannot be used."""
+    """Make a TLS context for HTTP/1.1, with the client certificate if given. Raises OSError or ValueError when that is
+    unusable.
+    """
     context = trust()
     context.set_alpn_protocols(["http/1.1"])
     if tls is not None:
@@ -271,5 +272,5 @@ def _context(trust: Trust, tls: ClientTls | None) -> ssl.SSLContext:
             path = Path(folder, "client.pem")
             path.touch(0o600)
             path.write_bytes(tls.certificate + b"\n" + tls.key)
-            context.load_cert_chain(path, password=lambda: b"")  # never ask at a terminal
+            context.load_cert_chain(path, password=lambda: b"")  # an encrypted key must not prompt at a terminal
     return context

@@ -1,8 +1,7 @@
-"""The one way out to addresses that users typed: checked, pinned, without redirects, within a deadline, reading
-little.
+"""Calls to URLs that users typed: to checked and pinned addresses, without redirects, bounded in time and size.
 
-A URL is read once and kept read; the connection is a kept one or a new one to a checked address (connections.py), the
-exchange is bounded in every direction (http_client.py). What failed has a kind, in the words of the attempts' log.
+A parsed URL is cached. The connection is an idle one or a new one to a checked address (connections.py); the exchange
+is bounded in every direction (http_client.py). A failure has a kind, in the words of the log of attempts.
 """
 
 from __future__ import annotations
@@ -19,23 +18,20 @@ from service.framework.outbound.http_client import (
     CallFailed,
     Connection,
     FailureKind,
-    Method,
     Unanswered,
     request,
     request_head,
 )
 
-__all__ = ["DEADLINE", "Answer", "CallFailed", "ClientTls", "Egress", "FailureKind", "Lookup", "Method"]
+__all__ = ["DEADLINE", "Answer", "CallFailed", "ClientTls", "Egress", "FailureKind", "Lookup"]
 
 DEADLINE = 20.0
-"""Seconds for a whole call: name, connection, TLS, request and answer."""
+"""Seconds for a whole call: resolving, connecting, TLS, request and answer."""
 
 
 class Egress:
-    """Calls to receivers; one instance per process.
-
-    `lookup` gives the addresses of a name and `trust` makes a TLS context (tests set both); `connections` bounds all
-    connections together.
+    """Calls receivers over at most `connections` kept connections. `lookup` returns the addresses of a name and `trust`
+    makes TLS contexts; tests set both.
     """
 
     def __init__(
@@ -61,12 +57,12 @@ class Egress:
         tls: ClientTls | None = None,
         deadline: float | None = None,
     ) -> Answer:
-        """POST bytes; the answer's status, headers and first 16 kB. Raises `CallFailed` for everything else."""
+        """POST bytes. Return the answer's status, headers and first 16 kB. Raises `CallFailed`."""
         return await self.request("POST", url, body, headers, tls=tls, deadline=deadline)
 
     async def request(
         self,
-        method: Method,
+        method: str,
         url: str,
         body: bytes,
         headers: Mapping[str, str],
@@ -74,10 +70,10 @@ class Egress:
         tls: ClientTls | None = None,
         deadline: float | None = None,
     ) -> Answer:
-        """Call a URL; the answer's status, headers and first 16 kB. Raises `CallFailed` for everything else.
+        """Call a URL. Return the answer's status, headers and first 16 kB. Raises `CallFailed`.
 
-        `tls` is shown to a receiver that asks for a certificate; `deadline` (seconds for everything together) replaces
-        the instance's own. Sent twice when a kept connection turns out to have been closed before a byte came back.
+        `tls` is the certificate for a receiver that requires one. `deadline` (seconds for the whole call) replaces the
+        instance's own. The request is sent again when a kept connection was closed before a byte came back.
         """
         try:
             origin, head = self._prepared(method, url, tls)
@@ -111,8 +107,8 @@ class Egress:
         self._connections.keep(origin, connection)
         return answer
 
-    def _prepare(self, method: Method, url: str, tls: ClientTls | None) -> tuple[Origin, bytes]:
-        """What a call of this URL begins with; raises Blocked."""
+    def _prepare(self, method: str, url: str, tls: ClientTls | None) -> tuple[Origin, bytes]:
+        """Return the origin of a URL and the head of its request. Raises Blocked, and ValueError for the method."""
         secure, host, port, path = self._policy.check_url(url)
         name = f"[{host}]" if ":" in host else host.removesuffix(".")
         named = name if port == (443 if secure else 80) else f"{name}:{port}"

@@ -1,6 +1,4 @@
-"""Which headers a caller may have sent along with webhooks: none that the message, its signature, its format or the
-connection itself is made of.
-"""
+"""The headers that callers may not set on webhooks: those of the message, its signature and format, the connection."""
 
 from __future__ import annotations
 
@@ -15,5 +13,5 @@ _FAMILIES = ("webhook-", "ce-", "proxy-", "sec-")
 
 
 def is_reserved(name: str) -> bool:
-    """Whether a header, by its name in lower case, may not be set by a caller."""
+    """Whether callers may not set a header; `name` is in lower case."""
     return name in _OURS or name.startswith(_FAMILIES)

@@ -1,8 +1,8 @@
-"""HTTP/1.1 as far as a webhook needs it: one connection that carries one exchange at a time and believes nothing.
+"""The part of HTTP/1.1 that a webhook needs: a connection that carries one exchange at a time and trusts no receiver.
 
-llhttp (httptools) judges the syntax; this file bounds what may be sent to us: bytes and number of headers, bytes of a
-body and of its framing, and the time. A client of our own, because a general one does six times the work for a call
-whose answer is thrown away; it has no redirects, cookies, proxies or decompression to turn off.
+llhttp (httptools) checks the syntax. This file limits the answer: bytes and number of headers, bytes of the body and of
+its framing, and time. The client is our own because a general one does six times the work for an answer that is only
+logged; it has no redirects, cookies, proxies or decompression to turn off.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from typing import Literal, NoReturn, cast
 import httptools
 
 FailureKind = Literal["http", "timeout", "connect", "dns", "tls", "blocked"]
-Method = Literal["POST", "OPTIONS", "GET"]
+METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+"""The methods that may be called. An answer to HEAD or CONNECT has no body where its headers announce one."""
 
 LONGEST_ANSWER = 16_384
-"""Bytes of an answer's body that are read."""
+"""The longest part of a body that is read, in bytes."""
 LONGEST_HEAD = 65_536
 MOST_HEADERS = 256
-"""Bytes and number of headers an answer may have, interim answers (1xx) and trailers counted with it."""
+"""Limits of bytes and headers in an answer, including interim answers (1xx) and trailers."""
 LONGEST_FRAMED = 8 * LONGEST_ANSWER
-"""Bytes that are taken for a body in chunks: chunks of one byte are framed by five."""
+"""The longest chunked body with its framing: a chunk of one byte has five bytes of framing."""
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _OURS = frozenset(
@@ -37,7 +38,7 @@ _ACCEPTED = {"accept": "*/*", "accept-encoding": "identity"}
 
 @dataclass(slots=True)
 class Answer:
-    """What a receiver said, as far as it was read; header names in lower case."""
+    """A receiver's answer as far as it was read; header names are in lower case."""
 
     status: int
     headers: dict[str, str]
@@ -45,7 +46,7 @@ class Answer:
 
 
 class CallFailed(Exception):
-    """No answer came of a call; `kind` says why in the words of the attempts' log."""
+    """Raised when a call got no answer; `kind` is the reason in the words of the log of attempts."""
 
     def __init__(self, kind: FailureKind, detail: str) -> None:
         super().__init__(detail)
@@ -53,7 +54,7 @@ class CallFailed(Exception):
 
 
 class Unanswered(CallFailed):
-    """The connection ended before a single byte of an answer: on a kept one, most likely before the request came."""
+    """Raised when a connection ended before the first byte: a kept one most likely before the request arrived."""
 
     def __init__(self) -> None:
         super().__init__("connect", "the connection was closed without an answer")
@@ -63,13 +64,17 @@ class _Refused(Exception):
     """Raised inside the parser's callbacks to stop it."""
 
 
-def request_head(method: Method, host: str, path: str) -> bytes:
-    """The part of a request that is the same for every call of a URL; both texts are ASCII already."""
+def request_head(method: str, host: str, path: str) -> bytes:
+    """Return the part of a request that is the same for every call of a URL; host and path are ASCII. Raises ValueError
+    for a method that may not be called.
+    """
+    if method not in METHODS:
+        raise ValueError("the method may not be called")
     return f"{method} {path} HTTP/1.1\r\nhost: {host}\r\n".encode("ascii")
 
 
 def request(head: bytes, headers: Mapping[str, str], body: bytes) -> bytes:
-    """The bytes of a request; raises ValueError for headers that would not arrive as they were meant."""
+    """Return the bytes of a request. Raises ValueError for headers that would not arrive as given."""
     form, lines = _form(tuple(headers))
     text = form % (*headers.values(), len(body))
     if text.count("\n") != lines or text.count("\r") != lines or "\0" in text:
@@ -79,8 +84,8 @@ def request(head: bytes, headers: Mapping[str, str], body: bytes) -> bytes:
 
 @functools.lru_cache(1024)
 def _form(names: tuple[str, ...]) -> tuple[str, int]:
-    """The lines for headers of these names and for our own that they leave out, and how many lines these are. Raises
-    ValueError for names that cannot be sent.
+    """Return the header lines for these names and our defaults, as a format string, and their number. Raises ValueError
+    for names that may not be sent.
     """
     lower = {name.lower() for name in names}
     if len(lower) != len(names) or lower & _OURS or not all(_TOKEN.fullmatch(name) for name in names):
@@ -91,8 +96,8 @@ def _form(names: tuple[str, ...]) -> tuple[str, int]:
 
 
 class Connection(asyncio.Protocol):
-    """One connection. `exchange` sends a request and gives the future of its answer, one at a time; `usable` says
-    whether another may follow, `made` whether it ever stood; `lost` is called once when it ends.
+    """A connection. `exchange` sends one request at a time; `usable` is whether another may follow, `made` whether the
+    connection was established; `lost` is called once when it ends.
     """
 
     __slots__ = (
@@ -125,8 +130,8 @@ class Connection(asyncio.Protocol):
         self._keep = False
 
     def exchange(self, request: bytes, ends: float) -> asyncio.Future[Answer]:
-        """Send a request; the future fails with `CallFailed`, at the latest at `ends` (the loop's time). Raises
-        at once what it would, when the connection has ended already.
+        """Send a request and return the future of its answer, which fails with `CallFailed` at `ends` (the loop's time)
+        at the latest. Raises `CallFailed` when the connection has ended already.
         """
         if not self.usable or self._transport.is_closing():
             raise _ending(self._ended)
@@ -146,11 +151,11 @@ class Connection(asyncio.Protocol):
         return self._loop.time() - self.idle_since
 
     def abort(self) -> None:
-        """Drop the connection, and the call on it."""
+        """Close the connection at once; a call on it fails."""
         self._fail(CallFailed("connect", "the call was given up"))
 
     def _watch(self) -> None:
-        """One timer serves many exchanges: it looks again when the present one ends later."""
+        """Set the timer. One timer serves many exchanges: it is set again when the current exchange ends later."""
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop.call_at(self._ends, self._expire)
@@ -167,12 +172,12 @@ class Connection(asyncio.Protocol):
     # what asyncio calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The connection stands, TLS included."""
+        """Become usable: the connection is established, TLS included."""
         self._transport = cast(asyncio.Transport, transport)
         self.made = self.usable = True
 
     def data_received(self, data: bytes) -> None:
-        """Bytes came: at most the bounds' worth of them reaches the parser."""
+        """Feed the parser, with no more bytes than the limits allow."""
         if self._waiter is None:  # nothing was asked
             self.abort()
             return
@@ -202,13 +207,13 @@ class Connection(asyncio.Protocol):
             self._fail(CallFailed("http", "the headers are too long"))
 
     def eof_received(self) -> None:
-        """No more will come: the end of an answer that has no other, or too early."""
+        """Finish an answer that ends with the connection; fail any other."""
         self.usable = False
         if self._waiter is not None:
             self._end(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is gone."""
+        """Fail the exchange and report the end of the connection."""
         self.usable = False
         self._ended = exc
         if self._timer is not None:
@@ -217,7 +222,7 @@ class Connection(asyncio.Protocol):
         if self._waiter is not None:
             self._end(exc)
         self._lost(self)
-        del self._parser  # it holds this object: without the circle both are gone at once
+        del self._parser  # break the reference cycle, so that both are freed at once
 
     def _end(self, exc: Exception | None) -> None:
         if not self._heard:
@@ -229,7 +234,7 @@ class Connection(asyncio.Protocol):
             self._fail(CallFailed("http", "the answer broke off"))
 
     def _framed(self) -> bool:
-        """Whether the answer said how to find its end."""
+        """Whether the headers define the end of the body."""
         coding = self._headers.get("transfer-encoding", "").rpartition(",")[2]
         return "content-length" in self._headers or coding.strip().lower() == "chunked"
 
@@ -251,16 +256,16 @@ class Connection(asyncio.Protocol):
         if waiter is not None and not waiter.done():
             waiter.set_exception(failure)
 
-    # what the parser calls
+    # callbacks of the parser
 
     def on_message_begin(self) -> None:
-        """Another message: nobody asked for a second answer."""
+        """Refuse a second answer."""
         if self._done:
             _refuse("more than one answer")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header or a trailer. Repeated ones are joined; bytes that are no UTF-8 are replaced, so that any database
-        holds the text.
+        """Keep a header, joined to an earlier one of its name; count a trailer. Bytes that are not UTF-8 are replaced,
+        so that any database can hold the text.
         """
         self._count += 1
         if self._count > MOST_HEADERS:
@@ -271,7 +276,7 @@ class Connection(asyncio.Protocol):
             self._headers[known] = f"{self._headers[known]}, {text}" if known in self._headers else text
 
     def on_headers_complete(self) -> None:
-        """The head is whole: an interim one is forgotten, that of the answer says what follows."""
+        """Begin the body after the final head; refuse a switch of protocols."""
         status = self._parser.get_status_code()
         if status == 101 or status < 100:
             _refuse(f"status {status}")
@@ -281,13 +286,13 @@ class Connection(asyncio.Protocol):
             self._keep = self._parser.should_keep_alive()
 
     def on_body(self, body: bytes) -> None:
-        """A piece of the body; what is past the bound is let go."""
+        """Keep a piece of the body up to the limit."""
         if self._body_left > 0:
             self._parts.append(body if len(body) <= self._body_left else body[: self._body_left])
             self._body_left -= len(body)
 
     def on_message_complete(self) -> None:
-        """The end of the answer, or of an interim one."""
+        """End the answer, or drop an interim one."""
         if self._in_body:
             self._done = True
             self._keep = self._keep and self._body_left >= 0
@@ -296,7 +301,9 @@ class Connection(asyncio.Protocol):
 
 
 def _ending(exc: Exception | None) -> CallFailed:
-    """Why a connection ended that said nothing: a receiver refuses our certificate only after the handshake."""
+    """Return the failure of a connection that ended without an answer. A receiver may refuse a client certificate after
+    the handshake.
+    """
     return CallFailed("tls", exc.reason or "TLS failed") if isinstance(exc, ssl.SSLError) else Unanswered()
 
 

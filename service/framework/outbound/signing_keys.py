@@ -1,7 +1,7 @@
-"""The keys that one webhook endpoint signs with, as they are sealed into its row: several at once while they rotate.
+"""The key ring of a webhook endpoint, as it is sealed into its row: several keys at once while they rotate.
 
-A key has an id, a kind (`v1` or `v1a`), when it was made and, once it was rotated out, when it ends. Whoever reads a
-ring leaves out what has ended; whoever writes one drops it.
+A key has an id, a kind (`v1` or `v1a`), the time it was made and, after its rotation, the time it ends. Readers of a
+ring skip keys that have ended; writers drop them.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from service.platform.ids import new_id
 
 KeyKind = Literal["v1", "v1a"]
 KINDS: dict[str, tuple[KeyKind, ...]] = {"v1": ("v1",), "v1a": ("v1a",), "both": ("v1", "v1a")}
-"""Which keys an endpoint's `signature_kind` asks for."""
+"""The kinds of keys for each `signature_kind` of an endpoint."""
 
 MOST_LIVE = 5
-"""Keys of an endpoint that sign at once, at most."""
+"""The most keys that sign for an endpoint at once."""
 
 UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
-"""When keys were made that are from before this was kept."""
+"""The creation time of keys from before it was recorded."""
 
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """One key; `secret` is `whsec_...` or `whsk_...`, `ends_at` is None while it is not rotated out."""
+    """One key; `secret` is `whsec_...` or `whsk_...`, `ends_at` is None until the key is rotated out."""
 
     id: str
     kind: KeyKind
@@ -41,17 +41,17 @@ class SigningKey:
     ends_at: datetime | None = None
 
     def lives(self, now: datetime) -> bool:
-        """Whether deliveries are still signed with it."""
+        """Whether deliveries are still signed with the key."""
         return self.ends_at is None or self.ends_at > now
 
     @property
     def public_key(self) -> str | None:
-        """What receivers verify with, of an ed25519 key; a symmetric key has no part that may be shown."""
+        """The public key of an ed25519 key; None for a symmetric key, which has no public part."""
         return public_key_of(self.secret) if self.kind == "v1a" else None
 
 
 def fresh(signature_kind: str, now: datetime, given: str | None = None) -> list[SigningKey]:
-    """New keys for `v1`, `v1a` or `both`; `given` is the symmetric secret to use instead of a random one."""
+    """Make keys for `v1`, `v1a` or `both`; `given` is a symmetric secret to use instead of a random one."""
     return [
         SigningKey(new_id(), kind, (given or new_secret()) if kind == "v1" else new_private_key(), now)
         for kind in KINDS[signature_kind]
@@ -59,8 +59,8 @@ def fresh(signature_kind: str, now: datetime, given: str | None = None) -> list[
 
 
 def rotated(ring: Sequence[SigningKey], new: Sequence[SigningKey], now: datetime, grace: timedelta) -> list[SigningKey]:
-    """The ring after a rotation: the new keys, then those before, which end with the grace (or when they would have
-    ended anyway). With more than five the oldest go at once.
+    """Return the ring after a rotation: the new keys, then the previous ones, which end with the grace period or at
+    their own earlier end. Of more than five keys the oldest are dropped.
     """
     until = now + grace
     before = [replace(key, ends_at=until if key.ends_at is None else min(key.ends_at, until)) for key in ring]
@@ -68,12 +68,12 @@ def rotated(ring: Sequence[SigningKey], new: Sequence[SigningKey], now: datetime
 
 
 def living(ring: Sequence[SigningKey], now: datetime) -> list[SigningKey]:
-    """The keys of a ring that have not ended."""
+    """Return the keys of a ring that have not ended."""
     return [key for key in ring if key.lives(now)]
 
 
 def pack(ring: Iterable[SigningKey]) -> bytes:
-    """A ring as the bytes that are sealed, newest key first."""
+    """Return a ring as bytes to be sealed, newest key first."""
     return orjson.dumps(
         [
             {
@@ -89,7 +89,7 @@ def pack(ring: Iterable[SigningKey]) -> bytes:
 
 
 def unpack(packed: bytes) -> tuple[SigningKey, ...]:
-    """The ring that `pack` made, or of the secrets joined by spaces that endpoints had before keys had ids."""
+    """Return the ring that `pack` packed, or that of space-separated secrets from before keys had ids."""
     if not packed.startswith(b"["):
         return tuple(
             SigningKey(str(uuid.UUID(bytes=hashlib.sha256(secret.encode()).digest()[:16])), "v1", secret, UNKNOWN)

@@ -1,9 +1,9 @@
 """Standard Webhooks 1.0.0: secrets and signatures, symmetric (`v1`, HMAC-SHA256, `whsec_` + base64 of 24 to 64 random
 bytes) and asymmetric (`v1a`, ed25519, `whsk_` + base64 of seed and public key, `whpk_` + base64 of the public key).
 
-Own code on the standard library: it stands on the hot path of every delivery, and the reference library drops the
-offset of a timestamp, leaks odd exceptions and knows no `v1a`. Signed are the bytes `id.timestamp.body`; a receiver
-accepts any of the signatures, so several keys may overlap.
+Our own code on the standard library, because it runs for every delivery, and the reference library drops the offset of
+a timestamp, leaks exceptions of its parsers and lacks `v1a`. A signature covers the bytes `id.timestamp.body`. A
+receiver accepts any of several signatures, so keys may overlap.
 """
 
 from __future__ import annotations
@@ -18,38 +18,38 @@ PREFIX = "whsec_"
 PRIVATE = "whsk_"
 PUBLIC = "whpk_"
 SHORTEST, LONGEST = 24, 64
-"""Bytes a symmetric key may have."""
+"""The length of a symmetric key, in bytes."""
 
 Verify = Callable[[bytes, str], bool]
-"""Takes the signed content and the header `webhook-signature`; whether one of its parts is right."""
+"""Whether any signature in the header `webhook-signature` fits the signed content."""
 
 SEED = 32
-"""Bytes of an ed25519 seed, and of its public key."""
+"""The length of an ed25519 seed and of its public key, in bytes."""
 
 Sign = Callable[[bytes], str]
-"""Makes of the signed content one part of the header `webhook-signature`."""
+"""Returns one signature of the header `webhook-signature` for the signed content."""
 
 
 def new_secret(size: int = 32) -> str:
-    """A fresh symmetric secret of `size` random bytes (24 to 64), in its serialised form."""
+    """Make a symmetric secret of `size` random bytes (24 to 64), serialised."""
     if not SHORTEST <= size <= LONGEST:
         raise ValueError("a webhook secret has 24 to 64 bytes")
     return PREFIX + b64encode(secrets.token_bytes(size)).decode()
 
 
 def new_private_key() -> str:
-    """A fresh ed25519 key, in its serialised form."""
+    """Make an ed25519 key, serialised."""
     seed = secrets.token_bytes(SEED)
     return PRIVATE + b64encode(seed + _public_bytes(seed)).decode()
 
 
 def public_key_of(private: str) -> str:
-    """What receivers verify the signatures of a serialised private key with; ValueError when it is none."""
+    """Return the public key of a serialised private key. Raises ValueError for anything else."""
     return PUBLIC + b64encode(_seed_and_public(private)[1]).decode()
 
 
 def key_of(secret: str) -> bytes:
-    """The key bytes of a serialised symmetric secret; ValueError when it is none."""
+    """Return the key bytes of a serialised symmetric secret. Raises ValueError for anything else."""
     if not secret.startswith(PREFIX):
         raise ValueError("a webhook secret begins with whsec_")
     try:
@@ -62,22 +62,24 @@ def key_of(secret: str) -> bytes:
 
 
 def signing(secret: str) -> Sign:
-    """The function that signs with a serialised secret or private key; ValueError when it is neither."""
+    """Return the function that signs with a serialised secret or private key. Raises ValueError for anything else."""
     if secret.startswith(PRIVATE):
         return _asymmetric(_seed_and_public(secret)[0])
     return _symmetric(key_of(secret))
 
 
 def signature(signs: Iterable[Sign], message_id: str, timestamp: int, body: bytes) -> str:
-    """The value of `webhook-signature`: one `version,base64` for each key, in order. `timestamp` is in Unix seconds;
-    the id holds no full stop.
+    """Return the value of `webhook-signature`: one `version,base64` for each key, in order. `timestamp` is in Unix
+    seconds; the id holds no full stop.
     """
     content = b"%b.%d.%b" % (message_id.encode(), timestamp, body)
     return " ".join([sign(content) for sign in signs])
 
 
 def verifying(key: str) -> Verify:
-    """The function that checks signatures with a serialised secret or public key; ValueError when it is neither."""
+    """Return the function that checks signatures with a serialised secret or public key. Raises ValueError for anything
+    else.
+    """
     if key.startswith(PUBLIC):
         return _verifying_with(_raw_public(key))
     sign = _symmetric(key_of(key))
@@ -137,7 +139,7 @@ def _asymmetric(seed: bytes) -> Sign:
 
 
 def _seed_and_public(private: str) -> tuple[bytes, bytes]:
-    """The two halves of a serialised private key, which must belong together."""
+    """Return the seed and the public key of a serialised private key. Raises ValueError unless they belong together."""
     if not private.startswith(PRIVATE):
         raise ValueError("a webhook private key begins with whsk_")
     try:

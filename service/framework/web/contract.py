@@ -1,7 +1,7 @@
-"""The OpenAPI document: what FastAPI writes, mended until it says what the edge does.
+"""The OpenAPI document: FastAPI's, completed with what compiled routes and the edge do.
 
-FastAPI knows parameters, bodies and answers; the edge adds errors, conditions, limits and ids to every route, and here
-they are written down. Judges: openapi-spec-validator, redocly recommended-strict, spectral:oas, schemathesis.
+FastAPI knows parameters, bodies and answers; this module adds the errors, conditions, limits and ids of every route.
+Checked by openapi-spec-validator, redocly recommended-strict, spectral:oas, schemathesis.
 """
 
 import warnings
@@ -17,11 +17,11 @@ from pydantic import BaseModel, Field
 from pydantic.warnings import UnsupportedFieldAttributeWarning
 
 from service.framework.web.answers import Answer, plain
-from service.framework.web.binding import Lean
+from service.framework.web.binding import JSON, CompiledRoute
 from service.framework.web.event_contract import Webhook, add_webhooks
 from service.framework.web.older_contract import openapi_30
 from service.framework.web.problems import Problem, ProblemError
-from service.framework.web.router import JSON, LeanRoute, Part
+from service.framework.web.router import LeanRoute, Part
 from service.platform.errors import (
     BodyTooLarge,
     Forbidden,
@@ -179,8 +179,8 @@ def openapi(app: FastAPI, *, tags: Mapping[str, str], webhooks: Iterable[Webhook
                 operation = document["paths"][path].get(method.lower())
                 if operation is not None:
                     operation["operationId"] = context.name
-                    lean = Lean(route, path) if isinstance(route, LeanRoute) else None
-                    _mend_operation(operation, method.lower(), route, lean)
+                    compiled = route.compiled if isinstance(route, LeanRoute) else None
+                    _mend_operation(operation, method.lower(), route, compiled)
     _mend_components(document)
     add_webhooks(document, webhooks)
     _tidy(document)
@@ -190,19 +190,19 @@ def openapi(app: FastAPI, *, tags: Mapping[str, str], webhooks: Iterable[Webhook
     return document
 
 
-def _mend_operation(operation: Document, method: str, route: APIRoute, lean: Lean | None) -> None:
+def _mend_operation(operation: Document, method: str, route: APIRoute, compiled: CompiledRoute | None) -> None:
     """Write down what the edge adds to one operation."""
-    if lean is None:
+    if compiled is None:
         return
-    declared = lean.declared
-    if lean.public:
+    declared = compiled.declared
+    if compiled.public:
         operation["security"] = []
     versioned = _has(route.response_model, "version") or "ETag" in declared.answer_headers
     conditional = method in ("patch", "delete") or (method == "put" and versioned)
     names = [
         *(["If-None-Match"] if method == "get" and versioned else []),
         *(["If-Match"] if conditional else []),
-        *(["Idempotency-Key"] if method in _WRITES and not lean.public else []),
+        *(["Idempotency-Key"] if method in _WRITES and not compiled.public else []),
     ]
     if names:
         operation["parameters"] = [*operation.get("parameters", ()), *(_ref("parameters", name) for name in names)]
@@ -215,14 +215,14 @@ def _mend_operation(operation: Document, method: str, route: APIRoute, lean: Lea
     _mend_body(operation, declared.takes)
     for status, answer in operation["responses"].items():
         if status.startswith("2"):
-            _mend_answer(answer, method, int(status), route, lean)
+            _mend_answer(answer, method, int(status), route, compiled)
     if method == "get" and versioned:
         operation["responses"]["304"] = {
             "description": "Not modified",
             "headers": {name: _ref("headers", name) for name in ("ETag", "X-Request-Id")},
         }
     operation["responses"].pop("422", None)
-    _add_errors(operation, [*_implied(method, lean, conditional), *declared.errors])
+    _add_errors(operation, [*_implied(method, compiled, conditional), *declared.errors])
     operation["responses"] = dict(sorted(operation["responses"].items()))
 
 
@@ -234,9 +234,9 @@ def _mend_body(operation: Document, takes: Sequence[str]) -> None:
         body["content"] = dict.fromkeys(takes, content)
 
 
-def _mend_answer(answer: Document, method: str, status: int, route: APIRoute, lean: Lean) -> None:
+def _mend_answer(answer: Document, method: str, status: int, route: APIRoute, compiled: CompiledRoute) -> None:
     """Write down the media type and the headers of a successful answer."""
-    declared = lean.declared
+    declared = compiled.declared
     model = route.response_model
     if declared.produces and declared.produces != JSON and "content" in answer:
         plain_text: Document = {"schema": {"type": "string"}}
@@ -249,8 +249,8 @@ def _mend_answer(answer: Document, method: str, status: int, route: APIRoute, le
         *(["ETag"] if _has(model, "version") and "ETag" not in declared.answer_headers else []),
         *(["Location"] if status == 201 and declared.location else []),
         *(["Link"] if method == "get" and _has(model, "next_cursor") else []),
-        *([] if lean.public else ["RateLimit", "RateLimit-Policy"]),
-        *(["Idempotent-Replayed"] if method in _WRITES and not lean.public else []),
+        *([] if compiled.public else ["RateLimit", "RateLimit-Policy"]),
+        *(["Idempotent-Replayed"] if method in _WRITES and not compiled.public else []),
     ]
     answer["headers"] = {name: _ref("headers", name) for name in headers}
     for name, text in declared.answer_headers.items():
@@ -260,18 +260,18 @@ def _mend_answer(answer: Document, method: str, status: int, route: APIRoute, le
         )
 
 
-def _implied(method: str, lean: Lean, conditional: bool) -> list[type[KamError]]:
+def _implied(method: str, compiled: CompiledRoute, conditional: bool) -> list[type[KamError]]:
     """Return the errors that the edge may answer with before or around the endpoint."""
     errors: list[type[KamError]] = [MalformedRequest, Invalid, InternalError]
-    if lean.declared.produces:
+    if compiled.declared.produces:
         errors.append(NotAcceptable)
-    if not lean.public:
+    if not compiled.public:
         errors += [Unauthenticated, Forbidden, RateLimited, Unavailable]
         if method in _WRITES:
             errors += [IdempotencyKeyInProgress, IdempotencyKeyReused]
-    if lean.path:
+    if compiled.path:
         errors.append(NotFound)
-    if lean.body is not None:
+    if compiled.body is not None:
         errors += [BodyTooLarge, UnsupportedMediaType]
     if conditional:
         errors.append(StaleVersion)

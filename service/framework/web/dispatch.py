@@ -1,4 +1,4 @@
-"""Which route a path means: a tree of segments where fixed words win over parameters, with every method of a path."""
+"""The table of routes: a tree of path segments where fixed words win over parameters, with every method of a path."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -40,7 +40,7 @@ class Dispatch(Generic[T]):
         for method in methods:
             node.methods.setdefault(method, target)
 
-    def find(self, segments: Sequence[str]) -> Mapping[str, T] | None:
+    def find(self, segments: Sequence[str]) -> dict[str, T] | None:
         """Return the methods of a path, or None when there is no such path."""
         return _find(self._root, segments, 0)
 

@@ -1,15 +1,15 @@
-"""What a request brings, before any route looks at it: limits on headers and body, media types, Idempotency-Key."""
+"""Reading a request before its route does: limits on headers and body, media types, conditions, Idempotency-Key."""
 
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
-from urllib.parse import quote
 
+from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
-from service.framework.web.router import Asked
+from service.framework.web.request import RequestInfo
 from service.platform.errors import BodyTooLarge, HeadersTooLarge, Invalid, MalformedRequest, UnsupportedMediaType
 from service.platform.idempotency import Idempotency
 
@@ -21,42 +21,38 @@ _KEY = re.compile(rb"[\x21-\x7e]{1,255}")
 _ONCE = (b"authorization", b"content-type", b"content-length", b"host", b"idempotency-key", b"origin")
 
 
-class ClientGone(Exception):
-    """The client hung up before its request was read; nobody is there to answer."""
-
-
 async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limit: int) -> bytes:
-    """Return the whole body; raises BodyTooLarge beyond `limit` bytes, ClientGone when the client hangs up."""
+    """Return the whole body; raises BodyTooLarge beyond `limit` bytes, ClientDisconnect when the client hangs up."""
     check_length(headers, limit)
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body"):
-        if message["type"] == "http.disconnect":
-            raise ClientGone
-        if len(body) > limit:
-            raise BodyTooLarge(limit)
-        return body
-    chunks, size = [body], len(body)
-    while message.get("more_body"):
-        if size > limit:
-            raise BodyTooLarge(limit)
+    chunks: list[bytes] = []
+    size, more = 0, True
+    while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise ClientGone
+            raise ClientDisconnect
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
-    if size > limit:
-        raise BodyTooLarge(limit)
+        if size > limit:
+            raise BodyTooLarge(limit)
+        more = message.get("more_body", False)
     return b"".join(chunks)
 
 
-def raw_path(scope: Scope) -> bytes:
-    """Return the path as it came, without the query; servers that do not tell it get it rebuilt."""
-    raw: bytes | None = scope.get("raw_path")
-    return raw if raw is not None else quote(scope["path"]).encode()
+def check_request(scope: Scope, info: RequestInfo) -> None:
+    """Refuse too many or too large headers, two of a kind where one must decide, and HTTP/1.1 without Host; join the
+    other headers of the same name.
+    """
+    listed = scope["headers"]
+    if len(info.headers) != len(listed) or len(listed) > 16:
+        _check_headers(listed)
+        info.headers = _joined(listed)
+    elif sum(map(len, chain.from_iterable(listed))) > MAX_HEADER_BYTES:
+        raise HeadersTooLarge
+    if b"host" not in info.headers and scope.get("http_version") == "1.1":
+        raise MalformedRequest("HTTP/1.1 needs a Host header")
 
 
-def check_headers(listed: Sequence[tuple[bytes, bytes]]) -> None:
+def _check_headers(listed: Sequence[tuple[bytes, bytes]]) -> None:
     """Refuse too many headers, too many bytes of them, and two of a kind where one must decide."""
     if len(listed) > MAX_HEADERS or sum(map(len, chain.from_iterable(listed))) > MAX_HEADER_BYTES:
         raise HeadersTooLarge
@@ -66,7 +62,7 @@ def check_headers(listed: Sequence[tuple[bytes, bytes]]) -> None:
             raise MalformedRequest(f"The header {name.decode()} is sent more than once")
 
 
-def joined_headers(listed: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+def _joined(listed: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     """Return the headers with those of the same name joined, as HTTP reads lists."""
     joined: dict[bytes, bytes] = {}
     for name, value in listed:
@@ -75,22 +71,24 @@ def joined_headers(listed: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
 
 
 def check_length(headers: Mapping[bytes, bytes], limit: int) -> None:
-    """Refuse a body that announces itself as too large, before a byte of it is read."""
+    """Refuse a body whose Content-Length is too large, before any of it is read."""
     announced = headers.get(b"content-length")
     if announced is not None and announced.isdigit() and int(announced) > limit:
         raise BodyTooLarge(limit)
 
 
 def check_media(content_type: bytes | None, takes: tuple[str, ...], method: str, *, required: bool) -> None:
-    """Refuse a body of a media type or charset that the route does not read; none will do for an optional body."""
+    """Refuse a body of another media type than `takes`, or of another charset than UTF-8; an optional body may have no
+    Content-Type.
+    """
     if content_type is None:
         if not required:
             return
     elif _is_taken(content_type, takes):
         return
     listed = ", ".join(takes)
-    told = {"POST": "Accept-Post", "PATCH": "Accept-Patch"}.get(method, "Accept")
-    raise UnsupportedMediaType(f"Send the body as {listed}", headers={told: listed})
+    header = {"POST": "Accept-Post", "PATCH": "Accept-Patch"}.get(method, "Accept")
+    raise UnsupportedMediaType(f"Send the body as {listed}", headers={header: listed})
 
 
 @lru_cache(maxsize=256)
@@ -140,23 +138,25 @@ def _weights(accept: bytes, produces: tuple[str, ...]) -> list[float]:
 
 
 def check_conditions(headers: Mapping[bytes, bytes]) -> None:
-    """Refuse If-Match and If-None-Match beyond what the document allows."""
-    for name, said in ((b"if-match", "If-Match"), (b"if-none-match", "If-None-Match")):
+    """Refuse an If-Match or If-None-Match that is longer than the OpenAPI document allows."""
+    for name, shown in ((b"if-match", "If-Match"), (b"if-none-match", "If-None-Match")):
         value = headers.get(name)
         if value is not None and len(value) > MAX_CONDITION:
-            raise Invalid.parameter(said, "string_too_long", f"Must have at most {MAX_CONDITION} characters")
+            raise Invalid.parameter(shown, "string_too_long", f"Must have at most {MAX_CONDITION} characters")
 
 
-def idempotency_of(key: bytes, asked: Asked, body: bytes) -> Idempotency:
-    """Return the caller's key with the fingerprint of everything that makes this request what it is."""
+def idempotency_of(key: bytes, info: RequestInfo, body: bytes) -> Idempotency:
+    """Return the Idempotency-Key with the fingerprint of the request: another method, path, query, If-Match, media type
+    or body under the same key is another request.
+    """
     if not _KEY.fullmatch(key):
         raise Invalid.parameter("Idempotency-Key", "key_format", "Must be 1 to 255 visible ASCII characters")
     parts = (
-        asked.method.encode(),
-        asked.raw_path,
-        asked.query,
-        asked.headers.get(b"if-match", b""),
-        asked.headers.get(b"content-type", b""),
+        info.method.encode(),
+        info.raw_path,
+        info.query,
+        info.headers.get(b"if-match", b""),
+        info.headers.get(b"content-type", b""),
         body,
     )
     return Idempotency(key.decode("ascii"), hashlib.sha256(b"\0".join(parts)).hexdigest())

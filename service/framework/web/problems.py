@@ -1,6 +1,7 @@
-"""RFC 9457 problem+json from the one error tree, also for what the framework raises; never what the caller sent."""
+"""RFC 9457 problem+json from the one error tree, also for FastAPI's errors; it never repeats what the caller sent."""
 
 import http
+import logging
 from typing import Any
 
 import orjson
@@ -9,7 +10,10 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import Field
 from starlette.exceptions import HTTPException
 
+from service.framework.web.answers import Answer
 from service.framework.web.conditional import etag
+from service.framework.web.request import RequestInfo
+from service.framework.web.responses import AnswerResponse
 from service.platform.errors import (
     BodyTooLarge,
     InternalError,
@@ -28,7 +32,7 @@ from service.platform.pointers import field_errors
 from service.platform.types import Count, Shape
 
 MEDIA = b"application/problem+json"
-
+_log = logging.getLogger(__name__)
 
 _BY_STATUS: dict[int, type[KamError]] = {
     400: MalformedRequest,
@@ -88,7 +92,7 @@ def problem_body(error: KamError, request_id: str | None = None) -> bytes:
 
 
 def problem_headers(error: KamError) -> list[tuple[bytes, bytes]]:
-    """Return the headers an error brings along; a stale version tells the current one as an ETag."""
+    """Return the headers of an error; that of a stale version has the current one as ETag."""
     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in error.headers.items()]
     current = error.members.get("current_version")
     if isinstance(current, int):
@@ -97,19 +101,21 @@ def problem_headers(error: KamError) -> list[tuple[bytes, bytes]]:
 
 
 def from_http(error: HTTPException) -> KamError:
-    """Return the framework's exception as one of ours."""
+    """Return Starlette's exception as an error of the one tree."""
     kind = _BY_STATUS.get(error.status_code)
     if kind is None:
         kind = InternalError if error.status_code >= 500 else MalformedRequest
-    made = kind.__new__(kind)
     phrase = http.HTTPStatus(error.status_code).phrase
+    if kind is NotFound and error.detail == phrase:
+        return NotFound("path")
+    made = kind.__new__(kind)
     detail = None if error.detail == phrase else str(error.detail)
     KamError.__init__(made, detail, headers=error.headers)
     return made
 
 
 def from_validation(error: RequestValidationError) -> KamError:
-    """Return the framework's validation error as one of ours."""
+    """Return FastAPI's validation error as an error of the one tree."""
     found = error.errors()
     if any(each["type"] == "json_invalid" for each in found):
         return MalformedRequest("The body is not JSON")
@@ -118,27 +124,29 @@ def from_validation(error: RequestValidationError) -> KamError:
     return Invalid([*field_errors(others, parameter=True), *field_errors(body)])
 
 
+def refusal(error: KamError, info: RequestInfo) -> Answer:
+    """Return the problem document of an error as an answer."""
+    headers = tuple(problem_headers(error))
+    return Answer(problem_body(error, info.request_id), error.status, None, headers, MEDIA)
+
+
+def crash(info: RequestInfo) -> KamError:
+    """Log the exception at hand with the request's id; return the error for the caller, who learns that id only."""
+    fields = {"request_id": info.request_id, "method": info.method, "route": info.template}
+    _log.exception("request failed", extra={"fields": fields})
+    return InternalError("The service failed; tell the request id to its operator")
+
+
 def install(app: FastAPI) -> None:
-    """Make the framework's own routes (documents, GraphQL) answer errors in the same way; the edge does the rest."""
+    """Let FastAPI answer with problems: our errors, its own, and exceptions that nobody caught."""
 
-    async def on_ours(request: Request, error: Exception) -> Response:
-        return _respond(request, error if isinstance(error, KamError) else InternalError())
+    async def answer_problem(request: Request, error: Exception) -> Response:
+        info = RequestInfo.of(request.scope)
+        if isinstance(error, HTTPException):
+            error = from_http(error)
+        elif isinstance(error, RequestValidationError):
+            error = from_validation(error)
+        return AnswerResponse(info, refusal(error if isinstance(error, KamError) else crash(info), info))
 
-    async def on_http(request: Request, error: Exception) -> Response:
-        return _respond(request, from_http(error) if isinstance(error, HTTPException) else InternalError())
-
-    async def on_validation(request: Request, error: Exception) -> Response:
-        known = from_validation(error) if isinstance(error, RequestValidationError) else InternalError()
-        return _respond(request, known)
-
-    app.add_exception_handler(KamError, on_ours)
-    app.add_exception_handler(HTTPException, on_http)
-    app.add_exception_handler(RequestValidationError, on_validation)
-
-
-def _respond(request: Request, error: KamError) -> Response:
-    """Return the framework's response object for an error."""
-    response = Response(problem_body(error, request.scope.get("request_id")), error.status, media_type=MEDIA.decode())
-    for name, value in problem_headers(error):
-        response.headers[name.decode("latin-1")] = value.decode("latin-1")
-    return response
+    for kind in (KamError, HTTPException, RequestValidationError, Exception):
+        app.add_exception_handler(kind, answer_problem)

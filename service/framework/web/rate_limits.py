@@ -1,4 +1,4 @@
-"""How many requests a key may send, counted in this process; generous, so that it stops accidents and not work."""
+"""A limit on the requests of each key, counted in this process; it is generous: it stops accidents, not work."""
 
 import math
 

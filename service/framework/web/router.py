@@ -1,104 +1,92 @@
 """How a part of the REST API declares its routes.
 
-FastAPI declares and documents them (`openapi.json` comes from real APIRoutes); the edge runs them, through arguments
-compiled once from the same signature. An endpoint may take, by name: path parameters, one query shape
-(`Annotated[Shape, Query()]`), one JSON body (`Annotated[Shape, Body()]`; `bytes` for other media), the context
-(`Annotated[Context, Security(bearer)]`) and the `Inquiry`. A route without a context is public.
+FastAPI declares, documents and serves them. Their arguments are read by a `CompiledRoute`, compiled once from the same
+signature; the edge runs it without going through FastAPI. An endpoint may take, by name: path parameters, one query
+shape (`Annotated[Shape, Query()]`), one JSON body (`Annotated[Shape, Body()]`; `bytes` for other media), the caller's
+context (`Annotated[Context, Depends(admitted)]`), the `Inquiry`, and any other dependency of FastAPI. A route without a
+context is public. Routes with other dependencies are served by FastAPI also behind the edge, and are slower.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property, partial
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Path, Request, Response
 from fastapi.routing import APIRoute
-from fastapi.security import HTTPBearer
 from starlette.routing import BaseRoute
+from starlette.types import Message, Receive
 
-from service.framework.web.conditional import expected_versions
-from service.platform.errors import KamError, Unavailable
-from service.platform.idempotency import Idempotency
+from service.framework.web.admission import Admission
+from service.framework.web.binding import CompiledRoute, Declared
+from service.framework.web.dispatch import path_segments
+from service.framework.web.intake import check_request
+from service.framework.web.request import RequestInfo, request_info
+from service.framework.web.responses import AnswerResponse
 from service.platform.types import Id
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
-JSON = ("application/json",)
 MERGE_PATCH = ("application/merge-patch+json", "application/json")
-
-bearer = HTTPBearer(
-    scheme_name="apiKey",
-    auto_error=False,
-    bearerFormat="kam_...",
-    description="An API key: `Authorization: Bearer kam_...`",
-)
-
+Inquiry = Annotated[RequestInfo, Depends(request_info)]
+"""The request itself, for endpoints that need more of it than their arguments."""
 PathId = Annotated[Id, Path(description="Id, a UUID; text that is none names nothing and gives 404")]
 
 
-@dataclass(slots=True)
-class Asked:
-    """A request as the edge read it: what a context may need to know of it, without knowing HTTP."""
-
-    method: str
-    raw_path: bytes
-    query: bytes
-    headers: Mapping[bytes, bytes]
-    request_id: str
-    template: str = "unmatched"
-    key_id: str | None = None
-    quota: bytes | None = None
-    idempotency: Idempotency | None = None
-    """The caller's Idempotency-Key with the fingerprint of this request; None when none was sent."""
-
-    @property
-    def expected(self) -> tuple[int, ...] | None:
-        """The versions that this write may replace (If-Match); None when any will do."""
-        return expected_versions(self.headers.get(b"if-match"))
-
-    @property
-    def traceparent(self) -> str | None:
-        """The W3C trace context as it came."""
-        given = self.headers.get(b"traceparent")
-        return None if given is None or len(given) > 200 else given.decode("ascii", "ignore")
-
-
-def _inquiry() -> None:
-    """Stand in for the Inquiry where FastAPI looks for parameters; the edge gives the real one."""
-
-
-Inquiry = Annotated[Asked, Depends(_inquiry)]
-"""The request itself, for the few endpoints that need more of it than their arguments."""
-
-
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """What a route says of itself beyond FastAPI's own options."""
-
-    errors: tuple[type[KamError], ...] = ()
-    takes: tuple[str, ...] = JSON
-    produces: tuple[str, ...] = JSON
-    location: str | None = None
-    max_body: int | None = None
-    answer_headers: Mapping[str, str] = field(default_factory=dict)
-
-
 class LeanRoute(APIRoute):
-    """A route that FastAPI documents and the edge runs."""
+    """A route that FastAPI documents and whose arguments its `CompiledRoute` reads."""
 
     @cached_property
-    def declared(self) -> Declared:
-        """What the part declared for this route."""
-        declared = getattr(self.endpoint, "__declared__", None)
-        return declared if isinstance(declared, Declared) else Declared()
+    def compiled(self) -> CompiledRoute:
+        """The route ready to run."""
+        declared = getattr(self.endpoint, "__declared__", None) or Declared()
+        return CompiledRoute(self.endpoint, declared, self.path_format, direct=not self.dependencies)
 
     def get_route_handler(self) -> Callable[[Request], Any]:
-        """Return a handler that says what went wrong when the application is served without its edge."""
+        """Return the handler that FastAPI calls: it solves the dependencies, and the compiled route does the rest."""
+        solving: Callable[[Request], Any] | None = None
 
-        async def refuse(request: Request) -> Response:
-            raise Unavailable("This route is served by the edge only")
+        async def handle(request: Request) -> Response:
+            nonlocal solving
+            if solving is None:  # at the first request: most processes serve through the edge and never need it
+                solving = self._solving(request.app)
+            if "request_info" not in request.scope:
+                check_request(request.scope, RequestInfo.of(request.scope))
+            response: Response = await solving(request)
+            return response
 
-        return refuse
+        return handle
+
+    def _solving(self, app: FastAPI) -> Callable[[Request], Any]:
+        """Return FastAPI's own handler of an endpoint that takes the dependencies only."""
+        compiled = self.compiled
+
+        async def endpoint(http_request: Request, **given: Any) -> Response:
+            info = RequestInfo.of(http_request.scope)
+            admission: Admission = http_request.app.state.admission
+            segments, receive = path_segments(info.raw_path), _receiving(http_request)
+            answer = await compiled.run(info, segments, receive, given, admission.max_body)
+            return AnswerResponse(info, answer, partial(admission.still_admitted, info))
+
+        taken = {"http_request": Request, **compiled.dependencies}
+        kind = inspect.Parameter.KEYWORD_ONLY
+        signature = inspect.Signature([inspect.Parameter(name, kind, annotation=each) for name, each in taken.items()])
+        setattr(endpoint, "__signature__", signature)  # noqa: B010 - mypy knows no such member
+        route = APIRoute(
+            "/", endpoint, response_model=None, dependencies=self.dependencies, dependency_overrides_provider=app
+        )
+        return route.get_route_handler()
+
+
+def _receiving(request: Request) -> Receive:
+    """Return the body of a request as ASGI messages, also when a dependency has read it before."""
+    chunks = request.stream()
+
+    async def receive() -> Message:
+        chunk = await anext(chunks, b"")
+        return {"type": "http.request", "body": chunk, "more_body": bool(chunk)}
+
+    return receive
 
 
 class Part(APIRouter):
@@ -107,7 +95,7 @@ class Part(APIRouter):
     errors      the errors it may answer with besides those that every route has
     location    template of the Location of a 201, from the members of its body and the path parameters
     takes       media types of the body (merge patches are the default of PATCH)
-    produces    media types of the answer; empty when Accept shall not be looked at
+    produces    media types of the answer; empty when Accept is ignored
     max_body    largest body in bytes, instead of the service's own limit
     answer_headers   headers of the successful answer with their descriptions, such as Upsert-Result
     """
@@ -136,24 +124,26 @@ class Part(APIRouter):
         return self._declare("DELETE", path, {"status_code": 204, **options})
 
     def _declare(self, method: str, path: str, options: dict[str, Any]) -> Callable[[Endpoint], Endpoint]:
-        """Take our own options out, and let FastAPI have the rest."""
-        ours = {name: options.pop(name) for name in Declared.__dataclass_fields__ if name in options}
+        """Keep the options that are not FastAPI's in a `Declared` on the endpoint, and give FastAPI the rest."""
+        own = {name: options.pop(name) for name in Declared.__dataclass_fields__ if name in options}
         for name in ("errors", "takes", "produces"):
-            if name in ours:
-                ours[name] = tuple(ours[name])
+            if name in own:
+                own[name] = tuple(own[name])
         options.setdefault("response_model", None)
         declare = self.api_route(path, methods=[method], **options)
 
         def decorate(endpoint: Endpoint) -> Endpoint:
-            setattr(endpoint, "__declared__", Declared(**ours))  # noqa: B010 - functions have no such member for mypy
+            setattr(endpoint, "__declared__", Declared(**own))  # noqa: B010 - functions have no such member for mypy
             return declare(endpoint)
 
         return decorate
 
 
 def declared_routes(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
-    """The routes of an application as its parts declared them, each at its own path: no part is included under another
-    prefix. What FastAPI makes of each when asked (`iter_route_contexts`) takes a tenth of a second for all of them.
+    """Yield the routes of an application as its parts declared them, each at its own path.
+
+    No part is included under another prefix. FastAPI's own `iter_route_contexts` takes a tenth of a second, because it
+    builds a handler for each route.
     """
     for route in routes:
         included = getattr(route, "original_router", None)

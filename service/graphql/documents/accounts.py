@@ -195,7 +195,7 @@ DOCUMENTS = (
         Permission.CLASSIFICATION_READ,
         _forecast,
         "Where the account is expected to stand some years ahead; null when nobody has said",
-        past=_document(_forecast_row(held_at(forecast_positions, THEN.at), _document(STANDING_THEN["yardstick"]))),
+        past=_document(_forecast_row(held_at(forecast_positions, THEN.at), _document(STANDING_THEN["model_period"]))),
     ),
     Document(
         "Account",

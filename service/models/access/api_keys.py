@@ -1,59 +1,50 @@
-"""API keys (only a hash is kept) and the answers kept for Idempotency-Keys."""
+"""API keys, of which only a hash is kept, and the stored answers of writes with an Idempotency-Key."""
 
-from __future__ import annotations
-
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import sqlalchemy as sa
 from pydantic import Field as Member
 from pydantic import StringConstraints
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from service.framework.database.columns import Instant, Json, Uuid
+from service.framework.database.fields import Fields, read_of, table_of
 from service.models.shapes import Living, ReadBase
-from service.platform.types import Flag, InstantText, Name, Shape
+from service.platform.types import Flag, Id, InstantText, Name, Shape
 
 Scope = Annotated[str, StringConstraints(strict=True, max_length=50, pattern=r"^(\*|[a-z_]+:(read|write|\*))$")]
 
 
-class ApiKeyCreate(Shape):
-    """An API key to create; it can't have more than the key that creates it."""
+class ApiKeyCreate(Fields):
+    """An API key to create; it gets no scope that the key which creates it lacks."""
 
-    name: Name = Member(description="What the key is for")
-    scopes: Annotated[list[Scope], Member(min_length=1, max_length=50)] = Member(
-        description="`resource:read`, `resource:write`, `resource:*` or `*` for all",
-        examples=[["accounts:read", "events:read"]],
+    name: Name = Field(description="The purpose of the key")
+    scopes: Annotated[list[Scope], Member(min_length=1, max_length=50)] = Field(
+        description="`resource:read`, `resource:write`, `resource:*`, or `*` for everything",
+        schema_extra={"examples": [["accounts:read", "events:read"]]},
     )
-    expires_at: InstantText | None = Member(default=None, description="When it stops working; never when left out")
+    expires_at: InstantText | None = Field(default=None, description="When it expires; null for never")
 
 
-class ApiKey(Living, SQLModel, table=True):
-    """The table."""
+class ApiKey(Living, ApiKeyCreate, table=True):
+    """The table; `hash` is the SHA-256 of the key's value, which is not kept."""
 
     __tablename__ = "api_keys"
 
-    name: str = Field(sa_type=sa.Text)
-    prefix: str = Field(sa_type=sa.Text)
-    hash: str = Field(sa_type=sa.Text, unique=True)
-    scopes: Any = Field(sa_type=Json)
-    expires_at: datetime | None = Field(default=None, sa_type=Instant)
-    last_used_at: datetime | None = Field(default=None, sa_type=Instant)
-    revoked_at: datetime | None = Field(default=None, sa_type=Instant)
-    created_by: str | None = Field(default=None, sa_type=Uuid)
+    prefix: Name = Field(description="The first characters of its value, to recognise it by")
+    hash: str = Field(unique=True)
+    last_used_at: InstantText | None = Field(description="When it was last used, to the minute")
+    revoked_at: InstantText | None
+    created_by: Id | None
 
 
-api_keys: sa.Table = ApiKey.__table__  # type: ignore[attr-defined]
+api_keys = table_of(ApiKey)
 
 
+@read_of(ApiKeyCreate, ApiKey, order="name prefix scopes")
 class ApiKeyRead(ReadBase):
     """An API key, without its value."""
 
-    name: Name = Member(description="What the key is for")
-    prefix: Name = Member(description="The first characters of its value, to recognise it by")
-    scopes: Annotated[list[Scope], Member(max_length=50)] = Member(description="What it may do")
-    expires_at: InstantText | None = Member(description="When it stops working")
-    last_used_at: InstantText | None = Member(description="When it was last used, to the minute")
+    scopes: Annotated[list[Scope], Member(max_length=50)] = Member(description="What the key may read and write")
     revoked: Flag = Member(description="Whether it was revoked")
 
 
@@ -61,7 +52,7 @@ class ApiKeyCreated(ApiKeyRead):
     """A new API key with its value."""
 
     key: Annotated[str, StringConstraints(pattern=r"^kam_[A-Za-z0-9_-]{43}$")] = Member(
-        description="The key's value, shown this once"
+        description="The key's value, shown only in this answer"
     )
 
 
@@ -69,25 +60,25 @@ class Me(Shape):
     """The caller."""
 
     id: Name = Member(description="The key's id")
-    name: Name = Member(description="What the key is for")
+    name: Name = Member(description="The purpose of the key")
     scopes: Annotated[list[Scope], Member(max_length=50)] = Member(description="Its scopes, as they were given")
-    permissions: Annotated[list[Scope], Member(max_length=50)] = Member(description="What they let it do")
-    expires_at: InstantText | None = Member(description="When it stops working")
+    permissions: Annotated[list[Scope], Member(max_length=50)] = Member(description="The permissions in these scopes")
+    expires_at: InstantText | None = Member(description="When the key expires; null for never")
 
 
-class IdempotencyKey(SQLModel, table=True):
-    """The stored answer of a write, written in the write's own transaction; kept 24 hours."""
+class IdempotencyKey(Fields, table=True):
+    """The stored answer of a write, inserted by the write's own transaction; kept for 24 hours."""
 
     __tablename__ = "idempotency_keys"
 
-    owner: str = Field(primary_key=True, sa_type=sa.Text)
-    key: str = Field(primary_key=True, sa_type=sa.Text)
-    fingerprint: str = Field(sa_type=sa.Text)
-    version: int = Field(sa_type=sa.BigInteger)
-    outcome: str = Field(sa_type=sa.Text)
-    body: str = Field(sa_type=sa.Text)
-    created_at: datetime = Field(sa_type=Instant)
+    owner: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    fingerprint: str
+    version: int
+    outcome: str
+    body: str
+    created_at: InstantText
 
 
-idempotency_keys: sa.Table = IdempotencyKey.__table__  # type: ignore[attr-defined]
+idempotency_keys = table_of(IdempotencyKey)
 sa.Index("ix_idempotency_keys_created", idempotency_keys.c.created_at)

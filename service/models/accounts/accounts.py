@@ -1,7 +1,5 @@
 """Accounts: the customers, with where each stands on the method's models."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import sqlalchemy as sa
@@ -43,7 +41,7 @@ Tag = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=50,
 
 
 class AccountFields(Fields):
-    """What callers say of an account."""
+    """The members of an account that clients write."""
 
     name: Name = Field(description="The customer's name", schema_extra={"examples": ["Aurelia Robotics"]})
     parent_id: Id | None = Field(
@@ -81,11 +79,11 @@ class AccountFields(Fields):
         default=None, description="What the customer gains by it; needed before the status agreed"
     )
     tags: Annotated[list[Tag], Member(max_length=50)] = Field(default_factory=list, description="Free labels")
-    attributes: Attributes = Field(default_factory=dict, description="Free members of the caller's own")
+    attributes: Attributes = Field(default_factory=dict, description="Free members of your own")
 
 
 class AccountCreate(AccountFields):
-    """A customer to take in."""
+    """An account to create."""
 
     refs: References = references_field()
 
@@ -94,10 +92,10 @@ AccountPatch = patch_of(AccountCreate, "AccountPatch")
 
 
 class Account(Living, AccountFields, table=True):
-    """The table: the caller's fields, and what the operations compute.
+    """The table: the members that clients write, and those that operations compute.
 
     `raw_quadrant` is the box by the scores alone, `computed_quadrant` after the dead band, `quadrant` after an
-    override. `leading_verb` is the chosen one of a compound Fiocca cell.
+    override. `leading_verb` is the one chosen for a compound Fiocca cell.
     """
 
     __tablename__ = "accounts"
@@ -132,7 +130,7 @@ class Account(Living, AccountFields, table=True):
         description="The cell of the general portfolio of all accounts: strategic importance (key or not) by difficulty"
     )
     stage: Stage = Field(default=Stage.PRE_KAM, description="Relationship stage (Millman & Wilson)")
-    target_stage: Stage | None = Field(description="The stage aimed at; may equal the present one")
+    target_stage: Stage | None = Field(description="The stage aimed at; may equal the current one")
     target_stage_on: DayText | None = Field(description="When the target stage is to be reached")
     target_stage_reason: str | None = Field()
 

@@ -1,27 +1,22 @@
-"""When accounts were away: deleted at one time, perhaps restored at another. What a look into the past asks."""
-
-from __future__ import annotations
-
-from datetime import datetime
+"""Deletions of accounts: from when until when each one was away, for looks into the past."""
 
 import sqlalchemy as sa
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from service.framework.database.columns import Instant, Uuid
+from service.framework.database.fields import Fields, table_of
+from service.platform.types import Id, InstantText
 
 
-class AccountDeletion(SQLModel, table=True):
-    """One time that an account was deleted; open while it was not restored. (The mark on the account itself tells of
-    the present only.)
-    """
+class AccountDeletion(Fields, table=True):
+    """One deletion of an account, open until the account is restored. The account's own mark shows the present only."""
 
     __tablename__ = "account_deletions"
 
-    id: str = Field(primary_key=True, sa_type=Uuid)
-    account_id: str = Field(sa_type=Uuid, foreign_key="accounts.id")
-    deleted_at: datetime = Field(sa_type=Instant)
-    restored_at: datetime | None = Field(default=None, sa_type=Instant)
+    id: Id = Field(primary_key=True)
+    account_id: Id = Field(foreign_key="accounts.id")
+    deleted_at: InstantText
+    restored_at: InstantText | None
 
 
-account_deletions: sa.Table = AccountDeletion.__table__  # type: ignore[attr-defined]
+account_deletions = table_of(AccountDeletion)
 sa.Index("ix_account_deletions_account", account_deletions.c.account_id, account_deletions.c.deleted_at)

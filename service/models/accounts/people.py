@@ -1,7 +1,5 @@
 """People on our side: key account managers, team members, sponsors."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from sqlmodel import Field
 

@@ -1,14 +1,13 @@
-"""References to records in other systems, of every kind of record in one table, so that uniqueness is one index."""
-
-from __future__ import annotations
+"""References to records in other systems: one table for every kind of record, so that one index keeps them unique."""
 
 import sqlalchemy as sa
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from service.framework.database.columns import Uuid
+from service.framework.database.fields import Fields, table_of
+from service.platform.types import Id
 
 
-class Ref(SQLModel, table=True):
+class Ref(Fields, table=True):
     """One reference: (kind, system, external_id) is unique among live records."""
 
     __tablename__ = "refs"
@@ -19,11 +18,11 @@ class Ref(SQLModel, table=True):
         ),
     )  # fmt: skip
 
-    entity_id: str = Field(primary_key=True, sa_type=Uuid)
-    system: str = Field(primary_key=True, sa_type=sa.Text)
-    external_id: str = Field(sa_type=sa.Text)
-    kind: str = Field(sa_type=sa.Text)
-    live: bool = Field(default=True, sa_type=sa.Boolean)
+    entity_id: Id = Field(primary_key=True)
+    system: str = Field(primary_key=True)
+    external_id: str
+    kind: str
+    live: bool = True
 
 
-refs: sa.Table = Ref.__table__  # type: ignore[attr-defined]
+refs = table_of(Ref)

@@ -1,6 +1,4 @@
-"""Candidate screening: which accounts fulfil simple criteria, before anything is scored."""
-
-from __future__ import annotations
+"""Candidate screening: the accounts that fulfil simple criteria, before any scoring."""
 
 from typing import Annotated
 
@@ -15,45 +13,47 @@ ScreeningCursor = Annotated[str, StringConstraints(min_length=1, max_length=1000
 
 
 class CriterionCount(Shape):
-    """A criterion with how many accounts fulfil it."""
+    """A criterion, and the number of accounts that fulfil it."""
 
     name: Name = Member(description="The criterion")
     required: Flag = Member(description="Whether no account passes without it")
-    held: BigCount = Member(description="How many of the judged accounts fulfil it")
+    held: BigCount = Member(description="The number of screened accounts that fulfil it")
 
 
 class CriterionVerdict(Shape):
     """One criterion of one account."""
 
     name: Name = Member(description="The criterion")
-    holds: Flag = Member(description="Whether the account fulfils it; what is unknown does not")
+    holds: Flag = Member(description="Whether the account fulfils it; an unknown value does not")
 
 
 class ScreenedAccount(Shape):
-    """An account with what the screening says of it."""
+    """An account and its result."""
 
     id: Id = Member(description="The account")
     name: Name = Member(description="Its name")
-    status: AccountStatus = Member(description="Where it stands on the path, after this call")
+    status: AccountStatus = Member(description="Its status after this call")
     passed: Flag = Member(description="Whether it passed")
-    held: Count = Member(description="How many criteria hold")
+    held: Count = Member(description="The number of criteria it fulfils")
     criteria: Annotated[list[CriterionVerdict], Member(max_length=MOST_CRITERIA)] = Member(description="Each criterion")
-    reason: Text = Member(description="Why it passed or not, in words")
+    reason: Text = Member(description="Why it passed or failed, in words")
     moved: Flag = Member(description="Whether this call made it a candidate")
 
 
 class ScreeningRead(Shape):
-    """What a screening found: counts of all accounts that were judged, and a page of them, the oldest first."""
+    """The result of a screening: counts over all screened accounts, and a page of them, the oldest first."""
 
-    criteria: Annotated[list[CriterionCount], Member(max_length=MOST_CRITERIA)] = Member(description="The criteria")
-    at_least: Count = Member(description="How many criteria must hold")
-    total: BigCount = Member(description="How many accounts were judged")
-    passed: BigCount = Member(description="How many of them passed")
-    customers: BigCount = Member(description="How many that passed were customers and so can become candidates")
-    moved: Count = Member(description="How many this call made candidates")
+    criteria: Annotated[list[CriterionCount], Member(max_length=MOST_CRITERIA)] = Member(
+        description="The criteria of the screening"
+    )
+    at_least: Count = Member(description="The number of criteria that an account must fulfil")
+    total: BigCount = Member(description="The number of screened accounts")
+    passed: BigCount = Member(description="The number that passed")
+    customers: BigCount = Member(description="The number that passed as customers, which can become candidates")
+    moved: Count = Member(description="The number that this call made candidates")
     left_to_move: BigCount = Member(
-        description="Customers that passed and are not candidates yet; call again for those"
+        description="Customers that passed and are no candidates yet; repeat the call to move them"
     )
     items: Annotated[list[ScreenedAccount], Member(max_length=200)] = Member(description="The accounts of this page")
-    next_cursor: ScreeningCursor | None = Member(description="Pass as `after` to go on; null on the last page")
+    next_cursor: ScreeningCursor | None = Member(description="Pass as `after` for the next page; null on the last page")
     has_more: Flag = Member(description="Whether there are more accounts")

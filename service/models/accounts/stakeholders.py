@@ -1,7 +1,5 @@
 """Stakeholders: the customer's people (and outsiders) who take part in its decisions."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import sqlalchemy as sa

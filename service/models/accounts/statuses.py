@@ -1,16 +1,12 @@
-"""The path of an account in the programme: a step, the history of steps, and what is open from here."""
+"""The path of an account in the programme: a step, the history of steps, and the steps that can follow."""
 
-from __future__ import annotations
-
-from datetime import date, datetime
 from typing import Annotated
 
 import sqlalchemy as sa
 from pydantic import Field as Member
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from service.framework.database.columns import Day, Instant, Uuid
-from service.framework.database.fields import check_in
+from service.framework.database.fields import Fields, read_of, table_of
 from service.platform.types import DayText, Flag, Id, InstantText, LongText, Name, Shape, Text, Version
 from service.rules.accounts.status_path import Requirement
 from service.rules.vocabulary import AccountStatus
@@ -19,72 +15,60 @@ from service.rules.vocabulary import AccountStatus
 class Agreement(Shape):
     """The customer's agreement to be a key account."""
 
-    agreed_by: Name = Member(description="Who at the customer agreed")
-    stakeholder_id: Id | None = Member(default=None, description="The same as a stakeholder of the account")
-    agreed_on: DayText = Member(description="When; never in the future")
+    agreed_by: Name = Member(description="The name of the person who agreed")
+    stakeholder_id: Id | None = Member(default=None, description="The same person as a stakeholder of the account")
+    agreed_on: DayText = Member(description="The day of the agreement; never in the future")
 
 
 class StatusTransitionCreate(Shape):
     """A step on the path from customer to managed key account."""
 
     to: AccountStatus = Member(description="The status to go to")
-    reason: Text = Member(description="Why")
-    evidence: LongText | None = Member(default=None, description="What shows it")
+    reason: Text = Member(description="Why the account takes the step")
+    evidence: LongText | None = Member(default=None, description="The evidence for it")
     agreement: Agreement | None = Member(
-        default=None, description="Who at the customer agreed, and when: needed for the step to agreed, and only there"
+        default=None, description="The customer's agreement: required for the step to agreed, refused for any other"
     )
 
 
-class StatusEntry(SQLModel, table=True):
+class StatusEntry(Fields, table=True):
     """One step of an account on its path; before the first one it is a customer.
 
-    `account_version` is the account's version that came with it, and the order of the history.
+    `account_version` is the account's version after the step; the history is ordered by it.
     """
 
     __tablename__ = "status_entries"
-    __table_args__ = (check_in("status", AccountStatus), check_in("previous", AccountStatus))
 
-    id: str = Field(primary_key=True, sa_type=Uuid)
-    account_id: str = Field(sa_type=Uuid, foreign_key="accounts.id")
-    account_version: int = Field(sa_type=sa.BigInteger)
-    previous: str = Field(sa_type=sa.Text)
-    status: str = Field(sa_type=sa.Text)
-    reason: str = Field(sa_type=sa.Text)
-    evidence: str | None = Field(default=None, sa_type=sa.Text)
-    agreed_by: str | None = Field(default=None, sa_type=sa.Text)
-    stakeholder_id: str | None = Field(default=None, sa_type=Uuid, foreign_key="stakeholders.id")
-    agreed_on: date | None = Field(default=None, sa_type=Day)
-    recorded_at: datetime = Field(sa_type=Instant)
-    recorded_by: str | None = Field(default=None, sa_type=sa.Text)
+    id: Id = Field(primary_key=True, description="UUIDv7 of this entry")
+    account_id: Id = Field(foreign_key="accounts.id", description="The account")
+    account_version: int
+    previous: AccountStatus = Field(description="The status before the step")
+    status: AccountStatus = Field(description="The status after the step")
+    reason: Text = Field(description="Why the account took the step")
+    evidence: LongText | None = Field(description="The evidence for it")
+    agreed_by: Name | None = Field(description="Who at the customer agreed; null but for the step to agreed")
+    stakeholder_id: Id | None = Field(foreign_key="stakeholders.id", description="The same person as a stakeholder")
+    agreed_on: DayText | None = Field(description="The day on which the customer agreed")
+    recorded_at: InstantText = Field(description="When the step was recorded, RFC 3339 in UTC")
+    recorded_by: Text | None = Field(description="The API key that recorded it")
 
 
-status_entries: sa.Table = StatusEntry.__table__  # type: ignore[attr-defined]
+status_entries = table_of(StatusEntry)
 sa.Index(
     "uq_status_entries_account_version", status_entries.c.account_id, status_entries.c.account_version, unique=True
 )
 
 
+@read_of(StatusEntry)
 class StatusEntryRead(Shape):
     """One step in an account's history on the path."""
 
-    id: Id = Member(description="UUIDv7 of this entry")
-    account_id: Id = Member(description="The account")
-    previous: AccountStatus = Member(description="The status before")
-    status: AccountStatus = Member(description="The status gone to")
-    reason: Text = Member(description="Why")
-    evidence: LongText | None = Member(description="What shows it")
-    agreed_by: Name | None = Member(description="Who at the customer agreed, of the step to agreed")
-    stakeholder_id: Id | None = Member(description="The same as a stakeholder")
-    agreed_on: DayText | None = Member(description="When the customer agreed")
-    recorded_at: InstantText = Member(description="When it was recorded")
-    recorded_by: Text | None = Member(description="The key that recorded it")
-
 
 class RequirementRead(Shape):
-    """One thing that a step asks for."""
+    """One requirement of a step."""
 
-    code: Requirement = Member(description="For programs")
-    message: Text = Member(description="For people")
+    code: Requirement = Member(description="The requirement, for programs")
+    message: Text = Member(description="The requirement in words")
     met: Flag = Member(
         description="Whether the account fulfils it; an agreement comes with the step itself and is never met before"
     )
@@ -93,18 +77,18 @@ class RequirementRead(Shape):
 class StepRead(Shape):
     """A step that can follow."""
 
-    to: AccountStatus = Member(description="Where it leads")
-    meaning: Text = Member(description="What it means")
-    requires: Annotated[list[RequirementRead], Member(max_length=7)] = Member(description="What it asks for")
-    ready: Flag = Member(description="Whether all of it is there, an agreement aside")
+    to: AccountStatus = Member(description="The status after the step")
+    meaning: Text = Member(description="What that status means")
+    requires: Annotated[list[RequirementRead], Member(max_length=7)] = Member(description="Its requirements")
+    ready: Flag = Member(description="Whether all requirements are met, an agreement aside")
 
 
 class AccountStatusRead(Shape):
-    """Where an account stands on the path, and which steps can follow."""
+    """The status of an account, and the steps that can follow."""
 
     account_id: Id = Member(description="The account")
     version: Version = Member(description="The account's version; the ETag is made of it")
-    status: AccountStatus = Member(description="Where it stands")
+    status: AccountStatus = Member(description="The status now")
     since: InstantText | None = Member(description="Since when; null for a customer that never took a step")
-    reason: Text | None = Member(description="Why it came here")
+    reason: Text | None = Member(description="Why the account took its latest step")
     steps: Annotated[list[StepRead], Member(max_length=7)] = Member(description="The steps that can follow")

@@ -1,26 +1,31 @@
-"""Our strength with each customer as it is scored, and the history of classifications."""
+"""Business strength: success factors as they are scored. The history of classifications."""
 
-from __future__ import annotations
-
-from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
 import sqlalchemy as sa
 from pydantic import Field as Member
-from pydantic import StringConstraints
-from sqlmodel import Field, SQLModel
+from pydantic import StringConstraints, WithJsonSchema
+from sqlmodel import Field
 
-from service.framework.database.columns import Exact, Instant, Json, Precise, Uuid
-from service.framework.database.fields import check_in
-from service.platform.types import ExactScore, Flag, Id, Name, Shape, Weight
-from service.rules.vocabulary import Quadrant, QuadrantSource
+from service.framework.database.columns import Exact, Precise
+from service.framework.database.fields import Fields, table_of
+from service.platform.types import ExactScore, Flag, Id, InstantText, Name, Shape, Text, Version, Weight
+from service.rules.classification.fiocca import FioccaVerb
+from service.rules.vocabulary import (
+    ClassificationCause,
+    ClassificationStatus,
+    FioccaAttractiveness,
+    FioccaPosition,
+    Quadrant,
+    QuadrantSource,
+)
 
 
 class SuccessFactorShape(Shape):
     """One critical success factor of this customer, with our score and each named competitor's."""
 
-    name: Name = Member(description="What a supplier must do well to win this customer")
+    name: Name = Member(description="A thing that a supplier must do well to win this customer")
     weight: Weight = Member(description="Weight; those of an account sum to 100 within 0.01")
     ours: ExactScore = Member(description="Our score, 0 to 10")
     competitors: Annotated[
@@ -33,82 +38,102 @@ class SuccessFactorShape(Shape):
 
 
 class BusinessStrengthPut(Shape):
-    """Business strength on this customer's own success factors; replaces what was there."""
+    """Our strength on the customer's own success factors; replaces the stored factors."""
 
     factors: Annotated[list[SuccessFactorShape], Member(min_length=1, max_length=20)] = Member(
         description="The customer's success factors"
     )
     no_known_competitor: Flag = Member(
         default=False,
-        description="True says outright that no competitor is known; our own total of at least 5 then is high",
+        description="True states that no competitor is known; our own total of 5 and above is then high",
     )
     confirmed_by_id: Id | None = Member(default=None, description="The stakeholder who confirmed factors and weights")
 
 
-class BusinessStrengthRow(SQLModel, table=True):
-    """One account's success factors with all scores, and their undivided totals (weight x score summed) for us and for
-    the best competitor (null when none is known): exact, so that a database can decide by them.
+class BusinessStrengthRow(Fields, table=True):
+    """One account's success factors with all scores, and their exact totals (the sum of weight x score).
+
+    `best_points` is the best competitor's total, null when no competitor is known. Exact and not divided by the
+    weights, so that a database can decide by them.
     """
 
     __tablename__ = "business_strengths"
 
-    account_id: str = Field(primary_key=True, sa_type=Uuid, foreign_key="accounts.id")
-    factors: Any = Field(sa_type=Json)
-    no_known_competitor: bool = Field(default=False, sa_type=sa.Boolean)
-    confirmed_by_id: str | None = Field(default=None, sa_type=Uuid, foreign_key="stakeholders.id")
+    account_id: Id = Field(primary_key=True, foreign_key="accounts.id")
+    factors: list[dict[str, Any]]
+    no_known_competitor: bool = False
+    confirmed_by_id: Id | None = Field(foreign_key="stakeholders.id")
     ours_points: Decimal = Field(sa_type=Precise)
-    best_points: Decimal | None = Field(default=None, sa_type=Precise)
+    best_points: Decimal | None = Field(sa_type=Precise)
     weight_sum: Decimal = Field(sa_type=Precise)
-    updated_at: datetime = Field(sa_type=Instant)
+    updated_at: InstantText
 
 
-business_strengths: sa.Table = BusinessStrengthRow.__table__  # type: ignore[attr-defined]
+business_strengths = table_of(BusinessStrengthRow)
+
+FactorKey = Annotated[str, StringConstraints(max_length=64)]
+Shown = Annotated[float, Member(ge=0, le=10)]
+ShownWeight = Annotated[float, Member(ge=0)]
+ClassificationInputs = Annotated[
+    dict[str, Any],
+    WithJsonSchema(
+        {
+            "type": "object",
+            "description": "`scores`: by factor key the exact value as `total` (decimal text) divided by `ratings`; "
+            "`strength`: null, or the success `factors` with `no_known_competitor` (in the oldest entries, instead of "
+            "the factors, the totals `ours_points`, `best_points`, `weight_sum` as decimal text and `best_competitor`)",
+        }
+    ),
+]
 
 
-class ClassificationRow(SQLModel, table=True):
-    """One entry of an account's classification history: where it stood, and the inputs from which that is computed
-    again, by the model that is named.
+class ClassificationRow(Fields, table=True):
+    """One entry of an account's classification history, with the inputs from which its model computes it again.
 
-    `account_version` is the account's version that it belongs to, and the order of the history. `inputs` is `{"scores":
-    {factor: {"total": text, "ratings": n}}, "strength": null or {"factors": [...], "no_known_competitor": flag}}`: a
-    factor's value is total / ratings, and the total is text because it is exact. The oldest entries have the
-    strength's totals, as text too, in place of its factors: ours_points, best_points, weight_sum, best_competitor.
+    `account_version` is the account's version after the classification; the history is ordered by it. The totals in
+    `inputs` are text because they are exact.
 
-    Neither account nor model is a foreign key: entries are made beside the account's own change and by a model that is
-    held, and rows of both are never removed, while the two checks of each entry (the account's also locks the row that
-    was just written) are a fifth of the time in which a whole portfolio is classified anew.
+    Neither the account nor the model is a foreign key: their rows are never removed, and the two checks of each entry
+    (the account's also locks the row that was just written) are a fifth of the time that a reclassification takes.
     """
 
     __tablename__ = "classifications"
-    __table_args__ = (
-        check_in("quadrant", Quadrant, nullable=True),
-        check_in("quadrant_source", QuadrantSource, nullable=True),
+
+    id: Id = Field(primary_key=True, description="UUIDv7 of this entry")
+    account_id: Id = Field(description="The account")
+    account_version: Version = Field(description="The account's version after the classification")
+    model_id: Id = Field(description="The scoring model that classified the account")
+    classified_at: InstantText = Field(description="When the account was classified")
+    cause: ClassificationCause = Field(description="The cause of the classification")
+    reason: Text | None = Field(description="The reason given for an override, a confirmation or a leading verb")
+    recorded_by: Text | None = Field(description="The API key that caused it")
+    quadrant: Quadrant | None = Field(description="The quadrant after the classification")
+    quadrant_source: QuadrantSource | None = Field(description="Whether the quadrant was computed or set by hand")
+    computed_quadrant: Quadrant | None = Field(description="The box by the scores after the dead band")
+    raw_quadrant: Quadrant | None = Field(description="The box by the scores alone")
+    attractiveness: Shown | None = Field(sa_type=Exact(12, 6), description="Weighted attractiveness, 0 to 10")
+    business_strength: Shown | None = Field(sa_type=Exact(12, 6), description="Our weighted total, 0 to 10")
+    relative_strength: ShownWeight | None = Field(
+        sa_type=Exact(14, 6), description="Our total divided by the best competitor's"
+    )
+    fiocca_attractiveness: FioccaAttractiveness | None = Field(description="Attractiveness band of the Fiocca cell")
+    fiocca_position: FioccaPosition | None = Field(description="Position band of the Fiocca cell")
+    leading_verb: FioccaVerb | None = Field(description="The verb chosen of the two of a compound cell")
+    classification_status: ClassificationStatus = Field(description="Whether every required input was present")
+    missing: Annotated[list[FactorKey], Member(max_length=10)] = Field(description="Required inputs without a value")
+    inputs: ClassificationInputs = Field(
+        description="The inputs: `scores` by factor key, each an exact `total` (text) divided by `ratings`, and "
+        "`strength`, the success factors or null; with the model they give the same position again"
     )
 
-    id: str = Field(primary_key=True, sa_type=Uuid)
-    account_id: str = Field(sa_type=Uuid)
-    account_version: int = Field(sa_type=sa.BigInteger)
-    model_id: str = Field(sa_type=Uuid)
-    classified_at: datetime = Field(sa_type=Instant)
-    cause: str = Field(sa_type=sa.Text)
-    reason: str | None = Field(default=None, sa_type=sa.Text)
-    recorded_by: str | None = Field(default=None, sa_type=sa.Text)
-    quadrant: str | None = Field(default=None, sa_type=sa.Text)
-    quadrant_source: str | None = Field(default=None, sa_type=sa.Text)
-    computed_quadrant: str | None = Field(default=None, sa_type=sa.Text)
-    raw_quadrant: str | None = Field(default=None, sa_type=sa.Text)
-    attractiveness: Decimal | None = Field(default=None, sa_type=Exact(12, 6))
-    business_strength: Decimal | None = Field(default=None, sa_type=Exact(12, 6))
-    relative_strength: Decimal | None = Field(default=None, sa_type=Exact(14, 6))
-    fiocca_attractiveness: str | None = Field(default=None, sa_type=sa.Text)
-    fiocca_position: str | None = Field(default=None, sa_type=sa.Text)
-    leading_verb: str | None = Field(default=None, sa_type=sa.Text)
-    classification_status: str = Field(sa_type=sa.Text)
-    missing: Any = Field(sa_type=Json)
-    inputs: Any = Field(sa_type=Json)
 
-
-classifications: sa.Table = ClassificationRow.__table__  # type: ignore[attr-defined]
+classifications = table_of(
+    ClassificationRow,
+    unchecked=(
+        "cause", "computed_quadrant", "raw_quadrant", "fiocca_attractiveness", "fiocca_position", "leading_verb",
+        "classification_status",
+    ),
+)  # fmt: skip
 sa.Index(
     "uq_classifications_account_version", classifications.c.account_id, classifications.c.account_version, unique=True
 )

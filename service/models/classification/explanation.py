@@ -1,6 +1,4 @@
-"""What a classification answers beside its figures: what they mean, how near the borders are, what would move it."""
-
-from __future__ import annotations
+"""The explanation of a classification: meanings, distances from borders, and the changes that would move it."""
 
 from typing import Annotated
 
@@ -19,44 +17,44 @@ Word = Annotated[str, StringConstraints(max_length=100)]
 
 
 class QuadrantMeaning(Shape):
-    """What a quadrant is, and what to do there."""
+    """The meaning of a quadrant, and what to do there."""
 
     name: Name = Member(description="Its name")
-    what_it_is: Text = Member(description="What such an account is")
-    what_to_do: Text = Member(description="What to do with it")
+    what_it_is: Text = Member(description="The meaning of the quadrant")
+    what_to_do: Text = Member(description="What to do with such an account")
 
 
 class Synonym(Shape):
-    """The name another textbook has for the same box; never used as a value."""
+    """The name of the same box in another textbook; never used as a value."""
 
     name: Name = Member(description="The name")
-    source: Name = Member(description="Whose name it is")
+    source: Name = Member(description="The author of the name")
 
 
 class VerbMeaningRead(Shape):
-    """What a permitted verb asks for."""
+    """The meaning of a permitted verb."""
 
     verb: FioccaVerb = Member(description="The verb")
-    resources: Text = Member(description="What happens to the resources in the next period")
-    typical_action: Text = Member(description="What is typically done")
-    wrong_action: Text = Member(description="What would contradict it")
+    resources: Text = Member(description="The change of resources in the next period")
+    typical_action: Text = Member(description="A typical action")
+    wrong_action: Text = Member(description="An action that would contradict it")
 
 
 class LimitDistance(Shape):
-    """How far one axis lies from one limit of the nine cells."""
+    """The distance of one axis from one limit of the nine cells."""
 
     axis: Word = Member(description="attractiveness or position (our own total)")
     limit: Word = Member(description="low or high")
-    at: Number = Member(description="Where the limit lies; it belongs to the middle band")
-    value: Number = Member(description="Where the account lies")
+    at: Number = Member(description="The limit; the value of the limit itself belongs to the middle band")
+    value: Number = Member(description="The account's value")
     distance: Number = Member(description="Value minus limit, in score points")
-    near: Flag = Member(description="Whether that is within the border width")
+    near: Flag = Member(description="Whether the distance is within the border width")
 
 
 class TenBoxResult(Shape):
     """The account in McDonald's ten boxes: a view of its own, never mixed with the four boxes."""
 
-    label: Text = Member(description="What this view is")
+    label: Text = Member(description="The name of this view")
     box: Word | None = Member(
         description="The box, such as high_mid_kam; null while the account is incomplete, and in uncoupling"
     )
@@ -69,7 +67,7 @@ class TenBoxResult(Shape):
 
 
 class CutRuleResult(Shape):
-    """The cut lines that decided, and where the attractiveness cut comes from."""
+    """The cuts that decided, and the rule of the attractiveness cut."""
 
     rule: CutRule = Member(
         description="fixed: the model's own number; range_middle: the middle of the portfolio's range, (low + high) / 2"
@@ -89,33 +87,33 @@ class MoveBand(Shape):
 
 
 class MoveResult(Shape):
-    """One change of one score that alone moves the account, everything else being as it is."""
+    """One change of one score that alone moves the account to another quadrant."""
 
     axis: Axis = Member(description="The border that it crosses")
     whose: Whose = Member(description="account: its score on a factor; ours; competitor: the best one's")
     factor: Name = Member(description="The factor's key, or the success factor's name")
     competitor: Name | None = Member(description="The best competitor, when it is its score")
-    score: Shown | None = Member(description="The present score; null for an optional factor without one")
-    comparison: Comparison = Member(description="How the new score must lie to the threshold")
-    threshold: Number = Member(description="The exact threshold, rounded for show")
+    score: Shown | None = Member(description="The current score; null for an optional factor without one")
+    comparison: Comparison = Member(description="How the new score must compare with the threshold")
+    threshold: Number = Member(description="The threshold, rounded for display")
     to: ExactScore = Member(
-        description="The first score in steps of 0.0001 that moves the account; anything nearer to the present one "
+        description="The first score in steps of 0.0001 that moves the account; a score nearer to the current one "
         "does not. With a dead band it lies beyond the band"
     )
-    change: Number | None = Member(description="to minus score; null without a present score")
-    quadrant: Quadrant = Member(description="Where the account then stands")
+    change: Number | None = Member(description="to minus score; null without a current score")
+    quadrant: Quadrant = Member(description="The quadrant after the change")
     band: MoveBand | None = Member(description="The nearest written band that is enough, of a factor with bands")
 
 
 class InputAge(Shape):
-    """One input that the classification rests on, and its age."""
+    """One input of the classification, and its age."""
 
     axis: Word = Member(description="attractiveness or business_strength")
     factor: Word | None = Member(description="The factor that was rated; null for the success factors")
-    rater_id: Id | None = Member(description="Who rated")
-    scored_at: InstantText = Member(description="When")
+    rater_id: Id | None = Member(description="The person who rated")
+    scored_at: InstantText = Member(description="When it was rated")
     age_days: Count = Member(description="Whole days from then to explained_on")
-    old: Flag = Member(description="Whether that is more than a year")
+    old: Flag = Member(description="Whether its age is more than a year")
 
 
 class ClassificationWarning(Shape):

@@ -1,24 +1,19 @@
-"""Forecast positions: where an account is expected to stand some years ahead; data of their own beside the present."""
+"""Forecasts: the position that an account is expected to have some years ahead, beside its current one."""
 
-from __future__ import annotations
-
-from datetime import date
-from decimal import Decimal
 from typing import Annotated
 
-import sqlalchemy as sa
 from pydantic import Field as Member
 from sqlmodel import Field
 
-from service.framework.database.columns import Day, Exact
-from service.models.shapes import Judged, judged_once
+from service.framework.database.columns import Exact
+from service.framework.database.fields import read_of, table_of
+from service.models.shapes import Assessed, index_assessments
 from service.platform.types import (
     EXACT_DECIMALS,
     Count,
     DayText,
     ExactScore,
     Id,
-    InstantText,
     Name,
     Ratio,
     Shape,
@@ -31,61 +26,62 @@ Shown = Annotated[float, Member(ge=0)]
 
 
 class ForecastPositionPut(Shape):
-    """Where the account is expected to stand; replaces the forecast that was there."""
+    """The position that the account is expected to have; replaces the current forecast."""
 
-    attractiveness: ExactScore = Member(description="The attractiveness expected, 0 to 10")
+    attractiveness: ExactScore = Member(description="The expected attractiveness, 0 to 10")
     relative_strength: Ratio | None = Member(
-        default=None, description="Our total divided by the best competitor's, as expected; either this or ours"
+        default=None, description="Our expected total divided by the best competitor's; this or `business_strength`"
     )
     business_strength: ExactScore | None = Member(
         default=None,
-        description="Our own total, 0 to 10, as expected: it decides where no competitor is known (5 and above is "
-        "high), and places the forecast in Fiocca's cells",
+        description="Our own expected total, 0 to 10: it decides where no competitor is known (5 and above is high), "
+        "and gives the forecast's cell of Fiocca",
     )
     on: DayText | None = Member(
-        default=None, description="For which day: ahead, at most ten years; three years from today when left out"
+        default=None,
+        description="The day of the forecast, at most ten years ahead; in three years when left out",
     )
-    reason: Text = Member(description="What the forecast rests on")
-    author_id: Id | None = Member(default=None, description="Who forecasts: a person")
+    reason: Text = Member(description="The grounds of the forecast")
+    author_id: Id | None = Member(default=None, description="The person who makes the forecast")
 
 
-class ForecastPosition(Judged, table=True):
+class ForecastPosition(Assessed, table=True):
     """One forecast of one account."""
 
     __tablename__ = "forecast_positions"
 
-    attractiveness: Decimal = Field(sa_type=Exact(19, EXACT_DECIMALS))
-    relative_strength: Decimal | None = Field(default=None, sa_type=Exact(19, EXACT_DECIMALS))
-    business_strength: Decimal | None = Field(default=None, sa_type=Exact(19, EXACT_DECIMALS))
-    forecast_on: date = Field(sa_type=Day)
-    reason: str = Field(sa_type=sa.Text)
+    attractiveness: ExactScore = Field(sa_type=Exact(19, EXACT_DECIMALS))
+    relative_strength: Ratio | None = Field(sa_type=Exact(19, EXACT_DECIMALS))
+    business_strength: ExactScore | None = Field(sa_type=Exact(19, EXACT_DECIMALS))
+    forecast_on: DayText
+    reason: Text = Field(description="The grounds of the forecast")
 
 
-forecast_positions: sa.Table = ForecastPosition.__table__  # type: ignore[attr-defined]
-judged_once(forecast_positions)
+forecast_positions = table_of(ForecastPosition)
+index_assessments(forecast_positions)
 
 
 class ForecastModel(Shape):
-    """The scoring model whose lines box the forecast."""
+    """The scoring model whose cuts give the quadrant of the forecast."""
 
     id: Id = Member(description="The model")
-    name: Name = Member(description="Its name")
-    version: Count = Member(description="Its number")
+    name: Name = Member(description="The model's name")
+    version: Count = Member(description="The model's number")
 
 
+@read_of(
+    ForecastPosition,
+    order="account_id version attractiveness relative_strength business_strength quadrant investment_strategy "
+    "on reason",
+)
 class ForecastPositionRead(Shape):
-    """Where an account is expected to stand."""
+    """The expected position of an account."""
 
-    account_id: Id = Member(description="The account")
     version: Version = Member(description="The account's version; the ETag is made of it")
-    attractiveness: Shown = Member(description="The attractiveness expected, 0 to 10")
-    relative_strength: Shown | None = Member(description="The relative strength expected")
-    business_strength: Shown | None = Member(description="Our own total expected, 0 to 10")
-    quadrant: Quadrant = Member(description="The box it lies in by the cuts of the active model")
-    investment_strategy: Name = Member(description="How much to invest in that box")
-    on: DayText = Member(description="For which day")
-    reason: Text = Member(description="What the forecast rests on")
-    author_id: Id | None = Member(description="Who forecasts")
-    recorded_by: Text | None = Member(description="The key that recorded it")
-    recorded_at: InstantText = Member(description="When it was recorded")
+    attractiveness: Shown = Member(description="The expected attractiveness, 0 to 10")
+    relative_strength: Shown | None = Member(description="The expected relative strength")
+    business_strength: Shown | None = Member(description="Our own expected total, 0 to 10")
+    quadrant: Quadrant = Member(description="The quadrant of the forecast by the cuts of the active model")
+    investment_strategy: Name = Member(description="How much to invest in that quadrant")
+    on: DayText = Member(description="The day that the forecast is for")
     model: ForecastModel = Member(description="The active scoring model, whose cuts give the quadrant")

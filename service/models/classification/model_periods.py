@@ -1,27 +1,24 @@
-"""By which scoring model, with which range of the portfolio, accounts were judged since when: a day's yardstick."""
-
-from __future__ import annotations
-
-from datetime import datetime
-from decimal import Decimal
+"""Since when which scoring model classified accounts, and with which range of the portfolio."""
 
 import sqlalchemy as sa
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from service.framework.database.columns import Exact, Instant, Uuid
-
-
-class Yardstick(SQLModel, table=True):
-    """A model became the active one, or the range that its cut rests on was read anew. Holds until the next entry."""
-
-    __tablename__ = "yardsticks"
-
-    id: str = Field(primary_key=True, sa_type=Uuid)
-    model_id: str = Field(sa_type=Uuid, foreign_key="scoring_models.id")
-    since: datetime = Field(sa_type=Instant)
-    range_low: Decimal | None = Field(default=None, sa_type=Exact(6, 4))
-    range_high: Decimal | None = Field(default=None, sa_type=Exact(6, 4))
+from service.framework.database.columns import Exact
+from service.framework.database.fields import Fields, table_of
+from service.platform.types import Id, InstantText, Score
 
 
-yardsticks: sa.Table = Yardstick.__table__  # type: ignore[attr-defined]
-sa.Index("ix_yardsticks_since", yardsticks.c.since, yardsticks.c.id)
+class ModelPeriod(Fields, table=True):
+    """A model was activated, or the range that its cut rests on was read again. Holds until the next row."""
+
+    __tablename__ = "model_periods"
+
+    id: Id = Field(primary_key=True)
+    model_id: Id = Field(foreign_key="scoring_models.id")
+    since: InstantText = Field()
+    range_low: Score | None = Field(sa_type=Exact(6, 4))
+    range_high: Score | None = Field(sa_type=Exact(6, 4))
+
+
+model_periods = table_of(ModelPeriod)
+sa.Index("ix_model_periods_since", model_periods.c.since, model_periods.c.id)

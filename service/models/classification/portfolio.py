@@ -1,6 +1,4 @@
-"""The portfolio side by side: the matrix of the four boxes and of Fiocca's nine cells."""
-
-from __future__ import annotations
+"""The portfolio as a matrix: four boxes, Fiocca's nine cells, McDonald's ten boxes, the general portfolio."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -18,8 +16,8 @@ Shown = Annotated[float, Member(ge=0)]
 
 
 class MatrixView(StrEnum):
-    """Which matrix: the four boxes (how much to invest), Fiocca's nine cells (how effort should move), or McDonald's
-    ten boxes (relationship stage by attractiveness), or the general portfolio of all accounts (strategic importance by
+    """The kind of matrix: the four boxes (how much to invest), Fiocca's nine cells (how to move effort), McDonald's ten
+    boxes (relationship stage by attractiveness), or the general portfolio of all accounts (strategic importance by
     difficulty; Fiocca's step 1).
     """
 
@@ -30,20 +28,20 @@ class MatrixView(StrEnum):
 
 
 class MatrixFormat(StrEnum):
-    """How the matrix is shown: its numbers (JSON), or the picture (SVG)."""
+    """The format of the matrix: its numbers (JSON) or a picture (SVG)."""
 
     JSON = "json"
     SVG = "svg"
 
 
 class MatrixQuery(Shape):
-    """Which matrix, how it is shown, and how many accounts of each box."""
+    """The kind of matrix, its format, and the number of accounts to list for each box."""
 
     view: MatrixView = Member(default=MatrixView.FOUR_BOX, description="four_box, fiocca, ten_boxes or general")
     limit: Limit = Member(default=200, description="Accounts listed per box, the largest by revenue first; 1 to 200")
-    forecast: Flag = Member(default=False, description="Also where each account is expected to stand")
+    forecast: Flag = Member(default=False, description="Whether to add the expected position of each account")
     as_of: Moment | None = Member(
-        default=None, description="The matrix of then: an instant, or a day (its last moment); not ahead"
+        default=None, description="A look back: an instant, or a day (its last moment); not in the future"
     )
     format: MatrixFormat | None = Member(
         default=None, description="json or svg; when left out, Accept decides (image/svg+xml gives the picture)"
@@ -51,13 +49,13 @@ class MatrixQuery(Shape):
 
 
 class MatrixForecast(Shape):
-    """Where an account is expected to stand; never part of where it stands."""
+    """The expected position of an account; never part of its current position."""
 
-    attractiveness: Shown = Member(description="The attractiveness expected, 0 to 10")
-    relative_strength: Shown | None = Member(description="The relative strength expected")
-    business_strength: Shown | None = Member(description="Our own total expected, 0 to 10")
-    quadrant: Quadrant = Member(description="The box it lies in by the matrix's cuts")
-    on: DayText = Member(description="For which day")
+    attractiveness: Shown = Member(description="The expected attractiveness, 0 to 10")
+    relative_strength: Shown | None = Member(description="The expected relative strength")
+    business_strength: Shown | None = Member(description="Our own expected total, 0 to 10")
+    quadrant: Quadrant = Member(description="The quadrant of the forecast by the cuts of the matrix")
+    on: DayText = Member(description="The day of the forecast")
 
 
 class MatrixAccount(Shape):
@@ -66,7 +64,7 @@ class MatrixAccount(Shape):
     id: Id = Member(description="The account")
     name: Name = Member(description="Its name")
     quadrant: Quadrant | None = Member(description="Its quadrant")
-    quadrant_source: QuadrantSource | None = Member(description="Whether that was computed or set by hand")
+    quadrant_source: QuadrantSource | None = Member(description="Whether the quadrant was computed or set by hand")
     raw_quadrant: Quadrant | None = Member(description="The quadrant by its scores alone, without the dead band")
     attractiveness: Shown | None = Member(description="Its attractiveness, 0 to 10")
     business_strength: Shown | None = Member(description="Our total on its success factors, 0 to 10")
@@ -74,7 +72,7 @@ class MatrixAccount(Shape):
     revenue: Money | None = Member(description="Our revenue with the account over the last twelve months")
     currency: Currency | None = Member(description="The currency of the revenue")
     forecast: MatrixForecast | None = Member(
-        description="Where it is expected to stand; null unless that was asked for and somebody has said"
+        description="Its expected position; null unless `forecast` is true and the account has a forecast"
     )
 
 
@@ -88,16 +86,15 @@ class MatrixBox(Shape):
     )
     name: Name = Member(description="The box's name for people")
     attractiveness: Level = Member(
-        description="Its place on the vertical axis: high, medium or low; in the general portfolio that is strategic "
-        "importance"
+        description="Its place on the vertical axis: high, medium or low; strategic importance in the general portfolio"
     )
     strength: Level = Member(
-        description="Its place on the horizontal axis: high or low; strong, average or weak in Fiocca's cells; in the "
-        "general portfolio that is difficulty"
+        description="Its place on the horizontal axis: high or low; strong, average or weak in Fiocca's cells; "
+        "difficulty in the general portfolio"
     )
     investment_strategy: Name | None = Member(description="How much to invest; four boxes only")
     verbs: Annotated[list[FioccaVerb], Member(max_length=2)] = Member(description="How to move effort; Fiocca only")
-    count: BigCount = Member(description="How many accounts stand here")
+    count: BigCount = Member(description="The number of accounts in the box")
     accounts: Annotated[list[MatrixAccount], Member(max_length=200)] = Member(
         description="The largest of them by revenue"
     )
@@ -118,7 +115,7 @@ class MatrixLimits(Shape):
 
 
 class MatrixBorderWidth(Shape):
-    """How near to a line an account is borderline."""
+    """The distance from a line within which an account is borderline."""
 
     attractiveness: Shown = Member(description="Score points around the attractiveness cut")
     relative_strength: Shown = Member(description="Ratio around the relative-strength cut")
@@ -126,7 +123,7 @@ class MatrixBorderWidth(Shape):
 
 
 class MatrixModel(Shape):
-    """The scoring model that the portfolio stands on."""
+    """The scoring model that classified the portfolio."""
 
     id: Id = Member(description="The model")
     name: Name = Member(description="Its name")
@@ -136,18 +133,20 @@ class MatrixModel(Shape):
 class MatrixRead(Shape):
     """All accounts by box."""
 
-    view: MatrixView = Member(description="Which matrix this is")
-    as_of: InstantText | None = Member(description="The instant looked back to; null of the present")
-    model: MatrixModel = Member(description="The active scoring model, or the one of then")
+    view: MatrixView = Member(description="The kind of matrix")
+    as_of: InstantText | None = Member(description="The instant of a look back; null for now")
+    model: MatrixModel = Member(description="The active scoring model; in a look back the one that was active")
     cuts: MatrixCuts = Member(description="The lines between the four boxes")
     limits: MatrixLimits = Member(description="The limits of the nine cells")
-    border_width: MatrixBorderWidth = Member(description="How near to a line an account is borderline")
+    border_width: MatrixBorderWidth = Member(
+        description="The distance from a line within which an account is borderline"
+    )
     dead_band: Shown = Member(
-        description="Score points that an account must be past a cut before its quadrant changes; 0 is off"
+        description="Score points by which a cut must be crossed before the quadrant changes; 0 is off"
     )
     boxes: Annotated[list[MatrixBox], Member(max_length=11)] = Member(
         description="Row by row from high attractiveness down, and within a row from high strength down"
     )
-    classified: BigCount = Member(description="Accounts that stand in a box of this matrix")
-    unclassified: BigCount = Member(description="Accounts that stand in none, because scores are missing")
+    classified: BigCount = Member(description="Accounts in a box of this matrix")
+    unclassified: BigCount = Member(description="Accounts in no box, because scores are missing")
     total: BigCount = Member(description="All accounts")

@@ -1,30 +1,25 @@
-"""Quadrants that somebody set by hand, for a time and with a reason."""
-
-from __future__ import annotations
-
-from datetime import datetime
+"""Quadrants set by hand, for a time and with a reason."""
 
 import sqlalchemy as sa
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from service.framework.database.columns import Instant, Uuid
-from service.framework.database.fields import check_in
+from service.framework.database.fields import Fields, table_of
+from service.platform.types import Id, InstantText, Text
 from service.rules.vocabulary import Quadrant
 
 
-class QuadrantOverrideRow(SQLModel, table=True):
-    """The override of one account; gone when it is removed or has expired, and then only in the history."""
+class QuadrantOverrideRow(Fields, table=True):
+    """The override of one account; deleted when it is removed or has expired, and from then on only in the history."""
 
     __tablename__ = "quadrant_overrides"
-    __table_args__ = (check_in("quadrant", Quadrant),)
 
-    account_id: str = Field(primary_key=True, sa_type=Uuid, foreign_key="accounts.id")
-    quadrant: str = Field(sa_type=sa.Text)
-    reason: str = Field(sa_type=sa.Text)
-    recorded_by: str = Field(sa_type=sa.Text)
-    recorded_at: datetime = Field(sa_type=Instant)
-    expires_at: datetime = Field(sa_type=Instant)
+    account_id: Id = Field(primary_key=True, foreign_key="accounts.id", description="The account")
+    quadrant: Quadrant = Field(description="The quadrant that holds instead of the computed one")
+    reason: Text = Field(description="Why it was set by hand")
+    recorded_by: Text = Field(description="The API key that set it")
+    recorded_at: InstantText = Field(description="When it was set")
+    expires_at: InstantText = Field(description="When it expires; the worker then reclassifies the account")
 
 
-quadrant_overrides: sa.Table = QuadrantOverrideRow.__table__  # type: ignore[attr-defined]
+quadrant_overrides = table_of(QuadrantOverrideRow)
 sa.Index("ix_quadrant_overrides_expiry", quadrant_overrides.c.expires_at, quadrant_overrides.c.account_id)

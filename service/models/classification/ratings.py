@@ -1,42 +1,39 @@
-"""What people scored: the ratings of each account's attractiveness factors, the current ones and those before."""
+"""Ratings of the attractiveness factors of accounts: the current ones and the superseded ones."""
 
-from __future__ import annotations
-
-from datetime import datetime
-from decimal import Decimal
 from typing import Annotated
 
 import sqlalchemy as sa
 from pydantic import Field as Member
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from service.framework.database.columns import Exact, Instant, Uuid
+from service.framework.database.columns import Exact
+from service.framework.database.fields import Fields, read_of, table_of
 from service.models.shapes import Key
 from service.platform.types import EXACT_DECIMALS, DayText, ExactMeasure, ExactScore, Flag, Id, InstantText, Shape, Text
 
 
 class SheetEntry(Shape):
-    """The rating of one factor: either a score or a raw metric that the model's bands turn into one."""
+    """The rating of one factor: a score, or a raw metric that the model's bands turn into a score."""
 
     factor: Key = Member(description="The factor's key in the active model")
-    score: ExactScore | None = Member(default=None, description="The score, 0 to 10; either this or metric")
+    score: ExactScore | None = Member(default=None, description="The score, 0 to 10; this or `metric`")
     metric: ExactMeasure | None = Member(
-        default=None, description="A raw metric for the factor's bands; either this or score"
+        default=None, description="A raw metric for the factor's bands; this or `score`"
     )
-    evidence: Text | None = Member(default=None, description="What the score rests on")
+    evidence: Text | None = Member(default=None, description="The evidence for the score")
     scored_on: DayText | None = Member(
-        default=None, description="The day it was judged, UTC; today when left out, never in the future"
+        default=None, description="The day of the rating, in UTC; today when left out, never in the future"
     )
 
 
 class ScoreInput(SheetEntry):
     """The rating of one factor by one rater."""
 
-    rater_id: Id | None = Member(default=None, description="Who scored: a person; ratings without one are one rater's")
+    rater_id: Id | None = Member(default=None, description="The person who scored; null is one rater too")
 
 
 class AttractivenessPut(Shape):
-    """The account's ratings on the active model; replaces all current ones."""
+    """The account's ratings on the active model; they replace all current ones."""
 
     scores: Annotated[list[ScoreInput], Member(max_length=80)] = Member(
         description="One entry per factor and rater; at most 10 raters of a factor"
@@ -44,49 +41,57 @@ class AttractivenessPut(Shape):
 
 
 class RatingSheet(Shape):
-    """What one rater says of an account's factors."""
+    """One rater's ratings of an account's factors."""
 
-    rater_id: Id | None = Member(default=None, description="Who scored: a person; sheets without one are one rater's")
+    rater_id: Id | None = Member(default=None, description="The person who scored; null is one rater too")
     scores: Annotated[list[SheetEntry], Member(min_length=1, max_length=8)] = Member(
-        description="One entry per factor; each takes the place of this rater's earlier rating of that factor"
+        description="One entry per factor; each replaces this rater's earlier rating of that factor"
     )
 
 
 class RatingChoice(Shape):
-    """Which rating is a factor's value."""
+    """The rating to take as a factor's value."""
 
     factor: Key = Member(description="The factor's key in the active model")
-    rating_id: Id | None = Member(description="A current rating of that factor; null goes back to the mean")
-    reason: Text | None = Member(default=None, description="Why this rating counts, or the mean again")
+    rating_id: Id | None = Member(description="A current rating of that factor; null takes the mean again")
+    reason: Text | None = Member(default=None, description="Why this rating counts, or the mean")
 
 
-class RatingRow(SQLModel, table=True):
+class RatingRow(Fields, table=True):
     """One rating; `superseded_at` is null while it is current: the latest of its rater, and not withdrawn.
 
-    `rater_key` is the rater's id or empty text, so that also ratings without a rater are one per factor. `metric` is
-    the exact text of the number that the bands turned into the score. `without_new_evidence` marks a rating that
-    differs from the one it superseded and names no new evidence.
+    `rater_key` is the rater's id or empty text, so that ratings without a rater are one per factor too. `metric` is
+    the exact text of the number that the bands turned into the score.
     """
 
     __tablename__ = "ratings"
 
-    id: str = Field(primary_key=True, sa_type=Uuid)
-    account_id: str = Field(sa_type=Uuid, foreign_key="accounts.id")
-    factor: str = Field(sa_type=sa.Text)
-    rater_id: str | None = Field(default=None, sa_type=Uuid, foreign_key="people.id")
-    rater_key: str = Field(sa_type=sa.Text)
-    score: Decimal = Field(sa_type=Exact(19, EXACT_DECIMALS))
-    metric: str | None = Field(default=None, sa_type=sa.Text)
-    evidence: str | None = Field(default=None, sa_type=sa.Text)
-    scored_at: datetime = Field(sa_type=Instant)
-    recorded_at: datetime = Field(sa_type=Instant)
-    recorded_by: str | None = Field(default=None, sa_type=sa.Text)
-    superseded_at: datetime | None = Field(default=None, sa_type=Instant)
-    chosen: bool = Field(default=False, sa_type=sa.Boolean)
-    without_new_evidence: bool = Field(default=False, sa_type=sa.Boolean)
+    id: Id = Field(primary_key=True, description="UUIDv7 of this rating")
+    account_id: Id = Field(foreign_key="accounts.id", description="The account")
+    factor: Key = Field(description="The factor's key")
+    rater_id: Id | None = Field(foreign_key="people.id", description="The person who scored")
+    rater_key: str
+    score: ExactScore = Field(
+        sa_type=Exact(19, EXACT_DECIMALS),
+        description="The score, 0 to 10, as it was given or as the bands of that time turned the metric into it",
+    )
+    metric: str | None
+    evidence: Text | None = Field(description="The evidence for the score")
+    scored_at: InstantText = Field(description="When the account was rated")
+    recorded_at: InstantText = Field(description="When the rating was recorded")
+    recorded_by: Text | None = Field(description="The API key that recorded it")
+    superseded_at: InstantText | None = Field(
+        description="Until when it was current: a newer rating of the same rater replaced it, or it was withdrawn"
+    )
+    chosen: Flag = Field(
+        default=False, description="Whether this rating was chosen as the factor's value, instead of the mean"
+    )
+    without_new_evidence: Flag = Field(
+        default=False, description="Whether it differs from the rating that it superseded and names no new evidence"
+    )
 
 
-ratings: sa.Table = RatingRow.__table__  # type: ignore[attr-defined]
+ratings = table_of(RatingRow)
 _CURRENT = sa.text("superseded_at IS NULL")
 sa.Index(
     "uq_ratings_current",
@@ -100,23 +105,8 @@ sa.Index(
 sa.Index("ix_ratings_account", ratings.c.account_id, ratings.c.recorded_at, ratings.c.id)
 
 
+@read_of(RatingRow, order="id account_id factor rater_id score metric")
 class RatingRead(Shape):
     """One rating of an attractiveness factor."""
 
-    id: Id = Member(description="UUIDv7 of this rating")
-    account_id: Id = Member(description="The account")
-    factor: Key = Member(description="The factor's key")
-    rater_id: Id | None = Member(description="Who scored: a person")
-    score: ExactScore = Member(description="The score, 0 to 10, as it was given or read through the bands of its time")
     metric: ExactMeasure | None = Member(description="The raw metric that the model's bands turn into the score")
-    evidence: Text | None = Member(description="What the score rests on")
-    scored_at: InstantText = Member(description="When it was judged")
-    recorded_at: InstantText = Member(description="When it was recorded")
-    recorded_by: Text | None = Member(description="The key that recorded it")
-    superseded_at: InstantText | None = Member(
-        description="Until when it was current: a newer rating of the same rater took its place, or it was withdrawn"
-    )
-    chosen: Flag = Member(description="Whether this rating was chosen as the factor's value, instead of the mean")
-    without_new_evidence: Flag = Member(
-        description="Whether it differs from the rating it superseded and names no new evidence"
-    )

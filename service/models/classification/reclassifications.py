@@ -1,6 +1,4 @@
-"""What is asked for when the portfolio is classified anew."""
-
-from __future__ import annotations
+"""The request to reclassify the portfolio."""
 
 from pydantic import Field as Member
 
@@ -8,8 +6,8 @@ from service.platform.types import Shape, Text
 
 
 class ReclassificationCreate(Shape):
-    """Why the portfolio is to be classified anew."""
+    """The request to reclassify the portfolio."""
 
     reason: Text | None = Member(
-        default=None, description="Why: kept in each account's history and told in the events", examples=["New cuts"]
+        default=None, description="The reason, kept in each account's history and in the events", examples=["New cuts"]
     )

@@ -1,20 +1,26 @@
-"""What a classification answers: the explained result, the stored inputs, the entries of its history."""
+"""Classifications as they are read: the explained result, the stored inputs, the entries of the history."""
 
-from __future__ import annotations
-
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field as Member
-from pydantic import StringConstraints, WithJsonSchema
+from pydantic import StringConstraints
 
+from service.framework.database.fields import read_of
+from service.models.classification.classification import (
+    BusinessStrengthPut,
+    ClassificationRow,
+    FactorKey,
+    Shown,
+    ShownWeight,
+)
 from service.models.classification.explanation import Explanation, LimitDistance, VerbMeaningRead
+from service.models.classification.quadrant_overrides import QuadrantOverrideRow
 from service.platform.types import Count, ExactMeasure, ExactScore, Flag, Id, InstantText, Name, Shape, Text, Version
 from service.rules.classification.fiocca import FioccaVerb
 from service.rules.classification.quadrants import Axis
 from service.rules.classification.ratings import ValueRule
 from service.rules.classification.strength import StrengthRule
 from service.rules.vocabulary import (
-    ClassificationCause,
     ClassificationStatus,
     FioccaAttractiveness,
     FioccaPosition,
@@ -22,22 +28,19 @@ from service.rules.vocabulary import (
     QuadrantSource,
 )
 
-FactorKey = Annotated[str, StringConstraints(max_length=64)]
 Number = Annotated[float, Member(allow_inf_nan=False)]
-Shown = Annotated[float, Member(ge=0, le=10)]
-ShownWeight = Annotated[float, Member(ge=0)]
 
 
 class Contribution(Shape):
-    """What one factor adds to the attractiveness: points = weight x score / weight used."""
+    """The contribution of one factor to the attractiveness: points = weight x score / weight used."""
 
     factor: FactorKey = Member(description="The factor's key")
     name: Name = Member(description="Its name")
     weight: ShownWeight = Member(description="Its weight in the model")
-    score: Shown = Member(description="The account's score, 0 to 10: total divided by ratings, rounded for show")
+    score: Shown = Member(description="The account's score, 0 to 10: total divided by ratings, rounded for display")
     total: ShownWeight = Member(description="The sum of the ratings in use, as they were given")
-    ratings: Count = Member(description="How many ratings that is: 1 unless the score is a mean")
-    points: Shown = Member(description="What it adds; the points of a complete account sum to the score")
+    ratings: Count = Member(description="The number of ratings in use: 1 unless the score is a mean")
+    points: Shown = Member(description="Its contribution; the points of a complete account sum to the score")
     share: Annotated[float, Member(ge=0, le=1)] | None = Member(
         description="Its part of the score, 0 to 1; null while there is no score, or when it is 0"
     )
@@ -47,9 +50,11 @@ class AttractivenessResult(Shape):
     """The account's attractiveness, explained."""
 
     score: Shown | None = Member(description="Weighted attractiveness, 0 to 10; null while a required score is missing")
-    weight_used: ShownWeight = Member(description="The weight that was divided by: that of the scored factors")
+    weight_used: ShownWeight = Member(description="The divisor: the weight of the scored factors")
     left_out: Annotated[list[FactorKey], Member(max_length=8)] = Member(description="Optional factors without a score")
-    contributions: Annotated[list[Contribution], Member(max_length=8)] = Member(description="What each factor adds")
+    contributions: Annotated[list[Contribution], Member(max_length=8)] = Member(
+        description="The contribution of each factor"
+    )
 
 
 class CompetitorTotal(Shape):
@@ -60,20 +65,20 @@ class CompetitorTotal(Shape):
 
 
 class StrengthFactor(Shape):
-    """A success factor with everybody's scores, and what it adds."""
+    """A success factor with all scores, and its contribution."""
 
-    name: Name = Member(description="What a supplier must do well to win this customer")
+    name: Name = Member(description="A thing that a supplier must do well to win this customer")
     weight: ShownWeight = Member(description="Its weight")
     ours: ExactScore = Member(description="Our score")
     competitors: Annotated[dict[str, ExactScore], Member(max_length=10)] = Member(description="Each competitor's score")
-    points: Shown = Member(description="What it adds to our total: weight x ours / weight used")
+    points: Shown = Member(description="Its contribution to our total: weight x ours / weight used")
     lead: Number | None = Member(
-        description="What it adds to our lead over the best competitor; null when none is known"
+        description="Its contribution to our lead over the best competitor; null when none is known"
     )
 
 
 class StrengthResult(Shape):
-    """Our strength with this customer beside the competitors, explained."""
+    """Our strength with this customer and the competitors' strength, explained."""
 
     ours: Shown | None = Member(description="Our weighted total, 0 to 10")
     competitors: Annotated[list[CompetitorTotal], Member(max_length=200)] = Member(
@@ -86,10 +91,10 @@ class StrengthResult(Shape):
     rule: StrengthRule = Member(
         description="relative: the ratio decides; absolute: our own total of at least 5 does, as no competitor is known"
     )
-    no_known_competitor: Flag = Member(description="Whether somebody said outright that no competitor is known")
-    weight_used: ShownWeight = Member(description="The sum of the weights, by which the totals were divided")
+    no_known_competitor: Flag = Member(description="Whether it was stated that no competitor is known")
+    weight_used: ShownWeight = Member(description="The divisor of the totals: the sum of the weights")
     factors: Annotated[list[StrengthFactor], Member(max_length=20)] = Member(
-        description="The success factors behind the totals; empty for an old entry of which only totals are kept"
+        description="The success factors of the totals; empty for an old entry that has only totals"
     )
 
 
@@ -97,19 +102,16 @@ class LeadingChoice(Shape):
     """Why a verb leads in a cell that permits two."""
 
     reason: Text | None = Member(description="Why this verb leads")
-    recorded_by: Text | None = Member(description="The key that chose it")
-    recorded_at: InstantText = Member(description="When")
+    recorded_by: Text | None = Member(description="The API key that chose it")
+    recorded_at: InstantText = Member(description="When it was chosen")
 
 
+@read_of(QuadrantOverrideRow, omit="account_id")
 class OverrideRead(Shape):
-    """A quadrant that somebody set by hand, for a time."""
+    """A quadrant that was set by hand, for a time."""
 
-    quadrant: Quadrant = Member(description="The quadrant it sets")
-    reason: Text = Member(description="Why")
-    recorded_by: Text = Member(description="The key that set it")
-    recorded_at: InstantText = Member(description="When it was set")
     expires_at: InstantText | None = Member(
-        description="Until when it is in force; the account is then classified anew. Null in a look back"
+        description="When it expires and the account is reclassified; null in a look back"
     )
 
 
@@ -122,39 +124,41 @@ class FioccaResult(Shape):
         description="The permitted verbs of the cell; compound cells have two"
     )
     leading_verb: FioccaVerb | None = Member(
-        description="The verb that leads: the only one, or of two the chosen one; null until somebody chooses"
+        description="The verb that leads: the only one, or of two the chosen one; null until one is chosen"
     )
-    choice: LeadingChoice | None = Member(description="Who chose it and why; null where the cell has one verb")
+    choice: LeadingChoice | None = Member(
+        description="The choice of the leading verb; null where the cell has one verb"
+    )
     meanings: Annotated[list[VerbMeaningRead], Member(max_length=2)] = Member(
-        description="What each permitted verb asks for"
+        description="The meaning of each permitted verb"
     )
     attractiveness_near_limit: Flag = Member(
         description="Whether the attractiveness lies within the border width (0.3) of a limit"
     )
     position_near_limit: Flag = Member(description="Whether our total lies within the border width of a limit")
     limits: Annotated[list[LimitDistance], Member(max_length=4)] = Member(
-        description="How far each axis is from each limit"
+        description="The distance of each axis from each limit"
     )
 
 
 class BorderResult(Shape):
-    """One axis of the four boxes: where the account lies, and how far from the cut."""
+    """One axis of the four boxes: the account's value and its distance from the cut."""
 
-    axis: Axis = Member(description="What is measured")
-    value: Number = Member(description="Where the account lies")
+    axis: Axis = Member(description="The axis")
+    value: Number = Member(description="The account's value")
     cut: Number = Member(description="High from here on")
     distance: Number = Member(description="Value minus cut, in the axis's own unit; at 0 and above the side is high")
     points: Number = Member(
-        description="The same in score points, which is what a dead band is measured in: for relative strength our "
-        "total minus cut x the best competitor's"
+        description="The same in score points, the unit of a dead band: for relative strength our total minus cut x "
+        "the best competitor's"
     )
     high: Flag = Member(description="Whether the account is on the high side; the cut itself is high")
-    width: ShownWeight = Member(description="The border width of the model: nearer than this is borderline")
+    width: ShownWeight = Member(description="The border width of the model: an account nearer than this is borderline")
     borderline: Flag = Member(description="Whether a small change would move the account over the border")
 
 
 class ModelReference(Shape):
-    """The scoring model that a classification rests on."""
+    """The scoring model of a classification."""
 
     id: Id = Member(description="The model")
     name: Name = Member(description="Its name")
@@ -162,37 +166,41 @@ class ModelReference(Shape):
 
 
 class Reason(Shape):
-    """Why an account is incomplete."""
+    """A reason why an account is incomplete, or a warning."""
 
-    pointer: Annotated[str, StringConstraints(max_length=500)] = Member(description="What is meant")
-    code: Annotated[str, StringConstraints(max_length=100)] = Member(description="For programs")
-    message: Text = Member(description="For people")
+    pointer: Annotated[str, StringConstraints(max_length=500)] = Member(description="The member that it concerns")
+    code: Annotated[str, StringConstraints(max_length=100)] = Member(description="The reason, for programs")
+    message: Text = Member(description="The reason in words")
 
 
 class ClassificationResult(Explanation):
-    """Where an account stands, and everything that led there."""
+    """The position of an account, and everything that led to it."""
 
-    status: ClassificationStatus = Member(description="Whether every required input is there")
+    status: ClassificationStatus = Member(description="Whether every required input is present")
     missing: Annotated[list[FactorKey], Member(max_length=10)] = Member(
-        description="What is missing: factor keys, business_strength, relative_strength"
+        description="The missing inputs: factor keys, business_strength, relative_strength"
     )
-    reasons: Annotated[list[Reason], Member(max_length=50)] = Member(description="The same in words")
+    reasons: Annotated[list[Reason], Member(max_length=50)] = Member(description="The reasons why they are missing")
     attractiveness: AttractivenessResult = Member(description="The vertical axis")
-    business_strength: StrengthResult | None = Member(description="The horizontal axis; null when nobody scored it")
+    business_strength: StrengthResult | None = Member(description="The horizontal axis; null when it is not scored")
     quadrant: Quadrant | None = Member(
         description="The box of the four-box matrix: the one set by hand, else the computed one; null while incomplete"
     )
-    quadrant_source: QuadrantSource | None = Member(description="Whether that was computed or set by hand")
+    quadrant_source: QuadrantSource | None = Member(description="Whether the quadrant was computed or set by hand")
     computed_quadrant: Quadrant | None = Member(
         description="The box by the scores after the dead band, also while another one is set by hand"
     )
     raw_quadrant: Quadrant | None = Member(description="The box by the scores alone, without the dead band")
-    override: OverrideRead | None = Member(description="The quadrant set by hand that is in force")
+    override: OverrideRead | None = Member(description="The quadrant that is set by hand")
     investment_strategy: Name | None = Member(description="How much to invest, by the quadrant")
     fiocca: FioccaResult | None = Member(description="The cell of the nine-cell portfolio")
-    borders: Annotated[list[BorderResult], Member(max_length=2)] = Member(description="Where the account lies per axis")
+    borders: Annotated[list[BorderResult], Member(max_length=2)] = Member(
+        description="The distance from the cut on each axis"
+    )
     model: ModelReference = Member(description="The scoring model")
-    classified_at: InstantText | None = Member(description="When this result came about; null if nothing was scored")
+    classified_at: InstantText | None = Member(
+        description="When the account was classified; null if it was never scored"
+    )
 
 
 class ClassificationRead(ClassificationResult):
@@ -201,59 +209,22 @@ class ClassificationRead(ClassificationResult):
     account_id: Id = Member(description="The account")
     version: Version = Member(description="The account's version; the ETag is made of it")
     as_of: InstantText | None = Member(
-        default=None, description="The instant looked back to, when that was asked; absent of the present"
+        default=None, description="The instant of a look back; absent for the classification as it is now"
     )
 
 
 class StoredSuccessFactor(Shape):
     """A success factor of the customer as it is stored."""
 
-    name: Name = Member(description="What a supplier must do well to win this customer")
+    name: Name = Member(description="A thing that a supplier must do well to win this customer")
     weight: ShownWeight = Member(description="Its weight")
     ours: ExactScore = Member(description="Our score")
     competitors: Annotated[dict[str, ExactScore], Member(max_length=10)] = Member(description="Each competitor's score")
 
 
-ClassificationInputs = Annotated[
-    dict[str, Any],
-    WithJsonSchema(
-        {
-            "type": "object",
-            "description": "`scores`: by factor key the exact value as `total` (decimal text) divided by `ratings`; "
-            "`strength`: null, or the success `factors` with `no_known_competitor` (in the oldest entries, instead of "
-            "the factors, the totals `ours_points`, `best_points`, `weight_sum` as decimal text and `best_competitor`)",
-        }
-    ),
-]
-
-
+@read_of(ClassificationRow)
 class ClassificationEntry(Shape):
-    """One entry of an account's classification history: where it stood, and what that was computed from."""
-
-    id: Id = Member(description="UUIDv7 of this entry")
-    account_id: Id = Member(description="The account")
-    account_version: Version = Member(description="The account's version that came with it")
-    model_id: Id = Member(description="The scoring model that it rests on")
-    classified_at: InstantText = Member(description="When the account was classified")
-    cause: ClassificationCause = Member(description="What led to it")
-    reason: Text | None = Member(description="Why: of overrides, confirmations and leading verbs")
-    recorded_by: Text | None = Member(description="The key behind it")
-    quadrant: Quadrant | None = Member(description="The quadrant it then had")
-    quadrant_source: QuadrantSource | None = Member(description="Whether that was computed or set by hand")
-    computed_quadrant: Quadrant | None = Member(description="The box by the scores after the dead band")
-    raw_quadrant: Quadrant | None = Member(description="The box by the scores alone")
-    attractiveness: Shown | None = Member(description="Weighted attractiveness, 0 to 10")
-    business_strength: Shown | None = Member(description="Our weighted total, 0 to 10")
-    relative_strength: ShownWeight | None = Member(description="Our total divided by the best competitor's")
-    fiocca_attractiveness: FioccaAttractiveness | None = Member(description="Attractiveness band of the Fiocca cell")
-    fiocca_position: FioccaPosition | None = Member(description="Position band of the Fiocca cell")
-    leading_verb: FioccaVerb | None = Member(description="The verb chosen of the two of a compound cell")
-    classification_status: ClassificationStatus = Member(description="Whether every required input was there")
-    missing: Annotated[list[FactorKey], Member(max_length=10)] = Member(description="What was missing")
-    inputs: ClassificationInputs = Member(
-        description="What it was computed from: `scores` by factor key, each an exact `total` (text) divided by "
-        "`ratings`, and `strength`, the success factors or null; with the model they give the same position again"
-    )
+    """One entry of an account's classification history: the position, and the inputs that it was computed from."""
 
 
 class StoredScore(Shape):
@@ -263,29 +234,29 @@ class StoredScore(Shape):
     factor: FactorKey = Member(description="The factor's key")
     score: ExactScore = Member(description="The score, 0 to 10")
     metric: ExactMeasure | None = Member(description="The raw metric that the model's bands turned into the score")
-    evidence: Text | None = Member(description="What the score rests on")
-    rater_id: Id | None = Member(description="Who scored")
-    scored_at: InstantText = Member(description="When it was judged")
+    evidence: Text | None = Member(description="The evidence for the score")
+    rater_id: Id | None = Member(description="The person who scored")
+    scored_at: InstantText = Member(description="When the account was rated")
     chosen: Flag = Member(description="Whether it was chosen as the factor's value, instead of the mean")
 
 
 class FactorState(Shape):
-    """What counts of a factor of the active model, and how far its raters are apart."""
+    """The value of a factor of the active model, and the disagreement of its raters."""
 
     factor: FactorKey = Member(description="The factor's key")
     name: Name = Member(description="Its name")
     required: Flag = Member(description="Whether an account without it is incomplete")
-    value: Shown | None = Member(description="The score that counts, 0 to 10, by the active model; null if none")
+    value: Shown | None = Member(description="The factor's value, 0 to 10; null if it has none")
     rule: ValueRule | None = Member(
         description="single: the only rating; mean: the mean of each rater's latest; chosen: the one that was chosen"
     )
-    ratings: Count = Member(description="How many current ratings it has")
+    ratings: Count = Member(description="The number of its current ratings")
     spread: Shown | None = Member(description="The highest minus the lowest of them, in score points")
     disagreement: Flag = Member(description="Whether the raters are 3 points or more apart: a whole written band")
 
 
 class AttractivenessRead(Shape):
-    """An account's current ratings; those of factors that the active model lacks are kept but ignored."""
+    """An account's current ratings; ratings of factors that the active model lacks are kept and ignored."""
 
     account_id: Id = Member(description="The account")
     version: Version = Member(description="The account's version; the ETag is made of it")
@@ -293,7 +264,7 @@ class AttractivenessRead(Shape):
         description="The current ratings by factor key and rater"
     )
     factors: Annotated[list[FactorState], Member(max_length=8)] = Member(
-        description="What counts of each factor of the active model"
+        description="The value of each factor of the active model"
     )
     missing: Annotated[list[FactorKey], Member(max_length=8)] = Member(
         description="Required factors without a value: while there are any, the account has no quadrant"
@@ -303,12 +274,11 @@ class AttractivenessRead(Shape):
     )
 
 
+@read_of(BusinessStrengthPut, order="account_id version factors")
 class BusinessStrengthRead(Shape):
     """An account's stored success factors."""
 
     account_id: Id = Member(description="The account")
     version: Version = Member(description="The account's version; the ETag is made of it")
     factors: Annotated[list[StoredSuccessFactor], Member(max_length=20)] = Member(description="The success factors")
-    no_known_competitor: Flag = Member(description="Whether somebody said outright that no competitor is known")
-    confirmed_by_id: Id | None = Member(description="The stakeholder who confirmed factors and weights")
     updated_at: InstantText | None = Member(description="When they were last written; null if never")

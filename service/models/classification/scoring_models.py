@@ -1,8 +1,5 @@
-"""Scoring models: what is written to make one, the table, and how one reads."""
+"""Scoring models: their shapes, their table, comparisons and the factor library."""
 
-from __future__ import annotations
-
-from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any
@@ -10,10 +7,10 @@ from typing import Annotated, Any
 import sqlalchemy as sa
 from pydantic import Field as Member
 from pydantic import StringConstraints
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from service.framework.database.columns import Exact, Instant, Json
-from service.framework.database.fields import patch_of
+from service.framework.database.columns import Exact
+from service.framework.database.fields import check_in, patch_of, read_of, table_of
 from service.models.shapes import Key, Living, ReadBase
 from service.platform.types import (
     BandWidth,
@@ -89,7 +86,7 @@ class CutsShape(Shape):
 
 
 class BorderWidthShape(Shape):
-    """How near to a border an account is flagged as borderline; it decides nothing."""
+    """The distance from a border within which an account is marked as borderline; it decides nothing."""
 
     attractiveness: BandWidth = Member(
         default=Decimal("0.3"), description="Score points around the attractiveness cut, and around 5 for our own total"
@@ -117,11 +114,11 @@ class ScoringModelCreate(Shape):
     dead_band: BandWidth = Member(
         default=Decimal(0),
         description="A quadrant changes only when the border is crossed by more than this, in score points; 0 turns it "
-        "off. An account that moves to and fro inside it sends no event while its Fiocca cell, status and what is "
-        "missing stay the same",
+        "off. An account that moves back and forth inside the band sends no event while its Fiocca cell, its status "
+        "and its missing inputs stay the same",
     )
     border_width: BorderWidthShape = Member(
-        default_factory=BorderWidthShape, description="How near to a border is borderline"
+        default_factory=BorderWidthShape, description="The distance from a border within which an account is borderline"
     )
 
 
@@ -134,32 +131,32 @@ class ScoringModelClone(Shape):
 
     name: Name | None = Member(default=None, description="The copy's name; made from the original's when left out")
     changes: ScoringModelPatch | None = Member(  # type: ignore[valid-type]
-        default=None, description="What shall differ from the original, as in a patch"
+        default=None, description="Changes to the original, as in a patch"
     )
 
 
 class ComparisonQuery(Shape):
     """The model to compare with."""
 
-    with_: Id = Member(alias="with", description="The id of the other model: what it changes is told")
+    with_: Id = Member(alias="with", description="The id of the other model")
 
 
 class LibraryQuery(Shape):
-    """Which criteria."""
+    """A selection of criteria."""
 
     axis: FactorAxis | None = Member(default=None, description="Only criteria of this axis")
 
 
-class ScoringModelRow(Living, SQLModel, table=True):
-    """The table. The definition never changes once written; only the state and the portfolio's range do.
+class ScoringModelRow(Living, table=True):
+    """The table. The definition never changes after the activation; the state and the portfolio's range do.
 
-    The range is the least and greatest attractiveness of the complete accounts at `range_at`, when the model last
+    The range is the least and the greatest attractiveness of the complete accounts at `range_at`, when the model last
     classified the whole portfolio; a cut in the middle of the range is taken from it.
     """
 
     __tablename__ = "scoring_models"
     __table_args__ = (
-        sa.CheckConstraint("state IN ('draft', 'active', 'retired')", name="known_state"),
+        check_in("state", ModelState),
         sa.Index(
             "uq_scoring_models_active",
             "state",
@@ -169,53 +166,48 @@ class ScoringModelRow(Living, SQLModel, table=True):
         ),
     )
 
-    name: str = Field(sa_type=sa.Text)
-    number: int = Field(sa_type=sa.BigInteger)
-    state: str = Field(default="draft", sa_type=sa.Text)
-    definition: Any = Field(sa_type=Json)
-    activated_at: datetime | None = Field(default=None, sa_type=Instant)
-    range_low: Decimal | None = Field(default=None, sa_type=Exact(6, 4))
-    range_high: Decimal | None = Field(default=None, sa_type=Exact(6, 4))
-    range_at: datetime | None = Field(default=None, sa_type=Instant)
+    name: Name
+    number: Count = Field(description="Grows with each model: the model version in classifications")
+    state: Annotated[str, StringConstraints(pattern="^(draft|active|retired)$")] = Field(
+        default="draft", description="draft, active (one at a time) or retired"
+    )
+    definition: dict[str, Any]
+    activated_at: InstantText | None = Field(description="When it became active")
+    range_low: Score | None = Field(
+        sa_type=Exact(6, 4),
+        description="The least attractiveness of the portfolio when this model last classified all of it",
+    )
+    range_high: Score | None = Field(sa_type=Exact(6, 4), description="The greatest attractiveness at that time")
+    range_at: InstantText | None = Field(description="When it last classified the whole portfolio; null if never")
 
 
-scoring_models: sa.Table = ScoringModelRow.__table__  # type: ignore[attr-defined]
+scoring_models = table_of(ScoringModelRow)
 
 
 class Warned(Shape):
-    """One thing that is allowed but unwise."""
+    """A warning about a model that is allowed but unwise."""
 
-    pointer: Annotated[str, StringConstraints(max_length=500)] = Member(description="JSON pointer to what is meant")
-    code: Annotated[str, StringConstraints(max_length=100)] = Member(description="For programs")
-    message: Text = Member(description="For people")
+    pointer: Annotated[str, StringConstraints(max_length=500)] = Member(description="JSON pointer to the member")
+    code: Annotated[str, StringConstraints(max_length=100)] = Member(description="The warning, for programs")
+    message: Text = Member(description="The warning in words")
 
 
+@read_of(
+    ScoringModelCreate,
+    ScoringModelRow,
+    order="name number state factors cuts fiocca dead_band border_width warnings",
+)
 class ScoringModelRead(ReadBase):
     """A scoring model."""
 
-    name: Name = Member(description="The model's name")
-    number: Count = Member(description="Grows with each model: the model version that classifications name")
-    state: Annotated[str, StringConstraints(pattern="^(draft|active|retired)$")] = Member(
-        description="draft, active (one at a time) or retired"
-    )
     factors: Annotated[list[FactorShape], Member(max_length=8)] = Member(description="The attractiveness factors")
-    cuts: CutsShape = Member(description="Cut lines of the four boxes")
-    fiocca: LimitsShape = Member(description="Limits of Fiocca's nine cells")
-    dead_band: BandWidth = Member(description="Width of the dead band in score points; 0 is off")
-    border_width: BorderWidthShape = Member(description="How near to a border is borderline")
     warnings: Annotated[list[Warned], Member(max_length=20)] = Member(
-        description="What is allowed but unwise in this model"
+        description="Warnings about settings that are allowed but unwise"
     )
-    activated_at: InstantText | None = Member(description="When it became active")
-    range_low: Score | None = Member(
-        description="The least attractiveness of the portfolio when this model last classified all of it"
-    )
-    range_high: Score | None = Member(description="The greatest attractiveness then")
-    range_at: InstantText | None = Member(description="When that was; null if never")
 
 
 class ComparedModel(Shape):
-    """One of the two models."""
+    """One of the two compared models."""
 
     id: Id = Member(description="The model")
     name: Name = Member(description="Its name")
@@ -250,11 +242,11 @@ class ChangedRule(Shape):
 
 
 class ScoringModelComparison(Shape):
-    """What the other model changes."""
+    """The differences between two models."""
 
     before: ComparedModel = Member(description="This model")
     after: ComparedModel = Member(description="The other model")
-    same: Flag = Member(description="Whether nothing but the names of the models differs")
+    same: Flag = Member(description="Whether only the names of the models differ")
     added: Annotated[list[FactorShape], Member(max_length=8)] = Member(
         description="Factors that only the other model has"
     )
@@ -266,9 +258,7 @@ class ScoringModelComparison(Shape):
     settings: Annotated[list[ChangedSetting], Member(max_length=8)] = Member(
         description="Cut lines, limits, dead band and border widths that differ"
     )
-    attractiveness_rule: ChangedRule | None = Member(
-        description="Where the attractiveness cut comes from, when that differs"
-    )
+    attractiveness_rule: ChangedRule | None = Member(description="The rule of the attractiveness cut, when it differs")
 
 
 class LibraryFactorRead(Shape):
@@ -276,19 +266,19 @@ class LibraryFactorRead(Shape):
 
     key: Key = Member(description="A key for the factor")
     name: Name = Member(description="Its name for people")
-    description: Text = Member(description="What is meant")
+    description: Text = Member(description="The criterion's meaning")
     axis: FactorAxis = Member(
         description="attractiveness; business_strength for criteria of the other axis; strategic_importance and "
         "difficulty for Fiocca's general portfolio of all accounts"
     )
     group: FactorGroup = Member(description="hard: outcome-based, can be counted; soft: judged")
-    direction: Direction = Member(description="Which way its metric is good")
+    direction: Direction = Member(description="Whether a higher metric is better")
     unit: Name | None = Member(description="The unit of its metric, if it has one")
     bands: Annotated[list[Band], Member(max_length=20)] = Member(
-        description="Bands to begin with, where the method gives some; adapt their thresholds"
+        description="Bands to start from, where the method gives some; adapt their thresholds"
     )
-    source: Name = Member(description="Where the criterion is named")
-    source_key: FactorSource = Member(description="The same for programs")
+    source: Name = Member(description="The publication that names the criterion")
+    source_key: FactorSource = Member(description="The publication, for programs")
 
 
 class FactorLibrary(Shape):

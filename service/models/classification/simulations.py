@@ -1,6 +1,4 @@
-"""What a portfolio would look like by another yardstick: what is asked, and the answer."""
-
-from __future__ import annotations
+"""Simulations: the portfolio as another scoring model would classify it."""
 
 from typing import Annotated
 
@@ -17,7 +15,7 @@ Box = Annotated[str, Member(max_length=20)]
 
 
 class WhatIfScore(Shape):
-    """A score to suppose in place of an account's ratings of one factor."""
+    """A score to assume in place of an account's ratings of one factor."""
 
     account_id: Id = Member(description="The account")
     factor: Key = Member(description="The factor's key in the proposed model")
@@ -25,32 +23,32 @@ class WhatIfScore(Shape):
 
 
 class SimulationBase(Shape):
-    """A yardstick to try: a stored model (the active one unless it is named), or one that is written out, with changes,
-    and scores to suppose.
+    """A scoring model to try, stored (the active one when left out) or as a definition, with changes and assumed
+    scores.
     """
 
     model_id: Id | None = Member(default=None, description="A stored scoring model; the active one when left out")
     definition: ScoringModelCreate | None = Member(
-        default=None, description="A model written out, instead of a stored one"
+        default=None, description="The definition of a model, instead of a stored one"
     )
     changes: ScoringModelPatch | None = Member(  # type: ignore[valid-type]
-        default=None, description="What shall differ from that model, as in a patch: weights, cuts, limits, dead band"
+        default=None, description="Changes to that model, as in a patch: weights, cuts, limits, dead band"
     )
     scores: Annotated[list[WhatIfScore], Member(max_length=1000)] = Member(
-        default_factory=list, description="Scores to suppose, each in place of all ratings of its account and factor"
+        default_factory=list, description="Scores to assume, each in place of all ratings of its account and factor"
     )
-    limit: Limit = Member(default=50, description="Moved accounts listed, 1 to 200")
+    limit: Limit = Member(default=50, description="The highest number of moved accounts to list, 1 to 200")
     after: Id | None = Member(
-        default=None, description="Only moved accounts after this one: `next_after` of the page before"
+        default=None, description="Only moved accounts after this one: `next_after` of the previous page"
     )
 
 
 class SimulatedModel(Shape):
-    """The yardstick that was tried."""
+    """The scoring model that was tried."""
 
-    id: Id | None = Member(description="The stored model it is, or was made from; null for one written out")
+    id: Id | None = Member(description="The stored model that was tried or changed; null for a definition")
     name: Name = Member(description="Its name")
-    version: Count | None = Member(description="Its number; null unless it is a stored model as it is")
+    version: Count | None = Member(description="The number of a stored model without changes, else null")
     cuts: MatrixCuts = Member(description="The lines between the four boxes, as they would lie")
     limits: MatrixLimits = Member(description="The limits of the nine cells")
 
@@ -60,19 +58,19 @@ class SimulatedBox(Shape):
 
     box: Box = Member(description="A quadrant, or none")
     before: BigCount = Member(description="Accounts now")
-    after: BigCount = Member(description="Accounts then")
+    after: BigCount = Member(description="Accounts by the tried model")
 
 
 class Migration(Shape):
-    """How many accounts would go from one box to another, or stay."""
+    """The number of accounts that would move from one box to another, or stay."""
 
     from_: Box = Member(alias="from", description="The box now, or none")
-    to: Box = Member(description="The box then, or none")
-    accounts: BigCount = Member(description="How many")
+    to: Box = Member(description="The box by the tried model, or none")
+    accounts: BigCount = Member(description="The number of accounts")
 
 
 class SimulatedPosition(Shape):
-    """Where an account stands."""
+    """The position of an account."""
 
     quadrant: Quadrant | None = Member(description="Its quadrant")
     attractiveness: Shown | None = Member(description="Its attractiveness, 0 to 10")
@@ -85,16 +83,16 @@ class SimulatedMove(Shape):
 
     id: Id = Member(description="The account")
     name: Name = Member(description="Its name")
-    before: SimulatedPosition = Member(description="Where it stands now")
-    after: SimulatedPosition = Member(description="Where it would stand")
+    before: SimulatedPosition = Member(description="Its position now")
+    after: SimulatedPosition = Member(description="Its position by the tried model")
 
 
 class SimulatedBorder(Shape):
-    """An account near a border of the tried yardstick: distances from each cut, on the high side from 0 up."""
+    """An account near a border of the tried model: its distance from each cut; 0 and above is the high side."""
 
     id: Id = Member(description="The account")
     name: Name = Member(description="Its name")
-    quadrant: Quadrant | None = Member(description="Where it would stand")
+    quadrant: Quadrant | None = Member(description="Its quadrant by the tried model")
     attractiveness: float = Member(description="Its attractiveness minus the cut, in score points")
     relative_strength: float | None = Member(description="Its relative strength minus the cut, a ratio")
     absolute_strength: float | None = Member(
@@ -103,21 +101,23 @@ class SimulatedBorder(Shape):
 
 
 class SimulationRead(Shape):
-    """What would become of the portfolio."""
+    """The portfolio by the tried model."""
 
-    model: SimulatedModel = Member(description="The yardstick that was tried")
-    accounts: BigCount = Member(description="Accounts that were looked at")
-    incomplete_before: BigCount = Member(description="Those that lack a score now")
-    incomplete_after: BigCount = Member(description="Those that would lack a score")
-    moved: BigCount = Member(description="Those that would stand in another box")
-    boxes: Annotated[list[SimulatedBox], Member(max_length=5)] = Member(description="Each box now and then")
+    model: SimulatedModel = Member(description="The scoring model that was tried")
+    accounts: BigCount = Member(description="Accounts in the simulation")
+    incomplete_before: BigCount = Member(description="Accounts that lack a score now")
+    incomplete_after: BigCount = Member(description="Accounts that would lack a score")
+    moved: BigCount = Member(description="Accounts that would move to another box")
+    boxes: Annotated[list[SimulatedBox], Member(max_length=5)] = Member(
+        description="Each box, now and by the tried model"
+    )
     migration: Annotated[list[Migration], Member(max_length=25)] = Member(
-        description="From where to where, those that stay included"
+        description="Accounts by the box now and by the tried model, those that stay included"
     )
     moved_accounts: Annotated[list[SimulatedMove], Member(max_length=200)] = Member(
-        description="Those that would move, in the order of their ids"
+        description="Accounts that would move, in the order of their ids"
     )
-    next_after: Id | None = Member(description="Pass as `after` for more moved accounts; null on the last page")
+    next_after: Id | None = Member(description="Pass as `after` for the next page; null on the last page")
     nearest: Annotated[list[SimulatedBorder], Member(max_length=20)] = Member(
         description="The complete accounts that would lie nearest to a border, measured in border widths"
     )

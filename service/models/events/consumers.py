@@ -1,16 +1,13 @@
-"""Named consumers of the feed: who remembers for a program how far it has come, one reader at a time."""
+"""Named consumers of the feed: the service keeps the position of each, and one reader at a time holds its lease."""
 
-from __future__ import annotations
-
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import sqlalchemy as sa
 from pydantic import Field as Member
 from pydantic import StringConstraints
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from service.framework.database.columns import Instant, Json, Uuid
+from service.framework.database.fields import read_of, table_of
 from service.models.shapes import FeedCursor, Living, ReadBase
 from service.platform.types import BigCount, Flag, Id, InstantText, Limit, Shape, Slug, Text
 
@@ -26,62 +23,64 @@ Begin = Annotated[str, StringConstraints(strict=True, pattern=r"^(start|now)$")]
 
 
 class EventConsumerCreate(Shape):
-    """A reader of the feed whose place the service keeps."""
+    """A named consumer of the feed whose position the service keeps."""
 
-    name: Slug = Member(description="Its name, unique among consumers", examples=["warehouse"])
+    name: Slug = Member(description="The consumer's name, unique among consumers", examples=["warehouse"])
     event_types: Annotated[list[Pattern], Member(min_length=1, max_length=50)] = Member(
-        default_factory=lambda: ["*"], description="Event types it reads; `plan.*` for all of a kind, `*` for all"
+        default_factory=lambda: ["*"], description="Event types it reads; `plan.*` for all about plans, `*` for all"
     )
-    account_id: Id | None = Member(default=None, description="Only events of this account")
+    account_id: Id | None = Member(default=None, description="Only events of this account; null for all accounts")
     begin: Begin = Member(default="now", description="start: from the oldest event that is kept; now: from here on")
-    description: Text | None = Member(default=None, description="What it is for")
+    description: Text | None = Member(default=None, description="The purpose of the consumer")
 
 
 class EventConsumerPoll(Shape):
-    """What a reader asks for."""
+    """How many events to lease, and for how long."""
 
-    limit: Limit = Member(default=50, description="At most so many events, 1 to 200")
-    lease_seconds: Seconds = Member(default=60, description="How long nobody else may read, 1 to 3,600 seconds")
+    limit: Limit = Member(default=50, description="The highest number of events, 1 to 200")
+    lease_seconds: Seconds = Member(
+        default=60, description="For how many seconds no other reader gets events, 1 to 3,600"
+    )
     lease_token: Id | None = Member(
-        default=None, description="The token of the lease that the caller holds: it is kept and prolonged"
+        default=None, description="The token of the lease that the caller holds: the lease is kept and extended"
     )
     wait_seconds: Wait = Member(
-        default=0, description="Wait so long for an event when there is none, 0 to 20 seconds (long polling)"
+        default=0, description="For how many seconds to wait for an event when there is none, 0 to 20 (long polling)"
     )
 
 
 class EventConsumerCommit(Shape):
-    """How far a reader has come."""
+    """The position up to which a reader has processed the feed."""
 
     lease_token: Id = Member(description="The token of the lease that the events were read with")
-    cursor: FeedCursor = Member(description="The cursor behind the last event that is done")
+    cursor: FeedCursor = Member(description="The cursor of the last event that is processed")
     release: Flag = Member(default=True, description="Whether the lease ends; false keeps it for the next poll")
 
 
 class EventConsumerSeek(Shape):
-    """Where a consumer is to go on: one of the two."""
+    """The position to go on from: one of the two."""
 
-    to: Begin | None = Member(default=None, description="start or now")
+    to: Begin | None = Member(default=None, description="start: the oldest event that is kept; now: after the newest")
     cursor: FeedCursor | None = Member(default=None, description="A cursor of the feed")
 
 
-class EventConsumer(Living, SQLModel, table=True):
-    """The table. `committed` is the position up to which everything is done; `lease_token` fences late readers off."""
+class EventConsumer(Living, table=True):
+    """The table. A commit needs the current `lease_token`, so that a reader whose lease has ended is refused."""
 
     __tablename__ = "event_consumers"
 
-    name: str = Field(sa_type=sa.Text)
-    event_types: Any = Field(sa_type=Json)
-    account_id: str | None = Field(default=None, sa_type=Uuid)
-    description: str | None = Field(default=None, sa_type=sa.Text)
-    committed: int = Field(default=0, sa_type=sa.BigInteger)
-    committed_at: datetime | None = Field(default=None, sa_type=Instant)
-    lease_token: str | None = Field(default=None, sa_type=Uuid)
-    lease_until: datetime | None = Field(default=None, sa_type=Instant)
-    created_by: str | None = Field(default=None, sa_type=Uuid)
+    name: Slug
+    event_types: list[str]
+    account_id: Id | None
+    description: Text | None
+    committed: BigCount = Field(default=0, description="The position in the feed up to which events are committed")
+    committed_at: InstantText | None = Field(description="When the position was last committed")
+    lease_token: Id | None
+    lease_until: InstantText | None = Field(description="When the current lease ends; null when there is none")
+    created_by: Id | None
 
 
-event_consumers: sa.Table = EventConsumer.__table__  # type: ignore[attr-defined]
+event_consumers = table_of(EventConsumer)
 sa.Index(
     "uq_event_consumers_name",
     event_consumers.c.name,
@@ -91,16 +90,11 @@ sa.Index(
 )
 
 
+@read_of(EventConsumerCreate, EventConsumer, order="name event_types", omit="begin")
 class EventConsumerRead(ReadBase):
     """A named consumer of the feed."""
 
-    name: Slug = Member(description="Its name")
     event_types: Annotated[list[Pattern], Member(max_length=50)] = Member(description="Event types it reads")
-    account_id: Id | None = Member(description="Only events of this account")
-    description: Text | None = Member(description="What it is for")
-    committed: BigCount = Member(description="The position in the feed up to which everything is done")
-    committed_at: InstantText | None = Member(description="When that was last told")
-    lease_until: InstantText | None = Member(description="Until when a reader has it for itself; null when free")
     behind: BigCount = Member(
         description="How many positions of the feed come after the committed one, whatever their type"
     )

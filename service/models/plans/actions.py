@@ -1,7 +1,5 @@
 """Actions of an objective: who does what by when, with which expected result."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from sqlmodel import Field
 

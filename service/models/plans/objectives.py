@@ -1,7 +1,5 @@
 """Objectives of a plan: measurable and dated."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from sqlmodel import Field
 

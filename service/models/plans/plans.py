@@ -1,7 +1,5 @@
 """Account plans: a period, and the state from draft to closed."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from pydantic import Field as Member
 from sqlmodel import Field

@@ -1,12 +1,11 @@
-"""What an endpoint asks for beside event types: filters on the account, changed members, channels."""
-
-from __future__ import annotations
+"""The events that an endpoint gets, beside their types: filters on the account, changed members, channels."""
 
 from typing import Annotated
 
 from pydantic import Field as Member
 from pydantic import StringConstraints
 
+from service.framework.database.fields import read_of
 from service.platform.types import CountryCode, Id, Name, Shape
 from service.rules.vocabulary import AccountScope, AccountStatus, Quadrant, Stage
 
@@ -18,32 +17,35 @@ _ANY = Member(min_length=1, max_length=100)
 
 
 class WebhookFilter(Shape):
-    """Only events of accounts that are like this: each member is a list of which one value fits, and every member that
-    is given holds. The account counts as it was before the event and as it was after it, so an account that leaves a
-    quadrant, an owner or a tag is told of too. Events that are about no account do not pass a filter.
+    """A filter on the event's account: one value of each given list must match.
+
+    An event passes when the account matched before the event or matches after it, so the event of an account that
+    leaves a quadrant, an owner or a tag passes too. Events without an account do not pass a filter.
     """
 
     quadrant: Annotated[list[Quadrant], _ANY] | None = Member(default=None, description="Boxes of the four-box matrix")
     stage: Annotated[list[Stage], _ANY] | None = Member(default=None, description="Relationship stages")
     status: Annotated[list[AccountStatus], _ANY] | None = Member(
-        default=None, description="Places on the path from customer to managed key account"
+        default=None, description="Statuses on the path from customer to managed key account"
     )
     scope: Annotated[list[AccountScope], _ANY] | None = Member(default=None, description="Account scopes")
     country: Annotated[list[CountryCode], _ANY] | None = Member(default=None, description="ISO 3166-1 alpha-2 codes")
     industry: Annotated[list[Name], _ANY] | None = Member(
-        default=None, description="Industries, as the accounts say it"
+        default=None, description="Industries, as the accounts spell them"
     )
     owner_id: Annotated[list[Id], _ANY] | None = Member(default=None, description="Key account managers: people")
-    tags: Annotated[list[Label], _ANY] | None = Member(default=None, description="Labels of which the account has one")
+    tags: Annotated[list[Label], _ANY] | None = Member(
+        default=None, description="Tags, of which the account has at least one"
+    )
 
 
 class SubscriptionShape(Shape):
-    """What an endpoint gets, beside the types of events."""
+    """The events that an endpoint gets, beside their types."""
 
     filter: WebhookFilter | None = Member(
         default=None,
-        description="Only events of accounts like this; null for all. A patch changes the members it names, null "
-        "clears one",
+        description="Only events of accounts that match; null for all. A patch changes the members it names, null "
+        "clears a member",
         examples=[{"quadrant": ["strategic", "star"], "country": ["DE"]}],
     )
     changed: Annotated[list[MemberName], Member(max_length=50)] = Member(
@@ -59,13 +61,6 @@ class SubscriptionShape(Shape):
     )
 
 
+@read_of(SubscriptionShape)
 class SubscriptionRead(Shape):
-    """The same as it reads."""
-
-    filter: WebhookFilter | None = Member(description="Only events of accounts like this; null for all")
-    changed: Annotated[list[MemberName], Member(max_length=50)] = Member(
-        description="Only events whose `data.changed` names one of these members; empty for all"
-    )
-    channels: Annotated[list[Channel], Member(max_length=10)] = Member(
-        description="Only events of one of these channels; empty for all"
-    )
+    """The events that an endpoint gets, beside their types."""

@@ -1,52 +1,50 @@
-"""How a webhook endpoint is called: what signs, in which format, with which headers and credentials, on whose consent.
+"""How a webhook endpoint is called: signatures, format, headers, credentials and the receiver's consent.
 
-Secret members are taken and never shown: they are sealed beside the row (`transport_sealed`, `secret_encrypted`).
+Secrets are never shown: they are encrypted in `transport_sealed` and `secret_encrypted`.
 """
 
-from __future__ import annotations
-
-from datetime import datetime
 from typing import Annotated, Any
 
 import sqlalchemy as sa
 from pydantic import Field as Member
 from pydantic import StringConstraints
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from service.framework.database.columns import Instant, Json
+from service.framework.database.fields import WRITE_ONLY, Fields, read_of
 from service.platform.types import Count, Flag, GraceSeconds, Id, InstantText, Shape, Slug, Text, WebUrl
 
 SignatureKind = Annotated[str, StringConstraints(strict=True, pattern=r"^(v1|v1a|both)$")]
 SymmetricSecret = Annotated[
-    str, StringConstraints(strict=True, pattern=r"^whsec_[A-Za-z0-9+/]{32,86}={0,2}$", max_length=94)
+    str, WRITE_ONLY, StringConstraints(strict=True, pattern=r"^whsec_[A-Za-z0-9+/]{32,86}={0,2}$", max_length=94)
 ]
 PublicKey = Annotated[str, StringConstraints(pattern=r"^whpk_[A-Za-z0-9+/]{43}=$", max_length=49)]
 
 
-class TransportColumns(SQLModel):
+class TransportColumns(Fields):
     """The columns that say how an endpoint is called."""
 
-    signature_kind: str = Field(sa_type=sa.Text, sa_column_kwargs={"server_default": "v1"})
-    format: str = Field(sa_type=sa.Text, sa_column_kwargs={"server_default": "standard"})
-    body_map: Any = Field(default=None, sa_type=Json, nullable=True)
-    headers: Any = Field(default=None, sa_type=Json, nullable=True)
-    auth: Any = Field(default=None, sa_type=Json, nullable=True)
-    client_certificate: Any = Field(default=None, sa_type=Json, nullable=True)
-    transport_sealed: str | None = Field(default=None, sa_type=sa.Text)
-    handshake: bool = Field(sa_type=sa.Boolean, sa_column_kwargs={"server_default": sa.false()})
-    consent: Any = Field(default=None, sa_type=Json, nullable=True)
-    consent_due_at: datetime | None = Field(default=None, sa_type=Instant)
-    awaits_consent: bool = Field(sa_type=sa.Boolean, sa_column_kwargs={"server_default": sa.false()})
-    allowed_per_minute: int | None = Field(default=None, sa_type=sa.BigInteger)
+    signature_kind: str = Field(sa_column_kwargs={"server_default": "v1"})
+    format: str = Field(sa_column_kwargs={"server_default": "standard"})
+    body_map: dict[str, Any] | None
+    headers: dict[str, str] | None
+    auth: dict[str, Any] | None
+    client_certificate: dict[str, Any] | None
+    transport_sealed: str | None
+    handshake: bool = Field(sa_column_kwargs={"server_default": sa.false()})
+    consent: dict[str, Any] | None
+    consent_due_at: InstantText | None
+    awaits_consent: bool = Field(sa_column_kwargs={"server_default": sa.false()})
+    allowed_per_minute: int | None
 
 
 BodyMap = Annotated[dict[str, Any], Member(min_length=1, max_length=50)]
 Visible = r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$"
 HeaderName = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
 HeaderValue = Annotated[str, StringConstraints(strict=True, max_length=500, pattern=Visible)]
-Token = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=4000, pattern=Visible)]
+Token = Annotated[str, WRITE_ONLY, StringConstraints(strict=True, min_length=1, max_length=4000, pattern=Visible)]
 UserName = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f:]+$")]
-Password = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f\x7f]+$")]
+ClientId = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Password = Annotated[ClientId, WRITE_ONLY]
 Pem = Annotated[
     str, StringConstraints(strict=True, min_length=1, max_length=30_000, pattern=r"^[\x09\x0a\x0d\x20-\x7e]+$")
 ]
@@ -60,11 +58,11 @@ ClientAuthentication = Annotated[str, StringConstraints(strict=True, pattern=r"^
 
 
 class WebhookAuth(Shape):
-    """How calls authenticate. Each kind needs its own members and takes no others; it is always sent whole."""
+    """How calls authenticate. Each kind needs its own members and takes no others; a patch replaces all members."""
 
     kind: AuthKind = Member(
         description="none; bearer: token; basic: username, password; api_key: header, token; "
-        "oauth2_client_credentials: token_url, client_id, client_secret and, as wanted, scope, audience, "
+        "oauth2_client_credentials: token_url, client_id, client_secret and, optionally, scope, audience, "
         "client_authentication"
     )
     token: Token | None = Member(default=None, description="The bearer token, or the value of the header; never shown")
@@ -72,34 +70,26 @@ class WebhookAuth(Shape):
     username: UserName | None = Member(default=None, description="For basic; without a colon")
     password: Password | None = Member(default=None, description="For basic; never shown")
     token_url: WebUrl | None = Member(
-        default=None, description="Where tokens are had; the same rules as for the endpoint's url"
+        default=None, description="The URL that issues tokens; the rules of the endpoint's url apply"
     )
-    client_id: Password | None = Member(default=None, description="Who asks for a token")
-    client_secret: Password | None = Member(default=None, description="With which secret; never shown")
-    scope: HeaderValue | None = Member(default=None, description="The scope to ask for, as the server writes it")
+    client_id: ClientId | None = Member(default=None, description="The client id at the token URL")
+    client_secret: Password | None = Member(default=None, description="The client secret at the token URL; never shown")
+    scope: HeaderValue | None = Member(default=None, description="The scope to request, as the token server spells it")
     audience: HeaderValue | None = Member(
-        default=None, description="The audience to ask for, where the server wants one"
+        default=None, description="The audience to request, where the token server needs one"
     )
     client_authentication: ClientAuthentication | None = Member(
-        default=None, description="Whether client_id and client_secret go as HTTP basic (unless said otherwise) or form"
+        default=None, description="How client_id and client_secret are sent: basic (HTTP basic, the default) or form"
     )
 
 
+@read_of(WebhookAuth)
 class WebhookAuthRead(Shape):
-    """How calls authenticate, without what is secret."""
-
-    kind: AuthKind = Member(description="bearer, basic, api_key or oauth2_client_credentials")
-    header: HeaderName | None = Member(description="The header that carries the token of an api_key")
-    username: UserName | None = Member(description="For basic")
-    token_url: WebUrl | None = Member(description="Where tokens are had")
-    client_id: Password | None = Member(description="Who asks for a token")
-    scope: HeaderValue | None = Member(description="The scope asked for")
-    audience: HeaderValue | None = Member(description="The audience asked for")
-    client_authentication: ClientAuthentication | None = Member(description="basic or form")
+    """How calls authenticate, without secrets."""
 
 
 class ClientCertificate(Shape):
-    """A client certificate to show to the receiver (mutual TLS)."""
+    """The client certificate of calls (mutual TLS)."""
 
     certificate: Pem = Member(description="The chain in PEM, the client's own certificate first; at most five")
     private_key: Pem = Member(description="Its private key in PEM, without a passphrase; never shown")
@@ -108,8 +98,8 @@ class ClientCertificate(Shape):
 class ClientCertificateRead(Shape):
     """A client certificate, without its key."""
 
-    subject: Text = Member(description="Whom it names (RFC 4514)")
-    issuer: Text = Member(description="Who issued it (RFC 4514)")
+    subject: Text = Member(description="The subject (RFC 4514)")
+    issuer: Text = Member(description="The issuer (RFC 4514)")
     serial_number: Slug = Member(description="Its serial number, hexadecimal")
     not_before: InstantText = Member(description="Valid from")
     not_after: InstantText = Member(description="Valid until")
@@ -120,93 +110,90 @@ Headers = Annotated[dict[HeaderName, HeaderValue], Member(max_length=20)]
 
 
 class TransportShape(Shape):
-    """How an endpoint is to be called."""
+    """How to call an endpoint."""
 
     format: Format = Member(
         default="standard",
-        description="standard: the event as it stands in the feed; cloudevents-structured or cloudevents-binary: "
+        description="standard: the event as in the feed; cloudevents-structured or cloudevents-binary: "
         "CloudEvents 1.0 (of the binary form the signature covers the data only)",
     )
     body_map: BodyMap | None = Member(
         default=None,
         description="The body (of CloudEvents: the data) to send instead, as JSON with placeholders that are paths "
-        "into the event: `{data.account.name}`. A text that is one placeholder becomes the value itself; what is not "
-        "there is null, and nothing inside a text; `{{` and `}}` are braces. At most 8 levels, 200 values and 50 "
+        "into the event: `{data.account.name}`. A text that is one placeholder becomes the value itself; a missing "
+        "value is null, and empty inside a text; `{{` and `}}` are braces. At most 8 levels, 200 values and 50 "
         "placeholders",
         examples=[{"text": "{data.account.name} is now {data.current.quadrant}"}],
     )
     headers: Headers | None = Member(
         default=None,
-        description="Headers to send along, at most 20; not those that the message, its signature or the connection is "
-        "made of, and no credentials: they are shown (see `auth`)",
+        description="Additional headers, at most 20; no headers of the message, its signature or the connection, and "
+        "no credentials, since they are shown (see `auth`)",
         examples=[{"x-source": "kam"}],
     )
     auth: WebhookAuth | None = Member(default=None, description="How calls authenticate; null for not at all")
     client_certificate: ClientCertificate | None = Member(
-        default=None, description="The certificate to show to a receiver that asks for one (mutual TLS)"
+        default=None, description="The client certificate, for a receiver that asks for one (mutual TLS)"
     )
     handshake: Flag = Member(
         default=False,
         description="Ask the receiver for its consent before the first delivery (CloudEvents web hooks: OPTIONS with "
-        "WebHook-Request-Origin) and send nothing before it is given; a change of the url asks anew. Needs the "
+        "WebHook-Request-Origin) and send nothing before it consents; a change of the url asks again. Needs the "
         "setting KAM_PUBLIC_URL, whose host is the origin",
     )
 
 
 class ConsentRead(Shape):
-    """What the receiver said to the handshake."""
+    """The receiver's answer to the handshake."""
 
     state: Annotated[str, StringConstraints(pattern=r"^(asked|given|refused)$")] = Member(
-        description="asked (no answer yet: deliveries wait), given, or refused (deliveries wait until it "
-        "is asked again)"
+        description="asked (no answer yet: deliveries wait), given, or refused (deliveries wait until the "
+        "receiver is asked again)"
     )
-    rate_per_minute: Count | None = Member(description="Calls per minute that it allows; null for any number")
-    asked_at: InstantText | None = Member(description="When it was last asked")
-    answered_at: InstantText | None = Member(description="When it last answered")
-    tries: Count = Member(description="How often in a row it did not answer; it is asked ever more seldom")
-    detail: Text | None = Member(description="Why there is no consent, or why the last question had no answer")
+    rate_per_minute: Count | None = Member(
+        description="The number of calls per minute that the receiver allows; null for any number"
+    )
+    asked_at: InstantText | None = Member(description="When the receiver was last asked")
+    answered_at: InstantText | None = Member(description="When the receiver last answered")
+    tries: Count = Member(
+        description="The number of requests without an answer since the last one; the wait between requests grows"
+    )
+    detail: Text | None = Member(description="Why there is no consent, or why the last request got no answer")
 
 
+@read_of(TransportShape, order="format body_map headers auth client_certificate")
 class TransportRead(Shape):
     """How an endpoint is called."""
 
-    format: Format = Member(description="standard, cloudevents-structured or cloudevents-binary")
-    body_map: BodyMap | None = Member(description="What is sent instead of the event, with placeholders")
-    headers: Headers | None = Member(description="Headers that are sent along")
-    auth: WebhookAuthRead | None = Member(
-        description="How calls authenticate, without what is secret; null for not at all"
-    )
+    auth: WebhookAuthRead | None = Member(description="How calls authenticate, without secrets; null for not at all")
     client_certificate: ClientCertificateRead | None = Member(description="The client certificate, without its key")
-    handshake: Flag = Member(description="Whether the receiver is asked for its consent before it is sent anything")
-    consent: ConsentRead | None = Member(description="What it said; null without a handshake")
+    consent: ConsentRead | None = Member(description="The receiver's answer to the handshake; null without a handshake")
 
 
 class SigningShape(Shape):
-    """What an endpoint is to sign with; changed by rotating, not by a patch."""
+    """The signing keys to make; changed by rotating them, not by a patch."""
 
     signature_kind: SignatureKind = Member(
         default="v1",
-        description="v1 signs with HMAC-SHA256 and a shared secret, v1a with an ed25519 key whose public half "
-        "receivers verify with, both with both; changed by rotating",
+        description="v1 signs with HMAC-SHA256 and a shared secret, v1a with an ed25519 key that "
+        "receivers verify with its public half; both makes both kinds of keys. Changed by rotating the keys",
     )
     secret: SymmetricSecret | None = Member(
         default=None,
-        description="A symmetric secret of your own: whsec_ and the base64 of 24 to 64 random bytes; made when "
-        "left out",
+        description="Your own symmetric secret: whsec_ and the base64 of 24 to 64 random bytes; made when left out",
     )
 
 
+@read_of(SigningShape)
 class SigningRead(Shape):
-    """What an endpoint signs with."""
-
-    signature_kind: SignatureKind = Member(description="v1, v1a or both: which keys the last rotation made")
+    """The signatures of an endpoint."""
 
 
 class SigningShown(Shape):
-    """New keys, shown in this answer only as far as they are secret."""
+    """New signing keys; the secret is shown only in this answer."""
 
     secret: SymmetricSecret | None = Member(
-        description="The new symmetric secret, shown this once; null when the endpoint signs with v1a only"
+        description="The new symmetric secret, shown only here; null when the endpoint signs with v1a only"
     )
     public_key: PublicKey | None = Member(
         description="The public half of the new ed25519 key; null when the endpoint signs with v1 only"
@@ -218,13 +205,13 @@ class WebhookSecretRotation(Shape):
 
     grace_seconds: GraceSeconds = Member(
         default=86_400,
-        description="How long the keys before sign beside the new ones: 0 (they end at once) to 604,800; a day when "
-        "left out",
+        description="For how many seconds the previous keys sign beside the new ones: 0 (they end at once) to 604,800 "
+        "(a week); a day when left out",
     )
     signature_kind: SignatureKind | None = Member(
-        default=None, description="Which keys to make; those of the kind the endpoint has when left out"
+        default=None, description="The kind of keys to make; the endpoint's current kind when left out"
     )
-    secret: SymmetricSecret | None = Member(default=None, description="A symmetric secret of your own, as on creation")
+    secret: SymmetricSecret | None = Member(default=None, description="Your own symmetric secret, as on creation")
 
 
 class WebhookKeyRead(Shape):
@@ -234,9 +221,9 @@ class WebhookKeyRead(Shape):
     kind: Annotated[str, StringConstraints(pattern=r"^(v1|v1a)$")] = Member(
         description="v1 (HMAC-SHA256) or v1a (ed25519)"
     )
-    created_at: InstantText | None = Member(description="When it was made; null for keys from before this was kept")
-    ends_at: InstantText | None = Member(description="When it stops signing; null for the keys in force")
-    public_key: PublicKey | None = Member(description="What receivers verify v1a with; null for v1")
+    created_at: InstantText | None = Member(description="When it was made; null for keys from before this was recorded")
+    ends_at: InstantText | None = Member(description="When it stops signing; null for current keys")
+    public_key: PublicKey | None = Member(description="The public key that verifies v1a signatures; null for v1")
 
 
 class WebhookKeysRead(Shape):
@@ -244,4 +231,6 @@ class WebhookKeysRead(Shape):
 
     endpoint_id: Id = Member(description="The endpoint")
     signature_kind: SignatureKind = Member(description="v1, v1a or both")
-    keys: Annotated[list[WebhookKeyRead], Member(max_length=5)] = Member(description="At most five; each signs")
+    keys: Annotated[list[WebhookKeyRead], Member(max_length=5)] = Member(
+        description="The keys, at most five; each of them signs"
+    )

@@ -14,7 +14,7 @@ from service.platform.clock import instant_text
 from service.platform.errors import Invalid
 from service.queries.classification.portfolio import MATRICES
 from service.records.classification.positions import plain_numbers
-from service.records.classification.scoring_models import ActiveModel, forecast_box, yardstick_of
+from service.records.classification.scoring_models import ActiveModel, forecast_box, model_at
 from service.records.context import Context
 from service.rules.classification.fiocca import VERBS
 from service.rules.classification.general_portfolio import CELLS
@@ -41,7 +41,7 @@ async def get_matrix(
     """
     at = None if as_of is None else ctx.past(as_of)
     async with ctx.reading(Permission.PORTFOLIO_READ) as reader:
-        model = await yardstick_of(reader, at)
+        model = await model_at(reader, at)
         binds = {} if at is None else {"as_of": at}
         rows = await reader.all(MATRICES[view, forecast, at is not None], limit=limit, **binds)
     sizes: dict[str | None, int] = {}
@@ -56,7 +56,7 @@ async def get_matrix(
     unclassified, total = sizes.get(None, 0), sum(sizes.values())
     counts = {"classified": total - unclassified, "unclassified": unclassified, "total": total}
     told = {"view": view.value, "as_of": None if at is None else instant_text(at)}
-    return orjson.dumps({**told, **_yardstick(model), "boxes": boxes, **counts})
+    return orjson.dumps({**told, **_model_members(model), "boxes": boxes, **counts})
 
 
 async def draw_portfolio(
@@ -82,7 +82,7 @@ def _expected(document: str, model: ActiveModel) -> dict[str, Any]:
     return account
 
 
-def _yardstick(model: ActiveModel) -> dict[str, Any]:
+def _model_members(model: ActiveModel) -> dict[str, Any]:
     cuts, limits, width = model.rules.cuts, model.rules.fiocca, model.rules.border_width
     lines: dict[str, Any] = plain_numbers(
         {

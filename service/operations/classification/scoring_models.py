@@ -29,7 +29,7 @@ from service.records.classification.scoring_models import (
     MODEL_LOCK,
     document_of,
     judged_model,
-    remember_yardstick,
+    record_model_period,
 )
 from service.records.context import Context, Services, Transaction, operation, system_context
 from service.records.rows import Expected, change, insert, lock, require
@@ -166,7 +166,7 @@ async def ensure_default_model(services: Services) -> None:
         await tx.serialize([MODEL_LOCK])
         if await tx.value(_ACTIVE_ID) is None:
             made = await _add(tx, DEFAULT_MODEL, state=ModelState.ACTIVE.value, activated_at=tx.now)
-            await remember_yardstick(tx, made.id, since=EVER)
+            await record_model_period(tx, made.id, since=EVER)
 
 
 async def _add(tx: Transaction, model: ScoringModel, **values: Any) -> Resource:

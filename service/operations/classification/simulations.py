@@ -16,7 +16,7 @@ from service.framework.database.database import Reader
 from service.framework.database.filters import Condition, read_filter
 from service.platform.errors import FieldError, Invalid
 from service.queries.accounts.accounts import ACCOUNTS
-from service.queries.classification.positions import SET_BASED, yardstick
+from service.queries.classification.positions import SET_BASED, model_binds
 from service.queries.classification.scoring_models import SCORING_MODELS
 from service.queries.classification.simulations import NEAREST, RANGE_ALL, SIMULATE_ALL, SIMULATE_SOME, ids_where
 from service.records.classification.position_sets import Placed, place_all
@@ -157,14 +157,14 @@ def _needs_range(trial: Trial) -> bool:
 async def _ranged_by_sets(reader: Reader, trial: Trial) -> Trial:
     if not _needs_range(trial):
         return trial
-    row = await reader.one(RANGE_ALL, **yardstick(trial.model, held=False), given=trial.given)
+    row = await reader.one(RANGE_ALL, **model_binds(trial.model, held=False), given=trial.given)
     return trial if row is None else _resolved(trial, row["low"], row["high"])
 
 
 async def _find_by_sets(reader: Reader, trial: Trial, data: Any, ids: list[str] | None) -> Found:
     width, ratio_width = trial.widths
     binds = {
-        **yardstick(trial.model, held=trial.held),
+        **model_binds(trial.model, held=trial.held),
         "first": data.after or BEFORE_ALL,
         "limit": data.limit + 1,
         "width": width,

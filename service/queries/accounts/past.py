@@ -18,7 +18,7 @@ from service.framework.database.statements import Statement
 from service.models.accounts.accounts import accounts
 from service.models.accounts.deletions import account_deletions
 from service.models.classification.classification import classifications
-from service.models.classification.model_periods import yardsticks
+from service.models.classification.model_periods import model_periods
 from service.models.classification.scoring_models import scoring_models
 from service.models.relationship.stages import stage_entries
 from service.queries.accounts.accounts import Columns, account_listing
@@ -26,7 +26,7 @@ from service.queries.classification.classification import COLUMNS
 from service.queries.classification.general_portfolios import cell_at
 from service.queries.classification.scoring_models import RULES
 
-a, d, y, m = accounts.c, account_deletions.c, yardsticks.c, scoring_models.c
+a, d, y, m = accounts.c, account_deletions.c, model_periods.c, scoring_models.c
 
 
 def instant(name: str = "as_of") -> ColumnElement[Any]:
@@ -88,12 +88,12 @@ PAST = account_listing(THEN.columns(), source=THEN.join(accounts), visible=lambd
 
 _HELD = (
     sa.select(*[y[name] if name.startswith("range_") else m[name] for name in RULES])
-    .select_from(yardsticks.join(scoring_models, m.id == y.model_id))
+    .select_from(model_periods.join(scoring_models, m.id == y.model_id))
     .where(y.since <= THEN.at)
     .order_by(y.since.desc(), y.id.desc())
     .limit(sa.literal_column("1"))
 )
-YARDSTICK = Statement(_HELD)
+MODEL_PERIOD = Statement(_HELD)
 """The scoring model that held at `:as_of`, with the range that its cut rested on then."""
 
 _p = THEN.position.c
@@ -131,7 +131,7 @@ def _document(expression: Any) -> ColumnElement[Any]:
 
 
 _model = {name: _range(name) if name.startswith("range_") else m[name] for name in RULES}
-_yardstick = _HELD.subquery("yardstick")
+_model_period = _HELD.subquery("model_period")
 STANDING_THEN: dict[str, ColumnElement[Any]] = {
     **{name: a[name] for name in ("id", "version")},
     **{name: _p[name] for name in (*COLUMNS, "model_id", "classified_at", "inputs")},
@@ -139,7 +139,7 @@ STANDING_THEN: dict[str, ColumnElement[Any]] = {
     "model": _document(
         sa.select(json_row(_model)).where(m.id == _p.model_id).correlate(THEN.position).scalar_subquery()
     ),
-    "yardstick": _document(sa.select(json_row({name: _yardstick.c[name] for name in RULES})).scalar_subquery()),
+    "model_period": _document(sa.select(json_row({name: _model_period.c[name] for name in RULES})).scalar_subquery()),
     "override": sa.case(
         (_p.quadrant_source == sa.literal_column("'override'"), _chosen("override", quadrant=_p.quadrant))
     ),

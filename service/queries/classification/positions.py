@@ -306,7 +306,7 @@ SET_BASED = sql(
 """For the rest of the transaction: sort a batch in memory, and plan it for its own range."""
 
 
-def yardstick(model: ScoringModel, *, held: bool) -> dict[str, Any]:
+def model_binds(model: ScoringModel, *, held: bool) -> dict[str, Any]:
     """A model as the statements bind it. With `held`, a dead band holds accounts in the quadrant that they have."""
     return {
         "factors": [

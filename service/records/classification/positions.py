@@ -303,7 +303,7 @@ def past_document(stored: Mapping[str, Any], at: str) -> dict[str, Any]:
     changed, or not yet, is explained as the present is: by the active model of then where it gives the same place, else
     by the model of the entry. Ages of inputs are told of the present only.
     """
-    active = None if stored["yardstick"] is None else model_of(stored["yardstick"])
+    active = None if stored["model_period"] is None else model_of(stored["model_period"])
     if stored["inputs"] is None:
         if active is None:
             raise Conflict("No scoring model was active then")

@@ -19,7 +19,7 @@ from service.events.catalogue import AccountQuadrantChanged, PortfolioReclassifi
 from service.events.outbox import told_pieces
 from service.models.classification.scoring_models import ModelState
 from service.platform.ids import new_id
-from service.queries.classification.positions import BATCH_END, COUNT_LIVE, NEXT_LIVE, RANGE, SET_BASED, yardstick
+from service.queries.classification.positions import BATCH_END, COUNT_LIVE, NEXT_LIVE, RANGE, SET_BASED, model_binds
 from service.queries.classification.reclassification import RECLASSIFY_FEW, RECLASSIFY_MANY
 from service.queries.classification.scoring_models import ACTIVE_MODEL, SCORING_MODELS
 from service.records.classification.position_sets import Why, place_all, write_all
@@ -29,7 +29,7 @@ from service.records.classification.scoring_models import (
     ActiveModel,
     active_model,
     model_of,
-    remember_yardstick,
+    record_model_period,
     stored_model,
 )
 from service.records.context import Transaction
@@ -189,7 +189,7 @@ async def _range_of_batch(
         if number == 0:
             return 0, None, None
         await tx.value(SET_BASED)
-        binds = {**yardstick(model.rules, held=False), "now": tx.now, "after": progress.after, "upto": last}
+        binds = {**model_binds(model.rules, held=False), "now": tx.now, "after": progress.after, "upto": last}
         row = await tx.one(RANGE, **binds) or {"low": None, "high": None}
         progress.after = last
         return number, row["low"], row["high"]
@@ -223,7 +223,7 @@ async def _begin(tx: Transaction, order: Order, progress: Progress) -> None:
         values |= {"state": ModelState.ACTIVE.value, "activated_at": tx.now}
     if values:
         after = await change(tx, SCORING_MODELS, order.model_id, values)
-        await remember_yardstick(tx, order.model_id, values.get("range_low"), values.get("range_high"))
+        await record_model_period(tx, order.model_id, values.get("range_low"), values.get("range_high"))
         if activating:
             named = before and {"id": before.id, "name": before.name, "number": before.number}
             tx.emit(ScoringModelActivated.of(after.data, previous=named))
@@ -266,7 +266,7 @@ async def _classify_by_sets(tx: Transaction, order: Order, progress: Progress, m
         return 0
     await tx.value(SET_BASED)
     await tx.flush()
-    binds = {**yardstick(model.rules, held=progress.held), **_told(tx, order, progress, model)}
+    binds = {**model_binds(model.rules, held=progress.held), **_told(tx, order, progress, model)}
     statement = RECLASSIFY_MANY if progress.changed >= MANY * progress.accounts else RECLASSIFY_FEW
     for again in range(MOST_ROUNDS):
         rows = await tx.all(statement, after=progress.after, upto=last, **binds)

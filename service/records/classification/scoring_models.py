@@ -13,10 +13,10 @@ import sqlalchemy as sa
 from service.framework.database.columns import bind
 from service.framework.database.database import Reader, Resource
 from service.framework.database.statements import Statement
-from service.models.classification.model_periods import yardsticks
+from service.models.classification.model_periods import model_periods
 from service.platform.errors import Conflict, FieldError, Invalid
 from service.platform.ids import new_id
-from service.queries.accounts.past import YARDSTICK
+from service.queries.accounts.past import MODEL_PERIOD
 from service.queries.classification.scoring_models import ACTIVE_MODEL, DEFINED, MODEL_BY_ID
 from service.records.context import Transaction
 from service.rules.classification.forecasts import forecast_quadrant
@@ -49,14 +49,16 @@ class ActiveModel:
         return {"id": self.id, "name": self.name, "version": self.number}
 
 
-_REMEMBER = Statement(sa.insert(yardsticks).values({column.name: bind(column.name, column) for column in yardsticks.c}))
+_REMEMBER = Statement(
+    sa.insert(model_periods).values({column.name: bind(column.name, column) for column in model_periods.c})
+)
 
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 """Since when the first model holds: what was judged before anybody chose a model was judged by that."""
 
 
-async def remember_yardstick(
+async def record_model_period(
     tx: Transaction,
     model_id: str,
     low: Decimal | None = None,
@@ -107,11 +109,11 @@ def _kept(row: Mapping[str, Any]) -> ActiveModel:
     return model
 
 
-async def yardstick_of(reader: Reader, at: datetime | None) -> ActiveModel:
+async def model_at(reader: Reader, at: datetime | None) -> ActiveModel:
     """The model that held at an instant, with the range that its cut rested on then; without one the active model. The
     active one also for instants before the first.
     """
-    row = None if at is None else await reader.one(YARDSTICK, as_of=at)
+    row = None if at is None else await reader.one(MODEL_PERIOD, as_of=at)
     return await active_model(reader) if row is None else model_of(row)
 
 

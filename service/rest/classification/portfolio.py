@@ -8,8 +8,9 @@ from fastapi import Query
 from pydantic import Field
 
 from service.framework.web.answers import Answer, plain, tagged
+from service.framework.web.binding import JSON
 from service.framework.web.intake import preferred
-from service.framework.web.router import JSON, Inquiry, Part
+from service.framework.web.router import Inquiry, Part
 from service.models.classification.movements import MovementChanges, MovementPage
 from service.models.classification.portfolio import MatrixFormat, MatrixQuery, MatrixRead, MatrixView
 from service.operations.classification import movements, portfolio

@@ -92,7 +92,7 @@ class Life:
             await self.another_model()
 
     async def another_model(self) -> None:
-        """Another yardstick: other weights and cuts."""
+        """Another scoring model: other weights and cuts."""
         self.models += 1
         weights = self.chance.choice(((40, 30, 30), (20, 20, 60), (98, 1, 1)))
         factors = [{"key": key, "name": key, "weight": weight} for key, weight in zip(FACTORS, weights, strict=True)]

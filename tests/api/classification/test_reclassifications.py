@@ -1,4 +1,4 @@
-"""The whole portfolio on another yardstick: in the request, as a job, again, and beside writers."""
+"""The whole portfolio on another scoring model: in the request, as a job, again, and beside writers."""
 
 from __future__ import annotations
 
@@ -310,7 +310,7 @@ async def test_the_same_in_graphql(client: httpx.AsyncClient, services: Services
     assert data == {"reclassifyPortfolio": {"outcome": "accepted", "job": {"kind": "reclassify", "state": "queued"}}}
 
 
-async def test_an_order_that_another_model_overtook_leaves_the_yardstick_of_the_past_alone(
+async def test_an_order_that_another_model_overtook_leaves_the_model_periods_of_the_past_alone(
     client: httpx.AsyncClient, services: Services
 ) -> None:
     first = await active(client, cuts={"attractiveness_rule": "range_middle"})

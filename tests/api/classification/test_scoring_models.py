@@ -83,7 +83,7 @@ async def test_a_default_model_is_active_from_the_first_start(client: httpx.Asyn
 
 async def test_first_starts_at_once_make_one_default(client: httpx.AsyncClient, services: Services) -> None:
     async with services.database.transaction() as writer:
-        await writer.execute(Statement(sa.text("DELETE FROM yardsticks")))
+        await writer.execute(Statement(sa.text("DELETE FROM model_periods")))
         await writer.execute(Statement(sa.text("DELETE FROM scoring_models")))
     await asyncio.gather(*(ensure_default_model(services) for _ in range(5)))
     assert len((await client.get("/v1/scoring-models")).json()["items"]) == 1

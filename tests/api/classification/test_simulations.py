@@ -1,4 +1,4 @@
-"""A dry run of another yardstick: who would move, and nothing is written."""
+"""A dry run of another scoring model: who would move, and nothing is written."""
 
 from __future__ import annotations
 

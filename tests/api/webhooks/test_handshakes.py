@@ -10,8 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.delivery.send.handshake import judge
-from service.framework.outbound.egress import Answer
+from service.delivery.send.handshake import read_consent
 from service.platform.clock import SetClock
 from service.records.context import Services
 from service.worker import Worker
@@ -234,6 +233,6 @@ async def test_a_running_worker_asks_and_then_sends(
 def test_consent_is_what_the_headers_say(
     status: int, headers: dict[str, str], asked: int | None, state: str, rate: int | None
 ) -> None:
-    verdict = judge(Answer(status, headers, b""), "kam.example.com", asked)
+    verdict = read_consent(httpx.Response(status, headers=headers), "kam.example.com", asked)
     assert (verdict.state, verdict.rate) == (state, rate)
     assert (verdict.detail is None) == (state == "given")

@@ -1,4 +1,4 @@
-"""What must never be called, and how else it can be written: the IANA special-purpose address registries row by row,
+"""Addresses that must never be called, and their spellings: the IANA special-purpose address registries row by row,
 and the spellings that URL parsers, resolvers and C libraries are known to read as an address.
 """
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 
 REGISTERED: dict[str, str] = {
-    # IPv4 Special-Purpose Address Registry, the rows within rows too
+    # IPv4 Special-Purpose Address Registry, with the rows inside other rows
     "0.0.0.0/8": "this network",
     "0.0.0.0/32": "this host on this network",
     "10.0.0.0/8": "private use",
@@ -60,7 +60,7 @@ REGISTERED: dict[str, str] = {
     "5f00::/16": "segment routing SIDs",
     "fc00::/7": "unique local",
     "fe80::/10": "link-local unicast",
-    # not in those registries, and not for webhooks either
+    # not in those registries, and not to be called either
     "224.0.0.0/4": "multicast",
     "ff00::/8": "multicast",
     "fec0::/10": "site-local",
@@ -78,7 +78,7 @@ REGISTERED: dict[str, str] = {
 
 
 def within(network: IPv4Network | IPv6Network) -> set[IPv4Address | IPv6Address]:
-    """First, last and three addresses between them."""
+    """Return the first, the last and three addresses between."""
     size = network.num_addresses
     return {network[0], network[-1], network[size // 2], network[size // 3], network[min(1, size - 1)]}
 
@@ -93,7 +93,7 @@ _ARABIC = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
 
 
 def hosts_of_4(address: IPv4Address) -> Iterator[str]:
-    """An IPv4 address as the host of a URL."""
+    """Yield spellings of an IPv4 address as the host of a URL."""
     dotted, number = str(address), int(address)
     octets = list(address.packed)
     a, b, c, d = octets
@@ -132,7 +132,7 @@ def hosts_of_4(address: IPv4Address) -> Iterator[str]:
 
 
 def hosts_of_6(address: IPv6Address) -> Iterator[str]:
-    """An IPv6 address as the host of a URL."""
+    """Yield spellings of an IPv6 address as the host of a URL."""
     for text in (address.compressed, address.exploded, address.exploded.upper()):
         yield f"[{text}]"
         yield text
@@ -148,7 +148,7 @@ def hosts_of_6(address: IPv6Address) -> Iterator[str]:
 
 
 def urls_to(host: str) -> Iterator[str]:
-    """URLs that some parser reads as going to a host."""
+    """Yield URLs that some parser reads as going to a host."""
     yield f"https://{host}/"
     yield f"https://{host}"
     yield f"HTTPS://{host}:8443/a?b#c"

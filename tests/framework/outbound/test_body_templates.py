@@ -1,4 +1,4 @@
-"""Bodies with placeholders: what they become, what is refused, and that nothing else ever comes of them."""
+"""Body templates: how they are filled, and which are refused."""
 
 from __future__ import annotations
 

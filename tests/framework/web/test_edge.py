@@ -1,28 +1,30 @@
-"""The edge against a small application of its own: every trap of the stack, as one request each."""
+"""The edge and FastAPI alone over a small application: every trap of the stack, as one request each."""
 
 import asyncio
 import hashlib
 import json
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import Body, FastAPI, Path, Query, Security
+from fastapi import Body, Depends, FastAPI, Path, Query
 from openapi_spec_validator import validate
 from pydantic import Field
 
 from service.framework.database.fields import patch_of
 from service.framework.web import problems
+from service.framework.web.admission import Admission, admitted
 from service.framework.web.answers import Answer, created, found, no_content, page, plain, upserted
 from service.framework.web.contract import Webhook, contract_part, openapi
 from service.framework.web.docs import docs_part, graphiql_page
-from service.framework.web.edge import Edge
+from service.framework.web.edge import Application, Edge
 from service.framework.web.health import health_part
-from service.framework.web.router import Asked, Inquiry, Part, PathId, bearer
+from service.framework.web.request import RequestInfo
+from service.framework.web.router import Inquiry, Part, PathId
 from service.platform.errors import (
     Conflict,
     CursorExpired,
@@ -33,6 +35,7 @@ from service.platform.errors import (
     StateTransitionNotAllowed,
     Unauthenticated,
 )
+from service.platform.idempotency import Idempotency
 from service.platform.telemetry import AccessLog, Metrics
 from service.platform.types import (
     Attributes,
@@ -136,16 +139,21 @@ class Context:
     """What operations would take."""
 
     principal: Someone | None
-    asked: Asked
+    info: RequestInfo
+    idempotency: Idempotency | None = None
+
+    def with_idempotency(self, idempotency: Idempotency) -> "Context":
+        """Return the same context with an Idempotency-Key."""
+        return replace(self, idempotency=idempotency)
 
     def check(self, current: int) -> None:
         """Raise StaleVersion unless the caller expects the current version."""
-        expected = self.asked.expected
+        expected = self.info.expected
         if expected is not None and current not in expected:
             raise StaleVersion(current)
 
 
-Caller = Annotated[Context, Security(bearer)]
+Caller = Annotated[Context, Depends(admitted)]
 THING = {"name": "Anvil", "id": ID, "version": 3, "colour": "red", "attributes": {}}
 KEPT = json.dumps(THING).encode()
 
@@ -158,7 +166,7 @@ async def list_things(ctx: Caller, query: Annotated[ThingQuery, Query()]) -> Ans
     if query.after == "bad":
         raise CursorInvalid
     body = {"items": [], "next_cursor": "n/2=", "has_more": True}
-    if ctx.asked.headers.get(b"x-echo"):
+    if ctx.info.headers.get(b"x-echo"):
         return plain({"limit": query.limit, "colour": query.colour, "open": query.open})
     return page(Shown(json.dumps(body).encode(), "n/2="))
 
@@ -173,7 +181,7 @@ async def list_things(ctx: Caller, query: Annotated[ThingQuery, Query()]) -> Ans
 )
 async def create_thing(ctx: Caller, data: ThingCreate) -> Answer:
     """Creates a thing."""
-    again = ctx.asked.idempotency is not None and ctx.asked.idempotency.key == "again"
+    again = ctx.idempotency is not None and ctx.idempotency.key == "again"
     answer = {**json.loads(data.model_dump_json(exclude_none=True)), "id": ID, "version": 1}
     return created(Kept(1, json.dumps(answer).encode(), "created", replayed=again))
 
@@ -256,9 +264,9 @@ async def forbid(ctx: Caller) -> Answer:
 
 
 @things.get("/open", summary="Public", response_model=ThingRead)
-async def read_open(asked: Inquiry) -> Answer:
+async def read_open(info: Inquiry) -> Answer:
     """Needs no key."""
-    return plain({"request_id": asked.request_id, "traceparent": asked.traceparent})
+    return plain({"request_id": info.request_id, "traceparent": info.traceparent})
 
 
 def authenticate(headers: Any) -> Someone:
@@ -275,11 +283,12 @@ async def ready() -> dict[str, str]:
 
 def make_app() -> FastAPI:
     """Return the application that declares the routes."""
-    app = FastAPI(
+    app = Application(
         title="Toy",
         version="1.0.0",
         description="A toy",
         openapi_url=None,
+        redirect_slashes=False,
         docs_url=None,
         redoc_url=None,
         contact={"name": "KAM", "url": "https://example.com"},
@@ -301,21 +310,35 @@ def make_app() -> FastAPI:
     return app
 
 
-def make_edge(**options: Any) -> Edge:
-    """Return the served application."""
-    return Edge(make_app(), authenticate=authenticate, make_context=Context, **{"rate": 0, **options})
+def make_edge(app: FastAPI | None = None, make_context: Any = Context, *, edge: bool = True, **options: Any) -> FastAPI:
+    """Return an application behind an edge."""
+    app = app or make_app()
+    limits = {name: options.pop(name) for name in ("rate", "burst", "max_body") if name in options}
+    app.state.admission = Admission(authenticate, make_context, **limits)
+    if edge:
+        app.add_middleware(Edge, app.state.admission, **options)
+    return app
+
+
+@pytest.fixture(params=[True, False], ids=["edge", "fastapi"])
+async def client(request: pytest.FixtureRequest) -> AsyncIterator[httpx.AsyncClient]:
+    """A client with a valid key, of the application with its edge and without."""
+    async with client_of(make_edge(max_body=5_000, edge=request.param)) as made:
+        yield made
 
 
 @pytest.fixture
-async def client() -> AsyncIterator[httpx.AsyncClient]:
-    """A client with a valid key."""
+async def edged() -> AsyncIterator[httpx.AsyncClient]:
+    """A client with a valid key, for what only the edge does."""
     async with client_of(make_edge(max_body=5_000, cors_origins=["https://ui.example"])) as made:
         yield made
 
 
-def client_of(edge: Edge, headers: dict[str, str] | None = KEY) -> httpx.AsyncClient:
-    """Return a client of an edge."""
-    return httpx.AsyncClient(transport=httpx.ASGITransport(edge), base_url="http://test", headers=headers)
+def client_of(app: FastAPI, headers: dict[str, str] | None = KEY) -> httpx.AsyncClient:
+    """Return a client of an application."""
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://test", headers=headers
+    )
 
 
 def problem(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
@@ -329,7 +352,7 @@ def problem(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
 
 
 async def raw(
-    edge: Edge, path: bytes, query: bytes = b"", headers: Any = (), method: str = "GET"
+    app: FastAPI, path: bytes, query: bytes = b"", headers: Any = (), method: str = "GET"
 ) -> tuple[int, dict[str, Any]]:
     """Send what no client library would; return status and body."""
     sent: list[Any] = []
@@ -349,7 +372,7 @@ async def raw(
     async def send(message: Any) -> None:
         sent.append(message)
 
-    await edge(scope, receive, send)
+    await app(scope, receive, send)
     return sent[0]["status"], json.loads(sent[1]["body"] or b"null")
 
 
@@ -414,9 +437,12 @@ async def test_a_creation_tells_where_it_is(client: httpx.AsyncClient) -> None:
     assert problem(refused, 422, "invalid_request")["errors"][0]["parameter"] == "Idempotency-Key"
 
 
-async def test_an_upsert_says_what_it_did_and_takes_escaped_slashes(client: httpx.AsyncClient) -> None:
-    response = await client.put("/v1/things/by-ref/erp/a%2Fb", json={"name": "Anvil"})
+async def test_an_escaped_slash_stays_inside_its_segment(edged: httpx.AsyncClient) -> None:
+    response = await edged.put("/v1/things/by-ref/erp/a%2Fb", json={"name": "Anvil"})
     assert (response.status_code, response.headers["upsert-result"]) == (201, "created")
+
+
+async def test_an_upsert_says_what_it_did(client: httpx.AsyncClient) -> None:
     response = await client.put("/v1/things/by-ref/erp/x", json={"name": "Anvil"})
     assert (response.status_code, response.headers["upsert-result"]) == (200, "unchanged")
     body = problem(await client.put("/v1/things/by-ref/a%20b/x", json={"name": "Anvil"}), 422, "invalid_request")
@@ -556,36 +582,36 @@ async def test_a_broken_query_is_400(query: bytes) -> None:
     "path", ["/v1/things/x", "/v1/things/", "/v1/nothing", "/", f"/v1/things/{ID}/", f"/v1/things/{ID[:-1]}b"]
 )
 async def test_what_is_not_there_is_404(client: httpx.AsyncClient, path: str) -> None:
-    told = problem(await client.get(path), 404, "not_found")
-    assert told["detail"] and path not in told["detail"].split()
+    found = problem(await client.get(path), 404, "not_found")
+    assert found["detail"] and path not in found["detail"].split()
 
 
-async def test_a_wrong_method_is_told_all_right_ones(client: httpx.AsyncClient) -> None:
-    response = await client.put(f"/v1/things/{ID}")
+async def test_405_names_all_methods_of_the_path(edged: httpx.AsyncClient) -> None:
+    response = await edged.put(f"/v1/things/{ID}")
     problem(response, 405, "method_not_allowed")
     assert response.headers["allow"] == "DELETE, GET, HEAD, OPTIONS, PATCH"
-    assert (await client.get("/v1/things/search")).headers["allow"] == "OPTIONS, POST"
-    assert (await client.request("BREW", "/foreign")).headers["allow"] == "GET, HEAD, OPTIONS"
+    assert (await edged.get("/v1/things/search")).headers["allow"] == "OPTIONS, POST"
+    assert (await edged.request("BREW", "/foreign")).headers["allow"] == "GET, HEAD, OPTIONS"
 
 
-async def test_head_and_options_are_answered(client: httpx.AsyncClient) -> None:
-    got = await client.get(f"/v1/things/{ID}")
-    head = await client.head(f"/v1/things/{ID}")
+async def test_head_and_options_are_answered(edged: httpx.AsyncClient) -> None:
+    got = await edged.get(f"/v1/things/{ID}")
+    head = await edged.head(f"/v1/things/{ID}")
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["content-length"] == got.headers["content-length"]
     assert head.headers["etag"] == '"v3"'
-    options = await client.options("/v1/things")
+    options = await edged.options("/v1/things")
     assert (options.status_code, options.headers["allow"]) == (204, "GET, HEAD, OPTIONS, POST")
-    assert (await client.head("/foreign")).content == b""
+    assert (await edged.head("/foreign")).content == b""
 
 
-async def test_browsers_of_allowed_origins_may_call(client: httpx.AsyncClient) -> None:
+async def test_browsers_of_allowed_origins_may_call(edged: httpx.AsyncClient) -> None:
     preflight = {"Origin": "https://ui.example", "Access-Control-Request-Method": "PATCH"}
-    response = await client.options(f"/v1/things/{ID}", headers=preflight)
+    response = await edged.options(f"/v1/things/{ID}", headers=preflight)
     assert response.headers["access-control-allow-origin"] == "https://ui.example"
     assert "PATCH" in response.headers["access-control-allow-methods"]
     assert "If-Match" in response.headers["access-control-allow-headers"]
-    other = await client.get(f"/v1/things/{ID}", headers={"Origin": "https://evil.example"})
+    other = await edged.get(f"/v1/things/{ID}", headers={"Origin": "https://evil.example"})
     assert "access-control-allow-origin" not in other.headers
     assert other.headers["vary"] == "Origin"
 
@@ -692,12 +718,13 @@ async def test_a_crash_tells_the_request_id_only(client: httpx.AsyncClient, capl
     response = await client.get("/v1/crash", headers={"X-Request-Id": "crash-1"})
     problem(response, 500, "internal_error")
     assert "kam_secret" not in response.text
-    (told,) = [record for record in caplog.records if record.name == "service.framework.web.edge"]
-    assert told.fields["request_id"] == "crash-1"  # type: ignore[attr-defined]
+    (logged,) = [record for record in caplog.records if record.name == "service.framework.web.problems"]
+    assert logged.fields["request_id"] == "crash-1"  # type: ignore[attr-defined]
 
 
 async def test_a_client_that_hangs_up_is_no_error() -> None:
-    edge, sent = make_edge(), []
+    metrics = Metrics()
+    app, sent = make_edge(metrics=metrics), []
     scope = {
         "type": "http",
         "http_version": "1.1",
@@ -713,9 +740,9 @@ async def test_a_client_that_hangs_up_is_no_error() -> None:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    await edge(scope, receive, send)
+    await app(scope, receive, send)
     assert sent == []
-    assert 'status="499"' in edge.metrics.render().decode()
+    assert 'status="499"' in metrics.render().decode()
 
 
 @pytest.mark.parametrize("failure, status", [(RuntimeError("away"), 500), (CursorExpired("abc"), 410)])
@@ -732,9 +759,10 @@ async def test_an_answer_that_breaks_off_is_told_with_its_request_id_and_counted
     async def breaks_off() -> Answer:
         return Answer(media=b"text/event-stream", stream=broken())
 
-    app = FastAPI()
+    app = Application()
     app.include_router(part)
-    edge, sent = Edge(app, authenticate=lambda headers: None, make_context=lambda principal, asked: None), []
+    metrics, sent = Metrics(), []
+    make_edge(app, metrics=metrics)
 
     async def receive() -> dict[str, Any]:
         await asyncio.Event().wait()
@@ -744,17 +772,17 @@ async def test_an_answer_that_breaks_off_is_told_with_its_request_id_and_counted
         sent.append(message)
 
     headers = [(b"host", b"x"), (b"x-request-id", b"broken-1")]
-    await edge(
+    await app(
         {"type": "http", "method": "GET", "path": "/v1/broken", "query_string": b"", "headers": headers}, receive, send
     )
     assert [message.get("body") for message in sent] == [None, b"one"]  # and no end of the answer
-    (told,) = [record for record in caplog.records if record.name == "service.framework.web.edge"]
-    assert told.fields["request_id"] == "broken-1"  # type: ignore[attr-defined]
-    assert f'route="/v1/broken",status="{status}"' in edge.metrics.render().decode()
+    (logged,) = [record for record in caplog.records if record.name == "service.framework.web.problems"]
+    assert logged.fields["request_id"] == "broken-1"  # type: ignore[attr-defined]
+    assert f'route="/v1/broken",status="{status}"' in metrics.render().decode()
 
 
-async def test_the_frame_is_the_same_around_the_frameworks_routes(client: httpx.AsyncClient) -> None:
-    response = await client.get("/foreign", headers={"X-Request-Id": "f-1"})
+async def test_the_frame_is_the_same_around_the_frameworks_routes(edged: httpx.AsyncClient) -> None:
+    response = await edged.get("/foreign", headers={"X-Request-Id": "f-1"})
     assert response.json() == {"served": "by the framework"}
     assert (response.headers["x-request-id"], response.headers["x-content-type-options"]) == ("f-1", "nosniff")
 
@@ -771,8 +799,8 @@ async def test_requests_are_counted_and_logged_without_secrets() -> None:
 
     sink = Sink()
     log = AccessLog(sink)  # type: ignore[arg-type]
-    edge = make_edge(access_log=log)
-    async with client_of(edge) as client:
+    metrics = Metrics()
+    async with client_of(make_edge(access_log=log, metrics=metrics)) as client:
         await client.get(f"/v1/things/{ID}?x=kam_secret")
         await client.get("/v1/nothing")
     log.flush()
@@ -781,18 +809,19 @@ async def test_requests_are_counted_and_logged_without_secrets() -> None:
     assert (second["route"], second["status"], second["key_id"]) == ("unmatched", 404, None)
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", each["time"]) for each in (first, second))
     assert b"kam_" not in sink.text
-    shown = edge.metrics.render().decode()
+    shown = metrics.render().decode()
     assert 'kam_http_request_duration_seconds_count{method="GET",route="/v1/things/{id}",status="422"} 1' in shown
 
 
 async def test_the_same_key_with_another_request_has_another_fingerprint() -> None:
-    seen: list[Any] = []
-    edge = Edge(
-        make_app(),
-        authenticate=authenticate,
-        make_context=lambda principal, asked: (seen.append(asked.idempotency), Context(principal, asked))[1],
-    )
-    async with client_of(edge) as client:
+    seen: list[Idempotency] = []
+
+    class Noting(Context):
+        def with_idempotency(self, idempotency: Idempotency) -> "Context":
+            seen.append(idempotency)
+            return self
+
+    async with client_of(make_edge(make_context=Noting)) as client:
         for name in ("a", "a", "b"):
             await client.post("/v1/things", json={"name": name}, headers={"Idempotency-Key": "k"})
     assert [each.key for each in seen] == ["k"] * 3

@@ -21,7 +21,7 @@ from service.operations.classification.scoring_models import ensure_default_mode
 from service.platform.clock import SetClock
 from service.platform.settings import Settings
 from service.queries.classification.classification import COLUMNS
-from service.queries.classification.positions import NEXT_LIVE, POSITIONS, RANGE, yardstick
+from service.queries.classification.positions import NEXT_LIVE, POSITIONS, RANGE, model_binds
 from service.queries.classification.scoring_models import ACTIVE_MODEL
 from service.records.classification.position_sets import Why, place_all, write_all
 from service.records.classification.positions import plain_numbers
@@ -71,7 +71,7 @@ def run(request: pytest.FixtureRequest) -> Iterator[Any]:
 def test_sets_are_decided_as_single_accounts(run: Any, model: ScoringModel, drawn: Any, held: bool) -> None:
     async def both(services: Services) -> None:
         await fill(services, drawn)
-        binds = {**yardstick(model, held=held), "after": BEFORE_ALL, "upto": LAST}
+        binds = {**model_binds(model, held=held), "after": BEFORE_ALL, "upto": LAST}
         async with services.database.reading() as reader:
             ids = await reader.column(NEXT_LIVE, after=BEFORE_ALL, limit=100)
             by_rules = await place_all(reader, model, ids, held=held)

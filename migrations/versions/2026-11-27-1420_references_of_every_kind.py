@@ -6,8 +6,8 @@ The kinds are those that the code declares; a list of them in a constraint would
 import sqlalchemy as sa
 from alembic import op
 
-revision = "202611270900"
-down_revision = "202611221100"
+revision = "202611271420"
+down_revision = "202611271410"
 branch_labels = None
 depends_on = None
 

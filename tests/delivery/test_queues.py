@@ -1,4 +1,4 @@
-"""Lines of deliveries: in order at a cost that does not grow with the backlog, and nobody forgotten in one."""
+"""Queues of deliveries: in order at a constant cost for any backlog, and no delivery stays behind."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import random
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -16,16 +15,10 @@ from service.delivery.dispatcher import Dispatcher, Pace
 from service.events.sequencer import sequence
 from service.events.turns import HOLD, LET_FIRST_GO, RELEASE, STUCK, UNSTICK
 from service.framework.database.statements import Statement
-from service.models.events.events import events
 from service.models.webhooks.endpoints import deliveries
 from service.platform.ids import new_id
 from tests.delivery.conftest import Store
 
-_NAMES = (
-    "id", "type", "schema_version", "account_id", "subject_kind", "subject_id", "subject_version", "occurred_at",
-    "cause", "body",
-)  # fmt: skip
-_EVENT = Statement(sa.insert(events).values({name: sa.bindparam(name, type_=events.c[name].type) for name in _NAMES}))
 _MARK = Statement(sa.update(deliveries).values(behind=True))
 
 
@@ -41,7 +34,7 @@ class Remembering:
 
     @property
     def count(self) -> int:
-        """How many arrived."""
+        """How many deliveries arrived."""
         return sum(len(ids) for ids in self.sent.values())
 
     async def send(self, batch: Sequence[Delivery]) -> Sequence[Outcome]:
@@ -52,45 +45,27 @@ class Remembering:
             self.sent[delivery.order_key].append(delivery.event_id)
         return [Outcome("ok", status=200, duration_ms=1)] * len(batch)
 
-    async def close(self) -> None:
-        pass
-
-
-async def tell(store: Store, *keys: str) -> list[str]:
-    """One event for each of these keys, in one transaction, not numbered yet; their ids."""
-    rows: list[dict[str, Any]] = [
-        {
-            "id": new_id(), "type": "account.updated", "schema_version": 1, "account_id": key, "body": "{}",
-            "subject_kind": "account", "subject_id": key, "subject_version": 1, "occurred_at": store.clock.now(),
-            "cause": {},
-        }
-        for key in keys
-    ]  # fmt: skip
-    async with store.database.transaction() as tx:
-        await tx.many(_EVENT, rows)
-    return [row["id"] for row in rows]
-
 
 async def stuck(store: Store) -> list[str]:
     async with store.database.reading() as reader:
         return await reader.column(STUCK)
 
 
-async def test_a_long_line_goes_out_in_order_and_each_costs_the_same(store: Store) -> None:
+async def test_a_long_queue_is_sent_in_order_and_each_delivery_costs_the_same(store: Store) -> None:
     await store.endpoint()
     key = new_id()
-    told = await tell(store, *[key] * 120)
+    written = await store.write_events(*[key] * 120)
     await sequence(store.database, store.clock)
     assert [row["behind"] for row in await store.rows(deliveries)].count(False) == 1
     destination = Remembering()
     dispatcher = Dispatcher(store.database, destination, store.clock)
     costs = set()
-    await dispatcher.once()  # the first one writes that the endpoint is well
-    for _ in told[1:]:
+    await dispatcher.once()  # the first call writes that the endpoint is healthy
+    for _ in written[1:]:
         before = store.database.statements
         assert await dispatcher.once() == 1
         costs.add(store.database.statements - before)
-    assert destination.sent[key] == told
+    assert destination.sent[key] == written
     assert len(costs) == 1
     assert {row["state"] for row in await store.rows(deliveries)} == {"succeeded"}
 
@@ -99,24 +74,24 @@ async def test_a_late_delivery_stands_behind_one_that_was_there_before(store: St
     await store.endpoint()
     key, other = new_id(), new_id()
     for _ in range(2):
-        await tell(store, key, other, key)
+        await store.write_events(key, other, key)
         await sequence(store.database, store.clock)
     rows = sorted(await store.rows(deliveries), key=lambda row: row["event_position"])
     assert [row["behind"] for row in rows] == [False, False, True, True, True, True]
 
 
-async def test_nobody_is_forgotten_while_lines_grow_and_end_at_the_same_time(store: Store) -> None:
+async def test_no_delivery_is_forgotten_while_queues_grow_and_shrink(store: Store) -> None:
     await store.endpoint()
     keys = [new_id() for _ in range(3)]
     destination = Remembering(failing=0.1)
-    told: dict[str, list[str]] = defaultdict(list)
+    written: dict[str, list[str]] = defaultdict(list)
     dice = random.Random(5)
 
     async def write() -> None:
         for _ in range(40):
             chosen = [dice.choice(keys) for _ in range(dice.randint(1, 3))]
-            for key, event_id in zip(chosen, await tell(store, *chosen), strict=True):
-                told[key].append(event_id)
+            for key, event_id in zip(chosen, await store.write_events(*chosen), strict=True):
+                written[key].append(event_id)
             await asyncio.sleep(0.004 * dice.random())
 
     async def number() -> None:
@@ -124,30 +99,30 @@ async def test_nobody_is_forgotten_while_lines_grow_and_end_at_the_same_time(sto
             await sequence(store.database, store.clock)
             await asyncio.sleep(0)
 
-    pace = Pace(poll=0.01, lease=3600, deadline=60)  # the clock is moved, and nobody dies here
+    pace = Pace(poll=0.01, lease=3600, deadline=60)  # long leases: the test moves the clock
     dispatchers = [Dispatcher(store.database, destination, store.clock, pace) for _ in range(2)]
     numbering = asyncio.create_task(number())
     async with dispatchers[0].running(), dispatchers[1].running(), asyncio.timeout(60):
         await write()
-        while destination.count < sum(map(len, told.values())):
+        while destination.count < sum(map(len, written.values())):
             store.clock.advance(timedelta(seconds=7))
             await asyncio.sleep(0.01)
     numbering.cancel()
-    assert destination.sent == told
+    assert destination.sent == written
     assert await stuck(store) == []
 
 
-async def test_what_was_held_goes_out_in_order_also_behind_one_that_was_under_way(store: Store) -> None:
+async def test_held_deliveries_are_sent_in_order_behind_one_in_flight(store: Store) -> None:
     endpoint = await store.endpoint()
     key = new_id()
-    told = await tell(store, *[key] * 5)
+    written = await store.write_events(*[key] * 5)
     await sequence(store.database, store.clock)
     destination = Remembering()
     dispatcher = Dispatcher(store.database, destination, store.clock)
     calls = asyncio.create_task(dispatcher.once())
     while not dispatcher._slots.in_flight:
         await asyncio.sleep(0)
-    async with store.database.transaction() as tx:  # the first is under way
+    async with store.database.transaction() as tx:  # the first call is in flight
         await tx.execute(HOLD, endpoints=[endpoint])
     assert await calls == 1
     assert await dispatcher.once() == 0
@@ -156,12 +131,12 @@ async def test_what_was_held_goes_out_in_order_also_behind_one_that_was_under_wa
         await tx.execute(LET_FIRST_GO, endpoint_id=endpoint)
     while await dispatcher.once():
         pass
-    assert destination.sent[key] == told
+    assert destination.sent[key] == written
 
 
 async def test_a_mark_without_reason_is_found(store: Store) -> None:
     await store.endpoint()
-    await tell(store, *[new_id()] * 3)
+    await store.write_events(*[new_id()] * 3)
     await sequence(store.database, store.clock)
     assert await stuck(store) == []
     async with store.database.transaction() as tx:

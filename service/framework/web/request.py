@@ -1,0 +1,65 @@
+"""What a request says of itself, read once: method, path, query, headers, id."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from fastapi import Request
+from starlette.types import Scope
+
+from service.framework.web.conditional import expected_versions
+from service.platform.telemetry import RequestIds
+
+_IDS = RequestIds()
+
+
+@dataclass(slots=True)
+class RequestInfo:
+    """A request as it came, with what the service found out about it on the way."""
+
+    method: str
+    raw_path: bytes
+    query: bytes
+    headers: Mapping[bytes, bytes]
+    request_id: str
+    template: str = "unmatched"
+    """The path of its route, as logs and metrics name it."""
+    key_id: str | None = None
+    """The id of the caller's key."""
+    limits: tuple[tuple[bytes, bytes], ...] = ()
+    """The RateLimit headers of its answer."""
+
+    @classmethod
+    def of(cls, scope: Scope) -> RequestInfo:
+        """Return the request of an ASGI scope; the scope keeps it, so that everybody who asks gets the same one."""
+        known: RequestInfo | None = scope.get("request_info")
+        if known is not None:
+            return known
+        raw_path = scope.get("raw_path")
+        headers = dict(scope["headers"])
+        made = scope["request_info"] = cls(
+            scope.get("method", "GET"),
+            raw_path if raw_path is not None else quote(scope["path"]).encode(),
+            scope["query_string"],
+            headers,
+            _IDS.choose(headers.get(b"x-request-id")),
+        )
+        return made
+
+    @property
+    def expected(self) -> tuple[int, ...] | None:
+        """The versions that this write may replace (If-Match); None when any will do."""
+        return expected_versions(self.headers.get(b"if-match"))
+
+    @property
+    def traceparent(self) -> str | None:
+        """The W3C trace context as it came."""
+        given = self.headers.get(b"traceparent")
+        return None if given is None or len(given) > 200 else given.decode("ascii", "ignore")
+
+
+async def request_info(request: Request) -> RequestInfo:
+    """Return the request of an endpoint: a FastAPI dependency."""
+    return RequestInfo.of(request.scope)
