@@ -28,9 +28,9 @@ from sqlalchemy.dialects import postgresql
 from service.access.authenticate import Authenticator
 from service.access.policy import Permission
 from service.access.principal import SYSTEM, Principal
-from service.events import outbox
 from service.events.event import Event
-from service.events.watch import FeedWatch
+from service.events.feed import outbox
+from service.events.feed.watch import FeedWatch
 from service.framework.database.columns import Instant, bind
 from service.framework.database.database import Database, Reader, Resource, Row, Writer
 from service.framework.database.pagination import Cursors

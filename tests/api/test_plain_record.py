@@ -20,7 +20,7 @@ from service.access.api_keys import new_key
 from service.access.policy import Permission
 from service.app import PARTS, create_app, declared, document
 from service.events.catalogue import catalogue
-from service.events.event import record_events
+from service.events.event import DECLARED, record_events
 from service.events.schemas import definitions, schema
 from service.framework.database.fields import Fields, patch_of, read_of, table_of
 from service.framework.database.statements import DIALECTS
@@ -133,8 +133,8 @@ def site_visits() -> Iterator[Declared]:
     made = declare()
     yield made
     SQLModel.metadata.remove(made.table)
-    for kind in made.record.events:
-        kind.type = ""
+    for name in [name for name in DECLARED if name.startswith("site_visit.")]:
+        del DECLARED[name]
     definitions.cache_clear()
 
 

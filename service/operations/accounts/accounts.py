@@ -9,7 +9,7 @@ from functools import cache
 import sqlalchemy as sa
 
 from service.access.policy import Permission
-from service.events.catalogue import AccountDeleted, AccountRestored
+from service.events.accounts import AccountDeleted, AccountRestored
 from service.framework.database.columns import Instant, Uuid, bind
 from service.framework.database.database import Page, Resource
 from service.framework.database.listing import PageRequest

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from service.access.policy import Permission
-from service.events.catalogue import PersonCreated, PersonDeleted, PersonUpdated
-from service.events.event import RecordEvents
+from service.events import accounts as events
 from service.models.accounts.people import PersonCreate, PersonPatch, PersonRead
 from service.platform.errors import Conflict
 from service.queries.accounts.people import OWNED, PEOPLE
@@ -35,7 +34,7 @@ PERSON = PlainRecord(
     read=PersonRead,
     reads=Permission.PERSON_READ,
     writes=Permission.PERSON_WRITE,
-    events=RecordEvents(PersonCreated, PersonUpdated, PersonDeleted),
+    events=events.PERSON,
     creating=Rule(says="The person is on our side, and can then own accounts, plans and actions."),
     deleting=Rule(
         refuse_while_owning,

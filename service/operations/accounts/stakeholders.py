@@ -6,8 +6,7 @@ import orjson
 import sqlalchemy as sa
 
 from service.access.policy import Permission
-from service.events.catalogue import StakeholderCreated, StakeholderDeleted, StakeholderUpdated
-from service.events.event import RecordEvents
+from service.events import accounts as events
 from service.framework.database.columns import Instant, Uuid, bind
 from service.framework.database.dialects import one_of
 from service.framework.database.statements import Statement
@@ -57,7 +56,7 @@ async def reattach_reports(tx: Transaction, gone: Members, place: Place) -> None
     await tx.execute(_REATTACH, ids=below, above=gone["reports_to_id"], now=tx.now)
     for row in await tx.all(STAKEHOLDERS.by_ids(), ids=below):
         after = orjson.loads(row["document"])
-        tx.emit(StakeholderUpdated.between({**after, "reports_to_id": gone["id"]}, after, place.account))
+        tx.emit(events.STAKEHOLDER.updated.between({**after, "reports_to_id": gone["id"]}, after, place.account))
 
 
 STAKEHOLDER = PlainRecord(
@@ -69,7 +68,7 @@ STAKEHOLDER = PlainRecord(
     read=StakeholderRead,
     reads=Permission.STAKEHOLDER_READ,
     writes=Permission.STAKEHOLDER_WRITE,
-    events=RecordEvents(StakeholderCreated, StakeholderUpdated, StakeholderDeleted),
+    events=events.STAKEHOLDER,
     parent=ACCOUNT,
     checked_links=("reports_to_id",),
     creating=Rule(

@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from service.access.policy import Permission
-from service.events.sequencer import sequence
-from service.events.subscriptions import readable_types
+from service.events.feed.sequencer import sequence
+from service.events.feed.subscriptions import readable_types
 from service.platform.errors import TooManyStreams
 from service.queries.events import events as queries
 from service.records.context import Context

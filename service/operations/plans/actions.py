@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from service.access.policy import Permission
-from service.events.catalogue import ActionCompleted, ActionCreated, ActionDeleted, ActionUpdated
-from service.events.event import RecordEvent, RecordEvents
+from service.events import plans as events
+from service.events.event import RecordEvent
 from service.models.plans.actions import ActionCreate, ActionPatch, ActionRead
 from service.operations.plans.closed import refuse_change, refuse_closed
 from service.operations.plans.objectives import OBJECTIVE
@@ -49,7 +49,7 @@ async def refuse_in_closed_plan(tx: Transaction, before: Members, place: Place) 
 def completed_event(before: Members, after: Members) -> Iterable[type[RecordEvent]]:
     """Return the event of an action that was completed."""
     completed = after["state"] == ActionState.COMPLETED and before["state"] != after["state"]
-    return (ActionCompleted,) if completed else ()
+    return (events.ActionCompleted,) if completed else ()
 
 
 ACTION = PlainRecord(
@@ -61,7 +61,7 @@ ACTION = PlainRecord(
     read=ActionRead,
     reads=Permission.PLAN_READ,
     writes=Permission.PLAN_WRITE,
-    events=RecordEvents(ActionCreated, ActionUpdated, ActionDeleted),
+    events=events.ACTION,
     parent=OBJECTIVE,
     listed_alone=True,
     creating=Rule(

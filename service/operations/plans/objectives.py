@@ -6,14 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from service.access.policy import Permission
-from service.events.catalogue import (
-    ObjectiveAchieved,
-    ObjectiveCreated,
-    ObjectiveDeleted,
-    ObjectiveMissed,
-    ObjectiveUpdated,
-)
-from service.events.event import RecordEvent, RecordEvents
+from service.events import plans as events
+from service.events.event import RecordEvent
 from service.models.plans.objectives import ObjectiveCreate, ObjectivePatch, ObjectiveRead
 from service.operations.plans.closed import refuse_change, refuse_closed
 from service.operations.plans.plans import PLAN
@@ -26,8 +20,8 @@ from service.rules.plans.states import judge_objective
 from service.rules.vocabulary import ObjectiveState
 
 _OUTCOME_EVENTS: Mapping[str, type[RecordEvent]] = {
-    ObjectiveState.ACHIEVED: ObjectiveAchieved,
-    ObjectiveState.MISSED: ObjectiveMissed,
+    ObjectiveState.ACHIEVED: events.ObjectiveAchieved,
+    ObjectiveState.MISSED: events.ObjectiveMissed,
 }
 
 
@@ -67,7 +61,7 @@ OBJECTIVE = PlainRecord(
     read=ObjectiveRead,
     reads=Permission.PLAN_READ,
     writes=Permission.PLAN_WRITE,
-    events=RecordEvents(ObjectiveCreated, ObjectiveUpdated, ObjectiveDeleted),
+    events=events.OBJECTIVE,
     parent=PLAN,
     creating=Rule(check_new, says="It is measurable and dated; the plan is not closed.", errors=(Conflict,)),
     changing=Rule(

@@ -6,17 +6,8 @@ from collections.abc import Mapping
 from datetime import date
 
 from service.access.policy import Permission
-from service.events.catalogue import (
-    PlanActivated,
-    PlanApproved,
-    PlanClosed,
-    PlanCreated,
-    PlanDeleted,
-    PlanReopened,
-    PlanSubmitted,
-    PlanUpdated,
-)
-from service.events.event import RecordEvent, RecordEvents
+from service.events import plans as events
+from service.events.event import RecordEvent
 from service.framework.database.database import Resource
 from service.models.plans.plans import PlanCreate, PlanPatch, PlanRead, PlanTransition
 from service.platform.errors import Conflict
@@ -28,11 +19,11 @@ from service.rules.plans.states import judge_plan
 from service.rules.vocabulary import PlanState
 
 _STEP_EVENTS: Mapping[PlanState, type[RecordEvent]] = {
-    PlanState.DRAFT: PlanReopened,
-    PlanState.SUBMITTED: PlanSubmitted,
-    PlanState.APPROVED: PlanApproved,
-    PlanState.ACTIVE: PlanActivated,
-    PlanState.CLOSED: PlanClosed,
+    PlanState.DRAFT: events.PlanReopened,
+    PlanState.SUBMITTED: events.PlanSubmitted,
+    PlanState.APPROVED: events.PlanApproved,
+    PlanState.ACTIVE: events.PlanActivated,
+    PlanState.CLOSED: events.PlanClosed,
 }
 
 
@@ -68,7 +59,7 @@ PLAN = PlainRecord(
     read=PlanRead,
     reads=Permission.PLAN_READ,
     writes=Permission.PLAN_WRITE,
-    events=RecordEvents(PlanCreated, PlanUpdated, PlanDeleted),
+    events=events.PLAN,
     parent=ACCOUNT,
     creating=Rule(check_new_period, says="The plan is a draft, and its period ends after it starts."),
     changing=Rule(

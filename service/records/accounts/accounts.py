@@ -7,9 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from service.events import outbox
-from service.events.catalogue import AccountCreated, AccountOwnerChanged, AccountUpdated
+from service.events.accounts import AccountCreated, AccountOwnerChanged, AccountUpdated
 from service.events.content import content_of
+from service.events.feed import outbox
 from service.framework.database.columns import Instant, Uuid, bind
 from service.framework.database.database import ConstraintViolated, Resource
 from service.framework.database.dialects import document, json_row

@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from service.events.catalogue import AccountClassified, AccountQuadrantChanged
+from service.events.classification import AccountClassified, AccountQuadrantChanged
 from service.events.event import Event
 from service.framework.database.columns import bind
 from service.framework.database.database import Resource, Row
@@ -216,10 +216,10 @@ def _events(
     why = {"model": stored.model.reference(), "factors": factors, "cause": cause.value}
     if reason is not None:
         why["reason"] = reason
-    told = [AccountClassified.of(account, previous=previous, current=current, changed=changed, **why)]
+    emitted: list[Event] = [AccountClassified.of(account, previous=previous, current=current, changed=changed, **why)]
     if previous["quadrant"] != current["quadrant"]:
         axes = ("quadrant", "attractiveness", "relative_strength")
-        told.append(
+        emitted.append(
             AccountQuadrantChanged.of(
                 account,
                 previous={name: previous[name] for name in axes},
@@ -228,7 +228,7 @@ def _events(
                 **why,
             )
         )
-    return told
+    return emitted
 
 
 def summary(columns: Mapping[str, Any] | None, missing: Sequence[str] | None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
-from service.events.catalogue import AccountQuadrantChanged
+from service.events.classification import AccountQuadrantChanged
 from service.events.event import Event
 from service.framework.database.columns import Uuid, bind
 from service.framework.database.database import Reader, Row

@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from service.events.catalogue import AccountQuadrantChanged, PortfolioReclassified, ScoringModelActivated
-from service.events.outbox import told_pieces
+from service.events.classification import AccountQuadrantChanged, PortfolioReclassified, ScoringModelActivated
+from service.events.feed.outbox import told_pieces
 from service.models.classification.scoring_models import ModelState
 from service.platform.ids import new_id
 from service.queries.classification.positions import BATCH_END, COUNT_LIVE, NEXT_LIVE, RANGE, SET_BASED, model_binds

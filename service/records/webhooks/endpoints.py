@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import orjson
 import sqlalchemy as sa
 
-from service.events.sequencer import STAND_STILL
-from service.events.turns import LET_FIRST_GO, RELEASE
+from service.events.feed.queue import LET_FIRST_GO, RELEASE
+from service.events.feed.sequencer import STAND_STILL
 from service.framework.database.columns import Instant, Uuid, bind
 from service.framework.database.database import Resource
 from service.framework.database.statements import Statement
