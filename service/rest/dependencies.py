@@ -149,7 +149,7 @@ def page_of(name: str, item: type[BaseModel]) -> type[Shape]:
         "has_more": (bool, Field(description="Whether there are more records")),
         "count": (
             BigCount | None,
-            Field(default=None, description="The number of records on all pages; null without `count`"),
+            Field(default=None, description="The number of records in all, if counted"),
         ),
     }
     return create_model(name, __base__=Shape, __doc__=f"One page of a list of {item.__name__}.", **members)

@@ -62,7 +62,7 @@ MovementQuery = list_query(
         "from_": (Moment, Field(alias="from", description="The earlier instant, or a day (its last moment)")),
         "to": (
             Moment | None,
-            Field(default=None, description="The later instant, or a day (its last moment); now when left out"),
+            Field(default=None, description="The later instant or day; now when left out"),
         ),
         "changes": (
             MovementChanges,

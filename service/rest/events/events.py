@@ -44,9 +44,7 @@ class EventPage(Shape):
 class EventTypeList(Shape):
     """All event types."""
 
-    items: Annotated[list[EventTypeRead], Field(max_length=500)] = Field(
-        description="The event types, in the catalogue's order"
-    )
+    items: Annotated[list[EventTypeRead], Field(max_length=500)] = Field(description="In the catalogue's order")
 
 
 @part.get("/events", response_model=EventPage, summary="Read the feed of events", errors=[CursorInvalid, CursorExpired])

@@ -53,7 +53,7 @@ class StreamQuery(Shape):
     account_id: Id | None = Field(default=None, description="Only events of this account")
     after: Cursor | None = Field(
         default=None,
-        description="Start after this cursor of the feed; without it and without Last-Event-ID the stream starts now",
+        description="Start after this cursor of the feed; the stream starts now without it and Last-Event-ID",
     )
 
 

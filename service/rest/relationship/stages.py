@@ -80,7 +80,7 @@ async def list_stage_transitions(ctx: Caller, id: PathId, query: Annotated[PageQ
 @part.get(
     "/stage-transitions/{id}",
     response_model=StageEntryRead,
-    summary="Read an entry of the stage history",
+    summary="Read a stage transition",
     errors=[NotFound],
 )
 async def read_stage_transition(ctx: Caller, id: PathId) -> Answer:
