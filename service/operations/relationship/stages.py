@@ -1,4 +1,4 @@
-"""Relationship stages: the movements between them with their reasons, the history, and the stage aimed at."""
+"""Relationship stages: move an account, set its target stage, read the history."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _ADD_ENTRY = WriteThenRead(
 
 
 async def list_stages(ctx: Context) -> list[dict[str, Any]]:
-    """The catalogue of the six stages with both names and how to know each."""
+    """List the six stages with both names and the signs of each."""
     ctx.require(Permission.STAGE_READ)
     return [
         {
@@ -52,20 +52,22 @@ async def list_stages(ctx: Context) -> list[dict[str, Any]]:
 
 
 async def get_stage(ctx: Context, identifier: str) -> Resource:
-    """An account's stage, its target and the movements open from here; raises NotFound."""
+    """Read an account's stage, its target and the stages it may move to. Raises NotFound."""
     async with ctx.reading(Permission.STAGE_READ) as reader:
-        return stage_document(identifier, await _standing(reader, identifier))
+        return stage_document(identifier, await _stage_row(reader, identifier))
 
 
 async def list_stage_transitions(ctx: Context, identifier: str, request: PageRequest) -> Page:
-    """A page of an account's stage history, newest first; the last entry is the account's creation. Raises NotFound."""
+    """List a page of an account's stage history, newest first. The last entry is the account's creation. Raises
+    NotFound.
+    """
     async with ctx.reading(Permission.STAGE_READ) as reader:
         await require(reader, ACCOUNTS, identifier, KIND)
         return await STAGE_ENTRIES.page(reader, request, ctx.cursors, where={"account_id": identifier})
 
 
 async def get_stage_transition(ctx: Context, identifier: str) -> Resource:
-    """One entry of the stage history of a live account; raises NotFound."""
+    """Read an entry of the stage history of an account that is not deleted. Raises NotFound."""
     async with ctx.reading(Permission.STAGE_READ) as reader:
         entry = await require(reader, STAGE_ENTRIES, identifier, "stage transition")
         await require(reader, ACCOUNTS, entry.data["account_id"], KIND)
@@ -74,15 +76,15 @@ async def get_stage_transition(ctx: Context, identifier: str) -> Resource:
 
 @operation
 async def move_stage(ctx: Context, identifier: str, data: StageTransitionCreate, expected: Expected = None) -> Resource:
-    """Move an account to another relationship stage; answers with the new entry of its history.
+    """Move an account to another relationship stage and return the new entry of its history.
 
-    Up one step at a time (more with `skip`), down any number, to uncoupling from anywhere, from uncoupling back to a
-    stage it had reached. Raises NotFound, StaleVersion, StageTransitionNotAllowed with the stages that are open, and
-    Invalid for an effective date in the future or before the previous entry's.
+    Up one step at a time (more with `skip`), down any number, to uncoupling from any stage, from uncoupling back to a
+    stage it had reached. Raises NotFound, StaleVersion, StageTransitionNotAllowed with the allowed stages, and Invalid
+    for an effective date in the future or before the previous entry's.
     """
     async with ctx.transaction(Permission.STAGE_WRITE) as tx:
         account = await lock(tx, ACCOUNTS, identifier, expected, KIND)
-        standing = await _standing(tx.reader, identifier)
+        standing = await _stage_row(tx.reader, identifier)
         current, to = Stage(standing["stage"]), Stage(data.to)
         verdict = judge(current, to, data.skip, uncoupled_from=_uncoupled_from(standing))
         if not verdict.allowed:
@@ -102,8 +104,8 @@ async def move_stage(ctx: Context, identifier: str, data: StageTransitionCreate,
             "recorded_by": ctx.principal.id,
         }
         binds = {f"v_{name}": value for name, value in entry.items()}
-        made = as_resource(await tx.one(_ADD_ENTRY, **binds, id=entry["id"]))
-        if made is None:
+        entered = as_resource(await tx.one(_ADD_ENTRY, **binds, id=entry["id"]))
+        if entered is None:
             raise RuntimeError("an insert returned no row")
         tx.emit(
             AccountStageChanged.of(
@@ -116,21 +118,21 @@ async def move_stage(ctx: Context, identifier: str, data: StageTransitionCreate,
                 effective_on=effective_on.isoformat(),
             )
         )
-        return tx.answer(made, "created")
+        return tx.answer(entered, "created")
 
 
 @operation
 async def put_target_stage(ctx: Context, identifier: str, data: TargetStagePut, expected: Expected = None) -> Resource:
-    """Set the stage aimed at, by when and why; null takes the target away. Answers with the account's stage.
+    """Set the target stage with a day and a reason, or remove it with null, and return the account's stage.
 
-    Any of the five stages will do, the present one (hold) and lower ones too; uncoupling is a state and not an aim.
-    Raises NotFound, StaleVersion, Invalid. Writing what is there already writes and sends nothing.
+    Any of the five stages may be the target, also the present one (hold) and lower ones; uncoupling is a state and not
+    an aim. Writing what is stored already writes and sends nothing. Raises NotFound, StaleVersion, Invalid.
     """
     async with ctx.transaction(Permission.STAGE_WRITE) as tx:
         account = await lock(tx, ACCOUNTS, identifier, expected, KIND)
-        standing = await _standing(tx.reader, identifier)
+        standing = await _stage_row(tx.reader, identifier)
         if data.target_stage is None and data.target_stage_on is not None:
-            raise refuse("/target_stage_on", "target_stage_needed", "A date needs a stage to be reached by then")
+            raise refuse("/target_stage_on", "target_stage_needed", "Give target_stage with target_stage_on")
         if data.target_stage is not None:
             verdict = judge_target(Stage(standing["stage"]), Stage(data.target_stage))
             if not verdict.allowed:
@@ -153,7 +155,7 @@ async def put_target_stage(ctx: Context, identifier: str, data: TargetStagePut, 
         return tx.answer(document, "updated")
 
 
-async def _standing(reader: Reader, identifier: str) -> Row:
+async def _stage_row(reader: Reader, identifier: str) -> Row:
     row = await reader.one(STANDING, id=identifier)
     if row is None:
         raise NotFound(KIND)
@@ -161,18 +163,18 @@ async def _standing(reader: Reader, identifier: str) -> Row:
 
 
 def _uncoupled_from(standing: Row) -> Stage | None:
-    """The stage held before uncoupling, from the history."""
+    """Return the stage before uncoupling, from the history."""
     uncoupled = standing["stage"] == Stage.UNCOUPLING_KAM and standing["previous"] is not None
     return Stage(standing["previous"]) if uncoupled else None
 
 
 def _effective_on(wanted: date | None, before: date | None, tx: Transaction) -> date:
-    """Since when a movement holds: never in the future, and never before the previous one."""
+    """Return the day from which a move holds. Raises Invalid for one in the future or before the previous entry's."""
     pointer, effective_on = "/effective_on", wanted or tx.today
     if effective_on > tx.today:
-        raise refuse(pointer, "in_the_future", "A movement can't hold from a day in the future")
+        raise refuse(pointer, "in_the_future", f"{effective_on} is in the future. Give today or an earlier day")
     if before is not None and effective_on < before:
-        message = f"The movement before holds since {before.isoformat()}; this one can't hold from an earlier day"
+        message = f"The previous entry holds from {before}. Give that day or a later one"
         raise refuse(pointer, "before_previous_entry", message)
     return effective_on
 
@@ -183,7 +185,7 @@ def _named(stage: Stage) -> dict[str, str]:
 
 
 def _target(values: Row) -> dict[str, Any]:
-    """The target as events tell it."""
+    """Return the target as events hold it."""
     stage, day = values["target_stage"], values["target_stage_on"]
     return {
         "target_stage": stage,
@@ -195,7 +197,7 @@ def _target(values: Row) -> dict[str, Any]:
 
 
 def stage_document(identifier: str, standing: Row) -> Resource:
-    """An account's stage as it reads; the version is the account's."""
+    """Return the document of an account's stage; its version is the account's."""
     stage, target = Stage(standing["stage"]), standing["target_stage"]
     since, by = standing["effective_on"], standing["target_stage_on"]
     document = {
@@ -217,7 +219,7 @@ def stage_document(identifier: str, standing: Row) -> Resource:
 
 
 def _movements(stage: Stage, uncoupled_from: Stage | None) -> list[dict[str, Any]]:
-    """The movements open from a stage; those that need `skip` are marked."""
+    """Return the stages that an account may move to; those that need `skip` are marked."""
     plain = {movement.to for movement in allowed_movements(stage, uncoupled_from=uncoupled_from)}
     return [
         {

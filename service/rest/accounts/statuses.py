@@ -43,10 +43,10 @@ async def read_status(ctx: Caller, id: PathId) -> Answer:
 async def move_status(
     ctx: Caller, id: PathId, data: Annotated[StatusTransitionCreate, Body()], info: Inquiry
 ) -> Answer:
-    """Takes one step: candidate, selected (needs a complete classification), agreed (both benefits, and who at the
-    customer agreed when), planned (an approved plan), managed (an active plan and an owner), deselected, or candidate
-    again. A step that is not allowed or lacks a requirement gives 409 with `allowed` and `missing`. Sends
-    account.status_changed.
+    """Moves the account one step: candidate, selected (needs a complete classification), agreed (both benefits, and who
+    at the customer agreed when), planned (an approved plan), managed (an active plan and an owner), one step back, or
+    deselected. A deselected account may become selected or candidate again. A step that is not allowed or lacks a
+    requirement gives 409 with `allowed` and `missing`. Sends account.status_changed.
     """
     return created(await account_statuses.move_status(ctx, id, data, info.expected))
 

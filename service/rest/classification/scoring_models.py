@@ -92,7 +92,7 @@ async def delete_scoring_model(ctx: Caller, id: PathId, info: Inquiry) -> Answer
     errors=[NotFound],
 )
 async def clone_scoring_model(ctx: Caller, id: PathId, data: Annotated[ScoringModelClone, Body()]) -> Answer:
-    """Creates a new draft from any model, with `changes` as in a patch. Use it to change a model that has been active."""
+    """Creates a new draft from any model, with `changes` as in a patch. Use it to change an active model."""
     return created(await scoring_models.clone_scoring_model(ctx, id, data))
 
 

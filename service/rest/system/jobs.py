@@ -28,7 +28,7 @@ async def list_jobs(ctx: Caller, query: Annotated[JobListQuery, Query()]) -> Ans
 
 @part.get("/jobs/{id}", response_model=JobRead, summary="Read a job", errors=[NotFound])
 async def read_job(ctx: Caller, id: PathId) -> Answer:
-    """Reads a job: its state, its progress and its result. The key that started a job may read it without `jobs:read`."""
+    """Reads a job: its state, progress and result. The key that started a job may read it without `jobs:read`."""
     return found(await jobs.get_job(ctx, id))
 
 

@@ -182,7 +182,7 @@ async def ask_webhook_consent(ctx: Caller, id: PathId) -> Answer:
     errors=[NotFound, Conflict],
 )
 async def send_webhook_test(ctx: Caller, id: PathId) -> Answer:
-    """Sends a `webhook.test` event to this endpoint only, whatever its event types are. A disabled endpoint gives 409."""
+    """Sends a `webhook.test` event to this endpoint only, whatever its event types. A disabled endpoint gives 409."""
     return _accepted(await webhooks.send_webhook_test(ctx, id))
 
 
