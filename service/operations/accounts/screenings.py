@@ -100,7 +100,7 @@ class _Screening:
                 raise refuse(
                     f"/criteria/{index}/filter",
                     "criterion_empty",
-                    "Every account meets it",
+                    "Every account meets this filter",
                 )
             shapes.append(shape)
         given: Any = data.filter

@@ -1,4 +1,4 @@
-"""An account's position: write the success factors and classify the account in the same transaction; read the position."""
+"""An account's position: write its success factors and classify it in one transaction; read the position."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ async def put_business_strength(
 
 
 async def list_success_factors(ctx: Context) -> list[dict[str, Any]]:
-    """List success factors to begin with, each with its source, among them a default set with weights that sum to 100."""
+    """List success factors to begin with, each with its source, with a default set whose weights sum to 100."""
     ctx.require(Permission.CLASSIFICATION_READ)
     return [
         {
@@ -165,7 +165,7 @@ async def get_business_strength(ctx: Context, identifier: str) -> Resource:
 
 
 async def _require_stakeholder(tx: Transaction, account_id: str, identifier: str | None) -> None:
-    """Raise Invalid unless the id is a stakeholder of this account, the only ones who may confirm its success factors."""
+    """Raise Invalid unless the id is a stakeholder of this account: no one else may confirm its success factors."""
     pointer = "/confirmed_by_id"
     found = await require_reference(tx, STAKEHOLDERS, identifier, pointer, "stakeholder")
     if found is not None and found.data["account_id"] != account_id:

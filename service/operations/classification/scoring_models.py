@@ -99,7 +99,7 @@ async def delete_scoring_model(ctx: Context, identifier: str, expected: Expected
 
 @operation
 async def clone_scoring_model(ctx: Context, identifier: str, data: ScoringModelClone) -> Resource:
-    """Create a new draft from any model, with changes as in a patch. Raises NotFound, and Invalid as for a new model."""
+    """Create a draft from any model, with changes as in a patch. Raises NotFound, and Invalid as for a new model."""
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
         original = await require(tx.reader, SCORING_MODELS, identifier, KIND)
         document = document_of(original)

@@ -53,7 +53,7 @@ class Trial:
 
     @property
     def widths(self) -> tuple[Decimal, Decimal]:
-        """Return the border widths in which distances are measured: the model's, or the usual ones where it has none."""
+        """Return the border widths that scale distances: the model's, or the usual ones where it has none."""
         width = self.model.border_width
         return width.attractiveness or BORDERLINE_SCORE, width.relative_strength or BORDERLINE_RATIO
 

@@ -67,7 +67,7 @@ async def cancel_job(ctx: Context, identifier: str, expected: Expected = None) -
         if found.data["state"] == JobState.CANCELED:
             return tx.answer(found, "unchanged")
         if found.data["state"] in ENDED:
-            raise Conflict(f"The job has ended: it is {found.data['state']}")
+            raise Conflict(f"The job has {found.data['state']} already")
         row = await tx.one(_CANCEL, id=identifier, now=tx.now)
         if row is None:
             raise RuntimeError("a locked record vanished")

@@ -117,7 +117,7 @@ async def cancel_delivery(ctx: Context, identifier: str) -> Resource:
         if row["state"] == "leased":
             raise Conflict("The delivery is being sent")
         if row["state"] not in ("pending", "held", "blocked"):
-            raise Conflict(f"The delivery has ended: it is {row['state']}")
+            raise Conflict(f"The delivery has ended ({row['state']})")
         await tx.execute(_CANCEL, id=identifier, now=tx.now)
         queue = {"endpoint_id": row["endpoint_id"], "order_key": row["order_key"]}
         await tx.execute(LET_NEXT_GO[tx.database_kind], lines=[queue])
