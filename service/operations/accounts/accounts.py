@@ -51,13 +51,15 @@ def _marked(tables: tuple[sa.Table, ...]) -> Statement:
     )
 
 
-_d = account_deletions.c
+_deletions = account_deletions.c
 _BEGIN_DELETION = Statement(
-    sa.insert(account_deletions).values({name: bind(name, _d[name]) for name in ("id", "account_id", "deleted_at")})
+    sa.insert(account_deletions).values(
+        {name: bind(name, _deletions[name]) for name in ("id", "account_id", "deleted_at")}
+    )
 )
 _END_DELETION = Statement(
     sa.update(account_deletions)
-    .where(_d.account_id == bind("b_account_id", Uuid()), _d.restored_at.is_(None))
+    .where(_deletions.account_id == bind("b_account_id", Uuid()), _deletions.restored_at.is_(None))
     .values(restored_at=bind("b_now", Instant()))
 )
 _DELETED_AT = Statement(sa.select(accounts.c.deleted_at).where(accounts.c.id == bind("id", Uuid())))

@@ -33,13 +33,12 @@ from service.rules.vocabulary import AccountStatus
 
 MOST_MOVED = 1000
 _CURSOR = "screening"
-_a = accounts.c
 _MAKE_CANDIDATES = Statement(
     sa.update(accounts)
-    .where(one_of(_a.id, "ids"))
+    .where(one_of(accounts.c.id, "ids"))
     .values(
         status=sa.literal_column(f"'{AccountStatus.CANDIDATE.value}'"),
-        version=_a.version + sa.literal_column("1"),
+        version=accounts.c.version + sa.literal_column("1"),
         updated_at=bind("v_now", Instant()),
     )
 )

@@ -35,35 +35,38 @@ reviewed.
 """
 
 EXPIRED_AT_ONCE = 100
-_a, _o = accounts.c, quadrant_overrides.c
-_VALUES = {column.name: bind(column.name, column) for column in _o}
+_overrides = quadrant_overrides.c
+_VALUES = {column.name: bind(column.name, column) for column in _overrides}
 _ADD = Statement(sa.insert(quadrant_overrides).values(_VALUES))
-_REMOVE = Statement(sa.delete(quadrant_overrides).where(one_of(_o.account_id, "ids")))
+_REMOVE = Statement(sa.delete(quadrant_overrides).where(one_of(_overrides.account_id, "ids")))
 _DUE = Statement(
-    sa.select(_o.account_id)
-    .select_from(quadrant_overrides.join(accounts, _a.id == _o.account_id))
-    .where(_o.expires_at <= bind("now", Instant()), _a.deleted_at.is_(None))
-    .order_by(_o.expires_at)
+    sa.select(_overrides.account_id)
+    .select_from(quadrant_overrides.join(accounts, accounts.c.id == _overrides.account_id))
+    .where(_overrides.expires_at <= bind("now", Instant()), accounts.c.deleted_at.is_(None))
+    .order_by(_overrides.expires_at)
     .limit(bind("limit", sa.BigInteger))
 )
 _READ = Statement(
     sa.select(
-        _a.version,
+        accounts.c.version,
         sa.type_coerce(
             json_row(
                 {
-                    "account_id": _a.id,
-                    "version": _a.version,
-                    **{name: _o[name] for name in ("quadrant", "reason", "recorded_by", "recorded_at", "expires_at")},
-                    "computed_quadrant": _a.computed_quadrant,
-                    "raw_quadrant": _a.raw_quadrant,
+                    "account_id": accounts.c.id,
+                    "version": accounts.c.version,
+                    **{
+                        name: _overrides[name]
+                        for name in ("quadrant", "reason", "recorded_by", "recorded_at", "expires_at")
+                    },
+                    "computed_quadrant": accounts.c.computed_quadrant,
+                    "raw_quadrant": accounts.c.raw_quadrant,
                 }
             ),
             Json(),
         ).label("override"),
     )
-    .select_from(accounts.join(quadrant_overrides, _o.account_id == _a.id))
-    .where(_a.id == bind("id", Uuid()), _a.deleted_at.is_(None))
+    .select_from(accounts.join(quadrant_overrides, _overrides.account_id == accounts.c.id))
+    .where(accounts.c.id == bind("id", Uuid()), accounts.c.deleted_at.is_(None))
 )
 
 

@@ -84,12 +84,12 @@ async def move_stage(ctx: Context, identifier: str, data: StageTransitionCreate,
     """
     async with ctx.transaction(Permission.STAGE_WRITE) as tx:
         account = await lock(tx, ACCOUNTS, identifier, expected, KIND)
-        standing = await _stage_row(tx.reader, identifier)
-        current, to = Stage(standing["stage"]), Stage(data.to)
-        verdict = judge(current, to, data.skip, uncoupled_from=_uncoupled_from(standing))
+        row = await _stage_row(tx.reader, identifier)
+        current, to = Stage(row["stage"]), Stage(data.to)
+        verdict = judge(current, to, data.skip, uncoupled_from=_uncoupled_from(row))
         if not verdict.allowed:
             raise StageTransitionNotAllowed([stage.value for stage in verdict.allowed_stages], verdict.reason)
-        effective_on = _effective_on(data.effective_on, standing["effective_on"], tx)
+        effective_on = _effective_on(data.effective_on, row["effective_on"], tx)
         after = await change(tx, ACCOUNTS, account.id, {"stage": to.value})
         entry = {
             "id": new_id(tx.now),
@@ -130,11 +130,11 @@ async def put_target_stage(ctx: Context, identifier: str, data: TargetStagePut, 
     """
     async with ctx.transaction(Permission.STAGE_WRITE) as tx:
         account = await lock(tx, ACCOUNTS, identifier, expected, KIND)
-        standing = await _stage_row(tx.reader, identifier)
+        row = await _stage_row(tx.reader, identifier)
         if data.target_stage is None and data.target_stage_on is not None:
             raise refuse("/target_stage_on", "target_stage_needed", "Give target_stage with target_stage_on")
         if data.target_stage is not None:
-            verdict = judge_target(Stage(standing["stage"]), Stage(data.target_stage))
+            verdict = judge_target(Stage(row["stage"]), Stage(data.target_stage))
             if not verdict.allowed:
                 raise refuse("/target_stage", verdict.code, verdict.reason)
         wanted = {
@@ -142,14 +142,14 @@ async def put_target_stage(ctx: Context, identifier: str, data: TargetStagePut, 
             "target_stage_on": data.target_stage_on,
             "target_stage_reason": data.reason,
         }
-        changed = [name for name, value in wanted.items() if standing[name] != value]
+        changed = [name for name, value in wanted.items() if row[name] != value]
         if not changed:
-            return tx.answer(stage_document(identifier, standing), "unchanged")
+            return tx.answer(stage_document(identifier, row), "unchanged")
         after = await change(tx, ACCOUNTS, account.id, wanted)
-        document = stage_document(identifier, {**standing, **wanted, "version": after.version})
+        document = stage_document(identifier, {**row, **wanted, "version": after.version})
         tx.emit(
             AccountTargetStageChanged.of(
-                after.data, previous=_target(standing), current=_target(wanted), changed=changed, reason=data.reason
+                after.data, previous=_target(row), current=_target(wanted), changed=changed, reason=data.reason
             )
         )
         return tx.answer(document, "updated")
@@ -162,10 +162,10 @@ async def _stage_row(reader: Reader, identifier: str) -> Row:
     return row
 
 
-def _uncoupled_from(standing: Row) -> Stage | None:
+def _uncoupled_from(row: Row) -> Stage | None:
     """Return the stage before uncoupling, from the history."""
-    uncoupled = standing["stage"] == Stage.UNCOUPLING_KAM and standing["previous"] is not None
-    return Stage(standing["previous"]) if uncoupled else None
+    uncoupled = row["stage"] == Stage.UNCOUPLING_KAM and row["previous"] is not None
+    return Stage(row["previous"]) if uncoupled else None
 
 
 def _effective_on(wanted: date | None, before: date | None, tx: Transaction) -> date:
@@ -196,26 +196,26 @@ def _target(values: Row) -> dict[str, Any]:
     }
 
 
-def stage_document(identifier: str, standing: Row) -> Resource:
+def stage_document(identifier: str, row: Row) -> Resource:
     """Return the document of an account's stage; its version is the account's."""
-    stage, target = Stage(standing["stage"]), standing["target_stage"]
-    since, by = standing["effective_on"], standing["target_stage_on"]
+    stage, target = Stage(row["stage"]), row["target_stage"]
+    since, by = row["effective_on"], row["target_stage_on"]
     document = {
         "account_id": identifier,
-        "version": standing["version"],
+        "version": row["version"],
         **_named(stage),
         "ordinal": STAGES[stage].ordinal,
-        "previous": standing["previous"],
-        "reason": standing["reason"],
-        "evidence": standing["evidence"],
+        "previous": row["previous"],
+        "reason": row["reason"],
+        "evidence": row["evidence"],
         "effective_on": None if since is None else since.isoformat(),
         "target_stage": target,
         "target_stage_on": None if by is None else by.isoformat(),
-        "target_reason": standing["target_stage_reason"],
-        "allowed": _movements(stage, _uncoupled_from(standing)),
-        "advice": [] if target is None or standing["quadrant"] is None else _advice(standing),
+        "target_reason": row["target_stage_reason"],
+        "allowed": _movements(stage, _uncoupled_from(row)),
+        "advice": [] if target is None or row["quadrant"] is None else _advice(row),
     }
-    return Resource(standing["version"], orjson.dumps(document))
+    return Resource(row["version"], orjson.dumps(document))
 
 
 def _movements(stage: Stage, uncoupled_from: Stage | None) -> list[dict[str, Any]]:
@@ -233,6 +233,6 @@ def _movements(stage: Stage, uncoupled_from: Stage | None) -> list[dict[str, Any
     ]
 
 
-def _advice(standing: Row) -> list[dict[str, str]]:
-    verdicts = target_advice(Quadrant(standing["quadrant"]), Stage(standing["stage"]), Stage(standing["target_stage"]))
+def _advice(row: Row) -> list[dict[str, str]]:
+    verdicts = target_advice(Quadrant(row["quadrant"]), Stage(row["stage"]), Stage(row["target_stage"]))
     return [{"code": verdict.code, "message": verdict.message} for verdict in verdicts]

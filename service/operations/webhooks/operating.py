@@ -29,9 +29,11 @@ from service.records.webhooks.endpoints import KIND
 
 DELIVERY = "webhook delivery"
 
-_d, _endpoints = deliveries.c, webhook_endpoints.c
-_this = _d.id == bind("id", Uuid())
-_LOCK = Statement(sa.select(_d.state, _d.endpoint_id, _d.order_key).where(_this).with_for_update())
+_deliveries, _endpoints = deliveries.c, webhook_endpoints.c
+_this = _deliveries.id == bind("id", Uuid())
+_LOCK = Statement(
+    sa.select(_deliveries.state, _deliveries.endpoint_id, _deliveries.order_key).where(_this).with_for_update()
+)
 _CANCEL = Statement(
     sa.update(deliveries).values(state="canceled", behind=False, finished_at=bind("now", Instant())).where(_this)
 )

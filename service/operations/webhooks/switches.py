@@ -30,27 +30,27 @@ _DROP = Statement(
     .values(state="canceled", finished_at=bind("now", Instant()))
     .where(deliveries.c.endpoint_id == bind("endpoint_id", Uuid()), deliveries.c.state == HELD)
 )
-_d = deliveries.c
+_c = deliveries.c
 _other = deliveries.alias("other")
-_same_event = sa.and_(_other.c.endpoint_id == _d.endpoint_id, _other.c.event_id == _d.event_id)
+_same_event = sa.and_(_other.c.endpoint_id == _c.endpoint_id, _other.c.event_id == _c.event_id)
 _last = sa.select(sa.func.max(_other.c.replay_no)).where(_same_event).correlate(deliveries).scalar_subquery()
 _on_the_way = sa.exists().where(_same_event, _other.c.state.in_([*OPEN, HELD])).correlate(deliveries)
 _TO_REPLAY = Statement(
     sa.select(
-        _d.event_id,
-        _d.event_position,
+        _c.event_id,
+        _c.event_position,
         sa.func.max(_last).label("replay_no"),
-        sa.func.min(_d.order_key).label("order_key"),
-        sa.func.max(_d.family).label("family"),
+        sa.func.min(_c.order_key).label("order_key"),
+        sa.func.max(_c.family).label("family"),
     )
     .where(
-        _d.endpoint_id == bind("endpoint_id", Uuid()),
-        _d.created_at >= bind("since", Instant()),
-        _d.state.in_([sa.literal_column(f"'{state}'") for state in ("succeeded", "dead", "canceled")]),
+        _c.endpoint_id == bind("endpoint_id", Uuid()),
+        _c.created_at >= bind("since", Instant()),
+        _c.state.in_([sa.literal_column(f"'{state}'") for state in ("succeeded", "dead", "canceled")]),
         sa.not_(_on_the_way),
     )
-    .group_by(_d.event_id, _d.event_position)
-    .order_by(_d.event_position)
+    .group_by(_c.event_id, _c.event_position)
+    .order_by(_c.event_position)
     .limit(MOST_REPLAYED + 1)
 )
 """One row for each event that was sent to the endpoint since `since`, with the queue of its first delivery: the least
