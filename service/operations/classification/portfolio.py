@@ -1,4 +1,6 @@
-"""The portfolio side by side: every account in its box of the four-box or the nine-cell matrix."""
+"""The portfolio matrix: every account in its box of the four boxes, the nine cells, the ten boxes or the general
+portfolio.
+"""
 
 from __future__ import annotations
 
