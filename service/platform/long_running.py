@@ -1,4 +1,4 @@
-"""How a process runs that is to run for long: which loop it has, and what the garbage collector leaves alone."""
+"""Run a long-running process: its event loop, and what the garbage collector skips."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Coroutine
 from typing import Any
 
 LOOP = "uvloop" if sys.platform != "win32" else "auto"
-"""As uvicorn names it."""
+"""The name of the loop in uvicorn's settings."""
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
-    """Run until it ends, on the quick loop where there is one."""
+    """Run a coroutine to its end, on uvloop where it is installed."""
     if LOOP != "uvloop":
         asyncio.run(work)
         return
@@ -23,7 +23,9 @@ def run(work: Coroutine[Any, Any, None]) -> None:
 
 
 def keep_what_lives() -> None:
-    """Once everything is made: what lives as long as the process is not looked at again, which shortens pauses."""
+    """Exclude everything made so far from garbage collection, which shortens its pauses. Called when the process is
+    ready.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
