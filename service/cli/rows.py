@@ -98,7 +98,7 @@ def _check_header(header: list[str], keys: Keys) -> None:
     unknown = [name for name in header if name not in known and not name.startswith("attributes.")]
     if unknown and not keys.skip_unknown:
         raise Problem(
-            f"accounts have no {', '.join(unknown)}; leave such columns out with --skip-unknown, or call one attributes.NAME",
+            f"accounts have no {', '.join(unknown)}; leave them out with --skip-unknown, or call one attributes.NAME",
             MISUSED,
         )
 

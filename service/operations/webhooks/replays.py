@@ -16,7 +16,7 @@ from service.models.webhooks.replays import ReplayState, WebhookReplay
 from service.platform.clock import instant_text
 from service.platform.errors import Conflict, NotFound
 from service.queries.events.events import span
-from service.queries.webhooks.replays import ENDPOINT, MISSING, WINDOW, Asked, choose
+from service.queries.webhooks.replays import ENDPOINT, MISSING, WINDOW, ReplayConditions, choose
 from service.records.context import Context, Transaction, operation, refuse
 from service.records.system.jobs import enqueue
 from service.records.webhooks.endpoints import KIND
@@ -41,7 +41,7 @@ async def replay_webhook_endpoint(ctx: Context, identifier: str, data: WebhookRe
         endpoint = await tx.one(ENDPOINT, id=identifier)
         if endpoint is None:
             raise NotFound(KIND)
-        asked = Asked(
+        asked = ReplayConditions(
             since=data.since,
             until=data.until or tx.now,
             types=data.types,
@@ -68,7 +68,7 @@ async def replay_webhook_endpoint(ctx: Context, identifier: str, data: WebhookRe
         return tx.answer(Resource(1, orjson.dumps(begun)), "accepted")
 
 
-async def _count(tx: Transaction, endpoint: Row, asked: Asked, place: int, last: int) -> dict[str, Any]:
+async def _count(tx: Transaction, endpoint: Row, asked: ReplayConditions, place: int, last: int) -> dict[str, Any]:
     wants = subscription(endpoint, tx.now)
     types: Counter[str] = Counter()
     states: Counter[str] = Counter()
