@@ -19,8 +19,8 @@ from service.access.principal import Principal
 from service.delivery.probe import Probe
 from service.events.catalogue import catalogue as event_catalogue
 from service.events.examples import example
+from service.events.feed.watch import FeedWatch
 from service.events.schemas import schemas
-from service.events.watch import FeedWatch
 from service.framework.database.announcing import announcing
 from service.framework.database.database import opened
 from service.framework.database.statements import Statement

@@ -20,9 +20,9 @@ from service.delivery.destinations.base import Delivery, Outcome
 from service.delivery.destinations.webhook import WebhookDestination
 from service.delivery.dispatcher import Dispatcher, Pace
 from service.delivery.send.handshake import Handshakes
-from service.events.retention import forget_old
-from service.events.sequencer import sequence
-from service.events.turns import CANCEL_ORPHANS, STUCK, UNSTICK
+from service.events.feed.queue import CANCEL_ORPHANS, STUCK, UNSTICK
+from service.events.feed.retention import forget_old
+from service.events.feed.sequencer import sequence
 from service.framework.outbound.egress import Egress
 from service.framework.outbound.httpx_transport import outbound_client
 from service.jobs.kinds import KINDS

@@ -74,10 +74,11 @@ class Commands(TyperGroup):
 def load(name: str) -> Any:
     """Return a command as typer runs it, loaded from its module."""
     entry = COMMANDS[name]
-    gc.disable()  # imported modules stay: collecting garbage meanwhile costs a seventh of the start
+    gc.disable()  # imported modules stay: collecting garbage meanwhile and later costs a seventh of the start
     try:
         target = getattr(import_module(f"service.cli.{entry.module}"), entry.name)
     finally:
+        gc.freeze()
         gc.enable()
     if not isinstance(target, typer.Typer):
         alone = typer.Typer(add_completion=False)

@@ -18,7 +18,7 @@ _WIDE = frozenset("mwMW@%&")
 
 
 def clean(text: str) -> str:
-    """Return the text on one line, without characters that XML forbids or that change how their neighbours are shown."""
+    """Return the text on one line, without characters that XML forbids or that change how others are shown."""
     return " ".join(_STEERING.sub("", _NOT_XML.sub(" ", text)).split())
 
 

@@ -20,14 +20,17 @@ MOST_CHANNELS = 5
 
 
 def content_of(
-    account: Mapping[str, Any] | None, changed: Sequence[str] | None = None, *states: Mapping[str, Any] | None
+    account: Mapping[str, Any] | None,
+    changed: Sequence[str] | None = None,
+    *states: Mapping[str, Any] | None,
+    facets: Sequence[str] = FACETS,
 ) -> dict[str, list[str]] | None:
     """The content of an event about an account or a record of it: for each facet the values of `account` and of the
     other `states` of it, `changed` as the event says it, `channels`. None when there is nothing to filter by.
     """
     out: dict[str, list[str]] = {"changed": list(changed)} if changed else {}
     if account is not None:
-        for facet in FACETS:
+        for facet in facets:
             values = _values(account.get(facet))
             for state in states:
                 if state and facet in state:

@@ -13,7 +13,8 @@ from functools import lru_cache
 from typing import Any
 
 from service.events.catalogue import catalogue
-from service.events.schemas import Schema, schema
+from service.events.payload import Schema
+from service.events.schemas import schema
 
 AT = "2026-03-16T09:30:00.000000Z"
 

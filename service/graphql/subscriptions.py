@@ -11,7 +11,7 @@ import orjson
 from service.framework.graph.calls import Call, Gives, scalar
 from service.graphql.queries.queries import OF_EVENTS
 from service.models.events.events import EventRead
-from service.operations.events.streams import Told, follow_events
+from service.operations.events.streams import Batch, follow_events
 from service.platform.types import Search
 from service.records.context import Context
 
@@ -25,16 +25,16 @@ async def follow(
     return _events(await follow_events(ctx, after=after, types=types, account_id=account_id))
 
 
-async def _events(told: AsyncGenerator[Told, None]) -> AsyncGenerator[dict[str, Any] | None, None]:
+async def _events(batches: AsyncGenerator[Batch, None]) -> AsyncGenerator[dict[str, Any] | None, None]:
     """The events one by one; None when nothing came for a while. What is told ends with it."""
-    async with aclosing(told):
-        async for each in told:
+    async with aclosing(batches):
+        async for each in batches:
             for _, item in each.events:
                 yield orjson.loads(item)
             if not each.events:
                 yield None
 
 
-FOLLOWED = (scalar(Search, "Optional[str]", "after", "Begin behind this cursor; without it, now"), *OF_EVENTS)
+FOLLOWED = (scalar(Search, str | None, "after", "Begin behind this cursor; without it, now"), *OF_EVENTS)
 
-SUBSCRIPTIONS = (Call("events", follow, FOLLOWED, (Gives("value", "Event", lambda value: value, model=EventRead),)),)
+SUBSCRIPTIONS = (Call("events", follow, FOLLOWED, (Gives("value", EventRead, lambda value: value),)),)

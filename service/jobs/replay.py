@@ -12,8 +12,8 @@ from collections import Counter
 from datetime import datetime
 from typing import Any
 
-from service.events.subscriptions import subscription
-from service.events.turns import MARK_BEHIND
+from service.events.feed.queue import MARK_BEHIND
+from service.events.feed.subscriptions import subscription
 from service.framework.database.database import Row
 from service.jobs.work import Job, Step
 from service.platform.errors import Conflict

@@ -15,7 +15,7 @@ from datetime import timedelta
 
 from service.access.policy import Permission
 from service.access.principal import SYSTEM
-from service.events.catalogue import JobFinished
+from service.events.system import JobFinished
 from service.framework.database.database import Row
 from service.jobs.leases import (
     LEASE,

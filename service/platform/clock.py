@@ -34,4 +34,4 @@ class SetClock(Clock):
 
 def instant_text(at: datetime) -> str:
     """Return an instant as every answer shows it: RFC 3339 in UTC with six decimals and `Z`."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{at.astimezone(UTC).isoformat(timespec='microseconds')[:-6]}Z"

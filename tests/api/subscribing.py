@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import standardwebhooks
 
-from service.events.sequencer import sequence
+from service.events.feed.sequencer import sequence
 from service.platform.telemetry import Metrics
 from service.records.context import Services
 from service.worker import Worker

@@ -1,4 +1,4 @@
-"""Starting what is measured, and what /proc tells of it: CPU time and memory of a process with its children."""
+"""Start the servers that are measured, and read CPU time and memory of a process with its children from /proc."""
 
 from __future__ import annotations
 
@@ -34,20 +34,38 @@ class Running:
         return self.process.pid
 
 
+def python_of(checkout: Path) -> str:
+    """The Python of a checkout's .venv; this process's own for this checkout, or where there is no .venv."""
+    python = checkout / ".venv" / "bin" / "python"
+    return str(python) if checkout != ROOT and python.exists() else sys.executable
+
+
 @contextmanager
-def running(arguments: Sequence[str], port: int, ready: str, environment: Mapping[str, str]) -> Iterator[Running]:
-    """Run `python -m ...` until the block ends; yields when `ready` (a path) is answered with anything but a 5xx."""
+def running(
+    arguments: Sequence[str], port: int, ready: str, environment: Mapping[str, str], checkout: Path = ROOT
+) -> Iterator[Running]:
+    """Run `python -m ...` of a checkout until the block ends, with that checkout's .venv if it has one. Yields when
+    `ready` (a path) is answered with anything but a 5xx.
+    """
+    with started(
+        [python_of(checkout), "-m", *arguments], port, ready, {"PYTHONPATH": str(checkout), **environment}
+    ) as server:
+        yield server
+
+
+@contextmanager
+def started(command: Sequence[str], port: int, ready: str, environment: Mapping[str, str]) -> Iterator[Running]:
+    """Run a command in an empty folder until the block ends; yields when `ready` is answered as above."""
     with tempfile.TemporaryDirectory(prefix="kam-bench-") as folder:
         log = Path(folder, "log")
         own = {name: value for name, value in os.environ.items() if not name.startswith("KAM_")}
         own.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed service has its bytecode: the first start writes it
-        own |= {"PYTHONPATH": str(ROOT), **environment}
+        own |= environment
         with log.open("wb") as output:
             begun = time.perf_counter()
             process = subprocess.Popen(
-                [sys.executable, "-m", *arguments], cwd=folder, env=own, stdin=subprocess.DEVNULL, stdout=output,
-                stderr=output,
-            )  # fmt: skip
+                command, cwd=folder, env=own, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            )
         try:
             _wait(process, port, ready, log)
             yield Running(port, process, time.perf_counter() - begun, log)

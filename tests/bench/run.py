@@ -1,7 +1,12 @@
-"""Measures the service against the floors in one run, interleaved, so that a noisy machine disturbs both alike.
+"""Measure the service against the floors, and against an earlier checkout of itself, interleaved in one run: so a noisy
+machine disturbs all of them alike.
 
     python -m tests.bench.run                          all workloads, 5 rounds of 5 s, 100,000 accounts
     python -m tests.bench.run --rounds 3 --seconds 2 --workloads W1,W4 --accounts 10000
+    python -m tests.bench.run --before ../before       an earlier checkout, with a .venv of its own or with this one's
+
+The earlier checkout uses the same database. Where the two have different migrations, it gets one of its own on the same
+server, called like this one with `_before` at the end, filled by its own tests.bench.data and kept for the next run.
 
 One process each: the service as `kam serve --no-worker` with every duty on (the rate limit counts and is set too high
 to be met), the floors beside it, one PostgreSQL. Without KAM_BENCH_POSTGRES_URL (an empty database, or one this program
@@ -16,13 +21,15 @@ import asyncio
 import http.client
 import os
 import random
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 import orjson
@@ -40,12 +47,13 @@ _PAGE = "/v1/accounts?sort=-revenue&limit=50"
 
 @dataclass
 class Target:
-    """A server under load, below its prefix."""
+    """A server under load, below its prefix; `url` is its database, where that is another one than the run's."""
 
     name: str
     server: processes.Running
     prefix: str = ""
     key: str = ""
+    url: str = ""
 
 
 @dataclass
@@ -67,7 +75,8 @@ class Bench:
         for number in range(self.rounds + 1):
             for workload in workloads:
                 requests = None if workload.once else reads(workload.name, accounts)
-                self.turn(number, workload.name, ("service", *workload.floors), requests)
+                names = ("service", *workload.floors, *(name for name in ("before",) if name in self.targets))
+                self.turn(number, workload.name, names, requests)
             print(f"round {number} of {self.rounds}" if number else "warm", flush=True)
 
     def deep(self, accounts: int) -> None:
@@ -84,7 +93,8 @@ class Bench:
             seconds = self.seconds if number else 1
             asked = requests
             if asked is None:  # writes: each account once, with the version it has now
-                asked = asyncio.run(writes(self.url, round(9000 * seconds), self.patched))
+                url = self.targets[name].url or self.url
+                asked = asyncio.run(writes(url, round(9000 * seconds), self.patched))
             run = self._load(self.targets[name], asked, requests is None, seconds)
             if requests is None:
                 self.patched += run["requests"] + 64
@@ -162,24 +172,61 @@ async def describe(url: str) -> tuple[dict[str, str], int | None]:
 
 
 @contextmanager
-def servers(url: str, options: Sequence[str]) -> Iterator[dict[str, Target]]:
-    """The service and the floors, up and answering."""
+def service(
+    url: str, options: Sequence[str] = (), checkout: Path = processes.ROOT, name: str = "service"
+) -> Iterator[Target]:
+    """The service of a checkout, up and answering."""
     environment = {
         "KAM_DATABASE_URL": url, "KAM_BOOTSTRAP_KEY": KEY, "KAM_SECRET_KEY": "only for benchmarks",
         "KAM_RATE_LIMIT": _LIMIT, "KAM_RATE_BURST": _LIMIT,
     }  # fmt: skip
-    port, floor_port = postgres.free_port(), postgres.free_port()
+    port = postgres.free_port()
     serve = ["service", "serve", "--port", str(port), *options]
-    floors = ["tests.bench.floors", url, "--port", str(floor_port)]
-    with (
-        processes.running(serve, port, "/readyz", environment) as service,
-        processes.running(floors, floor_port, "/f1/v1/accounts/00000000-0000-0000-0000-000000000000", {}) as floor,
-    ):
-        yield {
-            "service": Target("service", service, key=KEY),
-            "f1": Target("f1", floor, "/f1"),
-            "f5": Target("f5", floor, "/f5"),
-        }
+    with processes.running(serve, port, "/readyz", environment, checkout) as server:
+        yield Target(name, server, key=KEY, url=url)
+
+
+def before_url(url: str, checkout: Path, accounts: int) -> str:
+    """The database of an earlier checkout: this one, or if the migrations differ one of its own, filled by that
+    checkout unless an earlier run did.
+    """
+    here, there = ({file.name for file in root.glob("migrations/versions/*.py")} for root in (processes.ROOT, checkout))
+    if here == there:
+        return url
+    name = f"{urlsplit(url).path.strip('/')}_before"
+    own = postgres.database_url(url, name)
+    if not asyncio.run(_exists(url, name)):
+        postgres.create_database(url, name)
+    fill_it = [processes.python_of(checkout), "-m", "tests.bench.data", own, "--accounts", str(accounts)]
+    subprocess.run(fill_it, cwd=checkout, env={**os.environ, "PYTHONPATH": str(checkout)}, check=True)
+    return own
+
+
+async def _exists(url: str, name: str) -> bool:
+    connection = await asyncpg.connect(url)
+    try:
+        return await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", name) is True
+    finally:
+        await connection.close()
+
+
+@contextmanager
+def servers(url: str, given: argparse.Namespace) -> Iterator[dict[str, Target]]:
+    """The service, the floors, and the service of an earlier checkout if one is given: up and answering."""
+    port = postgres.free_port()
+    floors = ["tests.bench.floors", url, "--port", str(port)]
+    options = ["--worker" if given.worker else "--no-worker"]
+    with ExitStack() as stack:
+        own = stack.enter_context(service(url, options))
+        path = "/f1/v1/accounts/00000000-0000-0000-0000-000000000000"
+        floor = stack.enter_context(processes.running(floors, port, path, {}))
+        found = {"service": own, "f1": Target("f1", floor, "/f1"), "f5": Target("f5", floor, "/f5")}
+        if given.before is not None:
+            checkout = given.before.resolve()
+            found["before"] = stack.enter_context(
+                service(before_url(url, checkout, given.accounts), options, checkout, "before")
+            )
+        yield found
 
 
 def main() -> None:
@@ -190,11 +237,12 @@ def main() -> None:
         made = asyncio.run(fill(url, given.accounts))
         print(f"{given.accounts} accounts {'made' if made else 'found'}", flush=True)
         settings, pid = asyncio.run(describe(url))
-        with servers(url, []):  # the first start makes the key and warms the disk's cache: not the one to be timed
+        with servers(url, given):  # the first start makes the key and warms the disk's cache: not the one to be timed
             pass
-        with servers(url, ["--worker" if given.worker else "--no-worker"]) as targets:
+        with servers(url, given) as targets:
             time.sleep(1)
-            idle = {name: processes.memory(targets[name].server.pid) for name in ("service", "f1")}
+            named = [name for name in targets if name != "f5"]  # the floors are one process
+            idle = {name: processes.memory(targets[name].server.pid) for name in named}
             bench = Bench(
                 url, pid, targets, given.rounds, given.seconds, given.connections, Path(folder),
                 patched=random.randrange(given.accounts),
@@ -202,8 +250,8 @@ def main() -> None:
             bench.measure(chosen, given.accounts)
             if "W2" in given.workloads:
                 bench.deep(given.accounts)
-            loaded = {name: processes.memory(targets[name].server.pid) for name in ("service", "f1")}
-            started = {name: targets[name].server.started_in for name in ("service", "f1")}
+            loaded = {name: processes.memory(targets[name].server.pid) for name in named}
+            started = {name: targets[name].server.started_in for name in named}
     result = {
         "made_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "accounts": given.accounts, "rounds": given.rounds, "seconds": given.seconds, "worker": given.worker,
@@ -226,6 +274,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--connections", type=int, default=16, help="connections of the load (default 16)")
     parser.add_argument("--workloads", default=",".join(workload.name for workload in WORKLOADS))
     parser.add_argument("--worker", action="store_true", help="deliver events in the measured process too")
+    parser.add_argument("--before", type=Path, help="folder of an earlier checkout to measure too")
     parser.add_argument("--json", type=Path, default=Path("build/bench.json"), help="file for every figure")
     return parser.parse_args()
 

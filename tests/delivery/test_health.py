@@ -11,7 +11,7 @@ import orjson
 from service.delivery.destinations.base import Delivery, Outcome
 from service.delivery.dispatcher import Dispatcher, Pace
 from service.delivery.settle.settlement import ASKED
-from service.events.sequencer import sequence
+from service.events.feed.sequencer import sequence
 from service.models.events.events import events
 from service.models.webhooks.endpoints import deliveries, webhook_endpoints
 from service.platform.ids import new_id

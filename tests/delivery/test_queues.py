@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from service.delivery.destinations.base import Delivery, Outcome
 from service.delivery.dispatcher import Dispatcher, Pace
-from service.events.sequencer import sequence
-from service.events.turns import HOLD, LET_FIRST_GO, RELEASE, STUCK, UNSTICK
+from service.events.feed.queue import HOLD, LET_FIRST_GO, RELEASE, STUCK, UNSTICK
+from service.events.feed.sequencer import sequence
 from service.framework.database.statements import Statement
 from service.models.webhooks.endpoints import deliveries
 from service.platform.ids import new_id

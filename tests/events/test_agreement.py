@@ -17,7 +17,7 @@ import orjson
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.events.retention import forget_old
+from service.events.feed.retention import forget_old
 from service.jobs.kinds import KINDS
 from service.jobs.runner import Runner
 from service.platform.clock import SetClock, instant_text

@@ -12,8 +12,8 @@ import pytest
 
 from service.events.catalogue import catalogue
 from service.events.examples import AT, example, examples
+from service.events.feed.subscriptions import reader_of
 from service.events.schemas import schema, strict
-from service.events.subscriptions import reader_of
 from service.platform.clock import SetClock
 from tests.api.subscribing import subscribe, verified
 from tests.delivery.receivers import Receiver, listening

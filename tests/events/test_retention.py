@@ -11,8 +11,8 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from service.events import retention
-from service.events.retention import forget_old
+from service.events.feed import retention
+from service.events.feed.retention import forget_old
 from service.framework.database.statements import Statement
 from service.models.events.events import events
 from service.models.webhooks.endpoints import attempts, deliveries

@@ -13,8 +13,8 @@ import pytest
 import sqlalchemy as sa
 
 from service.access.policy import Permission
-from service.events import sequencer
-from service.events.catalogue import AccountUpdated
+from service.events.accounts import AccountUpdated
+from service.events.feed import sequencer
 from service.framework.database.database import Page
 from service.framework.database.statements import Statement
 from service.models.webhooks.endpoints import WebhookEndpointCreate

@@ -9,13 +9,13 @@ from typing import Any
 
 import orjson
 import pytest
-from graphql import GraphQLSchema, build_schema
+from graphql import GraphQLSchema
 
 from service.access.principal import SYSTEM, Principal
 from service.framework.graph import errors
 from service.framework.graph.execute import Engine, Request
 from service.framework.graph.limits import Limits
-from service.framework.graph.schema import sdl
+from service.framework.graph.schema import schema_of
 from service.graphql.graph import GRAPH
 from service.operations.classification.scoring_models import ensure_default_model
 from service.platform.clock import SetClock
@@ -24,9 +24,15 @@ from service.records.context import Context, Services
 
 
 @pytest.fixture(scope="session")
-def schema() -> GraphQLSchema:
-    """The schema as the code gives it now."""
-    return build_schema(sdl(GRAPH))
+def served() -> Any:
+    """The Strawberry schema of the graph."""
+    return schema_of(GRAPH)
+
+
+@pytest.fixture(scope="session")
+def schema(served: Any) -> GraphQLSchema:
+    """The schema as graphql-core has it."""
+    return served._schema
 
 
 @dataclass
@@ -77,15 +83,15 @@ async def services(services: Services) -> Services:
 
 
 @pytest.fixture
-def ask(services: Services, schema: GraphQLSchema) -> Asker:
+def ask(services: Services, served: Any) -> Asker:
     """Ask with the usual limits."""
-    return Asker(services, Engine(schema, GRAPH, services.cursors))
+    return Asker(services, Engine(served, GRAPH, services.cursors))
 
 
 @pytest.fixture
-def ask_within(services: Services, schema: GraphQLSchema) -> Any:
+def ask_within(services: Services, served: Any) -> Any:
     """Make an asker with limits of one's own."""
-    return lambda limits: Asker(services, Engine(schema, GRAPH, services.cursors, limits))
+    return lambda limits: Asker(services, Engine(served, GRAPH, services.cursors, limits))
 
 
 @pytest.fixture

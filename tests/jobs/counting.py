@@ -12,7 +12,7 @@ from datetime import timedelta
 import orjson
 import sqlalchemy as sa
 
-from service.events.catalogue import PersonCreated
+from service.events.accounts import PERSON
 from service.framework.database.database import opened
 from service.framework.database.statements import Statement
 from service.jobs.runner import Runner
@@ -42,7 +42,7 @@ class Counting:
         self.began.append(first)
         last = min(first + BATCH - 1, job.params["to"])
         for number in range(first, last + 1):
-            tx.emit(PersonCreated.of({"id": new_id(), "version": 1, "number": number, "job": job.id}))
+            tx.emit(PERSON.created.of({"id": new_id(), "version": 1, "number": number, "job": job.id}))
         await tx.flush()
         await asyncio.sleep(self.pause)
         if self.fails.get(first):

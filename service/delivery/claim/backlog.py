@@ -6,7 +6,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from service.events.turns import BLOCKED, HELD, LEASED, OPEN, PENDING
+from service.events.feed.queue import BLOCKED, HELD, LEASED, OPEN, PENDING
 from service.framework.database.database import Reader
 from service.framework.database.statements import Statement
 from service.models.webhooks.endpoints import deliveries, webhook_endpoints

@@ -17,8 +17,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from service.delivery.destinations.base import Delivery
-from service.events.operator_events import WebhookTest
-from service.events.turns import LEASED, LET_NEXT_GO, PENDING, none_before, overtaken
+from service.events.feed.queue import LEASED, LET_NEXT_GO, PENDING, none_before, overtaken
+from service.events.webhooks import WebhookTest
 from service.framework.database.columns import Instant, Uuid, bind
 from service.framework.database.database import Reader, Row, Writer
 from service.framework.database.dialects import json_rows, one_of

@@ -15,14 +15,14 @@ import sqlalchemy as sa
 
 from service.delivery.settle.breaker import COLUMNS, Call, Health, Verdict, after
 from service.events.event import Event, RecordEvent
-from service.events.operator_events import (
+from service.events.feed.outbox import append, event_row
+from service.events.feed.sequencer import STAND_STILL
+from service.events.webhooks import (
     WebhookEndpointBreakerClosed,
     WebhookEndpointBreakerOpened,
     WebhookEndpointDisabled,
     WebhookEndpointFailing,
 )
-from service.events.outbox import append, event_row
-from service.events.sequencer import STAND_STILL
 from service.framework.database.columns import Instant, Uuid, bind
 from service.framework.database.database import Reader, Writer
 from service.framework.database.dialects import json_rows, one_of

@@ -24,9 +24,9 @@ from service.delivery.settle.health import Change, emit_changes, read_changes, w
 from service.delivery.settle.schedule import next_attempt, retry_after
 from service.events.catalogue import catalogue
 from service.events.event import Event
-from service.events.operator_events import DeliveryExhausted, DeliveryRecovered, OperatorEvent
-from service.events.outbox import append, event_row
-from service.events.turns import HOLD, LEASED, PENDING, overtaken
+from service.events.feed.outbox import append, event_row
+from service.events.feed.queue import HOLD, LEASED, PENDING, overtaken
+from service.events.webhooks import DeliveryExhausted, DeliveryRecovered, OperatorEvent
 from service.framework.database.columns import Instant, Json, Uuid, bind
 from service.framework.database.database import Writer
 from service.framework.database.dialects import json_rows

@@ -48,6 +48,13 @@ class Resource:
     replayed: bool = False
     secret: bool = False
 
+    @classmethod
+    def of(cls, version: int, data: dict[str, Any], outcome: str) -> Resource:
+        """The resource of a document given as Python values."""
+        resource = cls(version, orjson.dumps(data), outcome)
+        resource.__dict__["data"] = data
+        return resource
+
     @cached_property
     def data(self) -> dict[str, Any]:
         """The document as Python values (parsed once)."""

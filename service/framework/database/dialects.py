@@ -10,6 +10,8 @@ module asks which database it is.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,7 +20,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
 
-from service.framework.database.columns import Exact, Instant, Json, Money
+from service.framework.database.columns import Day, Exact, Instant, Json, Money
+from service.platform.clock import instant_text
 
 
 class JsonDocument(sa.types.TypeEngine[str]):
@@ -160,6 +163,23 @@ def leaf(expression: ColumnElement[Any], dialect: str) -> ColumnElement[Any]:
     if isinstance(kind, Json | JsonDocument):
         return sa.func.json(expression)
     return expression
+
+
+def json_value(value: Any, kind: Any) -> Any:
+    """The value of a column of that type as `leaf` shows it in documents, ready for orjson."""
+    if value is None:
+        return None
+    if isinstance(kind, Exact):
+        number = (value if isinstance(value, Decimal) else Decimal(str(value))) + 0  # there is no negative zero in SQL
+        number = number.quantize(Decimal(1).scaleb(-kind.scale))
+        if isinstance(kind, Money):
+            return f"{number:f}"
+        return int(number) if number == number.to_integral_value() else float(number)
+    if isinstance(kind, Instant) and isinstance(value, datetime):
+        return instant_text(value)
+    if isinstance(kind, Day) and isinstance(value, date):
+        return value.isoformat()
+    return value
 
 
 _INSTANT_FORMAT = '\'YYYY-MM-DD"T"HH24:MI:SS.US"Z"\''

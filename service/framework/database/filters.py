@@ -120,7 +120,6 @@ def filter_model(name: str, fields: Mapping[str, Filterable]) -> type[Shape]:
         **own,
         **members,
     )
-    model.model_rebuild(_types_namespace={name: model, "Annotated": Annotated, "Field": Field})
     return model
 
 

@@ -8,14 +8,15 @@ every filter, sort, count and page. Statements are compiled once per shape of qu
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql import visitors
 from sqlalchemy.sql.elements import ColumnElement
 
 from service.framework.database.columns import Day, Exact, Instant, bind
@@ -26,6 +27,7 @@ from service.framework.database.pagination import Cursors
 from service.framework.database.statements import Statement
 from service.platform.clock import instant_text
 from service.platform.errors import FieldError, Invalid
+from service.platform.kept import Kept
 
 COUNT_CEILING = 10_000
 _KEPT_STATEMENTS = 1000
@@ -75,7 +77,7 @@ class Listing:
     default_sort: tuple[Sort, ...] = ()
     visible: Callable[[], ColumnElement[bool]] | None = None
     source: Any = None
-    _kept: OrderedDict[Any, Statement] = field(default_factory=OrderedDict, repr=False)
+    _kept: Kept[Any, Statement] = field(default_factory=lambda: Kept(_KEPT_STATEMENTS), repr=False)
 
     # -- single records
 
@@ -109,6 +111,19 @@ class Listing:
             return query.order_by(self.table.c.id).with_for_update(of=self.table) if lock else query
 
         return self._statement(("by_ids", lock), build)
+
+    @cached_property
+    def own_columns(self) -> frozenset[str]:
+        """The members that show a column of their own name, which no other member is computed from."""
+        own = {name for name, shown in self.members.items() if shown is self.table.c.get(name)}
+        used = {
+            element.name
+            for name, shown in self.members.items()
+            if name not in own
+            for element in visitors.iterate(shown)
+            if isinstance(element, sa.Column) and element.table is self.table
+        }
+        return frozenset(own - used)
 
     def document(self) -> ColumnElement[str]:
         """The JSON document of a row, as text."""
@@ -247,12 +262,7 @@ class Listing:
         )
 
     def _statement(self, shape: Any, build: Callable[[], Any]) -> Statement:
-        statement = self._kept.get(shape)
-        if statement is None:
-            statement = self._kept[shape] = Statement(build())
-            if len(self._kept) > _KEPT_STATEMENTS:
-                self._kept.popitem(last=False)
-        return statement
+        return self._kept.made(shape, lambda: Statement(build()))
 
 
 def as_resource(row: Row | None) -> Resource | None:

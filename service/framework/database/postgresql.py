@@ -248,7 +248,12 @@ def _violation(error: asyncpg.IntegrityConstraintViolationError) -> ConstraintVi
 
 
 class _Pool:
-    """Last in, first out; grows to `size`; a connection that closed or is left inside a transaction is replaced."""
+    """Connections, last in, first out; grows to `size`. A closed connection, or one left inside a transaction, is
+    replaced.
+
+    Why not asyncpg's: acquire and release take 18 to 27 microseconds of CPU there even with a `reset` that does
+    nothing, and 0.4 here; a point read takes 19, and 69 with the default reset.
+    """
 
     def __init__(self, url: str, size: int) -> None:
         self._url = url

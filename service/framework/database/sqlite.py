@@ -171,6 +171,8 @@ class _Connection:
 
     def _execute(self, compiled: Compiled, values: dict[str, Any]) -> int:
         try:
+            for each in compiled.first:
+                self._open.execute(each.sql, each.arguments(values))
             return self._open.execute(compiled.sql, compiled.arguments(values)).rowcount
         except sqlite3.IntegrityError as error:
             raise self._violation(error) from None

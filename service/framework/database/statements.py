@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
-from service.framework.database.columns import Exact, Json
+from service.framework.database.columns import Exact, Json, Uuid
 
 _POSTGRESQL = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
 _SQLITE = SQLiteDialect_pysqlite()
@@ -40,6 +40,8 @@ class Compiled:
         for column in getattr(compiled, "insert_prefetch", ()):  # the defaults of columns that the insert leaves out
             default = column.default
             values[column.key] = default.arg(None) if default.is_callable else default.arg  # an empty list, say
+        if kind == "postgresql":  # asyncpg takes a UUID as text or as it is: nothing to convert
+            processors = {n: p for n, p in processors.items() if not isinstance(compiled.binds[n].type, Uuid)}
         self._binds = [
             (name, processors.get(name), _UNSET if compiled.binds[name].required else values[name]) for name in order
         ]
@@ -91,33 +93,53 @@ class Statement:
         """The compiled form for `postgresql` or `sqlite`."""
         compiled = self._compiled.get(kind)
         if compiled is None:
-            compiled = self._compiled[kind] = Compiled(self.clause, kind)
+            compiled = self._compiled[kind] = self._compile(kind)
         return compiled
+
+    def _compile(self, kind: str) -> Compiled:
+        return Compiled(self.clause, kind)
 
 
 class WriteThenRead(Statement):
-    """Change one row of a table and read it as a document, in one go.
+    """Change one row of a table and read it as a document.
 
-    PostgreSQL does it in one statement (the change is a CTE that takes the table's name, so that the read sees the
-    new row); SQLite in two, because
-    its RETURNING computes some expressions wrongly (3.40: `IS NOT NULL` is true for a null).
-    `insert` is a row of another table that is made from the changed row.
+    PostgreSQL does both in one statement: the change is a CTE with the table's name, so that the read sees the new
+    row. SQLite takes two, because its RETURNING computes some expressions wrongly (3.40: `IS NOT NULL` is true for a
+    null).
     """
 
-    __slots__ = ("_insert", "_read", "_table", "_write")
+    __slots__ = ("_read", "_table", "_write")
 
-    def __init__(self, table: sa.Table, write: Any, read: Any, insert: Any = None) -> None:
+    def __init__(self, table: sa.Table, write: Any, read: Any) -> None:
         super().__init__(read)
-        self._table, self._write, self._read, self._insert = table, write, read, insert
+        self._table, self._write, self._read = table, write, read
 
-    def on(self, kind: str) -> Compiled:
-        compiled = self._compiled.get(kind)
-        if compiled is None:
-            if kind == "postgresql":
-                read = self._read.add_cte(self._write.returning(*self._table.c).cte(self._table.name))
-                compiled = Compiled(read if self._insert is None else read.add_cte(self._insert.cte("made")), kind)
-            else:
-                before = [self._write] if self._insert is None else [self._write, self._insert]
-                compiled = Compiled(self._read, kind, tuple(Compiled(each, kind) for each in before))
-            self._compiled[kind] = compiled
-        return compiled
+    def _compile(self, kind: str) -> Compiled:
+        if kind == "postgresql":
+            return Compiled(self._read.add_cte(self._write.returning(*self._table.c).cte(self._table.name)), kind)
+        return Compiled(self._read, kind, (Compiled(self._write, kind),))
+
+
+class ChangeThenInsert(Statement):
+    """Change one row of a table and insert a row of another that is selected from the changed row's id and version;
+    executing it returns 1, or 0 when no row was changed.
+
+    PostgreSQL does both in one statement; there `guard` is a SELECT of one row that is locked first, without which
+    nothing is changed. SQLite takes two statements in one transaction, where no other writer is to be kept away.
+    """
+
+    __slots__ = ("_change", "_guard", "_insert", "_table")
+
+    def __init__(self, table: sa.Table, change: Any, insert: Any, guard: Any = None) -> None:
+        super().__init__(insert)
+        self._table, self._change, self._insert, self._guard = table, change, insert, guard
+
+    def _compile(self, kind: str) -> Compiled:
+        if kind != "postgresql":
+            return Compiled(self._insert, kind, (Compiled(self._change, kind),))
+        change, insert = self._change, self._insert
+        if self._guard is not None:
+            guard = self._guard.with_for_update().cte("guard")
+            change = change.where(sa.exists(sa.select(sa.literal_column("1")).select_from(guard)))
+        c = self._table.c
+        return Compiled(insert.add_cte(change.returning(c.id, c.version).cte(self._table.name)), kind)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from service.framework.graph.paging import Asked
+from service.framework.graph.paging import PageArguments
 from service.framework.graph.selection import Connection, ConnectionPart, Constant, Item, Nested, Selection, Single
 
 CURSOR = "~"
@@ -20,7 +20,7 @@ CURSOR = "~"
 IDENTIFIER = "~id"
 """The member under which a row carries its id for what is read of it later."""
 
-MakeCursor = Callable[[Asked, Mapping[str, Any]], str]
+MakeCursor = Callable[[PageArguments, Mapping[str, Any]], str]
 Document = dict[str, Any]
 
 
@@ -29,7 +29,7 @@ class Finisher:
 
     __slots__ = ("_asked", "_cursor", "_now", "later")
 
-    def __init__(self, asked: Mapping[int, Asked], cursor: MakeCursor, now: datetime) -> None:
+    def __init__(self, asked: Mapping[int, PageArguments], cursor: MakeCursor, now: datetime) -> None:
         self._asked = asked
         self._cursor = cursor
         self._now = now
@@ -99,7 +99,7 @@ class Finisher:
     def _part(
         self,
         part: ConnectionPart,
-        asked: Asked,
+        asked: PageArguments,
         nodes: list[list[Document]],
         cursors: list[str],
         more: bool,
@@ -121,7 +121,7 @@ def _edge(part: ConnectionPart, index: int, nodes: list[list[Document]], cursors
     return cursors[index] if part.what == "cursor" else part.what.removeprefix("__typename")
 
 
-def _page_info(what: str, asked: Asked, cursors: list[str], more: bool) -> Any:
+def _page_info(what: str, asked: PageArguments, cursors: list[str], more: bool) -> Any:
     if what == "hasNextPage":
         return asked.form.before or (more and not asked.form.backward)
     if what == "hasPreviousPage":

@@ -7,20 +7,31 @@ pointer points into the argument it names.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NewType, get_args
 
 import orjson
 from graphql import GraphQLInputObjectType, get_nullable_type, is_list_type
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from service.framework.graph.names import snake
-from service.platform.errors import Invalid, NotFound
+from service.platform import errors
+from service.platform.errors import Invalid, KamError, NotFound
 from service.platform.moments import Moment
 from service.platform.pointers import field_errors
 from service.platform.types import Id, Name, Slug
+
+ID = NewType("ID", str)
+"""The GraphQL scalar ID: Strawberry's own, without importing Strawberry."""
+
+_CODES = {
+    name: kind.code for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, KamError)
+}
+_ERROR = re.compile(rf"\b(?:{'|'.join(sorted(_CODES, key=len, reverse=True))})\b")
+_RAISES = re.compile(r"\b[Rr]aises\b")
 
 _ID: TypeAdapter[str] = TypeAdapter(Id)
 _MOMENT: TypeAdapter[date | datetime] = TypeAdapter(Moment)
@@ -28,26 +39,28 @@ _MOMENT: TypeAdapter[date | datetime] = TypeAdapter(Moment)
 
 @dataclass(frozen=True, slots=True)
 class Takes:
-    """One argument: its name, its type as the author of the schema writes it, and how it becomes what the operation
-    takes.
+    """One argument: its name, its Python type, and how it becomes the operation's argument. An input object has a
+    `model`, and `kind` is then the name of the GraphQL type that is made of it.
     """
 
     name: str
-    kind: str
+    kind: Any
     description: str
     convert: Callable[[Any, Any], Any]
     model: Any = None
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Gives:
-    """One field of a payload: its name, its type, and how it is found in what the operation returned."""
+    """One field of a payload: its name, its Python type (models stand for their GraphQL types), and how it is found in
+    the operation's result.
+    """
 
     name: str
-    kind: str
+    kind: Any
     value: Callable[[Any], Any]
     description: str = ""
-    model: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +77,26 @@ class Call:
 
     @property
     def description(self) -> str:
-        """What the operation says of itself."""
-        return " ".join((self.run.__doc__ or "").split())
+        """The operation's docstring with its errors as a client sees them: `Raises NotFound` is `Errors: not_found`."""
+        text = " ".join((self.run.__doc__ or "").split())
+        text = _RAISES.sub(lambda found: "Errors:" if found[0] == "Raises" else "errors:", text)
+        return _ERROR.sub(lambda found: _CODES[found[0]], text)
+
+    async def resolve(self, ctx: Any, given: Mapping[str, Any], types: Mapping[str, Any]) -> Any:
+        """Run the operation with the coerced arguments of the field, whose GraphQL arguments are `types`."""
+        return await self.run(ctx, *self.arguments(given, types))
 
     @property
     def payload(self) -> str:
         """The name of the payload type."""
         return self.name[:1].upper() + self.name[1:] + "Payload"
 
-    def arguments(self, given: Mapping[str, Any], definition: Any) -> list[Any]:
-        """What the operation takes, of the coerced arguments of the field; raises Invalid and NotFound."""
-        return [each.convert(given.get(each.name), definition.args[each.name].type) for each in self.takes]
+    def arguments(self, given: Mapping[str, Any], types: Mapping[str, Any]) -> list[Any]:
+        """Return the operation's arguments, made of the coerced arguments of the field; raises Invalid and NotFound.
+
+        `types` are the field's GraphQL arguments by name. An argument without one has REST's member names already.
+        """
+        return [each.convert(given.get(each.name), getattr(types.get(each.name), "type", None)) for each in self.takes]
 
 
 class Reread(str):
@@ -88,18 +110,18 @@ def document(result: Any) -> Any:
     return result.data
 
 
-def gives(name: str, kind: str) -> tuple[Gives, ...]:
+def gives(name: str, kind: Any) -> tuple[Gives, ...]:
     """The payload of most mutations: the record as it is now, and what was done to it."""
     told = "What was done: created, updated, unchanged, deleted, restored ..."
     return (
         Gives(name, kind, document, "The record as it is now"),
-        Gives("outcome", "str", lambda result: result.outcome, told),
+        Gives("outcome", str, lambda result: result.outcome, told),
     )
 
 
 def identifier(name: str = "id", description: str = "The id, the same as in REST") -> Takes:
     """An id; text that is none names nothing."""
-    return Takes(name, "ID", description, lambda value, _: read_id(value))
+    return Takes(name, ID, description, lambda value, _: read_id(value))
 
 
 def read_id(value: Any) -> str:
@@ -143,15 +165,16 @@ def optional_body(model: type[BaseModel], kind: str) -> Takes:
     def convert(value: Any, declared: Any) -> Any:
         return None if value is None else taken.convert(value, declared)
 
-    return replace(taken, kind=f"Optional[{kind}]", convert=convert)
+    return replace(taken, optional=True, convert=convert)
 
 
-def scalar(annotation: Any, kind: str, name: str, description: str, default: Any = None) -> Takes:
+def scalar(annotation: Any, kind: Any, name: str, description: str, default: Any = None) -> Takes:
     """A plain argument, validated by a request scalar; an optional one that is absent or null is `default`."""
     adapter: TypeAdapter[Any] = TypeAdapter(annotation)
+    optional = type(None) in get_args(kind)
 
     def convert(value: Any, _: Any) -> Any:
-        if value is None and kind.startswith("Optional"):
+        if value is None and optional:
             return default
         try:
             return adapter.validate_python(value)
@@ -165,8 +188,8 @@ def scalar(annotation: Any, kind: str, name: str, description: str, default: Any
 def reference(what: str) -> tuple[Takes, Takes]:
     """The reference of a record in another system, as two arguments."""
     return (
-        scalar(Slug, "str", "system", "The other system, for example salesforce, hubspot or erp"),
-        scalar(Name, "str", "externalId", f"The {what}'s id there"),
+        scalar(Slug, str, "system", "The other system, for example salesforce, hubspot or erp"),
+        scalar(Name, str, "externalId", f"The {what}'s id there"),
     )
 
 
@@ -174,7 +197,7 @@ def if_version() -> Takes:
     """The version that a write may replace, as If-Match in REST."""
     return Takes(
         "ifVersion",
-        "Optional[int]",
+        int | None,
         "Write only if this still is the version; otherwise the error is stale_version",
         lambda value, _: None if value is None else (value,),
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
 from datetime import date, datetime
 from typing import Any, Protocol
 
-from service.framework.database.database import Database
+from service.framework.database.database import Database, Reader
 from service.platform.clock import Clock
 from service.platform.idempotency import Idempotency
 
@@ -41,8 +42,8 @@ class GraphContext(Protocol):
     def replayed(self) -> bool:
         """Whether the answer is the stored one of an earlier request with the same Idempotency-Key."""
 
-    def require(self, permission: Any) -> None:
-        """Raise Forbidden unless the caller has the permission."""
+    def reading(self, *permissions: Any, fresh: bool = False) -> AbstractAsyncContextManager[Reader]:
+        """Open a read; raises Forbidden unless the caller has all permissions. `fresh` never asks a replica."""
 
     def past(self, moment: date | datetime, parameter: str = "as_of") -> datetime:
         """Return the instant of a look back; raises Invalid for a moment that lies ahead."""

@@ -112,7 +112,12 @@ class Graph:
             **{edge.target: edge.permission for edge in documents},
         }
         self.singles = {name[:1].lower() + name[1:]: name for name in self.types}
+        self._roots = {"node", "nodes", *self.singles, *self.pages, *self.calls, *self.mutations, *self.subscriptions}
         self._members = {camel(name): name for kind in self.types.values() for name in kind.model.model_fields}
+
+    def answers(self, name: str) -> bool:
+        """Whether a root field is declared here, and so answered without its resolver."""
+        return name in self._roots
 
     def call(self, name: str, *, mutation: bool) -> Call | None:
         """The operation behind a root field, if it is one."""

@@ -7,37 +7,31 @@ null and an error with its path, and the others stand. Mutations run one after t
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 import orjson
-from graphql import GraphQLSchema, OperationDefinitionNode, OperationType, execute_sync, get_named_type
+from graphql import GraphQLError, GraphQLSchema, OperationDefinitionNode, OperationType
 from graphql.execution.values import VariableValues
 
 from service.framework.database.pagination import Cursors
 from service.framework.database.statements import Statement
 from service.framework.graph import errors
-from service.framework.graph.answer import Finisher, project
-from service.framework.graph.calls import Call, Reread, read_id, read_moment
 from service.framework.graph.context import GraphContext
 from service.framework.graph.edges import Graph
-from service.framework.graph.limits import Budget, Limits
-from service.framework.graph.paging import Asked, Paging
+from service.framework.graph.execution import execution_context
+from service.framework.graph.limits import Limits
+from service.framework.graph.paging import Paging
 from service.framework.graph.parsing import Document, Documents
-from service.framework.graph.plan import Compiler, Introspective, Plan, Root
-from service.framework.graph.selection import Connection, Constant, Leaf, Nested, Selection
-from service.framework.graph.statements import Builder
-from service.framework.graph.whereabouts import whereabouts, words
+from service.framework.graph.plan import Compiler, Plan
+from service.framework.graph.run import Run
+from service.framework.graph.whereabouts import whereabouts
 from service.platform.errors import (
-    Invalid,
     KamError,
     MethodNotAllowed,
     NotAcceptable,
-    NotFound,
     QueryTooComplex,
-    Unavailable,
 )
 
 
@@ -54,12 +48,15 @@ class Request:
 class Engine:
     """Runs documents against one schema and graph."""
 
-    def __init__(self, schema: GraphQLSchema, graph: Graph, cursors: Cursors, limits: Limits | None = None) -> None:
-        self.schema = schema
+    def __init__(self, schema: Any, graph: Graph, cursors: Cursors, limits: Limits | None = None) -> None:
+        self.strawberry = schema
+        self.schema: GraphQLSchema = schema._schema
+        base = getattr(schema.execution_context_class, "plain", schema.execution_context_class)
+        schema.execution_context_class = execution_context(graph, self._read, base)
         self.graph = graph
         self.limits = limits or Limits()
         self.paging = Paging(graph, cursors, self.limits)
-        self._documents = Documents(schema, self.limits)
+        self._documents = Documents(self.schema, self.limits)
         self.whereabouts = Statement(whereabouts(graph))
 
     async def run(self, ctx: GraphContext, request: Request) -> bytes:
@@ -69,14 +66,17 @@ class Engine:
             raise errors.refused(MethodNotAllowed(["POST"]))
         if operation.operation is OperationType.SUBSCRIPTION:
             raise errors.refused(NotAcceptable("A subscription needs Accept: text/event-stream, or a WebSocket"))
-        return await self._run(ctx, request, document, name, operation).answer()
+        run = self._run(ctx, request, document, name)
+        if self.strawberry.extensions or run.foreign:
+            return await self._through_strawberry(ctx, request, name)
+        return await run.answer()
 
     async def stream(self, ctx: GraphContext, request: Request) -> AsyncGenerator[bytes, None]:
         """The answers of an operation as they come: many of a subscription, one of anything else. Raises Refused when
         nothing of it was run.
         """
         document, name, operation = self._chosen(request)
-        run = self._run(ctx, request, document, name, operation)
+        run = self._run(ctx, request, document, name)
         if operation.operation is not OperationType.SUBSCRIPTION:
             return _once(await run.answer())
         try:
@@ -89,16 +89,40 @@ class Engine:
         name = document.choose(request.operation_name)
         return document, name, document.operations[name]
 
-    def _run(
-        self, ctx: GraphContext, request: Request, document: Document, name: str, operation: OperationDefinitionNode
+    def _run(self, ctx: GraphContext, request: Request, document: Document, name: str) -> Run:
+        return self._planned(ctx, document, name, document.variables[name].read(request.variables), request.variables)
+
+    def _planned(
+        self, ctx: GraphContext, document: Document, name: str, variables: VariableValues, given: Mapping[str, Any]
     ) -> Run:
-        variables = document.variables[name].read(request.variables)
+        operation = document.operations[name]
         conditions = {each: bool(variables.coerced.get(each)) for each in document.conditions}
         plan = document.plans.get(
             (name, *conditions.values()),
             lambda: self._compile(document, operation, conditions, ctx.services.database.kind),
         )
-        return Run(self, ctx, plan, variables, request.variables)
+        return Run(self, ctx, plan, variables, given)
+
+    async def _through_strawberry(self, ctx: GraphContext, request: Request, name: str) -> bytes:
+        """Run a request through Strawberry's Schema: its extensions, and fields with resolvers of their own."""
+        result = await self.strawberry.execute(
+            request.query, dict(request.variables), context_value=ctx, operation_name=name or None
+        )
+        answer: dict[str, Any] = {"data": result.data}
+        if result.errors:
+            answer["errors"] = [_shown(error, ctx.request_id) for error in result.errors]
+        if result.extensions:
+            answer["extensions"] = result.extensions
+        return orjson.dumps(answer)
+
+    async def _read(self, executor: Any) -> tuple[dict[str, bytes], list[dict[str, Any]]]:
+        """Answer the graph's root fields for Strawberry's executor."""
+        operation: OperationDefinitionNode = executor.operation
+        assert operation.loc is not None  # noqa: S101 - Strawberry parses with locations
+        document = self._documents.document(operation.loc.source.body)
+        name = operation.name.value if operation.name else ""
+        run = self._planned(executor.context_value, document, name, executor.variable_values, {})
+        return await run.bodies()
 
     def _compile(self, document: Document, operation: Any, conditions: Mapping[str, bool], kind: str) -> Plan:
         compiler = Compiler(self.schema, self.graph, document.tree, conditions, shallow=kind == "sqlite")
@@ -110,289 +134,11 @@ class Engine:
         return plan
 
 
-class Run:
-    """One operation on its way."""
-
-    __slots__ = ("_as_of", "_budget", "_ctx", "_engine", "_errors", "_given", "_plan", "_variables")
-
-    def __init__(
-        self, engine: Engine, ctx: GraphContext, plan: Plan, variables: VariableValues, given: Mapping[str, Any]
-    ) -> None:
-        self._engine = engine
-        self._ctx = ctx
-        self._plan = plan
-        self._variables = variables
-        self._given = given
-        self._budget = Budget(engine.limits.cost)
-        self._errors: list[dict[str, Any]] = []
-        self._as_of: datetime | None = None
-        """The instant that the root field at hand looks back to."""
-
-    async def answer(self) -> bytes:
-        """Run every root field and put the answer together."""
-        if self._ctx.idempotency is not None and self._plan.is_mutation:
-            self._one_mutation()
-        fields = [b'"%s":%s' % (root.key.encode(), await self._field(root)) for root in self._plan.roots]
-        body = b'{"data":{' + b",".join(fields) + b"}"
-        return body + (b',"errors":' + orjson.dumps(self._errors) if self._errors else b"") + b"}"
-
-    async def source(self) -> AsyncIterator[Any]:
-        """What a subscription follows; raises what keeps it from beginning."""
-        root = self._followed()
-        call = self._engine.graph.subscriptions[root.name]
-        values = call.arguments(root.arguments.read(self._variables), root.arguments.definition)
-        source: AsyncIterator[Any] = await call.run(self._ctx, *values)
-        return source
-
-    async def follow(self, source: AsyncIterator[Any]) -> AsyncGenerator[bytes, None]:
-        """An answer for everything that the source gives; empty bytes say that it lives."""
-        root = self._followed()
-        typename = get_named_type(root.arguments.definition.type).name
-        selection = root.selection(typename)
-        async for value in source:
-            if value is None:
-                yield b""
-                continue
-            shown = await self._shaped(root.key, selection, value)
-            yield b'{"data":{"%s":%s}}' % (root.key.encode(), shown)
-
-    def _followed(self) -> Root:
-        root = self._plan.roots[0]
-        assert isinstance(root, Root)  # noqa: S101 - validation allows a subscription one field, and no introspection
-        return root
-
-    def _one_mutation(self) -> None:
-        if sum(isinstance(root, Root) for root in self._plan.roots) > 1:
-            message = "An Idempotency-Key covers one mutation; send one mutation per request with it"
-            raise errors.refused(Invalid.parameter("Idempotency-Key", "one_mutation", message))
-
-    async def _field(self, root: Root | Constant | Introspective) -> bytes:
-        if isinstance(root, Constant):
-            return b'"%s"' % root.value.encode()
-        if isinstance(root, Introspective):
-            return orjson.dumps(self._introspected()[root.key])
-        self._as_of = None
-        try:
-            return await self._reader(root)(root)
-        except Exception as error:
-            self._errors.append(errors.entry(error, [root.key], self._ctx.request_id))
-            return b"null"
-
-    def _reader(self, root: Root) -> Callable[[Root], Awaitable[bytes]]:
-        graph = self._engine.graph
-        if root.connection is not None:
-            return self._page
-        if graph.call(root.name, mutation=self._plan.is_mutation) is not None:
-            return self._call
-        if root.name in graph.singles:
-            return self._single
-        return self._node if root.name == "node" else self._nodes
-
-    # -- rows
-
-    async def _page(self, root: Root) -> bytes:
-        connection = root.connection
-        assert connection is not None  # noqa: S101 - chosen by it
-        self._allow({connection.many.target}.union(*(node.types for node in connection.nodes)))
-        self._look_back(connection.arguments.read(self._variables))
-        asked = self._ask((connection,), 1)
-        statement = self._statement((root.key,), asked, lambda builder: builder.page(connection))
-        async with self._ctx.services.database.reading() as reader:
-            text: str = await reader.value(statement, **self._binds(asked))
-        if connection.plain and connection.nodes[0].final:
-            return text.encode()
-        finisher = Finisher(asked, self._engine.paging.cursor, self._ctx.services.clock.now())
-        answer = finisher.connection(connection, orjson.loads(text))
-        await self._complete(finisher, asked)
-        return orjson.dumps(answer)
-
-    async def _single(self, root: Root) -> bytes:
-        typename = self._engine.graph.singles[root.name]
-        arguments = root.arguments.read(self._variables)
-        self._look_back(arguments)
-        found = await self._row(root.key, root.selection(typename), arguments["id"])
-        if found is None:
-            raise NotFound(words(typename))
-        return found
-
-    async def _row(self, key: str, selection: Selection, identifier: Any) -> bytes | None:
-        """One row by its id, in its final form; None when there is none that may be seen."""
-        self._allow(selection.types)
-        asked = self._ask(selection.connections, 1)
-        statement = self._statement((key, selection.typename), asked, lambda builder: builder.by_id(selection))
-        async with self._ctx.services.database.reading(fresh=self._plan.is_mutation) as reader:
-            text: str | None = await reader.value(statement, id=read_id(identifier), **self._binds(asked))
-        if text is None or selection.final:
-            return None if text is None else text.encode()
-        finisher = Finisher(asked, self._engine.paging.cursor, self._ctx.services.clock.now())
-        answer = finisher.row(selection, orjson.loads(text))
-        await self._complete(finisher, asked)
-        return orjson.dumps(answer)
-
-    async def _node(self, root: Root) -> bytes:
-        identifier = root.arguments.read(self._variables)["id"]
-        for typename, found in (await self._whereabouts([identifier])).items():
-            return await self._row(root.key, root.selection(typename), found[0]) or b"null"
-        return b"null"
-
-    async def _nodes(self, root: Root) -> bytes:
-        identifiers: list[Any] = root.arguments.read(self._variables)["ids"]
-        if len(identifiers) > self._engine.limits.page:
-            raise Invalid.parameter("ids", "too_many", f"At most {self._engine.limits.page} ids at once")
-        found: dict[str, bytes] = {}
-        for typename, ids in (await self._whereabouts(identifiers)).items():
-            found.update(await self._rows(root.key, root.selection(typename), ids))
-        return b"[" + b",".join(found.get(str(each).lower(), b"null") for each in identifiers) + b"]"
-
-    async def _rows(self, key: str, selection: Selection, ids: Sequence[str]) -> dict[str, bytes]:
-        self._allow(selection.types)
-        self._budget.spend(len(ids))
-        asked = self._ask(selection.connections, len(ids))
-        statement = self._statement((key, selection.typename, ""), asked, lambda builder: builder.by_ids(selection))
-        async with self._ctx.services.database.reading() as reader:
-            rows = await reader.all(statement, ids=list(ids), **self._binds(asked))
-        if selection.final:
-            return {row["id"]: row["document"].encode() for row in rows}
-        finisher = Finisher(asked, self._engine.paging.cursor, self._ctx.services.clock.now())
-        answers = {row["id"]: finisher.row(selection, orjson.loads(row["document"])) for row in rows}
-        await self._complete(finisher, asked)
-        return {identifier: orjson.dumps(answer) for identifier, answer in answers.items()}
-
-    async def _complete(self, finisher: Finisher, asked: dict[int, Asked]) -> None:
-        """Put what is read later into its rows: one statement per cut, however many rows."""
-        while finisher.later:
-            rows, finisher.later = finisher.later, []
-            cuts: dict[int, list[tuple[Selection, str, dict[str, Any]]]] = {}
-            for each in rows:
-                cuts.setdefault(id(each[0]), []).append(each)
-            for cut in cuts.values():
-                tail = cut[0][0].tail
-                assert tail is not None  # noqa: S101 - only rows with a tail come later
-                rest = await self._rest(tail, sorted({identifier for _, identifier, _ in cut}), asked)
-                done = {identifier: finisher.row(tail, document) for identifier, document in rest.items()}
-                for selection, identifier, row in cut:
-                    if identifier not in done:
-                        raise Unavailable("A record was deleted while it was read; ask again")
-                    finisher.complete(selection, row, done[identifier])
-
-    async def _rest(self, tail: Selection, ids: list[str], asked: dict[int, Asked]) -> dict[str, Any]:
-        statement = self._statement(("later", id(tail)), asked, lambda builder: builder.by_ids(tail))
-        async with self._ctx.services.database.reading(fresh=self._plan.is_mutation) as reader:
-            rows = await reader.all(statement, ids=ids, **self._binds(asked))
-        return {row["id"]: orjson.loads(row["document"]) for row in rows}
-
-    async def _whereabouts(self, identifiers: Sequence[Any]) -> dict[str, list[str]]:
-        """The ids that exist, by type; text that is no id names nothing."""
-        ids = []
-        for identifier in identifiers:
-            try:
-                ids.append(read_id(identifier))
-            except NotFound:
-                continue
-        out: dict[str, list[str]] = {}
-        if ids:
-            async with self._ctx.services.database.reading() as reader:
-                for row in await reader.all(self._engine.whereabouts, ids=ids):
-                    out.setdefault(row["typename"], []).append(row["id"])
-        return out
-
-    # -- operations
-
-    async def _call(self, root: Root) -> bytes:
-        call = self._engine.graph.call(root.name, mutation=self._plan.is_mutation)
-        assert call is not None  # noqa: S101 - chosen by it
-        definition = root.arguments.definition
-        values = call.arguments(root.arguments.read(self._variables), definition)
-        result = await call.run(self._ctx, *values)
-        typename = get_named_type(definition.type).name
-        if self._plan.is_mutation:
-            return await self._payload(root.key, root.selection(typename), call, result)
-        value = call.gives[0].value(result)
-        if root.nodes[0].selection_set is None:
-            return orjson.dumps(value)
-        return await self._shaped(root.key, root.selection(typename), value)
-
-    async def _payload(self, key: str, selection: Selection, call: Call, result: Any) -> bytes:
-        gives = {each.name: each for each in call.gives}
-        parts = []
-        for item in selection.items:
-            if isinstance(item, Constant):
-                shown = orjson.dumps(item.value)
-            else:
-                assert isinstance(item, Leaf | Nested)  # noqa: S101 - payloads have no edges of their own
-                value = gives[item.field].value(result)
-                shown = (
-                    await self._shaped(f"{key}.{item.key}", item.shape, value)
-                    if isinstance(item, Nested)
-                    else orjson.dumps(value)
-                )
-            parts.append(b'"%s":%s' % (item.key.encode(), shown))
-        return b"{" + b",".join(parts) + b"}"
-
-    async def _shaped(self, key: str, selection: Selection, value: Any) -> bytes:
-        """What a selection asks of a document that an operation returned; edges are read by its id."""
-        if isinstance(value, dict) and selection.has_edges:
-            value = Reread(value["id"])
-        if isinstance(value, Reread):
-            return await self._row(key, selection, value) or b"null"
-        return orjson.dumps(project(selection, value))
-
-    # -- what all of them need
-
-    def _allow(self, types: frozenset[str] | set[str]) -> None:
-        """Raise Forbidden unless the caller may read all these types."""
-        for typename in sorted(types):
-            permission = self._engine.graph.permissions.get(typename)
-            if permission is not None:
-                self._ctx.require(permission)
-
-    def _look_back(self, arguments: Mapping[str, Any]) -> None:
-        """Take the instant that a root field looks back to; raises Invalid for what lies ahead."""
-        if arguments.get("asOf") is not None:
-            self._as_of = self._ctx.past(read_moment("asOf", arguments["asOf"]), "asOf")
-
-    def _ask(self, connections: Sequence[Connection], parents: int) -> dict[int, Asked]:
-        asked: dict[int, Asked] = {}
-        self._read(connections, parents, asked)
-        return asked
-
-    def _read(self, connections: Sequence[Connection], parents: int, asked: dict[int, Asked]) -> None:
-        """Read the arguments of connections and of those below them, and take their objects off the budget."""
-        for connection in connections:
-            arguments = connection.arguments.read(self._variables)
-            found = self._engine.paging.ask(
-                connection, arguments, nested=bool(connection.many.source), as_of=self._as_of
-            )
-            asked[connection.slot] = found
-            rows = parents * found.size
-            self._budget.spend(rows)
-            for node in connection.nodes:
-                self._read(node.connections, rows, asked)
-
-    def _statement(
-        self, key: tuple[str | int, ...], asked: Mapping[int, Asked], build: Callable[[Builder], Statement]
-    ) -> Statement:
-        forms = {slot: each.form for slot, each in asked.items()}
-        past = self._as_of is not None
-        return self._plan.statements.get(
-            (*key, past, *forms.values()), lambda: build(Builder(self._engine.graph, forms, past))
-        )
-
-    def _binds(self, asked: Mapping[int, Asked]) -> dict[str, Any]:
-        values: dict[str, Any] = {} if self._as_of is None else {"as_of": self._as_of}
-        for each in asked.values():
-            values.update(each.binds)
-        return values
-
-    def _introspected(self) -> dict[str, Any]:
-        if self._plan.introspected is not None:
-            return self._plan.introspected
-        assert self._plan.introspection is not None  # noqa: S101 - there is an introspective field
-        result = execute_sync(self._engine.schema, self._plan.introspection, variable_values=dict(self._given))
-        data: dict[str, Any] = result.data or {}
-        if not self._plan.operation.variable_definitions:
-            self._plan.introspected = data
-        return data
+def _shown(error: GraphQLError, request_id: str | None) -> dict[str, Any]:
+    """Return an error as the graph shows it; the graph's own have their extensions already."""
+    if error.extensions:
+        return dict(error.formatted)
+    return errors.entry(error.original_error or error, error.path or (), request_id)
 
 
 async def _once(body: bytes) -> AsyncGenerator[bytes, None]:

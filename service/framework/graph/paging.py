@@ -45,7 +45,7 @@ class Form:
 
 
 @dataclass(slots=True)
-class Asked:
+class PageArguments:
     """The arguments of one connection, read: the form, the page size, the values to bind (named for the connection's
     slot).
     """
@@ -66,7 +66,7 @@ class Paging:
 
     def ask(
         self, connection: Connection, arguments: Mapping[str, Any], *, nested: bool, as_of: datetime | None = None
-    ) -> Asked:
+    ) -> PageArguments:
         """The meaning of a connection's arguments; raises Invalid and CursorInvalid with the parameter at fault.
 
         Cursors of what is looked back to (`as_of`) are bound to that instant, as in REST.
@@ -96,9 +96,9 @@ class Paging:
                 for index, (value, (key, _)) in enumerate(zip(values, listing.keys(sort), strict=True)):
                     binds[f"{prefix}{slot}_{index}"] = typed_value(value, key.type)
         form = Form(sort, shape, after is not None, before is not None, backward, rows if usual else None)
-        return Asked(form, size, name, binds)
+        return PageArguments(form, size, name, binds)
 
-    def cursor(self, asked: Asked, values: Mapping[str, Any]) -> str:
+    def cursor(self, asked: PageArguments, values: Mapping[str, Any]) -> str:
         """The cursor of a row, from its sort values as the database wrote them."""
         plain = [str(value) if isinstance(value, float | int) else value for value in values.values()]
         return self._cursors.encode(asked.listing, plain)

@@ -86,6 +86,10 @@ class Plan:
     introspection: DocumentNode | None = None
     statements: Recent[Statement] = field(default_factory=lambda: Recent(64))
     introspected: dict[str, Any] | None = None
+    fixed: dict[int, Any] = field(default_factory=dict)
+    """The page arguments of connections, by slot, where no variable or cursor changes them."""
+    foreign: bool = False
+    """Whether a root field is not the graph's and has a resolver of its own."""
 
     @property
     def is_mutation(self) -> bool:
@@ -125,8 +129,10 @@ class Compiler:
                 plan.roots.append(Constant(key, root.name))
             elif name.startswith("__"):
                 plan.roots.append(Introspective(key))
-            else:
+            elif self.graph.answers(name):
                 plan.roots.append(self._root(root, key, nodes))
+            else:
+                plan.foreign = True
         asked = [node for nodes in fields.values() for node in nodes if node.name.value in ("__schema", "__type")]
         if asked:
             plan.introspection = self._introspection(operation, asked)

@@ -9,7 +9,7 @@ scope, which returns the caller's context or raises.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
@@ -23,7 +23,7 @@ from service.framework.graph.context import GraphContext
 from service.framework.graph.edges import Graph
 from service.framework.graph.execute import Engine, Request
 from service.framework.graph.limits import Limits
-from service.framework.graph.schema import served
+from service.framework.graph.schema import schema_of
 from service.framework.graph.socket import Admit, Socket
 from service.framework.web.answers import header_pairs
 from service.framework.web.intake import check_media, idempotency_of, read_body
@@ -51,8 +51,8 @@ Headers = list[tuple[bytes, bytes]]
 class GraphQLApp:
     """The application behind /graphql. `page` is GraphiQL: its HTML and headers.
 
-    The schema is read at the first request, or before it by `prepare()`, so that the service listens without waiting
-    for it.
+    The schema is built through Strawberry at the first request, or before it by `prepare()`, so that the service
+    listens without waiting for it. `extensions` are Strawberry's.
     """
 
     def __init__(
@@ -62,19 +62,21 @@ class GraphQLApp:
         *,
         page: tuple[bytes, tuple[tuple[bytes, bytes], ...]] | None = None,
         limits: Limits | None = None,
+        extensions: Iterable[Any] = (),
     ) -> None:
         self._graph = graph
         self._cursors = cursors
         self._page = page
         self._limits = limits
+        self._extensions = tuple(extensions)
         self._engine: Engine | None = None
         self._preparing = asyncio.Lock()
 
     async def prepare(self) -> Engine:
-        """Read the schema in a thread, once."""
+        """Build the schema in a thread, once."""
         async with self._preparing:
             if self._engine is None:
-                schema = await asyncio.to_thread(served, self._graph)
+                schema = await asyncio.to_thread(schema_of, self._graph, extensions=self._extensions)
                 self._engine = Engine(schema, self._graph, self._cursors, self._limits)
         return self._engine
 

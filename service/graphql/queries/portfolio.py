@@ -75,37 +75,35 @@ def _condition(value: Any, declared: Any) -> Condition:
 
 
 MATRIX = (
-    scalar(MatrixView, "Optional[MatrixView]", "view", "four_box unless said otherwise", MatrixView.FOUR_BOX),
-    scalar(Limit, "Optional[int]", "limit", "Accounts listed per box, 200 unless said otherwise; at most 200", 200),
-    scalar(Flag, "Optional[bool]", "forecast", "Also where each account is expected to stand", False),
-    scalar(Moment, "Optional[str]", "asOf", "The matrix of then: an instant, or a day (its last moment); not ahead"),
+    scalar(MatrixView, MatrixView | None, "view", "four_box unless said otherwise", MatrixView.FOUR_BOX),
+    scalar(Limit, int | None, "limit", "Accounts listed per box, 200 unless said otherwise; at most 200", 200),
+    scalar(Flag, bool | None, "forecast", "Also where each account is expected to stand", False),
+    scalar(Moment, str | None, "asOf", "The matrix of then: an instant, or a day (its last moment); not ahead"),
 )
 MOVED = (
-    Takes("from", "str", "The first instant, or a day (its last moment)", lambda value, _: read_moment("from", value)),
-    scalar(Moment, "Optional[str]", "to", "The second one; now when left out"),
+    Takes("from", str, "The first instant, or a day (its last moment)", lambda value, _: read_moment("from", value)),
+    scalar(Moment, str | None, "to", "The second one; now when left out"),
     scalar(
         MovementChanges,
-        "Optional[MovementChanges]",
+        MovementChanges | None,
         "changes",
         "Which accounts are listed; those in another quadrant unless said otherwise",
         MovementChanges.QUADRANT,
     ),
-    Takes("filter", "Optional[MovementFilter]", "Only accounts that fulfil this", _condition, MovementFilter),
-    scalar(
-        Search, "Optional[str]", "sort", "name or revenue, comma-separated; a leading - reverses; -revenue if absent"
-    ),
-    scalar(Limit, "Optional[int]", "first", "How many, 50 unless said otherwise; at most 200", 50),
-    scalar(Search, "Optional[str]", "after", "Only what comes after this cursor"),
+    Takes("filter", "MovementFilter", "Only accounts that fulfil this", _condition, MovementFilter, optional=True),
+    scalar(Search, str | None, "sort", "name or revenue, comma-separated; a leading - reverses; -revenue if absent"),
+    scalar(Limit, int | None, "first", "How many, 50 unless said otherwise; at most 200", 50),
+    scalar(Search, str | None, "after", "Only what comes after this cursor"),
 )
 
 QUERIES = (
-    Call("portfolioMatrix", read_matrix, MATRIX, (Gives("value", "Matrix", itself, model=MatrixRead),)),
-    Call("portfolioMatrixSvg", draw_matrix, MATRIX, (Gives("value", "str", itself),)),
+    Call("portfolioMatrix", read_matrix, MATRIX, (Gives("value", MatrixRead, itself),)),
+    Call("portfolioMatrixSvg", draw_matrix, MATRIX, (Gives("value", str, itself),)),
     Call(
         "portfolioScreening",
         screenings.preview_screening,
         (body(ScreeningCreate, "ScreenPortfolioInput"),),
-        (Gives("value", "Screening", document, model=ScreeningRead),),
+        (Gives("value", ScreeningRead, document),),
     ),
-    Call("portfolioMovements", read_movements, MOVED, (Gives("value", "MovementPage", itself, model=MovementPage),)),
+    Call("portfolioMovements", read_movements, MOVED, (Gives("value", MovementPage, itself),)),
 )

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 import orjson
 from pydantic import Field
 
-from service.framework.graph.calls import Call, Gives, body, document, identifier, reference, scalar
+from service.framework.graph.calls import ID, Call, Gives, body, document, identifier, reference, scalar
 from service.graphql.queries import portfolio as portfolio_queries
 from service.models.access.api_keys import Me
+from service.models.accounts.accounts import AccountRead
 from service.models.classification.quadrant_choices import SuccessFactorTemplateRead
 from service.models.classification.scoring_models import LibraryFactorRead, ScoringModelComparison
 from service.models.classification.simulations import SimulationRead
@@ -19,7 +20,7 @@ from service.models.relationship.stages import StageTermsRead
 from service.models.webhooks.endpoints import EventPattern
 from service.models.webhooks.operating import WebhookStatsRead
 from service.models.webhooks.transport import WebhookKeysRead
-from service.operations.accounts import accounts, people, stakeholders
+from service.operations.accounts import accounts
 from service.operations.classification import classification, scoring_models, simulations
 from service.operations.events import events
 from service.operations.relationship import stages
@@ -125,78 +126,71 @@ def itself(result: Any) -> Any:
 OF_EVENTS = (
     scalar(
         Annotated[list[EventPattern], Field(max_length=50)],
-        "Optional[list[str]]",
+        list[str] | None,
         "types",
         "Only these types of events; `plan.*` for all of a kind",
     ),
-    scalar(Id, "Optional[ID]", "accountId", "Only events of this account"),
+    scalar(Id, ID | None, "accountId", "Only events of this account"),
 )
 """Which events of the feed."""
 
 FEED = (
-    scalar(Limit, "Optional[int]", "first", "How many, 50 unless said otherwise; at most 200", 50),
-    scalar(Search, "Optional[str]", "after", "Only what comes after this cursor"),
+    scalar(Limit, int | None, "first", "How many, 50 unless said otherwise; at most 200", 50),
+    scalar(Search, str | None, "after", "Only what comes after this cursor"),
     *OF_EVENTS,
-    scalar(InstantText, "Optional[str]", "since", "Only what happened from this instant on"),
-    scalar(InstantText, "Optional[str]", "until", "Only what happened before this instant"),
+    scalar(InstantText, str | None, "since", "Only what happened from this instant on"),
+    scalar(InstantText, str | None, "until", "Only what happened before this instant"),
 )
 
 
-def shows(kind: str, model: Any = None) -> tuple[Gives, ...]:
-    """The one value of a query: a document of this type, or what the operation returned if `model` describes it."""
-    return (Gives("value", kind, document if model is None else itself, model=model),)
+def shows(kind: Any, value: Any = document) -> tuple[Gives, ...]:
+    """Return the one value of a query: by default the document of the resource that the operation returned."""
+    return (Gives("value", kind, value),)
 
 
 QUERIES = (
-    Call("me", read_me, (), shows("Me", Me)),
-    Call("events", read_events, FEED, shows("EventConnection", EventConnection)),
-    Call("event", read_event, (identifier(),), shows("Event", EventRead)),
+    Call("me", read_me, (), shows(Me, itself)),
+    Call("events", read_events, FEED, shows(EventConnection, itself)),
+    Call("event", read_event, (identifier(),), shows(EventRead, itself)),
     Call(
         "eventType",
         read_event_type,
-        (scalar(Slug, "str", "type", "The type's name"),),
-        shows("EventTypeDetail", EventTypeDetail),
+        (scalar(Slug, str, "type", "The type's name"),),
+        shows(EventTypeDetail, itself),
     ),
-    Call("eventTypes", read_event_types, (), shows("list[EventType]", EventTypeRead)),
+    Call("eventTypes", read_event_types, (), shows(list[EventTypeRead], itself)),
     Call(
         "webhookStats",
         webhook_operating.get_webhook_stats,
         (identifier("endpointId", "The endpoint"),),
-        shows("WebhookStats", WebhookStatsRead),
+        shows(WebhookStatsRead, itself),
     ),
     *portfolio_queries.QUERIES,
     Call(
         "portfolioSimulation",
         simulations.simulate_portfolio,
         (body(SimulationCreate, "PortfolioSimulationInput"),),
-        shows("Simulation", SimulationRead),
+        shows(SimulationRead, itself),
     ),
-    Call("stages", stages.list_stages, (), shows("list[StageTerms]", StageTermsRead)),
-    Call("webhookKeys", read_webhook_keys, (identifier(),), shows("WebhookKeys", WebhookKeysRead)),
+    Call("stages", stages.list_stages, (), shows(list[StageTermsRead], itself)),
+    Call("webhookKeys", read_webhook_keys, (identifier(),), shows(WebhookKeysRead, itself)),
     Call(
         "scoringModelComparison",
         scoring_models.compare_scoring_models,
         (identifier(), identifier("with", "The other model: what it changes is told")),
-        shows("ScoringModelComparison", ScoringModelComparison),
+        shows(ScoringModelComparison, itself),
     ),
     Call(
         "attractivenessFactors",
         scoring_models.list_attractiveness_factors,
-        (scalar(FactorAxis, "Optional[FactorAxis]", "axis", "Only criteria of this axis"),),
-        shows("list[LibraryFactor]", LibraryFactorRead),
+        (scalar(FactorAxis, FactorAxis | None, "axis", "Only criteria of this axis"),),
+        shows(list[LibraryFactorRead], itself),
     ),
     Call(
         "successFactors",
         classification.list_success_factors,
         (),
-        shows("list[SuccessFactorTemplate]", SuccessFactorTemplateRead),
+        shows(list[SuccessFactorTemplateRead], itself),
     ),
-    Call("accountByRef", accounts.get_account_by_ref, reference("account"), shows("Account")),
-    Call("personByRef", people.get_person_by_ref, reference("person"), shows("Person")),
-    Call(
-        "stakeholderByRef",
-        stakeholders.get_stakeholder_by_ref,
-        (identifier("accountId", "The account"), *reference("stakeholder")),
-        shows("Stakeholder"),
-    ),
+    Call("accountByRef", accounts.get_account_by_ref, reference("account"), shows(AccountRead)),
 )

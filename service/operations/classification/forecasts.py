@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from service.access.policy import Permission
-from service.events.catalogue import AccountForecastChanged
+from service.events.classification import AccountForecastChanged
 from service.framework.database.database import Resource
 from service.models.classification.forecasts import ForecastPositionPut, forecast_positions
 from service.platform.clock import instant_text

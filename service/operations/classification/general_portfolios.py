@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from service.access.policy import Permission
-from service.events.catalogue import AccountGeneralPortfolioChanged
+from service.events.classification import AccountGeneralPortfolioChanged
 from service.framework.database.database import Resource
 from service.models.classification.general_portfolios import GeneralPortfolioPut, general_portfolios
 from service.platform.clock import instant_text

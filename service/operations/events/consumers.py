@@ -17,8 +17,8 @@ import orjson
 
 from service.access.policy import Permission
 from service.events.catalogue import known_types
-from service.events.sequencer import sequence
-from service.events.subscriptions import may_see, readable_types, reader_of
+from service.events.feed.sequencer import sequence
+from service.events.feed.subscriptions import may_see, readable_types, reader_of
 from service.framework.database.database import Page, Resource
 from service.framework.database.listing import PageRequest
 from service.models.events.consumers import (

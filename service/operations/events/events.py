@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from service.access.policy import Permission
 from service.events.catalogue import catalogue
 from service.events.examples import example
+from service.events.feed.sequencer import sequence
+from service.events.feed.subscriptions import may_see, readable_types, reader_of
 from service.events.schemas import schema
-from service.events.sequencer import sequence
-from service.events.subscriptions import may_see, readable_types, reader_of
 from service.framework.database.database import Page, Resource
 from service.models.events.events import EventTypeDetail, EventTypeRead
 from service.platform.errors import NotFound
@@ -75,7 +75,7 @@ async def get_event_type(ctx: Context, event_type: str) -> EventTypeDetail:
     return EventTypeDetail(
         type=event_type,
         version=kind.version,
-        description=" ".join((kind.__doc__ or "").split()),
+        description=kind.description(),
         required_scope=reader_of(event_type),
         event_schema=schema(kind),
         example=example(event_type),
@@ -86,6 +86,6 @@ async def list_event_types(ctx: Context) -> list[EventTypeRead]:
     """Every type of event, with the version of its data and when it is sent."""
     ctx.require(Permission.EVENT_READ)
     return [
-        EventTypeRead(type=name, version=kind.version, description=(kind.__doc__ or "").strip())
+        EventTypeRead(type=name, version=kind.version, description=kind.description())
         for name, kind in catalogue().items()
     ]

@@ -6,20 +6,20 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from service.access.policy import Permission
-from service.events.sequencer import sequence
-from service.events.subscriptions import readable_types
+from service.events.feed.sequencer import sequence
+from service.events.feed.subscriptions import readable_types
 from service.platform.errors import TooManyStreams
 from service.queries.events import events as queries
 from service.records.context import Context
 
 HEARTBEAT_SECONDS = 15.0
-"""A stream with nothing to tell says at least so often that it lives."""
+"""A stream without events sends a sign of life at least this often."""
 
 BATCH = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Batch:
     """Events in the order of the feed with the cursor behind each; none when nothing came for a while."""
 
     events: list[tuple[str, str]]
@@ -32,7 +32,7 @@ async def follow_events(
     types: list[str] | None = None,
     account_id: str | None = None,
     heartbeat: float = HEARTBEAT_SECONDS,
-) -> AsyncGenerator[Told, None]:
+) -> AsyncGenerator[Batch, None]:
     """Open a stream of events: what comes after the cursor, or from now on without one; then what happens.
 
     Raises CursorInvalid, CursorExpired, Invalid for a type that does not exist, Forbidden for one that the caller may
@@ -48,9 +48,9 @@ async def follow_events(
 
 async def _follow(
     ctx: Context, after: str | None, types: list[str] | None, account_id: str | None, heartbeat: float
-) -> AsyncGenerator[Told, None]:
-    """The stream; first nothing, once it is known where to begin. From its first line to its end it is counted among
-    the open ones, so that as many as begin at once are no more than allowed.
+) -> AsyncGenerator[Batch, None]:
+    """Yield an empty batch once the start is known, then the stream. Counts against the open-stream limit from the
+    first step until the generator is closed, so concurrent starts cannot exceed it.
     """
     services = ctx.services
     if services.streams >= services.settings.event_streams:
@@ -61,10 +61,10 @@ async def _follow(
         async with ctx.reading(Permission.EVENT_READ, fresh=True) as reader:
             kept = await queries.bounds(reader)
         position = kept.end if after is None else queries.position_of(ctx.cursors, after, kept)
-        yield Told([])
+        yield Batch([])
         while not services.watch.closed:
             if not await services.watch.beyond(position, heartbeat):
-                yield Told([])
+                yield Batch([])
                 continue
             more = True
             while more:
@@ -76,6 +76,6 @@ async def _follow(
                 more = page.has_more
                 position = int(ctx.cursors.decode(queries.FEED, str(page.next_cursor))[0])
                 if page.items:
-                    yield Told(list(zip(page.cursors or [], page.items, strict=True)))
+                    yield Batch(list(zip(page.cursors or [], page.items, strict=True)))
     finally:
         services.streams -= 1

@@ -9,7 +9,7 @@ import orjson
 import sqlalchemy as sa
 
 from service.access.policy import Permission
-from service.events.catalogue import AccountStageChanged, AccountTargetStageChanged
+from service.events.relationship import AccountStageChanged, AccountTargetStageChanged
 from service.framework.database.columns import bind
 from service.framework.database.database import Page, Reader, Resource, Row
 from service.framework.database.listing import PageRequest, as_resource

@@ -10,9 +10,9 @@ import orjson
 import sqlalchemy as sa
 
 from service.access.policy import Permission
-from service.events.operator_events import WebhookTest
-from service.events.sequencer import sequence
-from service.events.turns import CANCEL, HOLD
+from service.events.feed.queue import CANCEL, HOLD
+from service.events.feed.sequencer import sequence
+from service.events.webhooks import WebhookTest
 from service.framework.database.columns import Instant, Uuid, bind
 from service.framework.database.database import ConstraintViolated, Page, Resource
 from service.framework.database.listing import PageRequest

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from service.access.policy import Permission
 from service.events.catalogue import catalogue
 from service.events.examples import example
-from service.events.operator_events import WebhookTest
-from service.events.outbox import event_row
-from service.events.turns import LET_NEXT_GO
+from service.events.feed.outbox import event_row
+from service.events.feed.queue import LET_NEXT_GO
+from service.events.webhooks import WebhookTest
 from service.framework.database.columns import Instant, Uuid, bind
 from service.framework.database.database import Resource
 from service.framework.database.statements import Statement

@@ -9,8 +9,8 @@ import orjson
 
 from service.access.policy import Permission
 from service.events.catalogue import known_types
-from service.events.sequencer import sequence
-from service.events.subscriptions import subscription
+from service.events.feed.sequencer import sequence
+from service.events.feed.subscriptions import subscription
 from service.framework.database.database import Resource, Row
 from service.models.webhooks.replays import ReplayState, WebhookReplay
 from service.platform.clock import instant_text

@@ -7,8 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from service.access.policy import Permission
-from service.events.operator_events import WebhookEndpointDisabled, WebhookEndpointEnabled
-from service.events.turns import HELD, HOLD, OPEN
+from service.events.feed.queue import HELD, HOLD, OPEN
+from service.events.webhooks import WebhookEndpointDisabled, WebhookEndpointEnabled
 from service.framework.database.columns import Instant, Uuid, bind
 from service.framework.database.database import Resource
 from service.framework.database.statements import Statement

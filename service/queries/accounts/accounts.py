@@ -72,12 +72,6 @@ def _fiocca(c: Columns) -> ColumnElement[Any]:
     return sa.type_coerce(sa.case((c["fiocca_position"].is_not(None), json_row(members))), JsonDocument())
 
 
-SUMMED = json_row(
-    {"id": accounts.c.id, "name": accounts.c.name, "version": accounts.c.version, "refs": refs_of(accounts)}
-)
-"""An account as events summarise it."""
-
-
 _WITH_FACETS = json_row(
     {
         "id": accounts.c.id,

@@ -13,9 +13,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from service.events.operator_events import WebhookTest
+from service.events.feed.subscriptions import MEMBERS, OWNER, EventRow, Subscription
 from service.events.patterns import matches
-from service.events.subscriptions import MEMBERS, OWNER, Subscription, Told
+from service.events.webhooks import WebhookTest
 from service.framework.database.columns import Uuid, bind
 from service.framework.database.database import Reader, Row
 from service.framework.database.dialects import one_of
@@ -106,7 +106,7 @@ async def choose(
 ) -> list[Chosen]:
     """Return the events to replay between two positions of the feed (`after` exclusive), in order."""
     found: list[Row] = await reader.all(_IN_WINDOW, after=after, end=end)
-    found = [row for row in found if row["type"] != WebhookTest.type and wants.match(Told.of(row))]
+    found = [row for row in found if row["type"] != WebhookTest.type and wants.match(EventRow.of(row))]
     if not found:
         return []
     last: dict[str, tuple[str, int]] = {}

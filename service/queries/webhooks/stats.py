@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from service.events.turns import BLOCKED, HELD, LEASED, OPEN, PENDING
+from service.events.feed.queue import BLOCKED, HELD, LEASED, OPEN, PENDING
 from service.framework.database.columns import Instant, Uuid, bind
 from service.framework.database.database import Reader, Row
 from service.framework.database.statements import Statement

@@ -7,35 +7,27 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from service.events import outbox
-from service.events.catalogue import AccountCreated, AccountOwnerChanged, AccountUpdated
-from service.events.content import content_of
-from service.framework.database.columns import Instant, Uuid, bind
-from service.framework.database.database import ConstraintViolated, Resource
-from service.framework.database.dialects import document, json_row
-from service.framework.database.listing import as_resource
-from service.framework.database.statements import Statement, WriteThenRead
+from service.events.accounts import AccountCreated, AccountOwnerChanged, AccountUpdated
+from service.framework.database.columns import Uuid, bind
+from service.framework.database.database import Resource
+from service.framework.database.statements import Statement
 from service.models.accounts.accounts import AccountCreate, AccountPatch, accounts
 from service.models.relationship.stages import stage_entries
 from service.platform.ids import new_id
 from service.queries.accounts import refs as references
-from service.queries.accounts.accounts import ACCOUNTS, SUMMED
+from service.queries.accounts.accounts import ACCOUNTS
 from service.records.context import Context, Transaction, refuse
 from service.records.rows import (
-    Expected,
     add_refs,
     change,
     check_systems,
-    check_version,
     differing,
     find_locked,
     insert,
     plain_refs,
-    require,
     require_person,
     require_reference,
     set_refs,
-    violated,
 )
 from service.rules.relationship.stages import FIRST_STAGE
 
@@ -55,8 +47,6 @@ def _ancestors() -> Statement:
 
 PLAIN = frozenset(AccountPatch.model_fields) - {"refs", "owner_id", "parent_id"}
 """Members of which nothing else depends: neither other rows nor other events."""
-_KEPT = 500
-_AT_ONCE: dict[tuple[str, ...], Statement] = {}
 _ANCESTORS = _ancestors()
 _FIRST_STAGE = Statement(
     sa.insert(stage_entries).values(
@@ -122,56 +112,6 @@ async def revise(
         owner = {"previous": {"owner_id": before.data["owner_id"]}, "current": {"owner_id": after.data["owner_id"]}}
         tx.emit(AccountOwnerChanged.of(after.data, **owner, changed=["owner_id"]))
     return after
-
-
-async def revise_at_once(
-    tx: Transaction, identifier: str, values: Mapping[str, Any], expected: Expected
-) -> Resource | None:
-    """Change plain members of an account without a lock: one statement changes the version that was read, tells and
-    answers. None when another change came in between, and nothing was done.
-    """
-    before = await require(tx.reader, ACCOUNTS, identifier, KIND)
-    check_version(before, expected)
-    changes = differing(before.data, values)
-    if not changes:
-        before.outcome = "unchanged"
-        return before
-    names = tuple(name for name in ACCOUNTS.members if name in changes)
-    statement = _AT_ONCE.get(names)
-    if statement is None:
-        if len(_AT_ONCE) >= _KEPT:
-            _AT_ONCE.clear()
-        statement = _AT_ONCE[names] = _at_once(names)
-    data = {
-        "account": outbox.GAP,
-        "previous": {name: before.data[name] for name in names},
-        "current": outbox.GAP,
-        "changed": names,
-    }
-    content = content_of({**before.data, **changes}, names, before.data)
-    told = outbox.told_row(AccountUpdated(before.id, before.version + 1, data, before.id, content), tx.now, tx.cause)
-    binds = {f"v_{name}": value for name, value in changes.items()}
-    try:
-        row = await tx.one(statement, **binds, **told, id=before.id, seen=before.version, v_now=tx.now)
-    except ConstraintViolated as error:
-        raise violated(error) from None
-    after = as_resource(row)
-    if after is not None:
-        after.outcome = "updated"
-    return after
-
-
-def _at_once(names: tuple[str, ...]) -> Statement:
-    a = accounts.c
-    this, seen = a.id == bind("id", Uuid()), bind("seen", a.version)
-    values: dict[str, Any] = {name: bind(f"v_{name}", a[name]) for name in names}
-    values |= {"version": a.version + sa.literal_column("1"), "updated_at": bind("v_now", Instant())}
-    write = sa.update(accounts).where(this, a.version == seen, a.deleted_at.is_(None)).values(values)
-    current = document(json_row({name: ACCOUNTS.members[name] for name in names}))
-    insert = outbox.insert_told(
-        accounts, document(SUMMED), current, sa.and_(this, a.version == seen + sa.literal_column("1"))
-    )
-    return WriteThenRead(accounts, write, ACCOUNTS.by_id(gone=True).clause, insert)
 
 
 async def check_links(tx: Transaction, identifier: str | None, values: Mapping[str, Any], pointer: str) -> None:

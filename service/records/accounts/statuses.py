@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from service.events.catalogue import AccountStatusChanged
+from service.events.accounts import AccountStatusChanged
 from service.events.event import Event
 from service.framework.database.database import Resource
 from service.platform.ids import new_id

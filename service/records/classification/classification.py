@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from service.events.catalogue import AccountClassified, AccountQuadrantChanged
+from service.events.classification import AccountClassified, AccountQuadrantChanged
 from service.events.event import Event
 from service.framework.database.columns import bind
 from service.framework.database.database import Resource, Row
@@ -216,19 +216,10 @@ def _events(
     why = {"model": stored.model.reference(), "factors": factors, "cause": cause.value}
     if reason is not None:
         why["reason"] = reason
-    told = [AccountClassified.of(account, previous=previous, current=current, changed=changed, **why)]
+    emitted: list[Event] = [AccountClassified.of(account, previous=previous, current=current, changed=changed, **why)]
     if previous["quadrant"] != current["quadrant"]:
-        axes = ("quadrant", "attractiveness", "relative_strength")
-        told.append(
-            AccountQuadrantChanged.of(
-                account,
-                previous={name: previous[name] for name in axes},
-                current={name: current[name] for name in axes},
-                changed=[name for name in axes if name in changed],
-                **why,
-            )
-        )
-    return told
+        emitted.append(AccountQuadrantChanged.moved(account, previous, current, **why))
+    return emitted
 
 
 def summary(columns: Mapping[str, Any] | None, missing: Sequence[str] | None) -> dict[str, Any]:
@@ -273,10 +264,15 @@ def _inside_the_dead_band(stored: Stored, outcome: Classification, changed: Sequ
     band, before = stored.model.rules.dead_band, stored.latest
     if not band or before is None or before["model_id"] != stored.model.id:
         return False
-    was = classify_inputs(stored.model.rules, before["inputs"])
-    inside = [{border.axis for border in each.borders if abs(border.points) <= band} for each in (was, outcome)]
-    quiet = {"raw_quadrant"}.union(*(_HELD[axis] for axis in inside[0] & inside[1]))
-    return set(changed) <= quiet
+
+    def inside(each: Classification) -> set[Axis]:
+        return {border.axis for border in each.borders if abs(border.points) <= band}
+
+    def held_on(axes: set[Axis]) -> bool:
+        return set(changed) <= {"raw_quadrant"}.union(*(_HELD[axis] for axis in axes))
+
+    now = inside(outcome)  # the entry before is classified only where the answer depends on it
+    return held_on(now) and held_on(now & inside(classify_inputs(stored.model.rules, before["inputs"])))
 
 
 def _moved_scores(stored: Stored, judged: Judged) -> list[dict[str, Any]]:

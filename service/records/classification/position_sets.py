@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
-from service.events.catalogue import AccountQuadrantChanged
+from service.events.classification import AccountQuadrantChanged
 from service.events.event import Event
 from service.framework.database.columns import Uuid, bind
 from service.framework.database.database import Reader, Row
@@ -26,7 +26,6 @@ from service.records.context import Transaction
 from service.rules.classification.scoring import ScoringModel
 from service.rules.vocabulary import ClassificationCause, QuadrantSource
 
-_AXES = ("quadrant", "attractiveness", "relative_strength")
 _REMEMBER = Statement(
     sa.insert(classifications).values({column.name: bind(column.name, column) for column in classifications.c})
 )
@@ -65,8 +64,8 @@ class Why:
     reason: str | None
     factors: list[dict[str, Any]]
 
-    def told(self) -> dict[str, Any]:
-        """As events tell it."""
+    def payload(self) -> dict[str, Any]:
+        """Return the members that events carry."""
         why = {"model": self.model.reference(), "factors": self.factors, "cause": self.cause.value}
         return why if self.reason is None else {**why, "reason": self.reason}
 
@@ -134,8 +133,6 @@ async def write_all(tx: Transaction, changed: Sequence[Placed], why: Why) -> int
 
 
 def _event(row: Row, each: Placed, why: Why) -> Event:
-    account = orjson.loads(row["document"])
-    previous = plain_numbers({name: each.row[name] for name in _AXES})
-    current = plain_numbers({name: each.position.columns[name] for name in _AXES})
-    changed = [name for name in _AXES if previous[name] != current[name]]
-    return AccountQuadrantChanged.of(account, previous=previous, current=current, changed=changed, **why.told())
+    previous = plain_numbers({name: each.row[name] for name in COLUMNS})
+    current = plain_numbers(each.position.columns)
+    return AccountQuadrantChanged.moved(orjson.loads(row["document"]), previous, current, **why.payload())

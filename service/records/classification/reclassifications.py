@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from service.events.catalogue import AccountQuadrantChanged, PortfolioReclassified, ScoringModelActivated
-from service.events.outbox import told_pieces
+from service.events.classification import AccountQuadrantChanged, PortfolioReclassified, ScoringModelActivated
+from service.events.feed.outbox import body_fragments
 from service.models.classification.scoring_models import ModelState
 from service.platform.ids import new_id
 from service.queries.classification.positions import BATCH_END, COUNT_LIVE, NEXT_LIVE, RANGE, SET_BASED, model_binds
@@ -291,9 +291,9 @@ async def _classify_by_sets(tx: Transaction, order: Order, progress: Progress, m
 
 def _told(tx: Transaction, order: Order, progress: Progress, model: ActiveModel) -> dict[str, Any]:
     """What the rows of the history and the events of a batch share."""
-    why = Why(model, order.cause, order.reason, progress.factors).told()
+    why = Why(model, order.cause, order.reason, progress.factors).payload()
     gaps = ("account", "previous", "current", "changed")
-    pieces = told_pieces(AccountQuadrantChanged, gaps, why, tx.now, tx.cause)
+    pieces = body_fragments(AccountQuadrantChanged, gaps, why, tx.now, tx.cause)
     return {
         "now": tx.now,
         "model_id": model.id,

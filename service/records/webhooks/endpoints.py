@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import orjson
 import sqlalchemy as sa
 
-from service.events.sequencer import STAND_STILL
-from service.events.turns import LET_FIRST_GO, RELEASE
+from service.events.feed.queue import LET_FIRST_GO, RELEASE
+from service.events.feed.sequencer import STAND_STILL
 from service.framework.database.columns import Instant, Uuid, bind
 from service.framework.database.database import Resource
 from service.framework.database.statements import Statement
@@ -142,7 +142,7 @@ ANEW: dict[str, Any] = {
 
 async def stand_still(tx: Transaction) -> None:
     """Before an endpoint is locked to be turned on or off: let no event become a delivery until this is committed."""
-    if tx.kind == "postgresql":
+    if tx.database_kind == "postgresql":
         await tx.value(STAND_STILL)
 
 

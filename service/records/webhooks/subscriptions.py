@@ -9,9 +9,9 @@ import sqlalchemy as sa
 
 from service.access.principal import Principal
 from service.events.catalogue import known_types
-from service.events.operator_events import WebhookEndpointDisabled
-from service.events.subscriptions import OWNER, may_see, owner_scopes, reader_of
-from service.events.turns import HOLD
+from service.events.feed.queue import HOLD
+from service.events.feed.subscriptions import OWNER, may_see, owner_scopes, reader_of
+from service.events.webhooks import WebhookEndpointDisabled
 from service.framework.database.columns import Instant, Uuid, bind
 from service.framework.database.database import Resource
 from service.framework.database.listing import as_resource

@@ -14,7 +14,7 @@ from service.framework.web.answers import Answer
 from service.framework.web.router import Inquiry, Part
 from service.models.events.events import EventPatterns
 from service.operations.events import streams as event_streams
-from service.operations.events.streams import Told
+from service.operations.events.streams import Batch
 from service.platform.errors import CursorExpired, CursorInvalid, TooManyStreams
 from service.platform.types import Id, Shape
 from service.rest.dependencies import Caller, Cursor
@@ -82,11 +82,11 @@ async def stream_events(ctx: Caller, query: Annotated[StreamQuery, Query()], ask
     )
 
 
-async def _written(told: AsyncGenerator[Told, None]) -> AsyncGenerator[bytes, None]:
-    """The stream's text; what the database stored is passed through, one line an event. What is told ends with it."""
-    async with aclosing(told):
+async def _written(batches: AsyncGenerator[Batch, None]) -> AsyncGenerator[bytes, None]:
+    """Yield the stream's text with the stored bytes of each event. Closing it closes the batches."""
+    async with aclosing(batches):
         yield b"retry: %d\n\n" % RETRY_MILLISECONDS
-        async for each in told:
+        async for each in batches:
             if not each.events:
                 yield b": alive\n\n"
                 continue

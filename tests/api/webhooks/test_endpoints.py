@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from service.delivery.settle.settlement import GONE
-from service.events.sequencer import sequence
+from service.events.feed.sequencer import sequence
 from service.framework.database.statements import Statement
 from service.models.access.api_keys import idempotency_keys
 from service.models.webhooks.endpoints import webhook_endpoints

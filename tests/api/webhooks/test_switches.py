@@ -9,7 +9,7 @@ import httpx
 import orjson
 import pytest
 
-from service.events.sequencer import sequence
+from service.events.feed.sequencer import sequence
 from service.platform.clock import SetClock, instant_text
 from service.records.context import Services
 from service.records.webhooks.subscriptions import OWNER_GONE

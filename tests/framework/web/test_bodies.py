@@ -56,7 +56,12 @@ def some(schema: dict[str, Any], definitions: dict[str, Any], chance: random.Ran
         return members | ({"unknown": 1} if chance.random() < 0.03 else {})
     if schema.get("type") == "array":
         return [some(schema.get("items", {}), definitions, chance, depth + 1) for _ in range(chance.randint(0, 3))]
-    kinds: dict[str, list[Any]] = {"integer": [1, 3, 7, 50], "number": [1, 2.5, 7, 40], "boolean": [True, False], "null": [None]}
+    kinds: dict[str, list[Any]] = {
+        "integer": [1, 3, 7, 50],
+        "number": [1, 2.5, 7, 40],
+        "boolean": [True, False],
+        "null": [None],
+    }
     return chance.choice(kinds.get(str(schema.get("type")), UNUSUAL))
 
 

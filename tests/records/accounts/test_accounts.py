@@ -53,7 +53,7 @@ async def test_the_event_is_the_one_that_the_lock_would_have_told(services: Serv
         account = await create_account(plain, AccountCreate(name="Aurelia", industry="Robots"))
         after = await update_account(ctx, account.id, patch(CHANGES))
         assert after.outcome == "updated" and after.version == 2
-        assert after.body == (await get_account(plain, account.id)).body
+        assert after.data == (await get_account(plain, account.id)).data
         rows.append((await told(services))[-1])
         ids.append(account.id)
     documents = [orjson.loads(row["body"]) for row in rows]
@@ -101,7 +101,7 @@ async def test_a_change_that_came_in_between_is_found_by_the_lock(
     async def too_late(*_: Any) -> None:
         return None
 
-    monkeypatch.setattr("service.operations.accounts.accounts.revise_at_once", too_late)
+    monkeypatch.setattr("service.operations.accounts.accounts.patch_at_once", too_late)
     after = await update_account(ctx, account.id, patch({"name": "Borealis"}), (1,))
     assert after.version == 2 and after.data["name"] == "Borealis"
     with pytest.raises(StaleVersion):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from service.framework.graph.calls import Call, Gives, body, gives, identifier
-from service.models.access.api_keys import ApiKeyCreate
+from service.models.access.api_keys import ApiKeyCreate, ApiKeyRead
 from service.operations.access import api_keys
 
-API_KEY = gives("apiKey", "ApiKey")
-VALUE = Gives("key", "Optional[str]", lambda result: result.data.get("key"), "The key's value, shown this once")
+API_KEY = gives("apiKey", ApiKeyRead)
+VALUE = Gives("key", str | None, lambda result: result.data.get("key"), "The key's value, shown this once")
 
 MUTATIONS = (
     Call("createApiKey", api_keys.create_api_key, (body(ApiKeyCreate, "CreateApiKeyInput"),), (*API_KEY, VALUE)),

@@ -13,6 +13,6 @@ MUTATIONS = (
         "screenPortfolio",
         screenings.screen_portfolio,
         (INPUT,),
-        (Gives("screening", "Screening", document, "What was found", model=ScreeningRead),),
+        (Gives("screening", ScreeningRead, document, "What was found"),),
     ),
 )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from service.framework.graph.calls import Call, Gives, Reread, body, gives, identifier, if_version
-from service.models.accounts.statuses import StatusTransitionCreate
+from service.models.accounts.accounts import AccountRead
+from service.models.accounts.statuses import StatusEntryRead, StatusTransitionCreate
 from service.operations.accounts import statuses as account_statuses
 
 ACCOUNT = Gives(
-    "account", "Optional[Account]", lambda result: Reread(result.data["account_id"]), "The account as it is now"
+    "account", AccountRead | None, lambda result: Reread(result.data["account_id"]), "The account as it is now"
 )
 
 MUTATIONS = (
@@ -15,6 +16,6 @@ MUTATIONS = (
         "moveStatus",
         account_statuses.move_status,
         (identifier("accountId", "The account"), body(StatusTransitionCreate, "MoveStatusInput"), if_version()),
-        (*gives("entry", "StatusEntry"), ACCOUNT),
+        (*gives("entry", StatusEntryRead), ACCOUNT),
     ),
 )

@@ -5,11 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from service.framework.graph.calls import Call, Gives, Reread, body, gives, identifier, if_version, optional_body
+from service.models.accounts.accounts import AccountRead
 from service.models.classification.classification import BusinessStrengthPut
 from service.models.classification.quadrant_choices import ClassificationConfirm, LeadingVerbPut, QuadrantOverridePut
 from service.models.classification.ratings import AttractivenessPut, RatingChoice, RatingSheet
 from service.models.classification.reclassifications import ReclassificationCreate
-from service.models.classification.scoring_models import ScoringModelClone, ScoringModelCreate, ScoringModelPatch
+from service.models.classification.results import ClassificationRead
+from service.models.classification.scoring_models import (
+    ScoringModelClone,
+    ScoringModelCreate,
+    ScoringModelPatch,
+    ScoringModelRead,
+)
+from service.models.shapes import JobRead
 from service.operations.classification import (
     classification,
     quadrant_choices,
@@ -28,12 +36,12 @@ def _job(result: Any) -> Any:
     return result.data if result.outcome == "accepted" else None
 
 
-OUTCOME = Gives("outcome", "str", lambda result: result.outcome, "What was done: activated, accepted or unchanged")
+OUTCOME = Gives("outcome", str, lambda result: result.outcome, "What was done: activated, accepted or unchanged")
 ACCOUNT = identifier("accountId", "The account")
-MODEL = gives("scoringModel", "ScoringModel")
+MODEL = gives("scoringModel", ScoringModelRead)
 CLASSIFICATION = (
-    *gives("classification", "Classification"),
-    Gives("account", "Optional[Account]", lambda result: Reread(result.data["account_id"]), "The account as it is now"),
+    *gives("classification", ClassificationRead),
+    Gives("account", AccountRead | None, lambda result: Reread(result.data["account_id"]), "The account as it is now"),
 )
 SCORES = body(AttractivenessPut, "PutAttractivenessInput")
 STRENGTH = body(BusinessStrengthPut, "PutBusinessStrengthInput")
@@ -86,8 +94,8 @@ MUTATIONS = (
         reclassifications.activate_scoring_model,
         (identifier(), optional_body(ReclassificationCreate, "ReclassifyPortfolioInput"), if_version()),
         (
-            Gives("scoringModel", "ScoringModel", _model, "The model as it is now"),
-            Gives("job", "Optional[Job]", _job, "The job that classifies a large portfolio"),
+            Gives("scoringModel", ScoringModelRead, _model, "The model as it is now"),
+            Gives("job", JobRead | None, _job, "The job that classifies a large portfolio"),
             OUTCOME,
         ),
     ),
@@ -95,6 +103,6 @@ MUTATIONS = (
         "reclassifyPortfolio",
         reclassifications.reclassify_portfolio,
         (body(ReclassificationCreate, "ReclassifyPortfolioInput"),),
-        gives("job", "Job"),
+        gives("job", JobRead),
     ),
 )

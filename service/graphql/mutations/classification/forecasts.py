@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from service.framework.graph.calls import Call, Gives, Reread, body, gives, identifier, if_version
-from service.models.classification.forecasts import ForecastPositionPut
+from service.models.accounts.accounts import AccountRead
+from service.models.classification.forecasts import ForecastPositionPut, ForecastPositionRead
 from service.operations.classification import forecasts
 
 ID = identifier("accountId", "The account")
 ACCOUNT = Gives(
-    "account", "Optional[Account]", lambda result: Reread(result.data["account_id"]), "The account as it is now"
+    "account", AccountRead | None, lambda result: Reread(result.data["account_id"]), "The account as it is now"
 )
 INPUT = body(ForecastPositionPut, "PutForecastPositionInput")
-GIVES = (*gives("forecastPosition", "ForecastPosition"), ACCOUNT)
+GIVES = (*gives("forecastPosition", ForecastPositionRead), ACCOUNT)
 
 MUTATIONS = (
     Call("putForecastPosition", forecasts.put_forecast_position, (ID, INPUT, if_version()), GIVES),

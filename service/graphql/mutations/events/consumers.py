@@ -7,13 +7,14 @@ from service.models.events.consumers import (
     EventConsumerCommit,
     EventConsumerCreate,
     EventConsumerPoll,
+    EventConsumerRead,
     EventConsumerSeek,
 )
 from service.models.events.events import LeasedEvents
 from service.operations.events import consumers as event_consumers
 
-CONSUMER = gives("eventConsumer", "EventConsumer")
-LEASED = Gives("leased", "LeasedEvents", lambda result: result.data, "The events and the lease", LeasedEvents)
+CONSUMER = gives("eventConsumer", EventConsumerRead)
+LEASED = Gives("leased", LeasedEvents, lambda result: result.data, "The events and the lease")
 
 MUTATIONS = (
     Call(

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from service.framework.graph.calls import Call, Gives, body, gives, identifier, if_version, optional_body
-from service.models.webhooks.endpoints import WebhookEndpointCreate, WebhookEndpointPatch
+from service.framework.graph.calls import ID, Call, Gives, body, gives, identifier, if_version, optional_body
+from service.models.webhooks.endpoints import (
+    DeliveryRead,
+    WebhookEndpointCreate,
+    WebhookEndpointPatch,
+    WebhookEndpointRead,
+)
 from service.models.webhooks.pace import WebhookEndpointDisable, WebhookEndpointEnable
 from service.models.webhooks.transport import WebhookSecretRotation
 from service.operations.webhooks import endpoints as webhooks
@@ -11,21 +16,21 @@ from service.operations.webhooks import handshakes as webhook_handshakes
 from service.operations.webhooks import secrets as webhook_secrets
 from service.operations.webhooks import switches as webhook_switches
 
-ENDPOINT = gives("webhookEndpoint", "WebhookEndpoint")
+ENDPOINT = gives("webhookEndpoint", WebhookEndpointRead)
 SECRET = Gives(
     "secret",
-    "Optional[str]",
+    str | None,
     lambda result: result.data.get("secret"),
     "The new symmetric secret, shown this once; null when the endpoint signs with v1a only",
 )
 PUBLIC_KEY = Gives(
     "publicKey",
-    "Optional[str]",
+    str | None,
     lambda result: result.data.get("public_key"),
     "The public half of the new ed25519 key; null when the endpoint signs with v1 only",
 )
 KEYS = (*ENDPOINT, SECRET, PUBLIC_KEY)
-EVENT = Gives("eventId", "ID", lambda result: result.data["event_id"], "The event; also the header webhook-id")
+EVENT = Gives("eventId", ID, lambda result: result.data["event_id"], "The event; also the header webhook-id")
 BODY = body(WebhookEndpointCreate, "CreateWebhookEndpointInput")
 PATCH = body(WebhookEndpointPatch, "UpdateWebhookEndpointInput")
 ROTATION = optional_body(WebhookSecretRotation, "RotateWebhookSecretInput")
@@ -51,5 +56,5 @@ MUTATIONS = (
         ENDPOINT,
     ),
     Call("sendWebhookTest", webhooks.send_webhook_test, (identifier(),), (EVENT,)),
-    Call("retryDelivery", webhooks.retry_delivery, (identifier(),), gives("delivery", "WebhookDelivery")),
+    Call("retryDelivery", webhooks.retry_delivery, (identifier(),), gives("delivery", DeliveryRead)),
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from service.framework.graph.calls import Call, Gives, Reread, body, document, gives, identifier
+from service.models.shapes import JobRead
+from service.models.webhooks.endpoints import DeliveryRead
 from service.models.webhooks.operating import WebhookCallRead, WebhookExample
 from service.models.webhooks.replays import ReplayStateCount, ReplayTypeCount, WebhookReplay
 from service.operations.webhooks import operating as webhook_operating
@@ -17,31 +19,29 @@ def _job(result: Any) -> Any:
 
 
 REPLAY = (
-    Gives("job", "Optional[Job]", _job, "The job that sends; null for a dry run"),
-    Gives("events", "Optional[int]", lambda result: result.data["events"], "How many events a dry run counted"),
+    Gives("job", JobRead | None, _job, "The job that sends; null for a dry run"),
+    Gives("events", int | None, lambda result: result.data["events"], "How many events a dry run counted"),
     Gives(
         "complete",
-        "Optional[bool]",
+        bool | None,
         lambda result: result.data["complete"],
         "Whether the whole range was counted; false after 100,000 events",
     ),
     Gives(
         "byType",
-        "Optional[list[ReplayTypeCount]]",
+        list[ReplayTypeCount] | None,
         lambda result: result.data["by_type"],
         "How many of each type a dry run counted",
-        ReplayTypeCount,
     ),
     Gives(
         "byState",
-        "Optional[list[ReplayStateCount]]",
+        list[ReplayStateCount] | None,
         lambda result: result.data["by_state"],
         "How many by how their last delivery ended",
-        ReplayStateCount,
     ),
 )
 
-CALLED = (Gives("call", "WebhookCall", document, "What came of the call", WebhookCallRead),)
+CALLED = (Gives("call", WebhookCallRead, document, "What came of the call"),)
 
 MUTATIONS = (
     Call("pingWebhookEndpoint", webhook_operating.ping_webhook_endpoint, (identifier(),), CALLED),
@@ -51,7 +51,7 @@ MUTATIONS = (
         (identifier(), body(WebhookExample, "SendWebhookExampleInput")),
         CALLED,
     ),
-    Call("cancelDelivery", webhook_operating.cancel_delivery, (identifier(),), gives("delivery", "WebhookDelivery")),
+    Call("cancelDelivery", webhook_operating.cancel_delivery, (identifier(),), gives("delivery", DeliveryRead)),
     Call(
         "replayWebhookEndpoint",
         webhook_replays.replay_webhook_endpoint,

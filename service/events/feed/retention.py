@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from service.events.turns import HELD, OPEN
+from service.events.feed.queue import HELD, OPEN
 from service.framework.database.columns import bind
 from service.framework.database.database import Database, Reader, Writer
 from service.framework.database.dialects import one_of

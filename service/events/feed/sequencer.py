@@ -18,11 +18,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from service.events.catalogue import catalogue
-from service.events.event import Event
-from service.events.operator_events import OperatorEvent
-from service.events.subscriptions import MEMBERS, OWNER, Told, subscription
-from service.events.turns import MARK_BEHIND, STEP_UP, SUPERSEDE
+from service.events.event import DECLARED, Event
+from service.events.feed.queue import MARK_BEHIND, STEP_UP, SUPERSEDE
+from service.events.feed.subscriptions import MEMBERS, OWNER, EventRow, subscription
+from service.events.webhooks import OperatorEvent
 from service.framework.database.columns import Instant, bind
 from service.framework.database.database import Database, Row, Writer
 from service.framework.database.dialects import json_rows
@@ -34,7 +33,6 @@ from service.platform.clock import Clock
 from service.platform.ids import new_id
 
 BATCH = 1000
-_KINDS = catalogue()
 _LOCK = 7_415_926_535
 
 _WAITING = Statement(
@@ -177,9 +175,9 @@ def _fan_out(numbered: list[Row], endpoints: list[Row], now: datetime) -> list[R
     begun: set[tuple[str, str]] = set()
     last: dict[tuple[str, str], Row] = {}
     for event in numbered:
-        told = Told.of(event)
+        row_of_event = EventRow.of(event)
         for endpoint, wants in asked:
-            if not wants.match(told):
+            if not wants.match(row_of_event):
                 continue
             family = family_of(event) if endpoint["coalesce"] else None
             row = {
@@ -209,7 +207,7 @@ def family_of(event: Row) -> str | None:
     """What a newer event must share to supersede this one: the kind of record and its id. None for operator events and
     tests: those tell of something that happened, not of how a record is now.
     """
-    if issubclass(_KINDS.get(event["type"], Event), OperatorEvent):
+    if issubclass(DECLARED.get(event["type"], Event), OperatorEvent):
         return None
     return f"{event['subject_kind']}/{event['subject_id']}"
 

@@ -15,7 +15,7 @@ from contextlib import suppress
 
 import sqlalchemy as sa
 
-from service.events.sequencer import sequence
+from service.events.feed.sequencer import sequence
 from service.framework.database.database import Database
 from service.framework.database.statements import Statement
 from service.models.events.events import events

@@ -1,9 +1,10 @@
-"""Which events an endpoint gets: its patterns, filter, changed members and channels, and what its owner may see.
+"""Which events an endpoint receives: its patterns, filter, changed members and channels, limited to what its owner may
+read.
 
-All of it is judged by the event as it was told (its type, and the `content` written with it), never by the records of
-today; so fanning out, replaying and looking for what is missing come to the same answer. The owner is the API key that
-made the endpoint: it gets no event of what that key could not read, and nothing once the key is revoked or expired.
-Pure: rows in, a verdict out.
+Matching uses the event as it was emitted (its type, and the `content` written with it), never the records of today, so
+fan-out, replay and the search for missing deliveries agree. The owner is the API key that created the endpoint: the
+endpoint receives no event whose data that key could not read, and none once the key is revoked or expired. Pure: rows
+in, a verdict out.
 """
 
 from __future__ import annotations
@@ -18,70 +19,51 @@ import orjson
 
 from service.access.scopes import any_covers
 from service.events.catalogue import catalogue, known_types
-from service.events.operator_events import WebhookTest
+from service.events.event import DECLARED
 from service.events.patterns import matches
+from service.events.webhooks import WebhookTest
 from service.framework.database.database import Row
 from service.platform.errors import Forbidden, Invalid
 from service.platform.ids import SYSTEM_ID
 
-READERS = {
-    "account": "accounts:read",
-    "stakeholder": "stakeholders:read",
-    "person": "people:read",
-    "plan": "plans:read",
-    "objective": "plans:read",
-    "action": "plans:read",
-    "scoring_model": "classification:read",
-    "portfolio": "portfolio:read",
-    "webhook": "webhooks:read",
-    "webhook_endpoint": "webhooks:read",
-    "delivery": "webhooks:read",
-    "job": "jobs:read",
-}
-"""The scope that reads what an event tells, by the kind of its subject."""
-
-SPECIAL_READERS = {
-    "account.classified": "classification:read",
-    "account.quadrant_changed": "classification:read",
-    "account.stage_changed": "stages:read",
-    "account.target_stage_changed": "stages:read",
-}
-"""Events that tell more than their subject's own document does: the factors behind a quadrant, the reason and the
-evidence of a stage.
-"""
+EVERYTHING = "*"
+"""The scope that reads every type of event."""
 
 
 def reader_of(event_type: str) -> str:
-    """The scope that a caller needs to see an event of this type; `*` for types of no known kind."""
-    return SPECIAL_READERS.get(event_type) or READERS.get(event_type.partition(".")[0], "*")
+    """Return the scope that a caller needs to receive events of this type; `*` for types that no class declares, such
+    as those of former versions.
+    """
+    declared = DECLARED.get(event_type)
+    return EVERYTHING if declared is None else declared.permission.value
 
 
 def may_see(scopes: Iterable[str], event_type: str) -> bool:
-    """Whether these scopes let a caller see events of this type."""
+    """Return whether these scopes let a caller receive events of this type."""
     return any_covers(scopes, reader_of(event_type))
 
 
 def readable_types(scopes: Iterable[str], patterns: Iterable[str] | None) -> list[str] | None:
-    """The types that a reader's patterns (None: all) take and its scopes let it see, sorted; None for every type there
-    is, those of former versions too. Raises Invalid for a pattern that no type is like, Forbidden for one of whose
-    types the reader may see none.
+    """Return the types that match a reader's patterns (None: all) and that its scopes let it receive, sorted; None for
+    every type there is, those of former versions too. Raises Invalid for a pattern that matches no type, Forbidden for
+    one of whose types the reader may receive none.
     """
     held, every = list(scopes), set(catalogue())
-    seen = {name for name in every if may_see(held, name)}
+    readable = {name for name in every if may_see(held, name)}
     wanted: set[str] = set()
     for pattern in ["*"] if patterns is None else patterns:
         known = known_types(pattern)
         if not known:
             raise Invalid.parameter("types", "unknown_event_type", "No event type is like this; see /v1/event-types")
-        if pattern != "*" and seen.isdisjoint(known):
+        if pattern != "*" and readable.isdisjoint(known):
             raise Forbidden(reader_of(known[0]))
         wanted.update(known)
-    return None if wanted == seen == every else sorted(wanted & seen)
+    return None if wanted == every and any_covers(held, EVERYTHING) else sorted(wanted & readable)
 
 
 @dataclass(slots=True)
-class Told:
-    """An event as subscriptions judge it; `content` is read when the first of them asks for it."""
+class EventRow:
+    """The columns of an event that subscriptions match; `content` is parsed when it is first read."""
 
     type: str
     subject_id: str
@@ -90,7 +72,7 @@ class Told:
     _content: dict[str, list[str]] | None = field(default=None, repr=False)
 
     @classmethod
-    def of(cls, event: Row) -> Told:
+    def of(cls, event: Row) -> EventRow:
         """From a row of events: type, subject_id, cause, content."""
         return cls(event["type"], event["subject_id"], event["cause"].get("origin"), event["content"])
 
@@ -103,39 +85,39 @@ class Told:
 
 
 class Subscription:
-    """One endpoint's subscription, made ready to be asked often."""
+    """One endpoint's subscription, compiled for repeated matching."""
 
-    __slots__ = ("_asked", "_patterns", "_scopes", "_types", "endpoint_id")
+    __slots__ = ("_filters", "_patterns", "_scopes", "_types", "endpoint_id")
 
     def __init__(
-        self, endpoint_id: str, patterns: tuple[str, ...], scopes: tuple[str, ...], asked: dict[str, frozenset[str]]
+        self, endpoint_id: str, patterns: tuple[str, ...], scopes: tuple[str, ...], filters: dict[str, frozenset[str]]
     ) -> None:
         self.endpoint_id = endpoint_id
         self._patterns = patterns
         self._scopes = scopes
-        self._asked = asked
+        self._filters = filters
         self._types: dict[str, bool] = {}
 
     def takes(self, event_type: str) -> bool:
-        """Whether the patterns take events of this type and the owner may see them."""
+        """Return whether the patterns match this type and the owner may read it."""
         known = self._types.get(event_type)
         if known is None:
             known = matches(self._patterns, event_type) and may_see(self._scopes, event_type)
             self._types[event_type] = known
         return known
 
-    def match(self, event: Told) -> bool:
-        """Whether the endpoint gets an event. A test goes to its own endpoint only, whatever it takes; what an endpoint
-        itself gave rise to (it was turned off, a delivery to it was given up) not to that one.
+    def match(self, event: EventRow) -> bool:
+        """Return whether the endpoint receives an event. A test goes to its own endpoint only, whatever its patterns.
+        An event that the endpoint itself caused (it was turned off, a delivery to it failed) does not go to it.
         """
         if event.type == WebhookTest.type:
             return event.subject_id == self.endpoint_id
         if event.origin == self.endpoint_id or not self.takes(event.type):
             return False
-        if not self._asked:
+        if not self._filters:
             return True
         content = event.content
-        return all(not wanted.isdisjoint(content.get(name, ())) for name, wanted in self._asked.items())
+        return all(not wanted.isdisjoint(content.get(name, ())) for name, wanted in self._filters.items())
 
 
 MEMBERS = ("event_types", "filter", "changed", "channels", "created_by")
@@ -145,7 +127,7 @@ OWNER = ("scopes", "revoked_at", "expires_at")
 
 
 def subscription(endpoint: Mapping[str, Any], now: datetime) -> Subscription:
-    """The subscription of an endpoint's row with the columns of its owner's key."""
+    """Return the subscription of an endpoint's row with the columns of its owner's key."""
     return _compiled(
         endpoint["id"],
         tuple(endpoint["event_types"]),
@@ -155,11 +137,11 @@ def subscription(endpoint: Mapping[str, Any], now: datetime) -> Subscription:
 
 
 def owner_scopes(endpoint: Mapping[str, Any], now: datetime) -> list[str]:
-    """What the owner of an endpoint may do now: nothing when its key is revoked, expired or gone, everything when the
-    service itself made the endpoint.
+    """Return the scopes of an endpoint's owner: none when its key is revoked, expired or deleted, `*` when the service
+    itself created the endpoint.
     """
     if endpoint["created_by"] in (None, SYSTEM_ID):
-        return ["*"]
+        return [EVERYTHING]
     expires_at = endpoint["expires_at"]
     if endpoint["scopes"] is None or endpoint["revoked_at"] is not None or (expires_at and expires_at <= now):
         return []
@@ -167,7 +149,7 @@ def owner_scopes(endpoint: Mapping[str, Any], now: datetime) -> list[str]:
 
 
 @lru_cache(maxsize=4096)
-def _compiled(endpoint_id: str, patterns: tuple[str, ...], scopes: tuple[str, ...], asked: bytes) -> Subscription:
-    wanted, changed, channels = orjson.loads(asked)
+def _compiled(endpoint_id: str, patterns: tuple[str, ...], scopes: tuple[str, ...], filters: bytes) -> Subscription:
+    wanted, changed, channels = orjson.loads(filters)
     lists = {**(wanted or {}), "changed": changed, "channels": channels}
     return Subscription(endpoint_id, patterns, scopes, {name: frozenset(each) for name, each in lists.items() if each})

@@ -32,39 +32,24 @@ _COLUMNS = (
     "body",
 )
 _INSERT = Statement(sa.insert(events).values({name: bind(name, events.c[name]) for name in _COLUMNS}))
-_TOLD = tuple(name for name in _COLUMNS if name not in ("subject_version", "body"))
 
 GAP = "\0"
 """Stands in an event's data for what the database puts there; no text of a caller holds a NUL."""
 
 
-def insert_told(
-    subject: sa.Table, summary: ColumnElement[Any], current: ColumnElement[Any], of_subject: ColumnElement[bool]
-) -> Any:
-    """INSERT of the event of a change, made from the changed row in the statement that changes it; `summary` of the
-    account and `current` members are JSON text, the rest is bound by `told_row`.
+def insert_for(subject: sa.Table, *conditions: ColumnElement[bool]) -> sa.Insert:
+    """INSERT of one event for the row of `subject` that meets the conditions, and of none if no row does. The columns
+    of `event_row` are bound as `e_<column>`.
     """
-    columns: dict[str, ColumnElement[Any]] = {name: bind(f"e_{name}", events.c[name]) for name in _TOLD}
-    head, middle, tail = (bind(f"e_{part}", sa.Text()) for part in ("head", "middle", "tail"))
-    columns["subject_version"] = subject.c.version
-    columns["body"] = head.op("||")(summary).op("||")(middle).op("||")(current).op("||")(tail)
-    made = sa.select(*columns.values()).select_from(subject).where(of_subject)
-    return sa.insert(events).from_select(list(columns), made, include_defaults=False)
+    row = sa.select(*(bind(f"e_{name}", events.c[name]) for name in _COLUMNS)).select_from(subject).where(*conditions)
+    return sa.insert(events).from_select(list(_COLUMNS), row, include_defaults=False)
 
 
-def told_row(event: Event, at: datetime, cause: Mapping[str, Any]) -> Row:
-    """What `insert_told` binds, for an event whose data has a GAP for `account` and, after it, one for `current`."""
-    row = event_row(event, at, cause)
-    head, middle, tail = row["body"].split('"\\u0000"')
-    told = {f"e_{name}": row[name] for name in _TOLD}
-    return {**told, "e_head": head, "e_middle": middle, "e_tail": tail}
-
-
-def told_pieces(
+def body_fragments(
     kind: type[Event], gaps: Sequence[str], data: Mapping[str, Any], at: datetime, cause: Mapping[str, Any]
 ) -> list[str]:
-    """The body of events that the database makes, cut where it puts in: the id, and each of the `gaps` of the data, in
-    this order. So many pieces and two more.
+    """Return `len(gaps) + 2` fragments of the body of events that SQL builds: the text before, between and after the
+    id and the values of `gaps`, in this order.
     """
     envelope = {
         "id": GAP,
@@ -77,7 +62,7 @@ def told_pieces(
 
 
 def event_row(event: Event, at: datetime, cause: Mapping[str, Any]) -> Row:
-    """The row of an event: its id, and the exact bytes that every receiver gets."""
+    """Return the row of an event: its id, and the exact bytes that every receiver gets."""
     identifier = new_id(at)
     envelope = {
         "id": identifier,

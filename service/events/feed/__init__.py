@@ -1,0 +1,1 @@
+"""How an event gets from its row to its receivers: the sequencer, subscriptions, queues, retention, the feed watch."""
