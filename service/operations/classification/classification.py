@@ -18,9 +18,9 @@ from service.models.classification.classification import BusinessStrengthPut, bu
 from service.platform.clock import instant_text
 from service.platform.errors import NotFound
 from service.queries.accounts.accounts import ACCOUNTS
-from service.queries.accounts.past import CLASSIFIED_THEN
+from service.queries.accounts.past import PAST_CLASSIFICATION_INPUTS
 from service.queries.accounts.stakeholders import STAKEHOLDERS
-from service.queries.classification.classification import CLASSIFICATIONS, STANDING, STORED_STRENGTH
+from service.queries.classification.classification import CLASSIFICATION_INPUTS, CLASSIFICATIONS, STORED_STRENGTH
 from service.records.classification.classification import read_standings, settle, unchanged
 from service.records.classification.positions import (
     live,
@@ -114,10 +114,10 @@ async def get_classification(ctx: Context, identifier: str) -> Resource:
     are counted to today and do not change the version.
     """
     async with ctx.reading(Permission.CLASSIFICATION_READ) as reader:
-        row = await reader.one(STANDING, id=identifier)
+        row = await reader.one(CLASSIFICATION_INPUTS, id=identifier)
         if row is None:
             raise NotFound(KIND)
-        stored = row["standing"]
+        stored = row["inputs"]
         active = model = await active_model(reader, stored["model_id"], stored["model_version"])
         position = live(stored, model)
         before = rests_on_another_model(stored, position, model)
@@ -134,10 +134,10 @@ async def get_past_classification(ctx: Context, identifier: str, as_of: date | d
     """
     at = ctx.past(as_of)
     async with ctx.reading(Permission.CLASSIFICATION_READ) as reader:
-        row = await reader.one(CLASSIFIED_THEN, id=identifier, as_of=at)
+        row = await reader.one(PAST_CLASSIFICATION_INPUTS, id=identifier, as_of=at)
     if row is None:
         raise NotFound(KIND)
-    return Resource(0, orjson.dumps({**past_document(row["standing"], instant_text(at)), "as_of": instant_text(at)}))
+    return Resource(0, orjson.dumps({**past_document(row["inputs"], instant_text(at)), "as_of": instant_text(at)}))
 
 
 async def list_classifications(ctx: Context, identifier: str, request: PageRequest) -> Page:

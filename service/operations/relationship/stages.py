@@ -18,7 +18,7 @@ from service.models.relationship.stages import StageTransitionCreate, TargetStag
 from service.platform.errors import NotFound, StageTransitionNotAllowed
 from service.platform.ids import new_id
 from service.queries.accounts.accounts import ACCOUNTS
-from service.queries.relationship.stages import STAGE_ENTRIES, STANDING
+from service.queries.relationship.stages import STAGE_ENTRIES
 from service.records.context import Context, Transaction, operation, refuse
 from service.records.rows import Expected, change, lock, require
 from service.rules.relationship.stages import STAGES, allowed_movements, judge, judge_target, target_advice
@@ -156,7 +156,7 @@ async def put_target_stage(ctx: Context, identifier: str, data: TargetStagePut, 
 
 
 async def _stage_row(reader: Reader, identifier: str) -> Row:
-    row = await reader.one(STANDING, id=identifier)
+    row = await reader.one(ACCOUNT_STAGE, id=identifier)
     if row is None:
         raise NotFound(KIND)
     return row

@@ -16,7 +16,7 @@ from service.models.webhooks.replays import ReplayState, WebhookReplay
 from service.platform.clock import instant_text
 from service.platform.errors import Conflict, NotFound
 from service.queries.events.events import span
-from service.queries.webhooks.replays import ENDPOINT, MISSING, WINDOW, Asked, choose
+from service.queries.webhooks.replays import ENDPOINT, MISSING, WINDOW, choose
 from service.records.context import Context, Transaction, operation, refuse
 from service.records.system.jobs import enqueue
 from service.records.webhooks.endpoints import KIND
@@ -42,7 +42,7 @@ async def replay_webhook_endpoint(ctx: Context, identifier: str, data: WebhookRe
         endpoint = await tx.one(ENDPOINT, id=identifier)
         if endpoint is None:
             raise NotFound(KIND)
-        conditions = Asked(
+        conditions = ReplayConditions(
             since=data.since,
             until=data.until or tx.now,
             types=data.types,
@@ -69,7 +69,7 @@ async def replay_webhook_endpoint(ctx: Context, identifier: str, data: WebhookRe
         return tx.answer(Resource(1, orjson.dumps(started)), "accepted")
 
 
-async def _count(tx: Transaction, endpoint: Row, conditions: Asked, place: int, last: int) -> dict[str, Any]:
+async def _count(tx: Transaction, endpoint: Row, conditions: ReplayConditions, place: int, last: int) -> dict[str, Any]:
     subscribed = subscription(endpoint, tx.now)
     types: Counter[str] = Counter()
     states: Counter[str] = Counter()

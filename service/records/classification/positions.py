@@ -298,8 +298,8 @@ def live_document(
 
 
 def past_document(stored: Mapping[str, Any], at: str) -> dict[str, Any]:
-    """An account's classification as of an instant, from the document that `queries.past.STANDING_THEN` reads of it:
-    explained from the inputs of the entry that held, by the model that held. An account whose place that model had not
+    """An account's classification as of an instant, from the document that `PAST_INPUTS` of queries/accounts/past.py
+    reads of it: explained from the inputs of the entry that held, by the model that held. An account whose place that model had not
     changed, or not yet, is explained as the present is: by the active model of then where it gives the same place, else
     by the model of the entry. Ages of inputs are told of the present only.
     """
