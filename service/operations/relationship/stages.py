@@ -18,7 +18,7 @@ from service.models.relationship.stages import StageTransitionCreate, TargetStag
 from service.platform.errors import NotFound, StageTransitionNotAllowed
 from service.platform.ids import new_id
 from service.queries.accounts.accounts import ACCOUNTS
-from service.queries.relationship.stages import STAGE_ENTRIES
+from service.queries.relationship.stages import ACCOUNT_STAGE, STAGE_ENTRIES
 from service.records.context import Context, Transaction, operation, refuse
 from service.records.rows import Expected, change, lock, require
 from service.rules.relationship.stages import STAGES, allowed_movements, judge, judge_target, target_advice

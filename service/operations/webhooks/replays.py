@@ -16,7 +16,7 @@ from service.models.webhooks.replays import ReplayState, WebhookReplay
 from service.platform.clock import instant_text
 from service.platform.errors import Conflict, NotFound
 from service.queries.events.events import span
-from service.queries.webhooks.replays import ENDPOINT, MISSING, WINDOW, choose
+from service.queries.webhooks.replays import ENDPOINT, MISSING, WINDOW, ReplayConditions, choose
 from service.records.context import Context, Transaction, operation, refuse
 from service.records.system.jobs import enqueue
 from service.records.webhooks.endpoints import KIND

@@ -299,9 +299,9 @@ def live_document(
 
 def past_document(stored: Mapping[str, Any], at: str) -> dict[str, Any]:
     """An account's classification as of an instant, from the document that `PAST_INPUTS` of queries/accounts/past.py
-    reads of it: explained from the inputs of the entry that held, by the model that held. An account whose place that model had not
-    changed, or not yet, is explained as the present is: by the active model of then where it gives the same place, else
-    by the model of the entry. Ages of inputs are told of the present only.
+    reads of it: explained from the inputs of the entry that held, by the model that held. An account whose place that
+    model had not changed, or not yet, is explained as the present is: by the active model of then where it gives the
+    same place, else by the model of the entry. Ages of inputs are told of the present only.
     """
     active = None if stored["model_period"] is None else model_of(stored["model_period"])
     if stored["inputs"] is None:
