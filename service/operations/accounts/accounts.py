@@ -113,7 +113,9 @@ async def list_children(
 
 @operation
 async def create_account(ctx: Context, data: AccountCreate) -> Resource:
-    """Create an account. It starts in stage pre_kam, the first entry of its stage history."""
+    """Create an account. It starts in stage pre_kam, the first entry of its stage history. Raises ReferenceTaken, and
+    Invalid for an unknown parent or owner.
+    """
     async with ctx.transaction(Permission.ACCOUNT_WRITE) as tx:
         return tx.answer(await create(ctx, tx, data))
 
@@ -139,7 +141,8 @@ async def update_account(ctx: Context, identifier: str, patch: Shape, expected: 
 async def upsert_account(ctx: Context, system: str, external_id: str, data: AccountCreate) -> Resource:
     """Create the account with this reference, or update it: members that are not given stay as they are.
 
-    The outcome is created, updated or unchanged. An unchanged account is not written and sends no event.
+    The outcome is created, updated or unchanged. An unchanged account is not written and sends no event. Raises
+    ReferenceTaken, and Invalid for an unknown parent or owner.
     """
     async with ctx.transaction(Permission.ACCOUNT_WRITE) as tx:
         return tx.answer(await upsert(ctx, tx, system, external_id, data))
