@@ -298,7 +298,7 @@ def live_document(
 
 
 def past_document(stored: Mapping[str, Any], at: str) -> dict[str, Any]:
-    """An account's classification as of an instant, from the document that `queries.accounts.past.PAST_INPUTS` reads of it:
+    """Return the classification as of an instant, from the document that `queries.accounts.past.PAST_INPUTS` reads:
     explained from the inputs of the entry that held, by the model that held. An account whose place that model had not
     changed, or not yet, is explained as the present is: by the active model of then where it gives the same place, else
     by the model of the entry. Ages of inputs are told of the present only.
