@@ -85,7 +85,7 @@ def arrange(document: Mapping[str, Any], scale: RatioScale | ScoreScale, cut: fl
         bubbles.append(
             Bubble(
                 account["name"],
-                _told(account),
+                _tooltip(account),
                 box,
                 scale.x(strength),
                 height_of(float(account["attractiveness"])),
@@ -100,7 +100,7 @@ def arrange(document: Mapping[str, Any], scale: RatioScale | ScoreScale, cut: fl
     return Drawn(tuple(bubbles), largest, most, beyond, without_place, currencies)
 
 
-def _told(account: Mapping[str, Any]) -> str:
+def _tooltip(account: Mapping[str, Any]) -> str:
     """Return the text of an account's tooltip."""
     parts = [f"{account['name']}: attractiveness {account['attractiveness']:g}"]
     if account["relative_strength"] is not None:

@@ -88,10 +88,10 @@ class KamError(Exception):
 
     def extensions(self) -> dict[str, Any]:
         """Return the content of `extensions` in GraphQL: code, status, extra members, and errors if there are any."""
-        told: dict[str, Any] = {"code": self.code, "status": self.status, **self.members}
+        extensions: dict[str, Any] = {"code": self.code, "status": self.status, **self.members}
         if self.errors:
-            told["errors"] = [error.members() for error in self.errors]
-        return told
+            extensions["errors"] = [error.members() for error in self.errors]
+        return extensions
 
 
 class RequestRefused(KamError):

@@ -24,7 +24,7 @@ def _moment(value: Any) -> date | datetime:
         except (ValueError, OverflowError):
             pass  # the pattern fits, but no calendar has such a day or hour
     message = "Must be a date as YYYY-MM-DD, or an RFC 3339 instant with an offset, like 2026-11-21T21:35:00Z"
-    raise PydanticCustomError("moment_format", "{told}", {"told": message})
+    raise PydanticCustomError("moment_format", "{message}", {"message": message})
 
 
 Moment = Annotated[

@@ -11,17 +11,17 @@ def field_errors(errors: Iterable[Any], body: Any = None, *, parameter: bool = F
 
     `body` is the parsed JSON: parts of a location that are not in it are names of union members and are cut.
     """
-    told: list[FieldError] = []
+    found: list[FieldError] = []
     for error in errors:
         place = tuple(str(part) for part in _location(error, body))
         message = str(error["msg"])
         if parameter:
-            told.append(FieldError(code=error["type"], message=message, parameter=(place[0] if place else "")[:200]))
+            found.append(FieldError(code=error["type"], message=message, parameter=(place[0] if place else "")[:200]))
         else:
-            told.append(FieldError(code=error["type"], message=message, pointer=pointer(place)))
-        if len(told) == 50:
+            found.append(FieldError(code=error["type"], message=message, pointer=pointer(place)))
+        if len(found) == 50:
             break
-    return told
+    return found
 
 
 def pointer(parts: Iterable[str | int]) -> str:

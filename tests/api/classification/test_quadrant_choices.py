@@ -1,4 +1,4 @@
-"""What a manager decides beside the scores, through HTTP: overrides and their end, confirmations, leading verbs."""
+"""A manager's choices beside the scores, through HTTP: overrides and their end, confirmations, leading verbs."""
 
 from __future__ import annotations
 
