@@ -62,10 +62,8 @@ class FieldError:
 
 
 class KamError(Exception):
-    """The root of every error that a client sees.
-
-    `detail` is one sentence for a person. `errors` name the wrong members. `headers` go onto an HTTP answer. `members`
-    are extra JSON members that help a program to continue (for example `allowed`).
+    """The root of every error that a client sees. `detail` is for a person; `members` are extra JSON members that help
+    a program to continue (for example `allowed`); `headers` go onto an HTTP answer.
     """
 
     code: ClassVar[str] = ""
@@ -272,9 +270,7 @@ class ScoringModelUsed(Conflict):
     code, status, title = "scoring_model_used", 409, "Scoring model used"
 
     def __init__(self) -> None:
-        super().__init__(
-            "This model has been active and cannot be changed, so that results stay explained. Clone it instead."
-        )
+        super().__init__("This model has been active and cannot be changed. Clone it and change the copy.")
 
 
 class NameTaken(Conflict):
@@ -298,9 +294,7 @@ class ConsumerLeased(Conflict):
 
 
 class ConsumerLeaseLost(Conflict):
-    """The lease has ended or another reader has taken it. Events that were read under it may be read again by another
-    reader.
-    """
+    """The lease has ended or another reader has taken it. Events that were read under it may be read again."""
 
     code, status, title = "consumer_lease_lost", 409, "Consumer lease lost"
 
@@ -319,9 +313,7 @@ class StageTransitionNotAllowed(Conflict):
 
 
 class StateTransitionNotAllowed(Conflict):
-    """A plan, objective, action or account cannot change to this state. `allowed` lists the states that are open,
-    `missing` what a step still needs.
-    """
+    """This record cannot change to this state. `allowed` lists the open states, `missing` what a step still needs."""
 
     code, status, title = "state_transition_not_allowed", 409, "State transition not allowed"
 
@@ -359,18 +351,14 @@ class IdempotencyKeyReused(KamError):
 
 
 class StaleVersion(KamError):
-    """The version in `If-Match` (in GraphQL, `expectedVersion`) is not the current one: the resource was changed in
-    between.
-    """
+    """The version in `If-Match` (in GraphQL, `ifVersion`) is not the current one: the resource was changed."""
 
     code, status, title = "stale_version", 412, "Stale version"
 
     def __init__(self, current: int | None = None) -> None:
         members = None if current is None else {"current_version": current}
-        super().__init__(
-            "The resource has changed since it was read. Read it again and repeat the change with its new version.",
-            members=members,
-        )
+        message = "The resource has changed since it was read. Read it again and repeat the change."
+        super().__init__(message, members=members)
 
 
 class ServiceFailed(KamError):
