@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
@@ -68,7 +68,6 @@ _STORE = Statement(
 FORGET_OLD = Statement(sa.delete(idempotency_keys).where(_k.created_at < bind("before", Instant())))
 
 Arguments = ParamSpec("Arguments")
-Result = TypeVar("Result")
 
 
 @dataclass

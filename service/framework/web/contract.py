@@ -45,7 +45,6 @@ from service.platform.types import Count, Shape
 Document = dict[str, Any]
 
 _WRITES = ("post", "put", "patch", "delete")
-_METHODS = ("get", *_WRITES)
 _HEADERS: dict[str, tuple[str, Document]] = {
     "ETag": ("Version of the resource, for If-Match and If-None-Match", {"type": "string", "maxLength": 40}),
     "Location": ("Where the new resource is", {"type": "string", "format": "uri-reference", "maxLength": 500}),
