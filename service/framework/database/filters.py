@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from pydantic import Field, StringConstraints, create_model
 from sqlalchemy.sql.elements import ColumnElement
 
-from service.framework.database.columns import Uuid
+from service.framework.database.columns import Uuid, bind
 from service.framework.database.dialects import like_pattern, one_of
 from service.platform.errors import FieldError, Invalid
 from service.platform.types import DayText, Figure, Flag, Id, InstantText, Money, Search, Shape, Whole
@@ -226,20 +226,20 @@ def clause(shape: Shaped, fields: Mapping[str, Filterable]) -> ColumnElement[boo
     return _comparison(fields[kind], shape[1], shape[2])
 
 
-def _comparison(item: Filterable, operator: str, bind: Any) -> ColumnElement[bool]:
+def _comparison(item: Filterable, operator: str, value: Any) -> ColumnElement[bool]:
     column = item.column
     if item.condition is not None:
-        return item.condition(bind)
+        return item.condition(value)
     if operator == "is_null":
-        return column.is_(None) if bind else column.is_not(None)
+        return column.is_(None) if value else column.is_not(None)
     if operator == "in":
-        return one_of(column, bind)
-    value: Any = sa.bindparam(bind, type_=sa.Text() if operator == "contains" else column.type)
+        return one_of(column, value)
+    bound: Any = bind(value, sa.Text() if operator == "contains" else column)
     if operator == "contains":
-        return sa.func.lower(column).like(sa.func.lower(value), escape="\\")
+        return sa.func.lower(column).like(sa.func.lower(bound), escape="\\")
     comparisons: dict[str, Callable[[], ColumnElement[bool]]] = {
-        "eq": lambda: column == value, "gt": lambda: column > value, "gte": lambda: column >= value,
-        "lt": lambda: column < value, "lte": lambda: column <= value,
+        "eq": lambda: column == bound, "gt": lambda: column > bound, "gte": lambda: column >= bound,
+        "lt": lambda: column < bound, "lte": lambda: column <= bound,
     }  # fmt: skip
     return comparisons[operator]()
 

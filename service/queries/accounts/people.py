@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from service.framework.database.columns import bind
 from service.framework.database.filters import Filterable, filter_model
 from service.framework.database.listing import Listing
 from service.framework.database.statements import Statement
@@ -37,7 +38,7 @@ PersonFilter = filter_model("PersonFilter", PEOPLE.filters)
 
 def _owned(table: sa.Table, *conditions: Any) -> Any:
     """How many live records of a table the person `:id` owns."""
-    mine = table.c.owner_id == sa.bindparam("id", type_=p.id.type)
+    mine = table.c.owner_id == bind("id", p.id)
     return sa.select(sa.func.count()).select_from(table).where(mine, table.c.deleted_at.is_(None), *conditions)
 
 

@@ -7,22 +7,23 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 
+from service.framework.database.columns import bind
 from service.framework.database.dialects import json_list, json_row, one_of
 from service.framework.database.statements import Statement
 from service.models.accounts.refs import refs
 
 FIND = Statement(
     sa.select(refs.c.entity_id).where(
-        refs.c.kind == sa.bindparam("kind", type_=sa.Text),
-        refs.c.system == sa.bindparam("system", type_=sa.Text),
-        refs.c.external_id == sa.bindparam("external_id", type_=sa.Text),
+        refs.c.kind == bind("kind", sa.Text),
+        refs.c.system == bind("system", sa.Text),
+        refs.c.external_id == bind("external_id", sa.Text),
         refs.c.live.is_(sa.true()),
     )
 )
 
 FIND_MANY = Statement(
     sa.select(refs.c.system, refs.c.external_id, refs.c.entity_id).where(
-        refs.c.kind == sa.bindparam("kind", type_=sa.Text),
+        refs.c.kind == bind("kind", sa.Text),
         one_of(refs.c.external_id, "external_ids"),
         refs.c.live.is_(sa.true()),
     )
@@ -40,9 +41,9 @@ def refs_of(owner: sa.Table) -> ColumnElement[str]:
     return json_list(rows)
 
 
-def referenced(owner: sa.Table, kind: str, bind: str) -> ColumnElement[bool]:
+def referenced(owner: sa.Table, kind: str, name: str) -> ColumnElement[bool]:
     """Whether a row of `owner` has a live reference whose external id is the bound text (any system)."""
     found: Any = sa.select(refs.c.entity_id).where(
-        refs.c.kind == kind, refs.c.external_id == sa.bindparam(bind, type_=sa.Text), refs.c.live.is_(sa.true())
+        refs.c.kind == kind, refs.c.external_id == bind(name, sa.Text), refs.c.live.is_(sa.true())
     )
     return owner.c.id.in_(found)

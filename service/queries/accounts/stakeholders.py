@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from service.framework.database.columns import bind
 from service.framework.database.filters import Filterable, filter_model
 from service.framework.database.listing import Listing
 from service.framework.database.statements import Statement
@@ -35,8 +36,8 @@ StakeholderFilter = filter_model("StakeholderFilter", STAKEHOLDERS.filters)
 def _line_above() -> Statement:
     higher = stakeholders.alias("higher")
     first = sa.select(s.id, s.reports_to_id).where(
-        s.id == sa.bindparam("id", type_=s.id.type),
-        s.account_id == sa.bindparam("account_id", type_=s.account_id.type),
+        s.id == bind("id", s.id),
+        s.account_id == bind("account_id", s.account_id),
         s.deleted_at.is_(None),
     )
     line = first.cte("line", recursive=True)
@@ -50,8 +51,8 @@ LINE_ABOVE = _line_above()
 BELOW = Statement(
     sa.select(s.id)
     .where(
-        s.account_id == sa.bindparam("account_id", type_=s.account_id.type),
-        s.reports_to_id == sa.bindparam("id", type_=s.id.type),
+        s.account_id == bind("account_id", s.account_id),
+        s.reports_to_id == bind("id", s.id),
         s.deleted_at.is_(None),
     )
     .order_by(s.id)
