@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +12,13 @@ from service.framework.database.columns import Uuid, bind
 from service.framework.database.filters import Shaped, clause
 from service.framework.database.statements import Statement
 from service.models.accounts.accounts import accounts
+from service.platform.kept import Kept
 from service.queries.accounts.accounts import ACCOUNTS
 from service.rules.vocabulary import AccountStatus
 
 a = accounts.c
-_KEPT = 200
 _ONE, _ZERO = sa.literal_column("1", sa.BigInteger), sa.literal_column("0", sa.BigInteger)
-_statements: OrderedDict[Any, Statement] = OrderedDict()
+_STATEMENTS: Kept[Any, Statement] = Kept(200)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +34,12 @@ def judging(shape: ScreeningShape, passed: bool | None, after: bool) -> Statemen
     """Counts of all judged accounts (`total`, `passed_total`, `customers`, `held_0` ...) beside a page of them (`id`,
     `name`, `status`, `passed`, `h0` ...), by id; one row of counts and nulls when the page is empty.
     """
-    return _kept((shape, passed, after), lambda: _judging(shape, passed, after))
+    return _STATEMENTS.made((shape, passed, after), lambda: _judging(shape, passed, after))
 
 
 def passing(shape: ScreeningShape) -> Statement:
     """The customers that passed, at most `:most`, locked, with what holds of each (`id`, `h0` ...)."""
-    return _kept((shape, "passing"), lambda: _passing(shape))
+    return _STATEMENTS.made((shape, "passing"), lambda: _passing(shape))
 
 
 def _held(shape: ScreeningShape) -> list[ColumnElement[Any]]:
@@ -96,12 +95,3 @@ def _passing(shape: ScreeningShape) -> Statement:
     query = query.where(_passed(shape, held), a.status == sa.literal_column(f"'{AccountStatus.CUSTOMER.value}'"))
     most = bind("most", sa.BigInteger)
     return Statement(query.order_by(a.id).limit(most).with_for_update(of=accounts))
-
-
-def _kept(key: Any, build: Any) -> Statement:
-    statement = _statements.get(key)
-    if statement is None:
-        statement = _statements[key] = build()
-        if len(_statements) > _KEPT:
-            _statements.popitem(last=False)
-    return statement

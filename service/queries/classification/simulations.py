@@ -13,6 +13,7 @@ from service.framework.database.columns import Exact, Json, Uuid
 from service.framework.database.filters import Condition, clause
 from service.framework.database.statements import Statement
 from service.models.classification.simulations import SimulationBase
+from service.platform.kept import Kept
 from service.queries.accounts.accounts import ACCOUNTS, AccountFilter, a
 from service.queries.classification.positions import BINDS, GIVEN, INLINE_FACTORS, SHOWN, judged, sql
 
@@ -103,18 +104,15 @@ SELECT min(attractiveness) AS low, max(attractiveness) AS high FROM judged WHERE
 )
 """The range of all accounts by a model, with the scores that are supposed."""
 
-_KEPT: dict[Any, Statement] = {}
-_MOST_KEPT = 200
+_STATEMENTS: Kept[Any, Statement] = Kept(200)
 
 
 def ids_where(condition: Condition) -> Statement:
     """The ids of the accounts that a filter lets through, in order."""
-    statement = _KEPT.get(condition.shape)
-    if statement is None:
-        query = ACCOUNTS.scoped(sa.select(a.id))
-        wanted = clause(condition.shape, ACCOUNTS.filters)
-        query = query if wanted is None else query.where(wanted)
-        statement = _KEPT[condition.shape] = Statement(query.order_by(a.id))
-        if len(_KEPT) > _MOST_KEPT:
-            del _KEPT[next(iter(_KEPT))]
-    return statement
+    return _STATEMENTS.made(condition.shape, lambda: _ids_where(condition.shape))
+
+
+def _ids_where(shape: Any) -> Statement:
+    query = ACCOUNTS.scoped(sa.select(a.id))
+    wanted = clause(shape, ACCOUNTS.filters)
+    return Statement((query if wanted is None else query.where(wanted)).order_by(a.id))
