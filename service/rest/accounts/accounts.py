@@ -14,7 +14,7 @@ from service.models.accounts.accounts import AccountCreate, AccountPatch, Accoun
 from service.operations.accounts import accounts
 from service.operations.accounts import batches as account_batches
 from service.operations.accounts.batches import BatchResult, BatchUpsert
-from service.platform.errors import Conflict, CursorInvalid, NotFound, ReferenceTaken, StaleVersion
+from service.platform.errors import Conflict, ReferenceTaken, StaleVersion
 from service.queries.accounts.accounts import ACCOUNTS, AccountFilter
 from service.rest.dependencies import (
     AS_OF,
@@ -40,7 +40,6 @@ UPSERT_RESULT = {"Upsert-Result": "created, updated or unchanged"}
 
 @part.post(
     "/accounts",
-    status_code=201,
     response_model=AccountRead,
     summary="Create an account",
     location="/v1/accounts/{id}",
@@ -51,7 +50,7 @@ async def create_account(ctx: Caller, data: Annotated[AccountCreate, Body()]) ->
     return created(await accounts.create_account(ctx, data))
 
 
-@part.get("/accounts", response_model=AccountPage, summary="List accounts", errors=[CursorInvalid])
+@part.get("/accounts", response_model=AccountPage, summary="List accounts")
 async def list_accounts(ctx: Caller, query: Annotated[AccountListQuery, Query()]) -> Answer:  # type: ignore[valid-type]
     """Lists accounts by keyset: pages are stable at any depth. Filters are parameters; several values are comma-
     separated. With `as_of` it is the portfolio of then: accounts that were there, as they stood.
@@ -59,7 +58,7 @@ async def list_accounts(ctx: Caller, query: Annotated[AccountListQuery, Query()]
     return page(await accounts.list_accounts(ctx, page_request(query, ACCOUNTS), looked_back(query)))
 
 
-@part.post("/accounts/search", response_model=AccountPage, summary="Search accounts", errors=[CursorInvalid])
+@part.post("/accounts/search", response_model=AccountPage, summary="Search accounts")
 async def search_accounts(ctx: Caller, query: Annotated[AccountSearch, Body()]) -> Answer:  # type: ignore[valid-type]
     """Lists what a nested filter of `and`, `or` and `not` finds; the same grammar as GraphQL's `filter`."""
     return page(await accounts.list_accounts(ctx, search_request(query, ACCOUNTS), looked_back(query)))
@@ -79,12 +78,7 @@ async def batch_upsert_accounts(ctx: Caller, batch: Annotated[BatchUpsert, Body(
     return found(await account_batches.batch_upsert_accounts(ctx, batch))
 
 
-@part.get(
-    "/accounts/by-ref/{system}/{external_id}",
-    response_model=AccountRead,
-    summary="Read an account by reference",
-    errors=[NotFound],
-)
+@part.get("/accounts/by-ref/{system}/{external_id}", response_model=AccountRead, summary="Read an account by reference")
 async def read_account_by_ref(
     ctx: Caller, system: Annotated[System, Path()], external_id: Annotated[ExternalId, Path()]
 ) -> Answer:
@@ -111,18 +105,13 @@ async def upsert_account(
     return created(account, headers) if account.outcome == "created" else found(account, headers)
 
 
-@part.get("/accounts/{id}", response_model=AccountRead, summary="Read an account", errors=[NotFound])
+@part.get("/accounts/{id}", response_model=AccountRead, summary="Read an account")
 async def read_account(ctx: Caller, id: PathId, query: Annotated[AsOfQuery, Query()]) -> Answer:
     """Reads one account; with `as_of` as it stood then, also when it was deleted since."""
     return found(await accounts.get_account(ctx, id, query.as_of))
 
 
-@part.patch(
-    "/accounts/{id}",
-    response_model=AccountRead,
-    summary="Change an account",
-    errors=[NotFound, StaleVersion, ReferenceTaken],
-)
+@part.patch("/accounts/{id}", response_model=AccountRead, summary="Change an account", errors=[ReferenceTaken])
 async def update_account(ctx: Caller, id: PathId, patch: Annotated[AccountPatch, Body()], asked: Inquiry) -> Answer:  # type: ignore[valid-type]
     """Changes the members that are sent; null clears. With If-Match only if the account is still at that version.
     Sends account.updated when something changed.
@@ -130,7 +119,7 @@ async def update_account(ctx: Caller, id: PathId, patch: Annotated[AccountPatch,
     return found(await accounts.update_account(ctx, id, patch, asked.expected))
 
 
-@part.delete("/accounts/{id}", summary="Delete an account", errors=[NotFound, StaleVersion])
+@part.delete("/accounts/{id}", summary="Delete an account")
 async def delete_account(ctx: Caller, id: PathId, asked: Inquiry) -> Answer:
     """Marks it as deleted, with its stakeholders, plans, objectives and actions. Restoring brings them back."""
     return no_content(await accounts.delete_account(ctx, id, asked.expected))
@@ -140,19 +129,14 @@ async def delete_account(ctx: Caller, id: PathId, asked: Inquiry) -> Answer:
     "/accounts/{id}/restore",
     response_model=AccountRead,
     summary="Restore a deleted account",
-    errors=[NotFound, StaleVersion, ReferenceTaken],
+    errors=[StaleVersion, ReferenceTaken],
 )
 async def restore_account(ctx: Caller, id: PathId, asked: Inquiry) -> Answer:
     """Brings a deleted account back with everything that was deleted with it; a live account stays as it is."""
     return found(await accounts.restore_account(ctx, id, asked.expected))
 
 
-@part.get(
-    "/accounts/{id}/hierarchy",
-    response_model=AccountPage,
-    summary="List the accounts below an account",
-    errors=[NotFound, CursorInvalid],
-)
+@part.get("/accounts/{id}/hierarchy", response_model=AccountPage, summary="List the accounts below an account")
 async def list_child_accounts(ctx: Caller, id: PathId, query: Annotated[AccountListQuery, Query()]) -> Answer:  # type: ignore[valid-type]
     """Lists the accounts whose parent this account is."""
     return page(await accounts.list_children(ctx, id, page_request(query, ACCOUNTS), looked_back(query)))

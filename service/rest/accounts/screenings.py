@@ -11,18 +11,12 @@ from service.framework.web.router import Part
 from service.models.accounts.screenings import ScreeningRead
 from service.operations.accounts import screenings
 from service.operations.accounts.screenings import ScreeningCreate
-from service.platform.errors import CursorInvalid
 from service.rest.dependencies import Caller
 
 part = Part("portfolio")
 
 
-@part.post(
-    "/portfolio/screenings",
-    response_model=ScreeningRead,
-    summary="Screen accounts for candidates",
-    errors=[CursorInvalid],
-)
+@part.post("/portfolio/screenings", response_model=ScreeningRead, summary="Screen accounts for candidates")
 async def screen_portfolio(ctx: Caller, data: Annotated[ScreeningCreate, Body()]) -> Answer:
     """Judges accounts by named criteria over their members, the first of two steps of selection (simple criteria, then
     scoring): which hold and which do not, who passed and why, with counts of all. Nothing is written, unless

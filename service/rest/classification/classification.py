@@ -12,7 +12,7 @@ from service.framework.web.router import Inquiry, Part, PathId
 from service.models.classification.classification import BusinessStrengthPut
 from service.models.classification.results import BusinessStrengthRead, ClassificationEntry, ClassificationRead
 from service.operations.classification import classification
-from service.platform.errors import Conflict, CursorInvalid, NotFound, StaleVersion
+from service.platform.errors import Conflict
 from service.rest.dependencies import AsOfQuery, Caller, PageQuery, page_of
 
 part = Part("classification")
@@ -24,7 +24,7 @@ ClassificationPage = page_of("ClassificationPage", ClassificationEntry)
     "/accounts/{id}/business-strength",
     response_model=ClassificationRead,
     summary="Score our strength with a customer",
-    errors=[NotFound, StaleVersion, Conflict],
+    errors=[Conflict],
 )
 async def put_business_strength(
     ctx: Caller, id: PathId, data: Annotated[BusinessStrengthPut, Body()], asked: Inquiry
@@ -36,10 +36,7 @@ async def put_business_strength(
 
 
 @part.get(
-    "/accounts/{id}/business-strength",
-    response_model=BusinessStrengthRead,
-    summary="Read a customer's success factors",
-    errors=[NotFound],
+    "/accounts/{id}/business-strength", response_model=BusinessStrengthRead, summary="Read a customer's success factors"
 )
 async def read_business_strength(ctx: Caller, id: PathId) -> Answer:
     """Reads the stored success factors with everybody's scores."""
@@ -50,7 +47,7 @@ async def read_business_strength(ctx: Caller, id: PathId) -> Answer:
     "/accounts/{id}/classification",
     response_model=ClassificationRead,
     summary="Read an account's classification",
-    errors=[NotFound, Conflict],
+    errors=[Conflict],
 )
 async def read_classification(ctx: Caller, id: PathId, query: Annotated[AsOfQuery, Query()]) -> Answer:
     """Reads where the account stands and why: what each factor adds, both strengths, the distance to each border. For
@@ -67,7 +64,6 @@ async def read_classification(ctx: Caller, id: PathId, query: Annotated[AsOfQuer
     "/accounts/{id}/classification/history",
     response_model=ClassificationPage,
     summary="List an account's classifications",
-    errors=[NotFound, CursorInvalid],
 )
 async def list_classifications(ctx: Caller, id: PathId, query: Annotated[PageQuery, Query()]) -> Answer:
     """Lists every position or input that differed from the one before, newest first, with what led to it and the

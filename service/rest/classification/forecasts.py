@@ -10,7 +10,6 @@ from service.framework.web.answers import Answer, found, no_content
 from service.framework.web.router import Inquiry, Part, PathId
 from service.models.classification.forecasts import ForecastPositionPut, ForecastPositionRead
 from service.operations.classification import forecasts
-from service.platform.errors import NotFound, StaleVersion
 from service.rest.dependencies import Caller
 
 part = Part("classification")
@@ -20,7 +19,6 @@ part = Part("classification")
     "/accounts/{id}/forecast-position",
     response_model=ForecastPositionRead,
     summary="State an account's forecast position",
-    errors=[NotFound, StaleVersion],
 )
 async def put_forecast_position(
     ctx: Caller, id: PathId, data: Annotated[ForecastPositionPut, Body()], asked: Inquiry
@@ -36,18 +34,13 @@ async def put_forecast_position(
     "/accounts/{id}/forecast-position",
     response_model=ForecastPositionRead,
     summary="Read an account's forecast position",
-    errors=[NotFound],
 )
 async def read_forecast_position(ctx: Caller, id: PathId) -> Answer:
     """Reads where the account is expected to stand; 404 when nobody has said."""
     return found(await forecasts.get_forecast_position(ctx, id))
 
 
-@part.delete(
-    "/accounts/{id}/forecast-position",
-    summary="Take an account's forecast position back",
-    errors=[NotFound, StaleVersion],
-)
+@part.delete("/accounts/{id}/forecast-position", summary="Take an account's forecast position back")
 async def delete_forecast_position(ctx: Caller, id: PathId, asked: Inquiry) -> Answer:
     """Takes the forecast back; looks into the past still show it. Sends account.forecast_changed."""
     return no_content(await forecasts.delete_forecast_position(ctx, id, asked.expected))

@@ -10,7 +10,6 @@ from service.framework.web.answers import Answer, found, no_content
 from service.framework.web.router import Inquiry, Part, PathId
 from service.models.classification.general_portfolios import GeneralPortfolioPut, GeneralPortfolioRead
 from service.operations.classification import general_portfolios
-from service.platform.errors import NotFound, StaleVersion
 from service.rest.dependencies import Caller
 
 part = Part("classification")
@@ -20,7 +19,6 @@ part = Part("classification")
     "/accounts/{id}/general-portfolio",
     response_model=GeneralPortfolioRead,
     summary="Judge an account's importance and difficulty",
-    errors=[NotFound, StaleVersion],
 )
 async def put_general_portfolio(
     ctx: Caller, id: PathId, data: Annotated[GeneralPortfolioPut, Body()], asked: Inquiry
@@ -36,18 +34,13 @@ async def put_general_portfolio(
     "/accounts/{id}/general-portfolio",
     response_model=GeneralPortfolioRead,
     summary="Read an account's importance and difficulty",
-    errors=[NotFound],
 )
 async def read_general_portfolio(ctx: Caller, id: PathId) -> Answer:
     """Reads the account's cell in the general portfolio with everything that led there; 404 when nobody has judged."""
     return found(await general_portfolios.get_general_portfolio(ctx, id))
 
 
-@part.delete(
-    "/accounts/{id}/general-portfolio",
-    summary="Take an account's importance and difficulty back",
-    errors=[NotFound, StaleVersion],
-)
+@part.delete("/accounts/{id}/general-portfolio", summary="Take an account's importance and difficulty back")
 async def delete_general_portfolio(ctx: Caller, id: PathId, asked: Inquiry) -> Answer:
     """Takes the judgement back: the account is in no cell. Sends account.general_portfolio_changed."""
     return no_content(await general_portfolios.delete_general_portfolio(ctx, id, asked.expected))

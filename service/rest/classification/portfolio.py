@@ -14,7 +14,6 @@ from service.framework.web.router import Inquiry, Part
 from service.models.classification.movements import MovementChanges, MovementPage
 from service.models.classification.portfolio import MatrixFormat, MatrixQuery, MatrixRead, MatrixView
 from service.operations.classification import movements, portfolio
-from service.platform.errors import CursorInvalid
 from service.platform.moments import Moment
 from service.queries.classification.movements import MOVEMENTS
 from service.rest.dependencies import Caller, list_query, page_request
@@ -70,12 +69,7 @@ MovementQuery = list_query(
 )
 
 
-@part.get(
-    "/portfolio/movements",
-    response_model=MovementPage,
-    summary="Show what moved between two instants",
-    errors=[CursorInvalid],
-)
+@part.get("/portfolio/movements", response_model=MovementPage, summary="Show what moved between two instants")
 async def read_movements(ctx: Caller, query: Annotated[MovementQuery, Query()]) -> Answer:  # type: ignore[valid-type]
     """Shows the accounts that stand in another quadrant (or stage) than before: where each stood at both instants, the
     entries of its histories in between with their causes and model versions, and the inputs that moved. The first page

@@ -17,7 +17,7 @@ from service.models.classification.quadrant_choices import (
 )
 from service.models.classification.results import ClassificationRead
 from service.operations.classification import classification, quadrant_choices
-from service.platform.errors import Conflict, NotFound, NothingToConfirm, StaleVersion
+from service.platform.errors import Conflict, NothingToConfirm, StaleVersion
 from service.rest.dependencies import Caller
 
 part = Part("classification")
@@ -27,7 +27,7 @@ part = Part("classification")
     "/accounts/{id}/quadrant-override",
     response_model=ClassificationRead,
     summary="Set a quadrant by hand",
-    errors=[NotFound, StaleVersion, Conflict],
+    errors=[Conflict],
 )
 async def put_quadrant_override(
     ctx: Caller, id: PathId, data: Annotated[QuadrantOverridePut, Body()], asked: Inquiry
@@ -40,21 +40,14 @@ async def put_quadrant_override(
 
 
 @part.get(
-    "/accounts/{id}/quadrant-override",
-    response_model=QuadrantOverrideRead,
-    summary="Read a quadrant set by hand",
-    errors=[NotFound],
+    "/accounts/{id}/quadrant-override", response_model=QuadrantOverrideRead, summary="Read a quadrant set by hand"
 )
 async def read_quadrant_override(ctx: Caller, id: PathId) -> Answer:
     """Reads who set the quadrant, why and until when, beside what the scores say; 404 for an account without one."""
     return found(await quadrant_choices.get_quadrant_override(ctx, id))
 
 
-@part.delete(
-    "/accounts/{id}/quadrant-override",
-    summary="Take a quadrant set by hand away",
-    errors=[NotFound, StaleVersion, Conflict],
-)
+@part.delete("/accounts/{id}/quadrant-override", summary="Take a quadrant set by hand away", errors=[Conflict])
 async def remove_quadrant_override(ctx: Caller, id: PathId, asked: Inquiry) -> Answer:
     """Takes it away, so that the computed quadrant holds again. Sends the same events."""
     return no_content(await quadrant_choices.remove_quadrant_override(ctx, id, asked.expected))
@@ -64,7 +57,7 @@ async def remove_quadrant_override(ctx: Caller, id: PathId, asked: Inquiry) -> A
     "/accounts/{id}/classification/confirm",
     response_model=ClassificationRead,
     summary="Confirm the raw quadrant",
-    errors=[NotFound, StaleVersion, NothingToConfirm, Conflict],
+    errors=[StaleVersion, NothingToConfirm, Conflict],
 )
 async def confirm_quadrant(
     ctx: Caller, id: PathId, data: Annotated[ClassificationConfirm, Body()], asked: Inquiry
@@ -79,7 +72,7 @@ async def confirm_quadrant(
     "/accounts/{id}/leading-verb",
     response_model=ClassificationRead,
     summary="Choose the leading verb",
-    errors=[NotFound, StaleVersion, Conflict],
+    errors=[Conflict],
 )
 async def put_leading_verb(ctx: Caller, id: PathId, data: Annotated[LeadingVerbPut, Body()], asked: Inquiry) -> Answer:
     """Chooses which of the two verbs of a compound Fiocca cell leads, and why. The choice ends when the account leaves
@@ -88,11 +81,7 @@ async def put_leading_verb(ctx: Caller, id: PathId, data: Annotated[LeadingVerbP
     return found(await quadrant_choices.put_leading_verb(ctx, id, data, asked.expected))
 
 
-@part.delete(
-    "/accounts/{id}/leading-verb",
-    summary="Withdraw the leading verb",
-    errors=[NotFound, StaleVersion, Conflict],
-)
+@part.delete("/accounts/{id}/leading-verb", summary="Withdraw the leading verb", errors=[Conflict])
 async def remove_leading_verb(ctx: Caller, id: PathId, asked: Inquiry) -> Answer:
     """Withdraws the choice: both verbs of the cell stand side by side again; 404 for an account without one. Sends
     account.classified.

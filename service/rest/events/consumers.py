@@ -23,7 +23,6 @@ from service.platform.errors import (
     CursorExpired,
     CursorInvalid,
     NameTaken,
-    NotFound,
     StaleVersion,
 )
 from service.queries.events.consumers import EVENT_CONSUMERS
@@ -35,7 +34,7 @@ EventConsumerListQuery = list_query("EventConsumerListQuery", EVENT_CONSUMERS)
 EventConsumerPage = page_of("EventConsumerPage", EventConsumerRead)
 
 
-@part.get("/event-consumers", response_model=EventConsumerPage, summary="List event consumers", errors=[CursorInvalid])
+@part.get("/event-consumers", response_model=EventConsumerPage, summary="List event consumers")
 async def list_event_consumers(
     ctx: Caller,
     query: Annotated[EventConsumerListQuery, Query()],  # type: ignore[valid-type]
@@ -46,7 +45,6 @@ async def list_event_consumers(
 
 @part.post(
     "/event-consumers",
-    status_code=201,
     response_model=EventConsumerRead,
     summary="Create an event consumer",
     location="/v1/event-consumers/{id}",
@@ -57,15 +55,13 @@ async def create_event_consumer(ctx: Caller, data: Annotated[EventConsumerCreate
     return created(await event_consumers.create_event_consumer(ctx, data))
 
 
-@part.get(
-    "/event-consumers/{id}", response_model=EventConsumerRead, summary="Read an event consumer", errors=[NotFound]
-)
+@part.get("/event-consumers/{id}", response_model=EventConsumerRead, summary="Read an event consumer")
 async def read_event_consumer(ctx: Caller, id: PathId) -> Answer:
     """Reads one consumer: its place, its lease, how far it is behind."""
     return found(await event_consumers.get_event_consumer(ctx, id))
 
 
-@part.delete("/event-consumers/{id}", summary="Delete an event consumer", errors=[NotFound, StaleVersion])
+@part.delete("/event-consumers/{id}", summary="Delete an event consumer")
 async def delete_event_consumer(ctx: Caller, id: PathId, asked: Inquiry) -> Answer:
     """Forgets a consumer and its place."""
     return no_content(await event_consumers.delete_event_consumer(ctx, id, asked.expected))
@@ -75,7 +71,7 @@ async def delete_event_consumer(ctx: Caller, id: PathId, asked: Inquiry) -> Answ
     "/event-consumers/{id}/poll",
     response_model=LeasedEvents,
     summary="Lease events of a consumer",
-    errors=[NotFound, ConsumerLeased, CursorExpired],
+    errors=[ConsumerLeased, CursorExpired],
 )
 async def poll_event_consumer(ctx: Caller, id: PathId, data: Annotated[EventConsumerPoll, Body()]) -> Answer:
     """Gives the events after the committed place and leases the consumer: until the lease ends nobody else gets them.
@@ -90,7 +86,7 @@ async def poll_event_consumer(ctx: Caller, id: PathId, data: Annotated[EventCons
     "/event-consumers/{id}/commit",
     response_model=EventConsumerRead,
     summary="Commit a consumer's place",
-    errors=[NotFound, ConsumerLeaseLost, CursorInvalid, CursorExpired],
+    errors=[ConsumerLeaseLost, CursorInvalid, CursorExpired],
 )
 async def commit_event_consumer(ctx: Caller, id: PathId, data: Annotated[EventConsumerCommit, Body()]) -> Answer:
     """Says how far the leased events are done, and ends the lease unless `release` is false."""
@@ -101,7 +97,7 @@ async def commit_event_consumer(ctx: Caller, id: PathId, data: Annotated[EventCo
     "/event-consumers/{id}/seek",
     response_model=EventConsumerRead,
     summary="Move a consumer in the feed",
-    errors=[NotFound, StaleVersion, CursorInvalid, CursorExpired],
+    errors=[StaleVersion, CursorInvalid, CursorExpired],
 )
 async def seek_event_consumer(
     ctx: Caller, id: PathId, data: Annotated[EventConsumerSeek, Body()], asked: Inquiry

@@ -10,7 +10,7 @@ from service.framework.web.answers import Answer, found, page
 from service.framework.web.router import Inquiry, Part, PathId
 from service.models.shapes import JobRead
 from service.operations.system import jobs
-from service.platform.errors import Conflict, CursorInvalid, NotFound, StaleVersion
+from service.platform.errors import Conflict, StaleVersion
 from service.queries.system.jobs import JOBS
 from service.rest.dependencies import Caller, list_query, page_of, page_request
 
@@ -20,13 +20,13 @@ JobListQuery = list_query("JobListQuery", JOBS)
 JobPage = page_of("JobPage", JobRead)
 
 
-@part.get("/jobs", response_model=JobPage, summary="List jobs", errors=[CursorInvalid])
+@part.get("/jobs", response_model=JobPage, summary="List jobs")
 async def list_jobs(ctx: Caller, query: Annotated[JobListQuery, Query()]) -> Answer:  # type: ignore[valid-type]
     """Lists long work, newest first; `state=queued,running` for what is not done."""
     return page(await jobs.list_jobs(ctx, page_request(query, JOBS)))
 
 
-@part.get("/jobs/{id}", response_model=JobRead, summary="Read a job", errors=[NotFound])
+@part.get("/jobs/{id}", response_model=JobRead, summary="Read a job")
 async def read_job(ctx: Caller, id: PathId) -> Answer:
     """Reads one job: its state, how much of it is done, and its result. Whoever asked for it may read it without
     `jobs:read`.
@@ -34,9 +34,7 @@ async def read_job(ctx: Caller, id: PathId) -> Answer:
     return found(await jobs.get_job(ctx, id))
 
 
-@part.post(
-    "/jobs/{id}/cancel", response_model=JobRead, summary="Cancel a job", errors=[NotFound, StaleVersion, Conflict]
-)
+@part.post("/jobs/{id}/cancel", response_model=JobRead, summary="Cancel a job", errors=[StaleVersion, Conflict])
 async def cancel_job(ctx: Caller, id: PathId, asked: Inquiry) -> Answer:
     """Stops a job between two of its steps: what is done stays done. Whoever asked for it may cancel it without
     `jobs:write`; one that has ended gives 409.

@@ -29,7 +29,7 @@ from service.operations.webhooks import endpoints as webhooks
 from service.operations.webhooks import handshakes as webhook_handshakes
 from service.operations.webhooks import secrets as webhook_secrets
 from service.operations.webhooks import switches as webhook_switches
-from service.platform.errors import Conflict, CursorInvalid, NotFound, StaleVersion
+from service.platform.errors import Conflict, StaleVersion
 from service.queries.webhooks.endpoints import ATTEMPTS, DELIVERIES, WEBHOOK_ENDPOINTS
 from service.rest.dependencies import Caller, list_query, page_of, page_request
 
@@ -45,7 +45,6 @@ AttemptPage = page_of("AttemptPage", AttemptRead)
 
 @part.post(
     "/webhook-endpoints",
-    status_code=201,
     response_model=WebhookEndpointCreated,
     summary="Create a webhook endpoint",
     location="/v1/webhook-endpoints/{id}",
@@ -58,9 +57,7 @@ async def create_webhook_endpoint(ctx: Caller, data: Annotated[WebhookEndpointCr
     return created(await webhooks.create_webhook_endpoint(ctx, data))
 
 
-@part.get(
-    "/webhook-endpoints", response_model=WebhookEndpointPage, summary="List webhook endpoints", errors=[CursorInvalid]
-)
+@part.get("/webhook-endpoints", response_model=WebhookEndpointPage, summary="List webhook endpoints")
 async def list_webhook_endpoints(
     ctx: Caller,
     query: Annotated[WebhookEndpointListQuery, Query()],  # type: ignore[valid-type]
@@ -69,20 +66,13 @@ async def list_webhook_endpoints(
     return page(await webhooks.list_webhook_endpoints(ctx, page_request(query, WEBHOOK_ENDPOINTS)))
 
 
-@part.get(
-    "/webhook-endpoints/{id}", response_model=WebhookEndpointRead, summary="Read a webhook endpoint", errors=[NotFound]
-)
+@part.get("/webhook-endpoints/{id}", response_model=WebhookEndpointRead, summary="Read a webhook endpoint")
 async def read_webhook_endpoint(ctx: Caller, id: PathId) -> Answer:
     """Reads one endpoint without its secret."""
     return found(await webhooks.get_webhook_endpoint(ctx, id))
 
 
-@part.patch(
-    "/webhook-endpoints/{id}",
-    response_model=WebhookEndpointRead,
-    summary="Change a webhook endpoint",
-    errors=[NotFound, StaleVersion],
-)
+@part.patch("/webhook-endpoints/{id}", response_model=WebhookEndpointRead, summary="Change a webhook endpoint")
 async def update_webhook_endpoint(
     ctx: Caller,
     id: PathId,
@@ -96,18 +86,13 @@ async def update_webhook_endpoint(
     return found(await webhooks.update_webhook_endpoint(ctx, id, patch, asked.expected))
 
 
-@part.delete("/webhook-endpoints/{id}", summary="Delete a webhook endpoint", errors=[NotFound, StaleVersion])
+@part.delete("/webhook-endpoints/{id}", summary="Delete a webhook endpoint")
 async def delete_webhook_endpoint(ctx: Caller, id: PathId, asked: Inquiry) -> Answer:
     """Ends the subscription: deliveries that wait are canceled."""
     return no_content(await webhooks.delete_webhook_endpoint(ctx, id, asked.expected))
 
 
-@part.get(
-    "/webhook-endpoints/{id}/secret",
-    response_model=WebhookKeysRead,
-    summary="Read which keys sign",
-    errors=[NotFound],
-)
+@part.get("/webhook-endpoints/{id}/secret", response_model=WebhookKeysRead, summary="Read which keys sign")
 async def read_webhook_secret(ctx: Caller, id: PathId) -> Answer:
     """Reads the keys that deliveries are signed with now, newest first: id, kind, when each was made and when it ends,
     and the public half of v1a keys. A symmetric secret is not shown again.
@@ -119,7 +104,7 @@ async def read_webhook_secret(ctx: Caller, id: PathId) -> Answer:
     "/webhook-endpoints/{id}/secret/rotate",
     response_model=WebhookEndpointCreated,
     summary="Rotate the signing keys",
-    errors=[NotFound, StaleVersion],
+    errors=[StaleVersion],
 )
 async def rotate_webhook_secret(
     ctx: Caller, id: PathId, asked: Inquiry, data: Annotated[WebhookSecretRotation | None, Body()] = None
@@ -135,7 +120,7 @@ async def rotate_webhook_secret(
     "/webhook-endpoints/{id}/enable",
     response_model=WebhookEndpointRead,
     summary="Turn a webhook endpoint on",
-    errors=[NotFound, StaleVersion],
+    errors=[StaleVersion],
 )
 async def enable_webhook_endpoint(
     ctx: Caller, id: PathId, data: Annotated[WebhookEndpointEnable, Body()], asked: Inquiry
@@ -150,7 +135,7 @@ async def enable_webhook_endpoint(
     "/webhook-endpoints/{id}/disable",
     response_model=WebhookEndpointRead,
     summary="Turn a webhook endpoint off",
-    errors=[NotFound, StaleVersion],
+    errors=[StaleVersion],
 )
 async def disable_webhook_endpoint(
     ctx: Caller, id: PathId, data: Annotated[WebhookEndpointDisable, Body()], asked: Inquiry
@@ -164,7 +149,7 @@ async def disable_webhook_endpoint(
     status_code=202,
     response_model=WebhookEndpointRead,
     summary="Ask a receiver for its consent again",
-    errors=[NotFound, Conflict],
+    errors=[Conflict],
 )
 async def ask_webhook_consent(ctx: Caller, id: PathId) -> Answer:
     """Has the receiver asked again within moments, as CloudEvents' web hooks do it: OPTIONS with
@@ -179,7 +164,7 @@ async def ask_webhook_consent(ctx: Caller, id: PathId) -> Answer:
     status_code=202,
     response_model=WebhookTestSent,
     summary="Send a test event",
-    errors=[NotFound, Conflict],
+    errors=[Conflict],
 )
 async def send_webhook_test(ctx: Caller, id: PathId) -> Answer:
     """Sends webhook.test to this endpoint only, whatever event types it takes. An endpoint that is not enabled gives
@@ -192,25 +177,19 @@ async def send_webhook_test(ctx: Caller, id: PathId) -> Answer:
     "/webhook-endpoints/{id}/deliveries",
     response_model=DeliveryPage,
     summary="List the deliveries of a webhook endpoint",
-    errors=[NotFound, CursorInvalid],
 )
 async def list_webhook_deliveries(ctx: Caller, id: PathId, query: Annotated[DeliveryListQuery, Query()]) -> Answer:  # type: ignore[valid-type]
     """Lists what was or will be sent to an endpoint, newest first; `state=pending,dead` for what has not arrived."""
     return page(await webhooks.list_deliveries(ctx, id, page_request(query, DELIVERIES)))
 
 
-@part.get("/webhook-deliveries/{id}", response_model=DeliveryRead, summary="Read a delivery", errors=[NotFound])
+@part.get("/webhook-deliveries/{id}", response_model=DeliveryRead, summary="Read a delivery")
 async def read_webhook_delivery(ctx: Caller, id: PathId) -> Answer:
     """Reads one delivery: its state, how often it was tried, when it is tried next."""
     return plain((await webhooks.get_delivery(ctx, id)).body)
 
 
-@part.get(
-    "/webhook-deliveries/{id}/attempts",
-    response_model=AttemptPage,
-    summary="List the attempts of a delivery",
-    errors=[NotFound, CursorInvalid],
-)
+@part.get("/webhook-deliveries/{id}/attempts", response_model=AttemptPage, summary="List the attempts of a delivery")
 async def list_webhook_attempts(ctx: Caller, id: PathId, query: Annotated[AttemptListQuery, Query()]) -> Answer:  # type: ignore[valid-type]
     """Lists the calls that were made for a delivery, with what the receiver answered."""
     return page(await webhooks.list_attempts(ctx, id, page_request(query, ATTEMPTS)))
@@ -221,7 +200,7 @@ async def list_webhook_attempts(ctx: Caller, id: PathId, query: Annotated[Attemp
     status_code=202,
     response_model=DeliveryRead,
     summary="Send a delivery again",
-    errors=[NotFound, Conflict],
+    errors=[Conflict],
 )
 async def retry_webhook_delivery(ctx: Caller, id: PathId) -> Answer:
     """Sends the event again with the same webhook-id, as a new delivery, which is the answer. A delivery that waits

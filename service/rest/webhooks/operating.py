@@ -13,7 +13,7 @@ from service.models.webhooks.operating import WebhookCallRead, WebhookExample, W
 from service.models.webhooks.replays import WebhookReplay, WebhookReplayRead
 from service.operations.webhooks import operating as webhook_operating
 from service.operations.webhooks import replays as webhook_replays
-from service.platform.errors import Conflict, NotFound, RateLimited
+from service.platform.errors import Conflict, RateLimited
 from service.rest.dependencies import Caller
 
 part = Part("webhooks")
@@ -25,7 +25,7 @@ part = Part("webhooks")
     response_model=WebhookReplayRead,
     responses={200: {"model": WebhookReplayRead, "description": "The counts of a dry run"}},
     summary="Send events to a webhook endpoint again",
-    errors=[NotFound, Conflict],
+    errors=[Conflict],
 )
 async def replay_webhook_endpoint(ctx: Caller, id: PathId, data: Annotated[WebhookReplay, Body()]) -> Answer:
     """Sends the events of a range again, or for the first time (`missing_only`), as a job: 202. With `dry_run` nothing
@@ -41,7 +41,7 @@ async def replay_webhook_endpoint(ctx: Caller, id: PathId, data: Annotated[Webho
     "/webhook-endpoints/{id}/ping",
     response_model=WebhookCallRead,
     summary="Call a webhook endpoint now",
-    errors=[NotFound, RateLimited],
+    errors=[RateLimited],
 )
 async def ping_webhook_endpoint(ctx: Caller, id: PathId) -> Answer:
     """Calls the endpoint at once with a signed webhook.test and answers with what came of it, whether it is turned on
@@ -55,7 +55,7 @@ async def ping_webhook_endpoint(ctx: Caller, id: PathId) -> Answer:
     "/webhook-endpoints/{id}/send-example",
     response_model=WebhookCallRead,
     summary="Send an example of an event to a webhook endpoint",
-    errors=[NotFound, RateLimited],
+    errors=[RateLimited],
 )
 async def send_webhook_example(ctx: Caller, id: PathId, data: Annotated[WebhookExample, Body()]) -> Answer:
     """Calls the endpoint at once with an example of an event type, signed and in its format like a real one, whatever
@@ -65,10 +65,7 @@ async def send_webhook_example(ctx: Caller, id: PathId, data: Annotated[WebhookE
 
 
 @part.get(
-    "/webhook-endpoints/{id}/stats",
-    response_model=WebhookStatsRead,
-    summary="Read how a webhook endpoint is doing",
-    errors=[NotFound],
+    "/webhook-endpoints/{id}/stats", response_model=WebhookStatsRead, summary="Read how a webhook endpoint is doing"
 )
 async def read_webhook_stats(ctx: Caller, id: PathId) -> Answer:
     """Counts its deliveries by state, says how long the oldest that is due has been waiting, and for the last hour, day
@@ -78,10 +75,7 @@ async def read_webhook_stats(ctx: Caller, id: PathId) -> Answer:
 
 
 @part.post(
-    "/webhook-deliveries/{id}/cancel",
-    response_model=DeliveryRead,
-    summary="Cancel a delivery",
-    errors=[NotFound, Conflict],
+    "/webhook-deliveries/{id}/cancel", response_model=DeliveryRead, summary="Cancel a delivery", errors=[Conflict]
 )
 async def cancel_webhook_delivery(ctx: Caller, id: PathId) -> Answer:
     """Gives up a delivery that waits, is held or blocks its line, and lets the next of its line go. One that is being
