@@ -43,9 +43,13 @@ from service.models.plans.actions import ActionCreate, ActionPatch
 from service.models.plans.objectives import ObjectiveCreate
 from service.models.plans.plans import PlanCreate, PlanTransition
 from service.models.relationship.stages import StageTransitionCreate, TargetStagePut
-from service.operations.accounts import accounts, people, stakeholders
+from service.operations.accounts import accounts
+from service.operations.accounts.people import PERSON
+from service.operations.accounts.stakeholders import STAKEHOLDER
 from service.operations.classification import classification, forecasts, ratings, reclassifications, scoring_models
-from service.operations.plans import actions, objectives, plans
+from service.operations.plans.actions import ACTION
+from service.operations.plans.objectives import OBJECTIVE
+from service.operations.plans.plans import PLAN, transition_plan
 from service.operations.relationship import stages
 from service.platform.clock import SetClock
 from service.platform.settings import Settings
@@ -142,7 +146,7 @@ class _Year:
         async def run() -> None:
             refs: Any = [{"system": "demo", "external_id": f"person-{number + 1}"}]
             data = PersonCreate.model_validate({"name": title, "title": title, "function": function, "refs": refs})
-            self._ids[f"person {number}"] = (await people.create_person(self._ctx, data)).id
+            self._ids[f"person {number}"] = (await PERSON.add(self._ctx, data)).id
 
         return run
 
@@ -173,7 +177,7 @@ class _Year:
         async def run() -> None:
             data = {"name": title, "title": title, "function": function, "roles": list(roles), "influence": influence}
             shape = StakeholderCreate.model_validate({**data, "stance": stance})
-            await stakeholders.create_stakeholder(self._ctx, self._ids[company.name], shape)
+            await STAKEHOLDER.add(self._ctx, shape, self._ids[company.name])
 
         return run
 
@@ -283,11 +287,11 @@ class _Year:
             period = {"period_start": today.isoformat(), "period_end": (today + timedelta(days=540)).isoformat()}
             owner = self._ids[f"person {company.owner}"]
             shape = PlanCreate.model_validate({"title": f"Plan for {company.name}", "owner_id": owner, **period})
-            plan = await plans.create_plan(self._ctx, self._ids[company.name], shape)
+            plan = await PLAN.add(self._ctx, shape, self._ids[company.name])
             for number, objective in enumerate(OBJECTIVES[: 1 + self._random.randrange(3)]):
                 await self._set_objective(plan.id, company, objective, today + timedelta(days=240 + 60 * number))
             for state in ("submitted", "approved", "active"):
-                await plans.transition_plan(self._ctx, plan.id, PlanTransition.model_validate({"to": state}))
+                await transition_plan(self._ctx, plan.id, PlanTransition.model_validate({"to": state}))
                 if state == until:
                     break
 
@@ -299,16 +303,16 @@ class _Year:
             baseline, target = company.revenue, company.revenue * 1.2
         values = {"title": title, "metric": metric, "unit": unit, "baseline": baseline, "target": round(target)}
         shape = ObjectiveCreate.model_validate({**values, "due_on": due.isoformat()})
-        made = await objectives.create_objective(self._ctx, plan_id, shape)
+        made = await OBJECTIVE.add(self._ctx, shape, plan_id)
         for number in range(2):
             title, result = ACTIONS[self._random.randrange(len(ACTIONS))]
             owner = self._ids[f"person {company.owner if number == 0 else 5 + self._random.randrange(3)}"]
             day = (due - timedelta(days=90 - 30 * number)).isoformat()
             task = {"title": title, "owner_id": owner, "due_on": day, "expected_result": result}
-            action = await actions.create_action(self._ctx, made.id, ActionCreate.model_validate(task))
+            action = await ACTION.add(self._ctx, ActionCreate.model_validate(task), made.id)
             if self._random.random() < 0.4:
                 done = ActionPatch.model_validate({"state": "completed"})
-                await actions.update_action(self._ctx, action.id, done)
+                await ACTION.change(self._ctx, action.id, done)
 
 
 def _between(ends: tuple[float, float], share: float) -> float:

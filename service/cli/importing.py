@@ -23,7 +23,7 @@ from service.cli.console import FAILED, MISUSED, Problem, note, read_settings, r
 from service.cli.exporting import Format
 from service.cli.rows import Keys, Row, read_rows
 from service.cli.session import session
-from service.operations.accounts.batches import BatchUpsert, batch_upsert_accounts
+from service.operations.accounts.batches import SHAPES, batch_upsert_accounts
 from service.platform.settings import Settings
 from service.records.context import Context, system_context
 
@@ -79,7 +79,7 @@ async def _import(settings: Settings, rows: Iterator[Row], told: Told, advance: 
 
 
 async def _upsert(ctx: Context, rows: list[Row]) -> list[dict[str, Any]]:
-    answer = await batch_upsert_accounts(ctx, BatchUpsert(items=[row.item for row in rows]))
+    answer = await batch_upsert_accounts(ctx, SHAPES.body(items=[row.item for row in rows]))
     return [{name: value for name, value in one.items() if name != "index"} for one in answer.data["items"]]
 
 

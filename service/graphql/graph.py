@@ -23,46 +23,43 @@ from service.graphql.mutations.relationship import stages
 from service.graphql.mutations.system import jobs
 from service.graphql.mutations.webhooks import endpoints as webhooks
 from service.graphql.mutations.webhooks import operating as webhook_operating
+from service.graphql.plain import edges_of, page_of, query_by_ref, type_of
 from service.graphql.queries.queries import QUERIES
 from service.graphql.subscriptions import SUBSCRIPTIONS
 from service.models.access.api_keys import ApiKeyRead
 from service.models.accounts.accounts import AccountRead
-from service.models.accounts.people import PersonRead
-from service.models.accounts.stakeholders import StakeholderRead
 from service.models.accounts.statuses import StatusEntryRead
 from service.models.classification.ratings import RatingRead
 from service.models.classification.results import ClassificationEntry
 from service.models.classification.scoring_models import ScoringModelRead
 from service.models.events.consumers import EventConsumerRead
-from service.models.plans.actions import ActionRead
-from service.models.plans.objectives import ObjectiveRead
-from service.models.plans.plans import PlanRead
 from service.models.relationship.stages import StageEntryRead
 from service.models.shapes import JobRead
 from service.models.webhooks.endpoints import AttemptRead, DeliveryRead, WebhookEndpointRead
+from service.operations.accounts.people import PERSON
+from service.operations.accounts.stakeholders import STAKEHOLDER
+from service.operations.plans.actions import ACTION
+from service.operations.plans.objectives import OBJECTIVE
+from service.operations.plans.plans import PLAN
 from service.queries.access.api_keys import API_KEYS
 from service.queries.accounts.accounts import ACCOUNTS, AccountFilter
 from service.queries.accounts.past import PAST
-from service.queries.accounts.people import PEOPLE, PersonFilter
-from service.queries.accounts.stakeholders import STAKEHOLDERS, StakeholderFilter
 from service.queries.accounts.statuses import STATUS_ENTRIES
 from service.queries.classification.classification import CLASSIFICATIONS
 from service.queries.classification.ratings import RATINGS
 from service.queries.classification.scoring_models import SCORING_MODELS
 from service.queries.events.consumers import EVENT_CONSUMERS
-from service.queries.plans.plans import ACTIONS, OBJECTIVES, PLANS, ActionFilter, ObjectiveFilter, PlanFilter
 from service.queries.relationship.stages import STAGE_ENTRIES
 from service.queries.system.jobs import JOBS, JobFilter
 from service.queries.webhooks.endpoints import ATTEMPTS, DELIVERIES, WEBHOOK_ENDPOINTS
 from service.rules import vocabulary
 
+PLAIN = (STAKEHOLDER, PERSON, PLAN, OBJECTIVE, ACTION)
+"""Plain records: their types, edges, pages and queries by reference follow from their declarations."""
+
 TYPES = (
+    *map(type_of, PLAIN),
     Type("Account", AccountRead, ACCOUNTS, Permission.ACCOUNT_READ, AccountFilter, PAST),
-    Type("Stakeholder", StakeholderRead, STAKEHOLDERS, Permission.STAKEHOLDER_READ, StakeholderFilter),
-    Type("Person", PersonRead, PEOPLE, Permission.PERSON_READ, PersonFilter),
-    Type("Plan", PlanRead, PLANS, Permission.PLAN_READ, PlanFilter),
-    Type("Objective", ObjectiveRead, OBJECTIVES, Permission.PLAN_READ, ObjectiveFilter),
-    Type("Action", ActionRead, ACTIONS, Permission.PLAN_READ, ActionFilter),
     Type("ScoringModel", ScoringModelRead, SCORING_MODELS, Permission.CLASSIFICATION_READ),
     Type("ClassificationEntry", ClassificationEntry, CLASSIFICATIONS, Permission.CLASSIFICATION_READ),
     Type("Rating", RatingRead, RATINGS, Permission.CLASSIFICATION_READ),
@@ -87,45 +84,25 @@ EDGES = (
     One("Account", "owner", "Person", "owner_id", "The key account manager"),
     Many("Account", "children", "Account", "parent_id", "The accounts directly below"),
     Many(
-        "Account", "stakeholders", "Stakeholder", "account_id", "The customer's people who take part in its decisions"
-    ),
-    Many("Account", "plans", "Plan", "account_id", "The account plans"),
-    Many("Account", "objectives", "Objective", "account_id", "The objectives of all its plans"),
-    Many("Account", "actions", "Action", "account_id", "The actions of all its objectives"),
-    Many(
         "Account", "classificationHistory", "ClassificationEntry", "account_id", "How it was classified, newest first"
     ),
     Many("Account", "ratings", "Rating", "account_id", "Every rating it ever got, newest first"),
     Many("Account", "stageHistory", "StageEntry", "account_id", "Its movements between stages, newest first"),
     Many("Account", "statusHistory", "StatusEntry", "account_id", "Its steps on the path, newest first"),
     *DOCUMENTS,
+    *(edge for record in PLAIN for edge in edges_of(record, TYPES)),
     Many("WebhookEndpoint", "deliveries", "WebhookDelivery", "endpoint_id", "What was or will be sent, newest first"),
     One("WebhookDelivery", "endpoint", "WebhookEndpoint", "endpoint_id", "Where it goes"),
     Many("WebhookDelivery", "attemptLog", "WebhookAttempt", "delivery_id", "The calls that were made, in order"),
-    One("Stakeholder", "account", "Account", "account_id", "The account"),
-    One("Stakeholder", "reportsTo", "Stakeholder", "reports_to_id", "The stakeholder this one reports to"),
     One("Rating", "rater", "Person", "rater_id", "Who scored"),
     Many("Stakeholder", "reports", "Stakeholder", "reports_to_id", "The stakeholders who report to this one"),
     Many("Person", "accounts", "Account", "owner_id", "The accounts this person manages"),
     Many("Person", "actions", "Action", "owner_id", "The actions this person is to do"),
-    One("Plan", "account", "Account", "account_id", "The account"),
-    One("Plan", "owner", "Person", "owner_id", "Who is responsible for the plan"),
-    Many("Plan", "objectives", "Objective", "plan_id", "What is to be reached"),
-    One("Objective", "account", "Account", "account_id", "The account"),
-    One("Objective", "plan", "Plan", "plan_id", "The plan"),
-    Many("Objective", "actions", "Action", "objective_id", "What is to be done for it"),
-    One("Action", "account", "Account", "account_id", "The account"),
-    One("Action", "objective", "Objective", "objective_id", "The objective it serves"),
-    One("Action", "owner", "Person", "owner_id", "Who is to do it"),
 )
 
 PAGES = (
     Many("", "accounts", "Account", description="Accounts"),
-    Many("", "stakeholders", "Stakeholder", description="Stakeholders of all accounts"),
-    Many("", "people", "Person", description="Our own people"),
-    Many("", "plans", "Plan", description="Plans of all accounts"),
-    Many("", "objectives", "Objective", description="Objectives of all plans"),
-    Many("", "actions", "Action", description="Actions of all objectives"),
+    *map(page_of, PLAIN),
     Many("", "scoringModels", "ScoringModel", description="Scoring models, newest first"),
     Many("", "webhookEndpoints", "WebhookEndpoint", description="Where events are sent, without secrets"),
     Many("", "jobs", "Job", description="Long work, newest first"),
@@ -163,4 +140,4 @@ VOCABULARIES = tuple(
     if isinstance(word, type) and issubclass(word, StrEnum) and word is not StrEnum
 )
 
-GRAPH = Graph(TYPES, EDGES, PAGES, QUERIES, MUTATIONS, SUBSCRIPTIONS, VOCABULARIES)
+GRAPH = Graph(TYPES, EDGES, PAGES, (*QUERIES, *map(query_by_ref, PLAIN)), MUTATIONS, SUBSCRIPTIONS, VOCABULARIES)

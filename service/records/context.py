@@ -1,4 +1,5 @@
-"""The doors every operation goes through: who asks, what they may do, one transaction, its events, its stored answer.
+"""The doors that every operation goes through: the caller and their permissions, one transaction with its events,
+and the stored answer.
 
     @operation
     async def create_account(ctx: Context, data: AccountCreate) -> Resource:
@@ -8,8 +9,7 @@
             return tx.answer(resource)
 
 The permission is checked before any SQL. Events are inserted just before the commit, and the answer is stored with
-its Idempotency-Key in the same
-transaction: a retry gets the stored answer, and nothing happens twice.
+its Idempotency-Key in the same transaction: a retry gets the stored answer, and nothing happens twice.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from __future__ import annotations
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, ParamSpec
@@ -67,12 +68,15 @@ _STORE = Statement(
 )
 FORGET_OLD = Statement(sa.delete(idempotency_keys).where(_k.created_at < bind("before", Instant())))
 
+_IN_OPERATION: ContextVar[bool] = ContextVar("in_operation", default=False)
+"""Whether this task runs an operation, whose transaction must state an answer."""
+
 Arguments = ParamSpec("Arguments")
 
 
 @dataclass
 class Services:
-    """What one process shares between requests."""
+    """The database, keys and clocks that one process shares between requests."""
 
     settings: Settings
     database: Database
@@ -94,7 +98,7 @@ class Services:
 
 
 class Replayed(Exception):
-    """The Idempotency-Key was answered before: carries the stored answer. Caught by `operation`, never seen outside."""
+    """Carries the stored answer of an Idempotency-Key that was used before. `operation` catches it."""
 
     def __init__(self, answer: Resource) -> None:
         super().__init__("replayed")
@@ -103,7 +107,7 @@ class Replayed(Exception):
 
 @dataclass
 class Context:
-    """One caller's request: what operations need to know of it."""
+    """One caller's request, as operations need to know it."""
 
     services: Services
     principal: Principal
@@ -111,11 +115,11 @@ class Context:
     request_id: str | None = None
     cause: dict[str, Any] = field(default_factory=lambda: {"kind": "user", "origin": None})
     replayed: bool = False
-    """Whether the Idempotency-Key was answered before, and the answer is the stored one."""
+    """Whether the answer is the stored one of an earlier request with the same Idempotency-Key."""
 
     @property
     def cursors(self) -> Cursors:
-        """The cursor maker of this service."""
+        """The cursors of this service's lists."""
         return self.services.cursors
 
     def with_idempotency(self, idempotency: Idempotency) -> Context:
@@ -127,14 +131,14 @@ class Context:
         self.principal.require(permission)
 
     def past(self, moment: date | datetime, parameter: str = "as_of") -> datetime:
-        """The instant that a caller looks back to: an instant as it is, of a day its last moment (the day may be
-        today). Raises Invalid for what lies ahead.
+        """Return the instant that a caller looks back to: an instant as it is, a day as its last moment. Raises Invalid
+        for a moment that lies ahead; the day may be today.
         """
         now = self.services.clock.now()
         ahead = moment > now if isinstance(moment, datetime) else moment > now.date()
         if ahead:
-            told = "Lies ahead; forecast positions say what is expected"
-            raise Invalid.parameter(parameter, "in_the_future", told)
+            message = "Lies ahead; forecast positions say what is expected"
+            raise Invalid.parameter(parameter, "in_the_future", message)
         return moment if isinstance(moment, datetime) else datetime.combine(moment, time.max, UTC)
 
     def reading(self, *permissions: Permission, fresh: bool = False) -> AbstractAsyncContextManager[Reader]:
@@ -145,21 +149,22 @@ class Context:
 
     @asynccontextmanager
     async def transaction(self, permission: Permission) -> AsyncIterator[Transaction]:
-        """A door for writes: commits at the end of the block, rolls back when it raises."""
+        """Open a door for writes: it commits at the end of the block, and rolls back when that raises."""
         self.principal.require(permission)
         async with self.opened() as tx:
             yield tx
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[Transaction]:
-        """The same for operations whose permission depends on the record: they check it inside, before they write."""
+        """Open a door for writes whose permission depends on the record: the operation checks it before it writes."""
         key = self.idempotency
         if key is None:
             async with self.services.database.transaction() as writer:
                 tx = Transaction(self, writer)
                 yield tx
+                tx.require_answer()
                 await tx.finish()
-            tx.told()
+            tx.wake_job_runner()
             return
         running = (self.principal.id, key.key)
         if running in self.services.running_keys:
@@ -170,15 +175,16 @@ class Context:
                 tx = Transaction(self, writer)
                 await tx.begin_idempotent(key)
                 yield tx
+                tx.require_answer()
                 await tx.finish()
                 await tx.store_answer(key)
-            tx.told()
+            tx.wake_job_runner()
         finally:
             self.services.running_keys.discard(running)
 
     async def recall(self) -> None:
-        """For operations that wait before they write: end here if the Idempotency-Key was used before, as their
-        transaction would.
+        """Answer from the stored answer, as a transaction does, if the Idempotency-Key was used before; for operations
+        that wait before they write.
         """
         if self.idempotency is not None:
             async with self.services.database.transaction() as writer:
@@ -186,8 +192,8 @@ class Context:
 
     @asynccontextmanager
     async def single(self, permission: Permission) -> AsyncIterator[Transaction]:
-        """A door for reads and one statement that changes and tells, a transaction by itself; not for a request with
-        an Idempotency-Key, whose answer must be stored too.
+        """Open a door for reads and one statement that changes a record and inserts its event, a transaction by itself.
+        Not for a request with an Idempotency-Key, whose answer must be stored too.
         """
         self.principal.require(permission)
         async with self.services.database.single() as writer:
@@ -202,7 +208,6 @@ class Transaction:
         self._writer = writer
         self._events: list[Row] = []
         self._answer: Resource | None = None
-        self._answered = False
         self._asked_for_job = False
         self.now: datetime = ctx.services.clock.now()
         self.one = writer.one
@@ -211,11 +216,6 @@ class Transaction:
         self.column = writer.column
         self.execute = writer.execute
         self.many = writer.many
-
-    @property
-    def kind(self) -> str:
-        """Which database this is on: postgresql or sqlite."""
-        return self._ctx.services.database.kind
 
     @property
     def today(self) -> date:
@@ -248,36 +248,39 @@ class Transaction:
         return self._writer
 
     async def serialize(self, names: list[str], *, shared: bool = False) -> None:
-        """Wait for, and hold until the end, a lock per name: for work on what does not exist yet, so that no row can be
-        locked. Holders of a `shared` lock do not wait for each other.
-
-        SQLite has one writer, so nothing needs to be held there.
+        """Lock names until the end of the transaction, for work on records that do not exist yet and so have no row to
+        lock. Holders of a `shared` lock do not wait for each other. Does nothing on SQLite, which has one writer.
         """
         if self._ctx.services.database.kind == "postgresql":
             await self.value(_SHARE_NAMES if shared else _LOCK_NAMES, names=sorted(names))
 
     def emit(self, event: Event) -> str:
-        """Tell of a fact: the event becomes a row of this transaction. Returns the event's id."""
+        """Make an event a row of this transaction; return its id."""
         row = outbox.event_row(event, self.now, self.cause)
         self._events.append(row)
         return str(row["id"])
 
-    def tell_jobs(self) -> None:
-        """A job was asked for: the runner in this process hears of it once the transaction is committed."""
+    def job_added(self) -> None:
+        """Wake this process's job runner once the transaction, which adds a job, is committed."""
         self._asked_for_job = True
 
-    def told(self) -> None:
-        """The transaction is committed: wake whom it concerns."""
+    def wake_job_runner(self) -> None:
+        """Wake the job runner after the commit if the transaction added a job."""
         if self._asked_for_job:
             for listener in self._ctx.services.job_listeners:
                 listener()
 
     def answer(self, resource: Resource, outcome: str | None = None) -> Resource:
-        """State what the operation answers; stored with the Idempotency-Key, if there is one."""
+        """State the operation's answer, which is stored with the Idempotency-Key if the request has one."""
         if outcome is not None:
             resource.outcome = outcome
-        self._answer, self._answered = resource, True
+        self._answer = resource
         return resource
+
+    def require_answer(self) -> None:
+        """Raise RuntimeError, so that nothing is committed, when an operation has not stated its answer."""
+        if self._answer is None and _IN_OPERATION.get():
+            raise RuntimeError("an operation ended its transaction without tx.answer()")
 
     async def flush(self) -> None:
         """Write the events so far, so that long work does not hold all of them in memory."""
@@ -311,10 +314,10 @@ class Transaction:
         raise Replayed(Resource(stored["version"], body, stored["outcome"], replayed=True))
 
     async def store_answer(self, key: Idempotency) -> None:
-        """Keep the answer beside the write it belongs to."""
-        if not self._answered or self._answer is None:
-            raise RuntimeError("an operation ended its transaction without tx.answer()")
+        """Store the answer with its Idempotency-Key, in the transaction of the write that it answers."""
         answer = self._answer
+        if answer is None:
+            raise RuntimeError("a transaction with an Idempotency-Key ended without tx.answer()")
         await self.execute(
             _STORE,
             owner=self._ctx.principal.id,
@@ -328,25 +331,28 @@ class Transaction:
 
 
 def operation(function: Callable[Arguments, Awaitable[Resource]]) -> Callable[Arguments, Awaitable[Resource]]:
-    """A write: one function, one transaction, one permission. A retry with the same Idempotency-Key returns the
-    stored answer.
+    """A write: one function, one transaction, one permission. Its transaction states the answer with `tx.answer`; a
+    retry with the same Idempotency-Key returns the stored one.
     """
 
     @functools.wraps(function)
     async def run(*arguments: Arguments.args, **named: Arguments.kwargs) -> Resource:
+        mark = _IN_OPERATION.set(True)
         try:
             return await function(*arguments, **named)
         except Replayed as replayed:
             return replayed.answer
+        finally:
+            _IN_OPERATION.reset(mark)
 
     return run
 
 
 def system_context(services: Services, kind: str = "system") -> Context:
-    """The service acting by itself: the command line, jobs, the demo."""
+    """Return the context of the service itself: the command line, jobs, the demo."""
     return Context(services, SYSTEM, cause={"kind": kind, "origin": None})
 
 
 def refuse(pointer: str, code: str, message: str) -> Invalid:
-    """The error for one member of a request that breaks a rule."""
+    """Return the error for one member of a request that breaks a rule."""
     return Invalid([FieldError(pointer=pointer, code=code, message=message)])

@@ -1,6 +1,4 @@
-"""What writes of every kind of record share: find, lock with version check, insert, change, mark as deleted;
-references in other systems.
-"""
+"""Rows of any kind of record: find, lock with a version check, insert, change, mark as deleted; their references."""
 
 from __future__ import annotations
 
@@ -23,7 +21,6 @@ from service.models.accounts.refs import refs
 from service.platform.clock import instant_text
 from service.platform.errors import (
     Conflict,
-    FieldError,
     NotFound,
     ReferenceTaken,
     StaleVersion,
@@ -33,11 +30,10 @@ from service.platform.ids import new_id
 from service.platform.kept import Kept
 from service.queries.accounts.accounts import SUMMARY, summary_of
 from service.records.context import Transaction, refuse
-from service.rules.plans.states import StateVerdict, frozen_members
-from service.rules.vocabulary import PlanState
+from service.rules.plans.states import StateVerdict
 
 Expected = tuple[int, ...] | None
-"""The versions a write may replace; None when any will do."""
+"""The versions that a write may replace; None for any."""
 
 _STATEMENTS: Kept[Any, Statement] = Kept(1000)
 _r = refs.c
@@ -55,6 +51,11 @@ _SET_REFS_LIVE = Statement(sa.update(refs).where(one_of(_r.entity_id, "ids")).va
 
 _a = accounts.c
 _LOCK_ACCOUNT = Statement(sa.select(_a.id).where(_a.id == bind("id", _a.id), _a.deleted_at.is_(None)).with_for_update())
+_LOCK_ACCOUNTS = Statement(
+    sa.select(_a.id).where(one_of(_a.id, "ids"), _a.deleted_at.is_(None)).order_by(_a.id).with_for_update()
+)
+_many = accounts.alias("many")
+_SUMMARIES = Statement(sa.select(_many.c.id, summary_of(_many.c.id).label("summary")).where(one_of(_many.c.id, "ids")))
 _SHARE_PERSON = Statement(
     sa.select(people.c.id)
     .where(people.c.id == bind("id", people.c.id), people.c.deleted_at.is_(None))
@@ -63,7 +64,7 @@ _SHARE_PERSON = Statement(
 
 
 async def require(reader: Reader, listing: Listing, identifier: str, what: str, **binds: Any) -> Resource:
-    """A live record by id; raises NotFound."""
+    """Return a live record by id; raises NotFound."""
     resource = await listing.find(reader, identifier, **binds)
     if resource is None:
         raise NotFound(what)
@@ -71,7 +72,7 @@ async def require(reader: Reader, listing: Listing, identifier: str, what: str, 
 
 
 async def require_live(reader: Reader, listing: Listing, identifier: str, what: str) -> None:
-    """Raise NotFound unless there is such a live record, without reading it."""
+    """Raise NotFound unless a live record has this id, without reading it."""
     table = listing.table
     statement = _STATEMENTS.made(
         ("exists", listing.name),
@@ -84,22 +85,28 @@ async def require_live(reader: Reader, listing: Listing, identifier: str, what: 
 
 
 async def lock_account(tx: Transaction, identifier: str) -> dict[str, Any]:
-    """Lock a live account until the end of the transaction; returns what events say of it. Raises NotFound.
+    """Lock a live account until the end of the transaction and return what events say of it. Raises NotFound.
 
-    Whoever writes a record of an account does this first: so an account's events are numbered in the order of its
-    changes. The summary is a statement of its own, because one that waited for a lock still shows the other tables
-    (here the references) as they were before it waited.
+    Every write of a record of an account does this first, so that the account's events are numbered in the order of its
+    changes. The summary is a second statement, because one that waited for a lock still shows other tables (here the
+    references) as they were before the wait.
     """
     if await tx.value(_LOCK_ACCOUNT, id=identifier) is None:
         raise NotFound("account")
     return orjson.loads(await tx.value(SUMMARY, id=identifier))  # type: ignore[no-any-return]
 
 
+async def lock_accounts(tx: Transaction, identifiers: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Lock the live ones of these accounts, in the order of their ids; return what events say of each, by id."""
+    ids = await tx.column(_LOCK_ACCOUNTS, ids=list(identifiers))
+    return {row["id"]: orjson.loads(row["summary"]) for row in await tx.all(_SUMMARIES, ids=ids)}
+
+
 async def lock_owned(
     tx: Transaction, listing: Listing, identifier: str, expected: Expected, what: str
 ) -> tuple[Resource, dict[str, Any]]:
-    """A live record of an account, with what events say of that account, which is locked until the end of the
-    transaction and so guards all of its records. Raises NotFound or StaleVersion.
+    """Return a live record of an account, with what events say of that account. The account is locked until the end of
+    the transaction, and guards all of its records. Raises NotFound or StaleVersion.
     """
     table = listing.table
     lock_statement = _STATEMENTS.made(("lock_owned", listing.name), lambda: _lock_account_of(table))
@@ -124,10 +131,10 @@ def _lock_account_of(table: sa.Table) -> Statement:
 
 
 async def find_locked(tx: Transaction, listing: Listing, identifier: str) -> Resource | None:
-    """A live record, locked until the end of the transaction, or None.
+    """Lock a live record until the end of the transaction and return it, or None.
 
-    A statement that waited for its lock shows the row anew, but what the document takes from other tables (references)
-    as it was before the wait. The version of that time tells, and the record is read again.
+    A statement that waited for its lock shows the row as it is now, but other tables (the references) as they were
+    before the wait. If the version has changed since then, the record is read again.
     """
     statement = _STATEMENTS.made(("find_locked", listing.name), lambda: _find_locked(listing))
     row = await tx.one(statement, id=identifier)
@@ -143,8 +150,8 @@ def _find_locked(listing: Listing) -> Statement:
 
 
 async def lock(tx: Transaction, listing: Listing, identifier: str, expected: Expected, what: str) -> Resource:
-    """A live record, locked until the end of the transaction; raises NotFound, or StaleVersion when it is not as
-    expected.
+    """Lock a live record until the end of the transaction and return it. Raises NotFound, or StaleVersion when its
+    version is none of the expected ones.
     """
     resource = await find_locked(tx, listing, identifier)
     if resource is None:
@@ -160,7 +167,7 @@ def check_version(resource: Resource, expected: Expected) -> None:
 
 
 async def insert(tx: Transaction, listing: Listing, values: Mapping[str, Any]) -> Resource:
-    """Insert a live record with a fresh id (or the one given); returns it as it reads."""
+    """Insert a live record with a new id, or the one given, and return it as it reads."""
     row = {"id": new_id(tx.now), "version": 1, "created_at": tx.now, "updated_at": tx.now, "deleted_at": None, **values}
     table = listing.table
     statement = _STATEMENTS.made(
@@ -180,7 +187,7 @@ async def insert(tx: Transaction, listing: Listing, values: Mapping[str, Any]) -
 
 
 async def change(tx: Transaction, listing: Listing, identifier: str, values: Mapping[str, Any]) -> Resource:
-    """Set columns of a record that the transaction has locked; its version grows by one."""
+    """Set columns of a record that the transaction has locked, raise its version by one, and return it."""
     table = listing.table
     statement = _STATEMENTS.made(
         ("change", listing.name, tuple(values)),
@@ -206,10 +213,28 @@ async def change(tx: Transaction, listing: Listing, identifier: str, values: Map
     return found
 
 
+async def delete_below(tx: Transaction, table: sa.Table, column: str, above: Sequence[str]) -> list[str]:
+    """Mark the live rows whose `column` names one of the records `above` as deleted; return their ids."""
+    statement = _STATEMENTS.made(
+        ("delete_below", table.name, column),
+        lambda: Statement(
+            sa.update(table)
+            .where(one_of(table.c[column], "above"), table.c.deleted_at.is_(None))
+            .values(
+                deleted_at=bind("now", table.c.deleted_at),
+                updated_at=bind("now", table.c.updated_at),
+                version=table.c.version + sa.literal_column("1"),
+            )
+            .returning(table.c.id)
+        ),
+    )
+    return await tx.column(statement, above=list(above), now=tx.now)
+
+
 async def add(
     tx: Transaction, listing: Listing, kind: str, values: Mapping[str, Any], wanted_refs: Sequence[Mapping[str, Any]]
 ) -> Resource:
-    """Insert a record that has references; raises ReferenceTaken."""
+    """Insert a record with its references and return it; raises ReferenceTaken."""
     identifier = new_id(tx.now)
     check_systems(wanted_refs, "/refs")
     await add_refs(tx, kind, [(identifier, ref) for ref in wanted_refs])
@@ -224,7 +249,7 @@ async def revise(
     changes: Mapping[str, Any],
     wanted_refs: Sequence[Mapping[str, Any]] | None = None,
 ) -> Resource:
-    """Apply what differs to a locked record; without a difference nothing is written and the outcome is `unchanged`."""
+    """Change a locked record and return it. Without a difference nothing is written, and the outcome is `unchanged`."""
     new_refs = wanted_refs is not None and list(wanted_refs) != before.data["refs"]
     if not changes and not new_refs:
         before.outcome = "unchanged"
@@ -242,14 +267,14 @@ async def _guarded(tx: Transaction, statement: Statement, binds: Mapping[str, An
 
 
 def violated(error: ConstraintViolated) -> Exception:
-    """The error a caller may see for a constraint that checks before the write did not name."""
+    """Return the error that clients see when a constraint refuses what the checks before the write let pass."""
     if error.kind == "unique" and error.constraint == "uq_refs_live":
         return ReferenceTaken()
     return Conflict("The change contradicts another record")
 
 
 def differing(before: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Of new column values, those that differ from the record's document as it reads now."""
+    """Return those of the new column values that differ from the record's document."""
     return {name: value for name, value in values.items() if not _same(value, before.get(name))}
 
 
@@ -264,14 +289,14 @@ def _same(value: Any, shown: Any) -> bool:
 
 
 async def set_refs(tx: Transaction, kind: str, entity_id: str, wanted: Sequence[Mapping[str, Any]]) -> None:
-    """Make these the references of a record, instead of those it had; raises ReferenceTaken."""
+    """Replace the references of a record; raises ReferenceTaken."""
     check_systems(wanted, "/refs")
     await tx.execute(_CLEAR_REFS, entity_id=entity_id)
     await add_refs(tx, kind, [(entity_id, ref) for ref in wanted])
 
 
 def check_systems(wanted: Sequence[Mapping[str, Any]], pointer: str) -> None:
-    """A record has one reference per system; raises Invalid."""
+    """Raise Invalid unless each system is named once: a record has one reference per system."""
     systems = [ref["system"] for ref in wanted]
     if len(set(systems)) != len(systems):
         raise refuse(pointer, "duplicate_system", "Name each system once")
@@ -293,7 +318,7 @@ async def add_refs(tx: Transaction, kind: str, pairs: Iterable[tuple[str, Mappin
 
 
 async def set_refs_live(tx: Transaction, ids: list[str], live: bool) -> None:
-    """Give the references of deleted records free, or take them back; raises ReferenceTaken."""
+    """Free the references of deleted records for others, or take them back; raises ReferenceTaken."""
     try:
         await tx.execute(_SET_REFS_LIVE, ids=ids, live=live)
     except ConstraintViolated as error:
@@ -303,7 +328,7 @@ async def set_refs_live(tx: Transaction, ids: list[str], live: bool) -> None:
 async def require_reference(
     tx: Transaction, listing: Listing, identifier: str | None, pointer: str, what: str
 ) -> Resource | None:
-    """The live record that a member of the request names; raises Invalid at the pointer when there is none."""
+    """Return the live record that a member of the request names; raises Invalid at the pointer when there is none."""
     if identifier is None:
         return None
     resource = await listing.find(tx.reader, identifier)
@@ -313,7 +338,7 @@ async def require_reference(
 
 
 def plain_refs(given: Iterable[Any]) -> list[dict[str, str]]:
-    """Reference models as plain values, ordered by system as documents show them."""
+    """Return reference models as plain values, ordered by system as documents show them."""
     return sorted(
         ({"system": ref.system, "external_id": ref.external_id} for ref in given), key=lambda ref: ref["system"]
     )
@@ -321,7 +346,7 @@ def plain_refs(given: Iterable[Any]) -> list[dict[str, str]]:
 
 async def require_person(tx: Transaction, identifier: str | None, pointer: str) -> None:
     """Raise Invalid at the pointer unless this is a live person, who then can't be deleted before the transaction
-    ends; None names nobody.
+    ends. None passes: it names nobody.
     """
     if identifier is not None and await tx.value(_SHARE_PERSON, id=identifier) is None:
         raise refuse(pointer, "unknown_reference", "There is no such person")
@@ -330,7 +355,7 @@ async def require_person(tx: Transaction, identifier: str | None, pointer: str) 
 def merged_refs(
     had: Iterable[Mapping[str, Any]], own: Mapping[str, Any], given: Sequence[Mapping[str, Any]]
 ) -> list[Mapping[str, Any]]:
-    """The references of a record after an upsert by the reference `own`: those it had, and those given, one per
+    """Return the references of a record after an upsert by the reference `own`: those it had and those given, one per
     system. Raises Invalid when the body contradicts the path or itself.
     """
     check_systems(given, "/refs")
@@ -341,16 +366,8 @@ def merged_refs(
 
 
 def allow(verdict: StateVerdict[Any], pointer: str) -> None:
-    """Raise StateTransitionNotAllowed, with what is allowed, unless the rules allow the change of state."""
+    """Raise StateTransitionNotAllowed, with the states that are allowed, unless the rules allow the change of state."""
     if not verdict.allowed:
         raise StateTransitionNotAllowed(
             [state.value for state in verdict.allowed_states], verdict.reason, pointer=pointer
         )
-
-
-def refuse_frozen(plan: PlanState, changed: Iterable[str]) -> None:
-    """Raise Conflict for members of an objective or action that a closed plan no longer lets change."""
-    frozen = frozen_members(plan, changed)
-    if frozen:
-        message = "The plan is closed: only the outcome can be recorded"
-        raise Conflict(message, errors=[FieldError("plan_closed", message, pointer=f"/{name}") for name in frozen])

@@ -23,8 +23,8 @@ from service.models.accounts.people import PersonCreate
 from service.models.accounts.stakeholders import StakeholderCreate
 from service.models.events.events import events
 from service.operations.accounts.accounts import create_account, update_account
-from service.operations.accounts.people import create_person
-from service.operations.accounts.stakeholders import create_stakeholder
+from service.operations.accounts.people import PERSON as PEOPLE_RECORD
+from service.operations.accounts.stakeholders import STAKEHOLDER as STAKEHOLDER_RECORD
 from service.platform.errors import NotFound, StaleVersion
 from service.platform.ids import new_id
 from service.queries.accounts.accounts import ACCOUNTS
@@ -127,14 +127,14 @@ async def test_all_members_change_together(services: Services) -> None:
 
 async def test_a_record_without_an_account_takes_the_same_path(services: Services) -> None:
     ctx = system_context(services)
-    person = await create_person(ctx, PersonCreate(name="Bea", title="KAM"))
+    person = await PEOPLE_RECORD.add(ctx, PersonCreate(name="Bea", title="KAM"))
     await check(ctx, PEOPLE, person, PERSON_CHANGES, PERSON.updated)
 
 
 async def test_a_record_of_an_account_sums_its_account_up(services: Services) -> None:
     ctx = system_context(services)
     owner = await account(ctx)
-    stakeholder = await create_stakeholder(ctx, owner.id, StakeholderCreate(name="Hopper"))
+    stakeholder = await STAKEHOLDER_RECORD.add(ctx, StakeholderCreate(name="Hopper"), owner.id)
     await check(ctx, STAKEHOLDERS, stakeholder, STAKEHOLDER_CHANGES, STAKEHOLDER.updated)
 
 
@@ -156,7 +156,7 @@ async def test_an_account_that_changed_in_between_leaves_the_record_alone(servic
         pytest.skip("one writer: nothing comes in between")
     ctx = system_context(services)
     owner = await account(ctx)
-    stakeholder = await create_stakeholder(ctx, owner.id, StakeholderCreate(name="Hopper"))
+    stakeholder = await STAKEHOLDER_RECORD.add(ctx, StakeholderCreate(name="Hopper"), owner.id)
     async with ctx.single(Permission.ACCOUNT_WRITE) as tx:
         between: list[Any] = [asyncio.ensure_future(update_account(ctx, owner.id, AccountPatch(name="Borealis")))]
 

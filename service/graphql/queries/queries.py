@@ -12,8 +12,6 @@ from service.framework.graph.calls import ID, Call, Gives, body, document, ident
 from service.graphql.queries import portfolio as portfolio_queries
 from service.models.access.api_keys import Me
 from service.models.accounts.accounts import AccountRead
-from service.models.accounts.people import PersonRead
-from service.models.accounts.stakeholders import StakeholderRead
 from service.models.classification.quadrant_choices import SuccessFactorTemplateRead
 from service.models.classification.scoring_models import LibraryFactorRead, ScoringModelComparison
 from service.models.classification.simulations import SimulationRead
@@ -22,7 +20,7 @@ from service.models.relationship.stages import StageTermsRead
 from service.models.webhooks.endpoints import EventPattern
 from service.models.webhooks.operating import WebhookStatsRead
 from service.models.webhooks.transport import WebhookKeysRead
-from service.operations.accounts import accounts, people, stakeholders
+from service.operations.accounts import accounts
 from service.operations.classification import classification, scoring_models, simulations
 from service.operations.events import events
 from service.operations.relationship import stages
@@ -195,11 +193,4 @@ QUERIES = (
         shows(list[SuccessFactorTemplateRead], itself),
     ),
     Call("accountByRef", accounts.get_account_by_ref, reference("account"), shows(AccountRead)),
-    Call("personByRef", people.get_person_by_ref, reference("person"), shows(PersonRead)),
-    Call(
-        "stakeholderByRef",
-        stakeholders.get_stakeholder_by_ref,
-        (identifier("accountId", "The account"), *reference("stakeholder")),
-        shows(StakeholderRead),
-    ),
 )

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from service.framework.database.fields import Fields, check_in, table_of
+from service.framework.database.fields import Fields, table_of
 from service.platform.types import Id
 
 
@@ -16,7 +16,6 @@ class Ref(Fields, table=True):
             "uq_refs_live", "kind", "system", "external_id", unique=True,
             postgresql_where=sa.text("live"), sqlite_where=sa.text("live"),
         ),
-        check_in("kind", ("account", "stakeholder", "person")),
     )  # fmt: skip
 
     entity_id: Id = Field(primary_key=True)

@@ -1,7 +1,5 @@
 """Stakeholders: the customer's people (and outsiders) who take part in its decisions."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import sqlalchemy as sa
@@ -9,9 +7,9 @@ from pydantic import Field as Member
 from pydantic import StringConstraints
 from sqlmodel import Field
 
-from service.framework.database.columns import Exact, Json, Uuid
-from service.framework.database.fields import Fields, patch_of
-from service.models.shapes import Living, ReadBase, Reference, References, references_field
+from service.framework.database.columns import Exact
+from service.framework.database.fields import Fields, patch_of, read_of, table_of
+from service.models.shapes import Living, ReadBase, References, references_field
 from service.platform.types import Balance, Email, Id, Name, Score
 from service.rules.vocabulary import StakeholderRole
 
@@ -22,25 +20,19 @@ Roles = Annotated[list[StakeholderRole], Member(max_length=15)]
 class StakeholderFields(Fields):
     """What callers say of a stakeholder."""
 
-    name: Name = Field(sa_type=sa.Text, description="The person's name")
-    title: Name | None = Field(default=None, sa_type=sa.Text, description="Job title")
-    function: Name | None = Field(
-        default=None, sa_type=sa.Text, description="Function at the customer, for example purchasing"
-    )
-    email: Email | None = Field(default=None, sa_type=sa.Text, description="E-mail address")
-    phone: Phone | None = Field(default=None, sa_type=sa.Text, description="Telephone number")
-    roles: Roles = Field(
-        default_factory=list, sa_type=Json, description="Roles in the buying centre and in the large account"
-    )
+    name: Name = Field(description="The person's name")
+    title: Name | None = Field(default=None, description="Job title")
+    function: Name | None = Field(default=None, description="Function at the customer, for example purchasing")
+    email: Email | None = Field(default=None, description="E-mail address")
+    phone: Phone | None = Field(default=None, description="Telephone number")
+    roles: Roles = Field(default_factory=list, description="Roles in the buying centre and in the large account")
     influence: Score | None = Field(default=None, sa_type=Exact(8, 4), description="Influence on decisions, 0 to 10")
     stance: Balance | None = Field(
         default=None,
-        sa_type=sa.BigInteger,
         description="-2 anti-sponsor, -1 critic, 0 neutral, 1 supporter, 2 sponsor; separate from role and influence",
     )
     reports_to_id: Id | None = Field(
         default=None,
-        sa_type=Uuid,
         foreign_key="stakeholders.id",
         description="The stakeholder this one reports to, of the same account",
     )
@@ -61,26 +53,13 @@ class Stakeholder(Living, StakeholderFields, table=True):
     __tablename__ = "stakeholders"
     __table_args__ = (sa.CheckConstraint("stance BETWEEN -2 AND 2", name="stance_in_range"),)
 
-    account_id: str = Field(sa_type=Uuid, foreign_key="accounts.id")
+    account_id: Id = Field(foreign_key="accounts.id", description="The account")
 
 
-stakeholders: sa.Table = Stakeholder.__table__  # type: ignore[attr-defined]
+stakeholders = table_of(Stakeholder)
 sa.Index("ix_stakeholders_account", stakeholders.c.account_id, stakeholders.c.id)
 
 
+@read_of(StakeholderCreate, Stakeholder, order="account_id")
 class StakeholderRead(ReadBase):
     """A stakeholder of an account."""
-
-    account_id: Id = Member(description="The account")
-    name: Name = Member(description="The person's name")
-    title: Name | None = Member(description="Job title")
-    function: Name | None = Member(description="Function at the customer")
-    email: Email | None = Member(description="E-mail address")
-    phone: Phone | None = Member(description="Telephone number")
-    roles: Roles = Member(description="Roles in the buying centre and in the large account")
-    influence: Score | None = Member(description="Influence on decisions, 0 to 10")
-    stance: Balance | None = Member(description="-2 anti-sponsor to 2 sponsor")
-    reports_to_id: Id | None = Member(description="The stakeholder this one reports to")
-    refs: Annotated[list[Reference], Member(max_length=20)] = Member(
-        description="Ids of the same record in other systems"
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, datetime
+from functools import cache
 
 import sqlalchemy as sa
 
@@ -15,10 +16,6 @@ from service.framework.database.listing import PageRequest
 from service.framework.database.statements import Statement
 from service.models.accounts.accounts import AccountCreate, accounts
 from service.models.accounts.deletions import account_deletions
-from service.models.accounts.stakeholders import stakeholders
-from service.models.plans.actions import actions
-from service.models.plans.objectives import objectives
-from service.models.plans.plans import plans
 from service.platform.errors import NotFound
 from service.platform.ids import new_id
 from service.platform.types import Shape
@@ -27,14 +24,14 @@ from service.queries.accounts.accounts import ACCOUNTS
 from service.queries.accounts.past import PAST
 from service.records.accounts.accounts import KIND, PLAIN, create, revise, upsert
 from service.records.context import Context, operation
+from service.records.links import account_tables
 from service.records.patching import patch_at_once
 from service.records.rows import Expected, change, check_version, lock, plain_refs, require, set_refs_live
 
-_CHILD_TABLES = (stakeholders, plans, objectives, actions)
 
-
-def _mark_children(table: sa.Table, *, delete: bool) -> Statement:
-    """Records of an account go and come back with it; those deleted before keep their own mark."""
+@cache
+def _mark(table: sa.Table, delete: bool) -> Statement:
+    """Records of an account are deleted and restored with it; those deleted before keep their own mark."""
     mark = bind("mark", Instant())
     statement = sa.update(table).where(table.c.account_id == bind("account_id", Uuid()))
     statement = statement.where(table.c.deleted_at.is_(None) if delete else table.c.deleted_at == mark)
@@ -43,13 +40,15 @@ def _mark_children(table: sa.Table, *, delete: bool) -> Statement:
     return Statement(statement.values(deleted_at=mark if delete else None, version=version, updated_at=now))
 
 
-_DELETE_CHILDREN = tuple(_mark_children(table, delete=True) for table in _CHILD_TABLES)
-_RESTORE_CHILDREN = tuple(_mark_children(table, delete=False) for table in _CHILD_TABLES)
-_STAKEHOLDER_IDS = Statement(
-    sa.select(stakeholders.c.id).where(
-        stakeholders.c.account_id == bind("account_id", Uuid()), stakeholders.c.deleted_at.is_(None)
+@cache
+def _marked(tables: tuple[sa.Table, ...]) -> Statement:
+    """SELECT the ids of an account's records that were deleted at `:mark`, with the account."""
+    of_account, mark = bind("account_id", Uuid()), bind("mark", Instant())
+    return Statement(
+        sa.union_all(*[sa.select(t.c.id).where(t.c.account_id == of_account, t.c.deleted_at == mark) for t in tables])
     )
-)
+
+
 _d = account_deletions.c
 _BEGIN_DELETION = Statement(
     sa.insert(account_deletions).values({name: bind(name, _d[name]) for name in ("id", "account_id", "deleted_at")})
@@ -148,10 +147,11 @@ async def delete_account(ctx: Context, identifier: str, expected: Expected = Non
     """
     async with ctx.transaction(Permission.ACCOUNT_WRITE) as tx:
         before = await lock(tx, ACCOUNTS, identifier, expected, KIND)
-        people = await tx.column(_STAKEHOLDER_IDS, account_id=identifier)
-        for statement in _DELETE_CHILDREN:
-            await tx.execute(statement, account_id=identifier, mark=tx.now, now=tx.now)
-        await set_refs_live(tx, [identifier, *people], False)
+        tables = account_tables()
+        for table in tables:
+            await tx.execute(_mark(table, True), account_id=identifier, mark=tx.now, now=tx.now)
+        records = await tx.column(_marked(tables), account_id=identifier, mark=tx.now)
+        await set_refs_live(tx, [identifier, *records], False)
         await tx.execute(_BEGIN_DELETION, id=new_id(tx.now), account_id=identifier, deleted_at=tx.now)
         after = await change(tx, ACCOUNTS, identifier, {"deleted_at": tx.now})
         tx.emit(AccountDeleted.of(after.data, previous=before.data))
@@ -172,10 +172,11 @@ async def restore_account(ctx: Context, identifier: str, expected: Expected = No
         mark = await tx.value(_DELETED_AT, id=identifier)
         if mark is None:
             return tx.answer(before, "unchanged")
-        for statement in _RESTORE_CHILDREN:
-            await tx.execute(statement, account_id=identifier, mark=mark, now=tx.now)
-        people = await tx.column(_STAKEHOLDER_IDS, account_id=identifier)
-        await set_refs_live(tx, [identifier, *people], True)
+        tables = account_tables()
+        records = await tx.column(_marked(tables), account_id=identifier, mark=mark)
+        for table in tables:
+            await tx.execute(_mark(table, False), account_id=identifier, mark=mark, now=tx.now)
+        await set_refs_live(tx, [identifier, *records], True)
         await tx.execute(_END_DELETION, b_account_id=identifier, b_now=tx.now)
         after = await change(tx, ACCOUNTS, identifier, {"deleted_at": None})
         tx.emit(AccountRestored.of(after.data, current=after.data))

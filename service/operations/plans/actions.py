@@ -2,105 +2,77 @@
 
 from __future__ import annotations
 
-from service.access.policy import Permission
-from service.events.plans import ACTION, ActionCompleted
-from service.framework.database.database import Page, Resource
-from service.framework.database.listing import PageRequest
-from service.models.plans.actions import ActionCreate
-from service.platform.errors import Conflict
-from service.platform.types import Shape
-from service.queries.plans.plans import ACTIONS, OBJECTIVES, PLAN_STATE_OF_OBJECTIVE
-from service.records.context import Context, operation
-from service.records.rows import (
-    Expected,
-    allow,
-    change,
-    differing,
-    insert,
-    lock_owned,
-    refuse_frozen,
-    require,
-    require_live,
-    require_person,
-    revise,
-)
-from service.rules.plans.states import OUTCOME_MEMBERS, judge_action
-from service.rules.vocabulary import ActionState, PlanState
+from collections.abc import Iterable
+from typing import Any
 
-KIND = "action"
+from service.access.policy import Permission
+from service.events import plans as events
+from service.events.event import RecordEvent
+from service.models.plans.actions import ActionCreate, ActionPatch, ActionRead
+from service.operations.plans.closed import refuse_change, refuse_closed
+from service.operations.plans.objectives import OBJECTIVE
+from service.platform.errors import Conflict, StateTransitionNotAllowed
+from service.queries.plans.plans import ACTIONS, PLAN_STATE_OF_OBJECTIVE
+from service.records.context import Transaction
+from service.records.plain import Members, Place, PlainRecord, Rule
+from service.records.rows import allow, require_person
+from service.rules.plans.states import judge_action
+from service.rules.vocabulary import ActionState
+
 _TO_DO = (ActionState.OPEN, ActionState.IN_PROGRESS)
 
 
-async def get_action(ctx: Context, identifier: str) -> Resource:
-    """One action by id; raises NotFound."""
-    async with ctx.reading(Permission.PLAN_READ) as reader:
-        return await require(reader, ACTIONS, identifier, KIND)
+async def check_new(tx: Transaction, place: Place, values: Members) -> None:
+    """Raise Conflict when the plan is closed."""
+    refuse_closed(await tx.value(PLAN_STATE_OF_OBJECTIVE, id=place.parent["id"]), "no action can be added to it")
 
 
-async def list_actions(ctx: Context, request: PageRequest) -> Page:
-    """A page of the actions of all accounts: the action list."""
-    async with ctx.reading(Permission.PLAN_READ) as reader:
-        return await ACTIONS.page(reader, request, ctx.cursors)
-
-
-async def list_objective_actions(ctx: Context, objective_id: str, request: PageRequest) -> Page:
-    """A page of an objective's actions; raises NotFound when there is no such live objective."""
-    async with ctx.reading(Permission.PLAN_READ) as reader:
-        await require_live(reader, OBJECTIVES, objective_id, "objective")
-        return await ACTIONS.page(reader, request, ctx.cursors, where={"objective_id": objective_id})
-
-
-@operation
-async def create_action(ctx: Context, objective_id: str, data: ActionCreate) -> Resource:
-    """Add an action to an objective; raises NotFound, Invalid for an unknown owner, Conflict for a closed plan."""
-    async with ctx.transaction(Permission.PLAN_WRITE) as tx:
-        _, account = await lock_owned(tx, OBJECTIVES, objective_id, None, "objective")
-        if await tx.value(PLAN_STATE_OF_OBJECTIVE, id=objective_id) == PlanState.CLOSED:
-            raise Conflict("The plan is closed: no action can be added to it")
-        await require_person(tx, data.owner_id, "/owner_id")
-        links = {"objective_id": objective_id, "account_id": account["id"]}
-        state = {"state": ActionState.OPEN.value, "completed_on": None}
-        action = await insert(tx, ACTIONS, {**data.model_dump(), **links, **state})
-        tx.emit(ACTION.created.of(action.data, account, current=action.data))
-        return tx.answer(action)
-
-
-@operation
-async def update_action(ctx: Context, identifier: str, patch: Shape, expected: Expected = None) -> Resource:
-    """Change what was sent, also the state; raises NotFound, StaleVersion, StateTransitionNotAllowed, and Conflict for
-    all but the outcome when the plan is closed. `completed_on` is the day it was completed, else null. An action to do
+async def check_state(tx: Transaction, before: Members, changes: dict[str, Any]) -> None:
+    """Check a change against the plan's state and the action's own; a new state sets `completed_on`. An action to do
     has a living owner: one that is reopened after its owner was deleted needs a new one.
     """
-    async with ctx.transaction(Permission.PLAN_WRITE) as tx:
-        before, account = await lock_owned(tx, ACTIONS, identifier, expected, KIND)
-        changes = differing(before.data, patch.given())
-        if not OUTCOME_MEMBERS.issuperset(changes):
-            state = await tx.value(PLAN_STATE_OF_OBJECTIVE, id=before.data["objective_id"])
-            refuse_frozen(PlanState(state), changes)
-        owner, completed = changes.get("owner_id"), False
-        if "state" in changes:
-            was, to = ActionState(before.data["state"]), ActionState(changes["state"])
-            allow(judge_action(was, to), "/state")
-            completed = to is ActionState.COMPLETED
-            changes["completed_on"] = tx.today if completed else None
-            if to in _TO_DO and was not in _TO_DO:
-                owner = owner or before.data["owner_id"]
-        await require_person(tx, owner, "/owner_id")
-        after = await revise(tx, ACTIONS, KIND, before, changes)
-        if after is not before:
-            tx.emit(ACTION.updated.between(before.data, after.data, account))
-        if completed:
-            tx.emit(ActionCompleted.between(before.data, after.data, account))
-        return tx.answer(after)
+    await refuse_change(tx, PLAN_STATE_OF_OBJECTIVE, before["objective_id"], changes)
+    if "state" not in changes:
+        return
+    was, to = ActionState(before["state"]), ActionState(changes["state"])
+    allow(judge_action(was, to), "/state")
+    changes["completed_on"] = tx.today if to is ActionState.COMPLETED else None
+    if to in _TO_DO and was not in _TO_DO and "owner_id" not in changes:
+        await require_person(tx, before["owner_id"], "/owner_id")
 
 
-@operation
-async def delete_action(ctx: Context, identifier: str, expected: Expected = None) -> Resource:
-    """Mark an action as deleted; raises NotFound, StaleVersion, Conflict when the plan is closed."""
-    async with ctx.transaction(Permission.PLAN_WRITE) as tx:
-        before, account = await lock_owned(tx, ACTIONS, identifier, expected, KIND)
-        if await tx.value(PLAN_STATE_OF_OBJECTIVE, id=before.data["objective_id"]) == PlanState.CLOSED:
-            raise Conflict("The plan is closed: its actions stay")
-        after = await change(tx, ACTIONS, identifier, {"deleted_at": tx.now})
-        tx.emit(ACTION.deleted.of(after.data, account, previous=before.data))
-        return tx.answer(after, "deleted")
+async def refuse_in_closed_plan(tx: Transaction, before: Members, place: Place) -> None:
+    """Raise Conflict when the plan is closed: what was planned stays."""
+    refuse_closed(await tx.value(PLAN_STATE_OF_OBJECTIVE, id=before["objective_id"]), "its actions stay")
+
+
+def completed_event(before: Members, after: Members) -> Iterable[type[RecordEvent]]:
+    """Return the event of an action that was completed."""
+    completed = after["state"] == ActionState.COMPLETED and before["state"] != after["state"]
+    return (events.ActionCompleted,) if completed else ()
+
+
+ACTION = PlainRecord(
+    "action",
+    "actions",
+    ACTIONS,
+    create=ActionCreate,
+    patch=ActionPatch,
+    read=ActionRead,
+    reads=Permission.PLAN_READ,
+    writes=Permission.PLAN_WRITE,
+    events=events.ACTION,
+    parent=OBJECTIVE,
+    listed_alone=True,
+    creating=Rule(
+        check_new, says="It has one owner, a date and an expected result; the plan is not closed.", errors=(Conflict,)
+    ),
+    changing=Rule(
+        check_state,
+        says="A new `state` sets `completed_on`, and a completed action sends action.completed too. Once the plan is "
+        "closed, only `state`, `notes` and `refs` can change.",
+        errors=(StateTransitionNotAllowed, Conflict),
+    ),
+    deleting=Rule(refuse_in_closed_plan, says="Refused when the plan is closed.", errors=(Conflict,)),
+    also_emits=completed_event,
+)

@@ -1,4 +1,4 @@
-"""References to other systems, as a member of documents and as a way to find a record."""
+"""References to other systems: a member of documents, and a way to find a record."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FIND_MANY = Statement(
 
 
 def refs_of(owner: sa.Table) -> ColumnElement[str]:
-    """The references of a row of `owner`, as a JSON array ordered by system."""
+    """Return the references of a row of `owner`, as a JSON array ordered by system."""
     rows = (
         sa.select(json_row({"system": refs.c.system, "external_id": refs.c.external_id}).label("j"))
         .where(refs.c.entity_id == owner.c.id)
@@ -42,7 +42,7 @@ def refs_of(owner: sa.Table) -> ColumnElement[str]:
 
 
 def referenced(owner: sa.Table, kind: str, name: str) -> ColumnElement[bool]:
-    """Whether a row of `owner` has a live reference whose external id is the bound text (any system)."""
+    """Return whether a row of `owner` has a live reference, in any system, with the external id bound as `name`."""
     found: Any = sa.select(refs.c.entity_id).where(
         refs.c.kind == kind, refs.c.external_id == bind(name, sa.Text), refs.c.live.is_(sa.true())
     )

@@ -5,32 +5,13 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from service.framework.database.columns import bind
-from service.framework.database.filters import Filterable, filter_model
-from service.framework.database.listing import Listing
 from service.framework.database.statements import Statement
 from service.models.accounts.stakeholders import StakeholderRead, stakeholders
-from service.queries.accounts.refs import referenced, refs_of
+from service.queries.listings import listing_of
 
 s = stakeholders.c
 
-STAKEHOLDERS = Listing(
-    name="stakeholders",
-    table=stakeholders,
-    members={name: refs_of(stakeholders) if name == "refs" else s[name] for name in StakeholderRead.model_fields},
-    filters={
-        "account_id": Filterable(s.account_id, "id"),
-        "name": Filterable(s.name, "text"),
-        "function": Filterable(s.function, "text"),
-        "influence": Filterable(s.influence, "number"),
-        "stance": Filterable(s.stance, "integer"),
-        "reports_to_id": Filterable(s.reports_to_id, "id"),
-        "updated_at": Filterable(s.updated_at, "instant"),
-        "external_id": Filterable(s.id, "text", condition=lambda bind: referenced(stakeholders, "stakeholder", bind)),
-    },
-    sorts={"name": s.name, "created_at": s.created_at, "updated_at": s.updated_at},
-)
-
-StakeholderFilter = filter_model("StakeholderFilter", STAKEHOLDERS.filters)
+STAKEHOLDERS = listing_of(stakeholders, StakeholderRead, "stakeholder")
 
 
 def _line_above() -> Statement:

@@ -55,6 +55,6 @@ async def enqueue(
     made = as_resource(await tx.one(_ADD, **binds, id=values["id"]))
     if made is None:
         raise RuntimeError("an insert returned no row")
-    tx.tell_jobs()
+    tx.job_added()
     made.outcome = "accepted"
     return made

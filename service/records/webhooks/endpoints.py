@@ -142,7 +142,7 @@ ANEW: dict[str, Any] = {
 
 async def stand_still(tx: Transaction) -> None:
     """Before an endpoint is locked to be turned on or off: let no event become a delivery until this is committed."""
-    if tx.kind == "postgresql":
+    if tx.database_kind == "postgresql":
         await tx.value(STAND_STILL)
 
 

@@ -13,9 +13,9 @@ from service.framework.web.router import Inquiry, Part, PathId
 from service.models.accounts.accounts import AccountCreate, AccountPatch, AccountRead
 from service.operations.accounts import accounts
 from service.operations.accounts import batches as account_batches
-from service.operations.accounts.batches import BatchResult, BatchUpsert
 from service.platform.errors import Conflict, ReferenceTaken, StaleVersion
 from service.queries.accounts.accounts import ACCOUNTS, AccountFilter
+from service.records.batches import MOST_BYTES, BatchResult
 from service.rest.dependencies import (
     AS_OF,
     AsOfQuery,
@@ -68,10 +68,10 @@ async def search_accounts(ctx: Caller, query: Annotated[AccountSearch, Body()]) 
     "/accounts/batch",
     response_model=BatchResult,
     summary="Upsert many accounts",
-    max_body=10_000_000,
+    max_body=MOST_BYTES,
     errors=[Conflict],
 )
-async def batch_upsert_accounts(ctx: Caller, batch: Annotated[BatchUpsert, Body()]) -> Answer:
+async def batch_upsert_accounts(ctx: Caller, batch: Annotated[account_batches.SHAPES.body, Body()]) -> Answer:  # type: ignore[name-defined]
     """Upserts up to 1,000 accounts by their references in one transaction; each row has its own result, and a bad row
     fails alone.
     """

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import Field
-
 from service.framework.graph.calls import Call, Gives, body, document, gives, identifier, if_version, reference
 from service.models.accounts.accounts import AccountCreate, AccountPatch, AccountRead
 from service.operations.accounts import accounts
 from service.operations.accounts import batches as account_batches
-from service.operations.accounts.batches import BatchResult, BatchRow, BatchUpsert
-from service.platform.types import Shape
+from service.records.batches import BatchResult
 
 ACCOUNT = gives("account", AccountRead)
 BODY = body(AccountCreate, "CreateAccountInput")
-
-
-class BatchShown(Shape):
-    """Accounts to upsert, at most 1,000. Rows are judged one by one: a bad row fails alone."""
-
-    items: Annotated[list[BatchRow], Field(max_length=1000)] = Field(description="The accounts with their references")
+BATCH = account_batches.SHAPES
 
 
 MUTATIONS = (
@@ -37,7 +27,7 @@ MUTATIONS = (
     Call(
         "batchUpsertAccounts",
         account_batches.batch_upsert_accounts,
-        (body(BatchUpsert, "BatchUpsertAccountsInput", BatchShown),),
+        (body(BATCH.body, "BatchUpsertAccountsInput", BATCH.shown),),
         (Gives("result", BatchResult, document, "A result per row, and the sums"),),
     ),
 )

@@ -1,0 +1,384 @@
+"""Plain records: one declaration gives the operations of a kind of record; REST and GraphQL are derived from it.
+
+    SITE_VISIT = PlainRecord(
+        "site visit", "site visits", SITE_VISITS,
+        create=SiteVisitCreate, patch=SiteVisitPatch, read=SiteVisitRead,
+        reads=Permission.ACCOUNT_READ, writes=Permission.ACCOUNT_WRITE, events=SITE_VISIT_EVENTS, parent=ACCOUNT,
+    )
+
+Each operation is one transaction with one permission, and emits its events inside it. Members that name another record
+(foreign keys of the table) must name a live one, of the same account where it belongs to one. A rule of the record's
+own is a small function given as a `Rule`; whatever does not fit is an operation beside the declaration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from functools import cached_property
+from typing import Any
+
+import orjson
+from pydantic import BaseModel, Field, create_model
+
+from service.access.policy import Permission
+from service.events.event import RecordEvent, RecordEvents
+from service.framework.database.database import Page, Resource
+from service.framework.database.filters import filter_model
+from service.framework.database.listing import Listing, PageRequest
+from service.platform.errors import KamError, NotFound, ReferenceTaken
+from service.platform.types import Id, Shape
+from service.queries.accounts.accounts import ACCOUNTS
+from service.queries.accounts.refs import FIND
+from service.records.batches import Batch, BatchShapes, Rows, batch_shapes
+from service.records.context import Context, Transaction, operation, refuse
+from service.records.links import links_of, require_links
+from service.records.patching import patch_at_once
+from service.records.rows import (
+    Expected,
+    add,
+    change,
+    delete_below,
+    differing,
+    find_locked,
+    lock,
+    lock_account,
+    lock_accounts,
+    lock_owned,
+    merged_refs,
+    plain_refs,
+    require,
+    require_live,
+    revise,
+    set_refs_live,
+)
+from service.records.words import Nouns, Said, words_of
+
+Members = Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Kind:
+    """A kind of record: its name in the singular and the plural, in plain words, and its listing."""
+
+    singular: str
+    plural: str
+    listing: Listing
+
+    @property
+    def name(self) -> str:
+        """The word that references, events and bodies use: `site_visit`."""
+        return self.singular.replace(" ", "_")
+
+    @property
+    def names(self) -> str:
+        """The same in the plural, as in the names of operations: `site_visits`."""
+        return self.plural.replace(" ", "_")
+
+    @property
+    def path(self) -> str:
+        """The segment of its paths: `site-visits`."""
+        return self.plural.replace(" ", "-")
+
+    @property
+    def type_name(self) -> str:
+        """The name of its type in GraphQL: `SiteVisit`."""
+        return self.singular.title().replace(" ", "")
+
+    @property
+    def one(self) -> str:
+        """One of them, in words: `a site visit`."""
+        return f"{'an' if self.singular[0] in 'aeio' else 'a'} {self.singular}"
+
+    @property
+    def column(self) -> str:
+        """The column by which other records name one: `site_visit_id`."""
+        return f"{self.name}_id"
+
+
+ACCOUNT = Kind("account", "accounts", ACCOUNTS)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a record stands: the record it is created under, and its account as events sum it up."""
+
+    parent: Members = field(default_factory=dict)
+    account: Members | None = None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What one kind of write demands beyond its fields: a check, the sentences that clients read, and its errors.
+
+    The check runs inside the transaction, before the record is written, and raises what it refuses:
+    creating   `check(tx, place, values)`: the columns of the new row
+    changing   `check(tx, before, changes)`: the columns that differ; it may add further ones
+    deleting   `check(tx, before, place)`
+    """
+
+    check: Callable[[Transaction, Any, Any], Awaitable[None]] | None = None
+    says: str = ""
+    errors: tuple[type[KamError], ...] = ()
+    members: frozenset[str] | None = None
+    """The members whose change is checked; None for all."""
+
+    def concerns(self, changed: Collection[str]) -> bool:
+        """Return whether a change of these members is to be checked."""
+        return self.members is None or not self.members.isdisjoint(changed)
+
+
+NO_RULE = Rule()
+
+
+@dataclass(frozen=True, eq=False)
+class PlainRecord(Kind):
+    """A plain record: what it is called, its shapes, who may read and write it, its rules, and its operations."""
+
+    _: KW_ONLY
+    create: type[BaseModel]
+    patch: type[Shape]
+    read: type[BaseModel]
+    reads: Permission
+    writes: Permission
+    events: RecordEvents
+    parent: Kind | None = None
+    """The kind it is created under; None for one that stands alone. A parent other than ACCOUNT has an account."""
+    listed_alone: bool = False
+    """Whether the records of all parents are one list too, at `/v1/<path>`."""
+    creating: Rule = NO_RULE
+    changing: Rule = NO_RULE
+    deleting: Rule = NO_RULE
+    checked_links: tuple[str, ...] = ()
+    """Members that name another record, and that the record's own rules check."""
+    deletes: Sequence[tuple[Listing, str]] = ()
+    """What is deleted with it: listings, each with the column that names a record deleted in the step before."""
+    also_emits: Callable[[Members, Members], Iterable[type[RecordEvent]]] = lambda before, after: ()
+    """The events of a change besides `updated`, of the documents before and after: of members that its rule checks."""
+
+    @cached_property
+    def filter(self) -> type[Shape]:
+        """The nested filter of its lists."""
+        return filter_model(f"{self.type_name}Filter", self.listing.filters)
+
+    @cached_property
+    def batch(self) -> BatchShapes:
+        """The shapes of its batch; a row's record names its parent."""
+        record = self.create
+        if self.parent is not None:
+            parent: Any = (Id, Field(description=f"The {self.parent.singular}"))
+            record = create_model(
+                f"{self.type_name}Upsert", __base__=record, __doc__=f"{self.one.capitalize()} to upsert.",
+                **{self.parent.column: parent},
+            )  # fmt: skip
+        name = self.type_name
+        return batch_shapes(
+            self.singular, self.plural, self.name, record, body=f"{name}BatchUpsert", row=f"{name}BatchRow"
+        )
+
+    @cached_property
+    def _links(self) -> Members:
+        """The members that name other records, with the tables of those."""
+        links = links_of(self.listing.table, self.create.model_fields)
+        return {name: table for name, table in links.items() if name not in self.checked_links}
+
+    @cached_property
+    def words(self) -> Mapping[str, Said]:
+        """What its operations say of themselves, in REST and in GraphQL."""
+        above = () if self.parent is None else (self.parent.one, self.parent.plural)
+        nouns = Nouns(self.one, self.singular, self.plural, self.name, *above)
+        return words_of(nouns, creating=self.creating.says, changing=self.changing.says, deleting=self.deleting.says)
+
+    # -- reading
+
+    async def get(self, ctx: Context, identifier: str) -> Resource:
+        """Return one record by id; raises NotFound."""
+        async with ctx.reading(self.reads) as reader:
+            return await require(reader, self.listing, identifier, self.name)
+
+    async def get_by_ref(self, ctx: Context, system: str, external_id: str, parent_id: str | None = None) -> Resource:
+        """Return one record of the parent by its reference in another system; raises NotFound."""
+        async with ctx.reading(self.reads) as reader:
+            identifier = await reader.value(FIND, kind=self.name, system=system, external_id=external_id)
+            record = None if identifier is None else await self.listing.find(reader, identifier)
+            if record is None or not self._is_under(record, parent_id):
+                raise NotFound(self.name)
+            return record
+
+    async def list(self, ctx: Context, request: PageRequest, parent_id: str | None = None) -> Page:
+        """Return a page of the records of a parent, or of all; raises NotFound for a parent that is not live."""
+        async with ctx.reading(self.reads) as reader:
+            if parent_id is None or self.parent is None:
+                return await self.listing.page(reader, request, ctx.cursors)
+            await require_live(reader, self.parent.listing, parent_id, self.parent.name)
+            return await self.listing.page(reader, request, ctx.cursors, where={self.parent.column: parent_id})
+
+    # -- writing
+
+    @operation
+    async def add(self, ctx: Context, data: Any, parent_id: str | None = None) -> Resource:
+        """Add a record. Raises NotFound for its parent, ReferenceTaken, Invalid, and what its rule refuses."""
+        async with ctx.transaction(self.writes) as tx:
+            place = await self._lock_place(tx, parent_id)
+            return tx.answer(await self._add(tx, place, data, plain_refs(data.refs)))
+
+    @operation
+    async def change(self, ctx: Context, identifier: str, patch: Shape, expected: Expected = None) -> Resource:
+        """Change the members that were sent. Raises NotFound, StaleVersion, ReferenceTaken, Invalid, and what its rule
+        refuses. Without a difference nothing is written and no event is emitted.
+        """
+        values = patch.given()
+        if ctx.idempotency is None and self._is_free(values):
+            async with ctx.single(self.writes) as tx:
+                emits = self.events.updated.between
+                record = await patch_at_once(tx, self.listing, identifier, values, expected, emits, self.name)
+            if record is not None:
+                return record
+        async with ctx.transaction(self.writes) as tx:
+            before, place = await self._lock(tx, identifier, expected)
+            refs = plain_refs(values.pop("refs")) if "refs" in values else None
+            return tx.answer(await self._revise(tx, place, before, values, refs))
+
+    @operation
+    async def upsert(
+        self, ctx: Context, system: str, external_id: str, data: Any, parent_id: str | None = None
+    ) -> Resource:
+        """Create the parent's record with this reference, or change it: members that were not sent stay as they are.
+        The outcome is created, updated or unchanged; unchanged writes nothing and emits nothing. Raises NotFound for
+        the parent, ReferenceTaken when a record of another parent has the reference.
+        """
+        async with ctx.transaction(self.writes) as tx:
+            place = await self._lock_place(tx, parent_id)
+            if self.parent is None:
+                await tx.serialize([f"{self.name}/{system}/{external_id}"])
+            identifier = await tx.value(FIND, kind=self.name, system=system, external_id=external_id)
+            before = None
+            if identifier is not None and self.parent is None:
+                before = await find_locked(tx, self.listing, identifier)
+            elif identifier is not None:
+                before = await self.listing.find(tx.reader, identifier)
+            own = {"system": system, "external_id": external_id}
+            return tx.answer(await self._upsert(tx, place, before, own, data))
+
+    @operation
+    async def batch_upsert(self, ctx: Context, batch: Batch) -> Resource:
+        """Upsert records by their references; each row has a result, and a row that is refused changes nothing."""
+        places: dict[str, Place] = {}
+        parent = self.parent
+        async with ctx.transaction(self.writes) as tx:
+
+            async def lock_places(bodies: Sequence[Any]) -> None:
+                if parent is not None:
+                    places.update(await _lock_places(tx, parent, {getattr(body, parent.column) for body in bodies}))
+
+            async def upsert(before: Resource | None, own: dict[str, str], body: Any) -> Resource:
+                if parent is None:
+                    return await self._upsert(tx, Place(), before, own, body)
+                place = places.get(getattr(body, parent.column))
+                if place is None:
+                    raise refuse(f"/{parent.column}", "unknown_reference", f"There is no such {parent.singular}")
+                return await self._upsert(tx, place, before, own, body)
+
+            rows = Rows(self.listing, self.name, self.batch.row, lock_places if parent else None, upsert)
+            return tx.answer(await rows.upserted(tx, batch.items))
+
+    @operation
+    async def delete(self, ctx: Context, identifier: str, expected: Expected = None) -> Resource:
+        """Mark a record as deleted, with the records below it; the event counts those. Raises NotFound, StaleVersion,
+        and what its rule refuses.
+        """
+        async with ctx.transaction(self.writes) as tx:
+            before, place = await self._lock(tx, identifier, expected)
+            if self.deleting.check is not None:
+                await self.deleting.check(tx, before.data, place)
+            ids, below, counts = [identifier], [identifier], {}
+            for listing, column in self.deletes:
+                below = await delete_below(tx, listing.table, column, below)
+                counts[listing.name] = len(below)
+                ids += below
+            await set_refs_live(tx, ids, False)
+            after = await change(tx, self.listing, identifier, {"deleted_at": tx.now})
+            counted = {"deleted_with_it": counts} if self.deletes else {}
+            tx.emit(self.events.deleted.of(after.data, place.account, previous=before.data, **counted))
+            return tx.answer(after, "deleted")
+
+    # -- inside a transaction
+
+    def _is_free(self, values: Members) -> bool:
+        """Return whether no rule and no other record has a say in a change of these members."""
+        linked = not values.keys().isdisjoint((*self._links, *self.checked_links))
+        return not linked and (self.changing.check is None or not self.changing.concerns(values))
+
+    def _is_under(self, record: Resource, parent_id: str | None) -> bool:
+        return self.parent is None or record.data[self.parent.column] == parent_id
+
+    async def _lock(self, tx: Transaction, identifier: str, expected: Expected) -> tuple[Resource, Place]:
+        """Return a record with its account, locked: the account where it has one, else the record itself."""
+        if self.parent is None:
+            return await lock(tx, self.listing, identifier, expected, self.name), Place()
+        record, account = await lock_owned(tx, self.listing, identifier, expected, self.name)
+        return record, Place(account=account)
+
+    async def _lock_place(self, tx: Transaction, parent_id: str | None) -> Place:
+        """Lock the account that the parent belongs to (or is); raises NotFound."""
+        if self.parent is None:
+            return Place()
+        if parent_id is None:
+            raise NotFound(self.parent.name)
+        if self.parent is ACCOUNT:
+            account = await lock_account(tx, parent_id)
+            return Place(account, account)
+        parent, account = await lock_owned(tx, self.parent.listing, parent_id, None, self.parent.name)
+        return Place(parent.data, account)
+
+    async def _add(self, tx: Transaction, place: Place, data: Any, refs: Sequence[Members]) -> Resource:
+        values = data.model_dump(exclude={"refs"})
+        if self.parent is not None and place.account is not None:
+            values |= {"account_id": place.account["id"], self.parent.column: place.parent["id"]}
+        if self.creating.check is not None:
+            await self.creating.check(tx, place, values)
+        await require_links(tx, self._links, values, values.get("account_id"))
+        record = await add(tx, self.listing, self.name, values, refs)
+        tx.emit(self.events.created.of(record.data, place.account, current=record.data))
+        return record
+
+    async def _revise(
+        self, tx: Transaction, place: Place, before: Resource, values: Members, refs: Sequence[Members] | None
+    ) -> Resource:
+        changes = differing(before.data, values)
+        if changes:
+            if self.changing.check is not None and self.changing.concerns(changes):
+                await self.changing.check(tx, before.data, changes)
+            await require_links(tx, self._links, changes, before.data.get("account_id"))
+        after = await revise(tx, self.listing, self.name, before, changes, refs)
+        if after is not before:
+            for event in (self.events.updated, *self.also_emits(before.data, after.data)):
+                tx.emit(event.between(before.data, after.data, place.account))
+        return after
+
+    async def _upsert(
+        self, tx: Transaction, place: Place, before: Resource | None, own: dict[str, str], data: Any
+    ) -> Resource:
+        if before is not None and not self._is_under(before, place.parent.get("id")):
+            raise ReferenceTaken("", before.id)
+        given = plain_refs(data.refs)
+        refs = merged_refs([] if before is None else before.data["refs"], own, given)
+        if before is None:
+            return await self._add(tx, place, data, refs)
+        values = {name: getattr(data, name) for name in data.model_fields_set & self.create.model_fields.keys()}
+        values.pop("refs", None)
+        return await self._revise(tx, place, before, values, refs)
+
+
+async def _lock_places(tx: Transaction, parent: Kind, ids: Collection[str]) -> dict[str, Place]:
+    """Lock the accounts of many parents; parents without a live account are missing from the answer."""
+    if parent is ACCOUNT:
+        return {key: Place(account, account) for key, account in (await lock_accounts(tx, ids)).items()}
+    accounts = await lock_accounts(tx, {each["account_id"] for each in await _documents(tx, parent, ids)})
+    read = await _documents(tx, parent, ids)  # as they are now that their accounts are locked
+    return {each["id"]: Place(each, accounts[each["account_id"]]) for each in read if each["account_id"] in accounts}
+
+
+async def _documents(tx: Transaction, kind: Kind, ids: Collection[str]) -> Sequence[Members]:
+    """Return the live records with these ids, as they read."""
+    return [orjson.loads(row["document"]) for row in await tx.all(kind.listing.by_ids(), ids=sorted(ids))]

@@ -1,0 +1,179 @@
+"""The routes of a plain record, derived from its declaration:
+
+    part = plain_part("stakeholders", STAKEHOLDER)
+
+gives these paths, where `{id}` under the parent's path is the parent's (a record without a parent stands alone):
+
+    POST, GET    /v1/accounts/{id}/stakeholders
+    GET, PUT     /v1/accounts/{id}/stakeholders/by-ref/{system}/{external_id}
+    GET          /v1/stakeholders                 (if it is listed alone)
+    POST         /v1/stakeholders/batch
+    GET, PATCH, DELETE   /v1/stakeholders/{id}
+"""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from fastapi import Body, Path, Query
+
+from service.framework.web.answers import Answer, created, found, no_content, page, upserted
+from service.framework.web.request import RequestInfo
+from service.framework.web.router import Inquiry, Part, PathId
+from service.platform.errors import Conflict, CursorInvalid, NotFound, ReferenceTaken, StaleVersion
+from service.records.batches import MOST_BYTES, BatchResult
+from service.records.context import Context
+from service.records.plain import PlainRecord
+from service.rest.dependencies import Caller, ExternalId, System, list_query, page_of, page_request
+
+UPSERT_RESULT = {"Upsert-Result": "created, updated or unchanged"}
+_REFERENCE = {"system": Annotated[System, Path()], "external_id": Annotated[ExternalId, Path()]}
+
+Run = Callable[..., Awaitable[Answer]]
+
+
+def plain_part(tag: str, record: PlainRecord) -> Part:
+    """Return a part with the routes of a plain record; routes of its own are declared on it as usual."""
+    routes = _Routes(Part(tag), record)
+    routes.declare_list()
+    routes.declare_batch()
+    routes.declare_references()
+    routes.declare_single()
+    return routes.part
+
+
+class _Routes:
+    """Declares the routes of one plain record."""
+
+    def __init__(self, part: Part, record: PlainRecord) -> None:
+        self.part, self.record = part, record
+        parent = record.parent
+        self.path = f"/{record.path}" if parent is None else f"/{parent.path}/{{id}}/{record.path}"
+        """Where records are created and listed."""
+        self.place: dict[str, Any] = {} if parent is None else {"id": PathId}
+        """The parent's id, as an argument."""
+        self.under = [] if parent is None else [NotFound]
+        self.location = f"/v1/{record.path}/{{id}}"
+
+    def declare_list(self) -> None:
+        """Declare creating and listing."""
+        record, parent = self.record, self.record.parent
+
+        async def create(ctx: Context, data: Any, id: str | None = None) -> Answer:
+            return created(await record.add(ctx, data, id))
+
+        self._declare(
+            "post", self.path, "create", f"create_{record.name}", create, {**self.place, "data": _body(record.create)},
+            status_code=201, response_model=record.read, location=self.location,
+            errors=[*self.under, ReferenceTaken, *record.creating.errors],
+        )  # fmt: skip
+        shown, whole_list = page_of(f"{record.type_name}Page", record.read), f"list_{record.names}"
+        if parent is None:
+            self._declare_pages(self.path, "list", whole_list, shown)
+            return
+        name = f"list_{parent.name}_{record.names}" if record.listed_alone else whole_list
+        self._declare_pages(self.path, "list", name, shown, ("account_id", parent.column))
+        if record.listed_alone:
+            self._declare_pages(f"/{record.path}", "list_all", whole_list, shown)
+
+    def _declare_pages(self, path: str, verb: str, name: str, shown: Any, fixed: tuple[str, ...] = ()) -> None:
+        """Declare one list; the path says the values of the `fixed` members."""
+        record = self.record
+        query: Any = list_query(f"{record.type_name}ListQuery", record.listing, without=fixed)
+
+        async def list_records(ctx: Context, query: Any, id: str | None = None) -> Answer:
+            return page(await record.list(ctx, page_request(query, record.listing), id))
+
+        place, missing = (self.place, self.under) if fixed else ({}, [])
+        self._declare(
+            "get", path, verb, name, list_records, {**place, "query": Annotated[query, Query()]},
+            response_model=shown, errors=[*missing, CursorInvalid],
+        )  # fmt: skip
+
+    def declare_batch(self) -> None:
+        """Declare the batch of upserts."""
+        record = self.record
+
+        async def batch_upsert(ctx: Context, batch: Any) -> Answer:
+            return found(await record.batch_upsert(ctx, batch))
+
+        self._declare(
+            "post", f"/{record.path}/batch", "batch", f"batch_upsert_{record.names}", batch_upsert,
+            {"batch": _body(record.batch.body)}, response_model=BatchResult, max_body=MOST_BYTES, errors=[Conflict],
+        )  # fmt: skip
+
+    def declare_references(self) -> None:
+        """Declare reading and upserting by reference."""
+        record, path = self.record, f"{self.path}/by-ref/{{system}}/{{external_id}}"
+
+        async def read_by_ref(ctx: Context, system: str, external_id: str, id: str | None = None) -> Answer:
+            return found(await record.get_by_ref(ctx, system, external_id, id))
+
+        async def upsert(ctx: Context, system: str, external_id: str, data: Any, id: str | None = None) -> Answer:
+            return upserted(await record.upsert(ctx, system, external_id, data, id))
+
+        takes = {**self.place, **_REFERENCE}
+        self._declare(
+            "get", path, "read_by_ref", f"read_{record.name}_by_ref", read_by_ref, takes,
+            response_model=record.read, errors=[NotFound],
+        )  # fmt: skip
+        self._declare(
+            "put", path, "upsert", f"upsert_{record.name}", upsert, {**takes, "data": _body(record.create)},
+            response_model=record.read, location=self.location, answer_headers=UPSERT_RESULT,
+            responses={201: {"model": record.read, "description": "Created"}},
+            errors=[*self.under, ReferenceTaken, *record.creating.errors, *record.changing.errors],
+        )  # fmt: skip
+
+    def declare_single(self) -> None:
+        """Declare reading, changing and deleting one record."""
+        record, path = self.record, f"/{self.record.path}/{{id}}"
+
+        async def read(ctx: Context, id: str) -> Answer:
+            return found(await record.get(ctx, id))
+
+        async def update(ctx: Context, id: str, patch: Any, asked: RequestInfo) -> Answer:
+            return found(await record.change(ctx, id, patch, asked.expected))
+
+        async def delete(ctx: Context, id: str, asked: RequestInfo) -> Answer:
+            return no_content(await record.delete(ctx, id, asked.expected))
+
+        takes, single = {"id": PathId}, [NotFound, StaleVersion]
+        self._declare(
+            "get", path, "read", f"read_{record.name}", read, takes, response_model=record.read, errors=[NotFound]
+        )
+        self._declare(
+            "patch", path, "update", f"update_{record.name}", update,
+            {**takes, "patch": _body(record.patch), "asked": Inquiry},
+            response_model=record.read, errors=[*single, ReferenceTaken, *record.changing.errors],
+        )  # fmt: skip
+        self._declare(
+            "delete", path, "delete", f"delete_{record.name}", delete, {**takes, "asked": Inquiry},
+            errors=[*single, *record.deleting.errors],
+        )  # fmt: skip
+
+    def _declare(
+        self, method: str, path: str, verb: str, name: str, run: Run, takes: dict[str, Any], **options: Any
+    ) -> None:
+        """Declare a route that runs `run` with the context and the arguments that it `takes`, by name."""
+        said = self.record.words[verb]
+        declare = getattr(self.part, method)(path, summary=said.summary, **options)
+        declare(_endpoint(name, said.text, run, {"ctx": Caller, **takes}))
+
+
+def _body(model: Any) -> Any:
+    return Annotated[model, Body()]
+
+
+def _endpoint(name: str, says: str, run: Run, takes: dict[str, Any]) -> Run:
+    """Return an endpoint with a name, a description and a signature."""
+
+    async def endpoint(**given: Any) -> Answer:
+        return await run(**given)
+
+    endpoint.__name__ = endpoint.__qualname__ = name
+    endpoint.__doc__ = says
+    endpoint.__annotations__ = {**takes, "return": Answer}
+    named = inspect.Parameter.KEYWORD_ONLY
+    parameters = [inspect.Parameter(each, named, annotation=kind) for each, kind in takes.items()]
+    setattr(endpoint, "__signature__", inspect.Signature(parameters, return_annotation=Answer))  # noqa: B010
+    return endpoint
