@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Body
 
-from service.framework.web.answers import Answer, plain
+from service.framework.web.answers import Answer, unversioned
 from service.framework.web.router import Part
 from service.models.accounts.screenings import ScreeningRead
 from service.operations.accounts import screenings
@@ -23,5 +23,4 @@ async def screen_portfolio(ctx: Caller, data: Annotated[ScreeningCreate, Body()]
     `move_to_candidate`: then customers that passed become candidates, at most 1,000 at once; each sends
     account.status_changed.
     """
-    found = await screenings.screen_portfolio(ctx, data)
-    return plain(found.body, headers={"Idempotent-Replayed": "true"} if found.replayed else None)
+    return unversioned(await screenings.screen_portfolio(ctx, data))

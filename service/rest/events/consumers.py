@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Body, Query
 
-from service.framework.web.answers import Answer, created, found, no_content, page, plain
+from service.framework.web.answers import Answer, created, found, no_content, page, unversioned
 from service.framework.web.router import Inquiry, Part, PathId
 from service.models.events.consumers import (
     EventConsumerCommit,
@@ -78,8 +78,7 @@ async def poll_event_consumer(ctx: Caller, id: PathId, data: Annotated[EventCons
     Commit the cursor when they are done; without a commit they are given again, so each event comes at least once, and
     always in order.
     """
-    leased = await event_consumers.poll_event_consumer(ctx, id, data)
-    return plain(leased.body, headers={"Idempotent-Replayed": "true"} if leased.replayed else None)
+    return unversioned(await event_consumers.poll_event_consumer(ctx, id, data))
 
 
 @part.post(

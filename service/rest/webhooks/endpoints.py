@@ -6,13 +6,11 @@ there are, and the public half of those that have one.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Body, Query
 
-from service.framework.database.database import Resource
-from service.framework.web.answers import Answer, created, found, no_content, page, plain
+from service.framework.web.answers import Answer, created, found, no_content, page, plain, unversioned
 from service.framework.web.router import Inquiry, Part, PathId
 from service.models.webhooks.endpoints import (
     AttemptRead,
@@ -156,7 +154,7 @@ async def ask_webhook_consent(ctx: Caller, id: PathId) -> Answer:
     WebHook-Request-Origin. The answer is the endpoint; read it again to see its `consent`. An endpoint
     without a handshake gives 409.
     """
-    return _accepted(await webhook_handshakes.ask_webhook_consent(ctx, id))
+    return unversioned(await webhook_handshakes.ask_webhook_consent(ctx, id), 202)
 
 
 @part.post(
@@ -170,7 +168,7 @@ async def send_webhook_test(ctx: Caller, id: PathId) -> Answer:
     """Sends webhook.test to this endpoint only, whatever event types it takes. An endpoint that is not enabled gives
     409.
     """
-    return _accepted(await webhooks.send_webhook_test(ctx, id))
+    return unversioned(await webhooks.send_webhook_test(ctx, id), 202)
 
 
 @part.get(
@@ -206,9 +204,4 @@ async def retry_webhook_delivery(ctx: Caller, id: PathId) -> Answer:
     """Sends the event again with the same webhook-id, as a new delivery, which is the answer. A delivery that waits
     for its next attempt is tried now instead; one that is being sent or held gives 409.
     """
-    return _accepted(await webhooks.retry_delivery(ctx, id))
-
-
-def _accepted(resource: Resource) -> Answer:
-    """Return 202; what is under way has no version."""
-    return replace(found(resource), status=202, version=None)
+    return unversioned(await webhooks.retry_delivery(ctx, id), 202)

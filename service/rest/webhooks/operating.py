@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Body
 
-from service.framework.web.answers import Answer, plain
+from service.framework.web.answers import Answer, plain, unversioned
 from service.framework.web.router import Part, PathId
 from service.models.webhooks.endpoints import DeliveryRead
 from service.models.webhooks.operating import WebhookCallRead, WebhookExample, WebhookStatsRead
@@ -33,8 +33,7 @@ async def replay_webhook_endpoint(ctx: Caller, id: PathId, data: Annotated[Webho
     those of one account go out in order, behind what happens now. An endpoint that is turned off gives 409.
     """
     asked = await webhook_replays.replay_webhook_endpoint(ctx, id, data)
-    headers = {"Idempotent-Replayed": "true"} if asked.replayed else None
-    return plain(asked.body, 200 if asked.data["dry_run"] else 202, headers)
+    return unversioned(asked, 200 if asked.data["dry_run"] else 202)
 
 
 @part.post(
@@ -81,5 +80,4 @@ async def cancel_webhook_delivery(ctx: Caller, id: PathId) -> Answer:
     """Gives up a delivery that waits, is held or blocks its line, and lets the next of its line go. One that is being
     sent or has ended gives 409.
     """
-    canceled = await webhook_operating.cancel_delivery(ctx, id)
-    return plain(canceled.body, headers={"Idempotent-Replayed": "true"} if canceled.replayed else None)
+    return unversioned(await webhook_operating.cancel_delivery(ctx, id))
