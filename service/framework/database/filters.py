@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from operator import eq, ge, gt, le, lt
 from typing import Annotated, Any
 
 import sqlalchemy as sa
@@ -226,6 +227,9 @@ def clause(shape: Shaped, fields: Mapping[str, Filterable]) -> ColumnElement[boo
     return _comparison(fields[kind], shape[1], shape[2])
 
 
+_COMPARED: Mapping[str, Callable[[Any, Any], Any]] = {"eq": eq, "gt": gt, "gte": ge, "lt": lt, "lte": le}
+
+
 def _comparison(item: Filterable, operator: str, value: Any) -> ColumnElement[bool]:
     column = item.column
     if item.condition is not None:
@@ -237,11 +241,8 @@ def _comparison(item: Filterable, operator: str, value: Any) -> ColumnElement[bo
     bound: Any = bind(value, sa.Text() if operator == "contains" else column)
     if operator == "contains":
         return sa.func.lower(column).like(sa.func.lower(bound), escape="\\")
-    comparisons: dict[str, Callable[[], ColumnElement[bool]]] = {
-        "eq": lambda: column == bound, "gt": lambda: column > bound, "gte": lambda: column >= bound,
-        "lt": lambda: column < bound, "lte": lambda: column <= bound,
-    }  # fmt: skip
-    return comparisons[operator]()
+    found: ColumnElement[bool] = _COMPARED[operator](column, bound)
+    return found
 
 
 def flat_parameters(fields: Mapping[str, Filterable]) -> dict[str, Any]:
@@ -258,18 +259,17 @@ def flat_parameters(fields: Mapping[str, Filterable]) -> dict[str, Any]:
             out[key] = (Search | None, Field(None, description=f"{key} equals this"))
         else:
             kind = _value_type(item)
-            names = (
-                {"gt": f"{_stem(key)}_after", "lt": f"{_stem(key)}_before"}
-                if item.kind in ("instant", "day")
-                else {"gte": f"{key}_gte", "lte": f"{key}_lte"}
-            )
-            for operator, parameter in names.items():
+            for operator, parameter in _bounds(key, item).items():
                 out[parameter] = (kind | None, Field(None, description=f"{key}: {_MEANING[operator].lower()} this"))
     return out
 
 
-def _stem(key: str) -> str:
-    return key.removesuffix("_at").removesuffix("_on")
+def _bounds(key: str, item: Filterable) -> dict[str, str]:
+    """Return the parameters of a range by operator: `created_after` for `created_at`, `revenue_gte` for `revenue`."""
+    if item.kind not in ("instant", "day"):
+        return {"gte": f"{key}_gte", "lte": f"{key}_lte"}
+    stem = key.removesuffix("_at").removesuffix("_on")
+    return {"gt": f"{stem}_after", "lt": f"{stem}_before"}
 
 
 def flat_tree(values: Mapping[str, Any], fields: Mapping[str, Filterable]) -> dict[str, Any]:
@@ -286,16 +286,8 @@ def flat_tree(values: Mapping[str, Any], fields: Mapping[str, Filterable]) -> di
             if values.get(key) is not None:
                 tree[key] = {"eq": values[key]}
         else:
-            names = (
-                {f"{_stem(key)}_after": "gt", f"{_stem(key)}_before": "lt"}
-                if item.kind in ("instant", "day")
-                else {f"{key}_gte": "gte", f"{key}_lte": "lte"}
-            )
-            found = {
-                operator: values[parameter]
-                for parameter, operator in names.items()
-                if values.get(parameter) is not None
-            }
+            names = _bounds(key, item)
+            found = {operator: values[name] for operator, name in names.items() if values.get(name) is not None}
             if found:
                 tree[key] = found
     return tree
