@@ -14,7 +14,7 @@ from service.access.policy import Permission
 from service.framework.database.columns import Instant, Json, Uuid, bind
 from service.framework.database.database import Resource
 from service.framework.database.dialects import json_row, one_of
-from service.framework.database.statements import Statement
+from service.framework.database.statements import Statement, inserting
 from service.models.accounts.accounts import accounts
 from service.models.classification.quadrant_choices import ClassificationConfirm, LeadingVerbPut, QuadrantOverridePut
 from service.models.classification.quadrant_overrides import quadrant_overrides
@@ -33,8 +33,7 @@ LONGEST = timedelta(days=366)
 
 EXPIRED_AT_ONCE = 100
 _a, _o = accounts.c, quadrant_overrides.c
-_VALUES = {column.name: bind(column.name, column) for column in _o}
-_ADD = Statement(sa.insert(quadrant_overrides).values(_VALUES))
+_ADD = inserting(quadrant_overrides)
 _REMOVE = Statement(sa.delete(quadrant_overrides).where(one_of(_o.account_id, "ids")))
 _DUE = Statement(
     sa.select(_o.account_id)

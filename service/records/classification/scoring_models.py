@@ -8,11 +8,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-import sqlalchemy as sa
-
-from service.framework.database.columns import bind
 from service.framework.database.database import Reader, Resource
-from service.framework.database.statements import Statement
+from service.framework.database.statements import inserting
 from service.models.classification.model_periods import model_periods
 from service.platform.errors import Conflict, FieldError, Invalid
 from service.platform.ids import new_id
@@ -48,9 +45,7 @@ class ActiveModel:
         return {"id": self.id, "name": self.name, "version": self.number}
 
 
-_REMEMBER = Statement(
-    sa.insert(model_periods).values({column.name: bind(column.name, column) for column in model_periods.c})
-)
+_REMEMBER = inserting(model_periods)
 
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
