@@ -1,1 +1,1 @@
-"""Who asks and what they may do."""
+"""Who may do what: permissions, scopes, API keys and callers."""

@@ -1,4 +1,4 @@
-"""The form of an API key: `kam_` and 256 random bits; only its SHA-256 is kept (random keys need no slow hash)."""
+"""The form of an API key: `kam_` and 256 random bits. Only its SHA-256 is kept: random keys need no slow hash."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _FORM = re.compile(r"kam_[A-Za-z0-9_-]{43}")
 
 
 def new_key() -> str:
-    """A fresh key value."""
+    """Return a new key value."""
     return PREFIX + secrets.token_urlsafe(32)
 
 
 def looks_like_key(text: str) -> bool:
-    """Whether a text has the form of a key."""
+    """Return whether a text has the form of a key."""
     return _FORM.fullmatch(text) is not None
 
 
 def key_hash(key: str) -> str:
-    """What is stored and looked up: the SHA-256 of the key, in hexadecimal."""
+    """Return the SHA-256 of a key in hexadecimal, which is stored and looked up."""
     return hashlib.sha256(key.encode()).hexdigest()

@@ -1,8 +1,8 @@
-"""From an Authorization header to a caller: one look-up per key and some seconds, kept in the process.
+"""Find the caller of an Authorization header. A key is looked up once every few seconds and kept in the process
+meanwhile.
 
-A revoked key stops at once in the process that revoked it and after at most `KEEP_SECONDS` in others. Last use is
-collected in memory and written
-by the worker, to the minute, so that reading costs no write.
+A revoked key stops at once in the process that revoked it, and after at most `KEEP_SECONDS` in the others. The time of
+last use is collected in memory and written by the worker, to the minute, so that a read causes no write.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _USED = Statement(
 
 
 class Authenticator:
-    """Knows the callers of one process."""
+    """The callers of one process, by key."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -45,8 +45,8 @@ class Authenticator:
         self._used: dict[str, datetime] = {}
 
     def known(self, authorization: bytes | None, now: float) -> Principal | None:
-        """The caller of a header that was looked up less than KEEP_SECONDS ago (`now` is monotonic seconds); no
-        database, no waiting.
+        """Return the caller of a header that was looked up less than KEEP_SECONDS ago. `now` is monotonic seconds.
+        Reads no database and never waits.
         """
         if authorization is None or not authorization.startswith(b"Bearer "):
             return None
@@ -56,7 +56,7 @@ class Authenticator:
         return kept[1]
 
     async def look_up(self, authorization: bytes | None, now: float) -> Principal:
-        """The caller of a header, from the database; raises Unauthenticated."""
+        """Return the caller of a header, read from the database. Raises Unauthenticated."""
         if authorization is None or authorization[:7].lower() != b"bearer ":
             raise Unauthenticated
         digest = hashlib.sha256(authorization[7:])
@@ -72,11 +72,11 @@ class Authenticator:
         return principal
 
     def forget(self) -> None:
-        """Look every key up again at its next use: called when a key was revoked or changed."""
+        """Look up every key again at its next use. Called when a key was revoked or changed."""
         self._known.clear()
 
     async def write_last_use(self) -> None:
-        """Write when each key was last looked up."""
+        """Write the time of each key's last look-up."""
         used, self._used = self._used, {}
         if used:
             async with self._database.transaction() as writer:

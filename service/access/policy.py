@@ -1,8 +1,7 @@
-"""What each permission needs: one map that reads like a policy. Operations name a permission; keys carry scopes;
-nothing else decides.
+"""The scope that each permission needs, as one map that reads like a policy.
 
-A scope is `resource:verb` with the verbs read and write; `resource:*` is both and `*` is everything. Writing a
-resource includes reading it.
+Operations name a permission and keys carry scopes; nothing else decides. A scope is `resource:verb` with the verbs read
+and write; `resource:*` grants both and `*` everything. Writing a resource includes reading it.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ RESOURCES = (
 
 
 class Permission(StrEnum):
-    """What an operation may ask of a caller; the value is the scope that grants it."""
+    """A permission that an operation requires. Its value is the scope that grants it."""
 
     ACCOUNT_READ = "accounts:read"
     ACCOUNT_WRITE = "accounts:write"
@@ -54,17 +53,19 @@ class Permission(StrEnum):
 
 
 def granted(scopes: Iterable[str]) -> frozenset[str]:
-    """The permissions that a set of scopes grants, as their values; unknown scopes grant nothing."""
+    """Return the permissions that a set of scopes grants, as their values. Unknown scopes grant nothing."""
     held = list(scopes)
     return frozenset(each.value for each in Permission if any(covers(scope, each.value) for scope in held))
 
 
 def beyond(wanted: Iterable[str], held: frozenset[str]) -> list[str]:
-    """The wanted scopes that grant more than `held` does, in order: what a key may not hand on."""
+    """Return the wanted scopes that grant more than `held` does, in their order. A key may not grant them to another
+    key.
+    """
     return [scope for scope in wanted if not granted([scope]) <= held]
 
 
 def known_scope(scope: str) -> bool:
-    """Whether a scope is `*`, or names a resource and a verb."""
+    """Return whether a scope is `*`, or names a resource and a verb."""
     resource, _, verb = scope.partition(":")
     return scope == "*" or (resource in RESOURCES and verb in ("read", "write", "*"))

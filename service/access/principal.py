@@ -22,11 +22,11 @@ class Principal:
 
     @classmethod
     def of(cls, identifier: str, name: str, scopes: list[str], expires_at: datetime | None = None) -> Principal:
-        """A caller with the permissions that its scopes grant."""
+        """Return a caller with the permissions that its scopes grant."""
         return cls(identifier, name, tuple(scopes), expires_at, granted(scopes))
 
     def require(self, permission: Permission) -> None:
-        """Raise Forbidden, naming the scope, unless the caller has the permission."""
+        """Raise Forbidden, naming the missing scope, unless the caller has the permission."""
         if permission.value not in self.permissions:
             raise Forbidden(permission.value)
 

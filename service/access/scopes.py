@@ -1,5 +1,6 @@
-"""The grammar of scopes: `resource:verb` with the verbs read and write, `resource:*` is both, `*` is everything. Who
-writes may read. What the resources are, access/policy.py says.
+"""The grammar of scopes: `resource:verb` with the verbs read and write. `resource:*` grants both, `*` everything.
+
+Writing a resource includes reading it. The resources are listed in `access/policy.py`.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from collections.abc import Iterable
 
 
 def covers(scope: str, needed: str) -> bool:
-    """Whether one scope grants what another names, for example `plans:*` the reading of `plans:read`."""
+    """Return whether one scope grants another. For example `plans:*` grants `plans:read`."""
     if scope in ("*", needed):
         return True
     resource, _, verb = scope.partition(":")
@@ -17,5 +18,5 @@ def covers(scope: str, needed: str) -> bool:
 
 
 def any_covers(scopes: Iterable[str], needed: str) -> bool:
-    """Whether one of the scopes grants what is needed."""
+    """Return whether any of the scopes grants the needed one."""
     return any(covers(scope, needed) for scope in scopes)

@@ -1,1 +1,3 @@
-"""The command line, `kam`: one file per command, loaded when it is called, so that `kam --help` answers at once."""
+"""The command line, `kam`: one file per command. A module is loaded when its command is called, so that `kam --help` is
+fast.
+"""

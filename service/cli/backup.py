@@ -1,4 +1,4 @@
-"""`kam backup`: a consistent copy of the embedded database while the service goes on writing."""
+"""Copy the embedded database consistently while the service goes on writing (`kam backup`)."""
 
 from __future__ import annotations
 
@@ -14,23 +14,25 @@ from service.cli.console import MISUSED, Problem, read_settings, say, shown_data
 
 
 def backup(
-    file: Annotated[Path, typer.Argument(help="The file to write; it must not be there yet.")],
-    force: Annotated[bool, typer.Option(help="Replace the file if it is there.")] = False,
+    file: Annotated[Path, typer.Argument(help="The file to write. It must not exist yet.")],
+    force: Annotated[bool, typer.Option(help="Replace the file if it exists.")] = False,
 ) -> None:
     """Copy the embedded database into a file."""
     settings = read_settings()
     if not settings.embedded:
         database = shown_database(settings)
         raise Problem(
-            "PostgreSQL has its own tool; run: pg_dump --format=custom "
-            f"--file={shlex.quote(str(file))} {shlex.quote(database)} (it asks for the user and password)",
+            "backup copies the embedded database only; for PostgreSQL run: pg_dump --format=custom "
+            f"--file={shlex.quote(str(file))} {shlex.quote(database)} (pg_dump asks for the user and the password)",
             MISUSED,
         )
     source = Path(settings.sqlite_path)
     if not source.exists():
-        raise Problem(f"there is no database at {source}")
+        raise Problem(
+            f"there is no database at {source}; set KAM_DATABASE_URL, or run the command in the database's folder"
+        )
     if file.exists() and not force:
-        raise Problem(f"{file} is there already; --force replaces it", MISUSED)
+        raise Problem(f"{file} exists already; choose another file, or replace it with --force", MISUSED)
     unfinished = file.with_name(file.name + ".unfinished")
     unfinished.unlink(missing_ok=True)
     try:
@@ -38,7 +40,7 @@ def backup(
             reading.backup(writing)
             (found,) = writing.execute("PRAGMA integrity_check").fetchone()
         if found != "ok":
-            raise Problem(f"the copy is damaged: {found}")
+            raise Problem(f"the copy is damaged and was removed: {found}")
         unfinished.replace(file)
     finally:
         unfinished.unlink(missing_ok=True)

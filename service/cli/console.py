@@ -1,4 +1,4 @@
-"""What the commands share with the person at the terminal: settings, failures in words, plain lines."""
+"""What all commands need towards the person at the terminal: settings, failures in words, plain lines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Answer = TypeVar("Answer")
 
 
 class Problem(Exception):
-    """Something the person can mend; the text is all they see, and `exit_code` is what a script sees."""
+    """A failure that the person can correct: `text` is shown, and the process ends with `exit_code`."""
 
     def __init__(self, text: str, exit_code: int = FAILED) -> None:
         super().__init__(text)
@@ -29,8 +29,8 @@ class Problem(Exception):
 
 
 def read_settings(**given: Any) -> Settings:
-    """The settings, with what was given on the command line above the environment. Raises Problem that names each
-    wrong one.
+    """Return the settings, with options of the command line above the environment. Raises Problem that names each wrong
+    one.
     """
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
@@ -43,31 +43,31 @@ def read_settings(**given: Any) -> Settings:
 
 
 def run(work: Coroutine[Any, Any, Answer]) -> Answer:
-    """Run a command's asynchronous part."""
+    """Run a command's coroutine and return its result."""
     return asyncio.run(work)
 
 
 def say(text: str = "") -> None:
-    """A line for the person, on standard output."""
+    """Print a line on standard output."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
 
 def note(text: str) -> None:
-    """A line beside the result, on standard error: it never gets into a file that the result is sent to."""
+    """Print a line on standard error, so that it never enters a file to which the result is redirected."""
     sys.stderr.write(f"kam: {text}\n")
     sys.stderr.flush()
 
 
 def shown_database(settings: Settings) -> str:
-    """The database without user and password."""
+    """Return the database's URL without user and password."""
     if settings.embedded:
         return settings.sqlite_path
     return "postgresql://" + settings.postgres_url.partition("://")[2].rpartition("@")[2]
 
 
 def explain(error: Exception) -> str | None:
-    """A failure in words, or None where it is a defect and its traceback is wanted."""
+    """Return a failure in words, or None for a defect, whose traceback should be shown."""
     match error:
         case MigrationRefused():
             return str(error)

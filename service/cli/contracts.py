@@ -1,4 +1,4 @@
-"""`kam contract`: the documents that clients generate code from, written into openapi/ and committed there."""
+"""Write the documents from which clients generate code into `openapi/`, where they are committed (`kam contract`)."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ FOLDER = Path(__file__).resolve().parents[2] / "openapi"
 
 def contract(
     check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; fail when the files are not what the service serves.")
+        bool, typer.Option("--check", help="Write nothing. Fail when the files differ from what the service serves.")
     ] = False,
-    folder: Annotated[Path, typer.Option(help="Where the documents are.")] = FOLDER,
+    folder: Annotated[Path, typer.Option(help="The folder of the documents.")] = FOLDER,
 ) -> None:
-    """Write the API's documents, or compare them with what is served."""
+    """Write the API's documents, or compare them with what the service serves."""
     made = documents()
     broken = _broken(folder, made)
     if broken:
-        told = "\n".join(broken)
+        message = "\n".join(broken)
         raise Problem(
-            f"receivers of events would break; raise the version of the event, or leave it as it was:\n{told}"
+            f"receivers of these events would break; raise the event's version, or restore its schema:\n{message}"
         )
     changed = [name for name, text in made.items() if not _same(folder / name, text)]
     if check and changed:
-        raise Problem(f"{', '.join(changed)} in {folder} differ from what is served; `kam contract` writes them")
+        raise Problem(f"{', '.join(changed)} in {folder} differ from what the service serves; run `kam contract`")
     if not check:
         for name in changed:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -49,7 +49,7 @@ def contract(
 
 
 def _broken(folder: Path, made: Mapping[str, bytes]) -> list[str]:
-    """What the committed schemas of events promise and the new ones don't keep."""
+    """Return each promise of a committed event schema that the new schema breaks."""
     found = []
     for name, text in made.items():
         if name.startswith("events/") and (folder / name).exists():
@@ -59,7 +59,7 @@ def _broken(folder: Path, made: Mapping[str, bytes]) -> list[str]:
 
 
 def documents() -> dict[str, bytes]:
-    """Every document by its file name, as it is committed."""
+    """Return every committed document by its file name."""
     openapi, made = document(), schemas()
     return {
         "openapi.json": _pretty(openapi),

@@ -1,6 +1,7 @@
-"""`kam serve --demo`: a portfolio with a year behind it, made through the operations with a set clock, so that every
-rule,
-event and history entry is the real one. Loaded once, into an empty database only.
+"""Make a portfolio with a year of history (`kam serve --demo`).
+
+The demo calls the operations with a clock of its own, so that every rule, event and history entry is real. It loads
+once, into an empty database only.
 """
 
 from __future__ import annotations
@@ -63,19 +64,21 @@ HEAD = next(number for number, member in enumerate(TEAM) if member.function == "
 """The head of key accounts, by number in the team."""
 DAYS = 365
 QUARTERS = (28, 118, 208, 298, 355)
-"""The days on which the portfolio is scored anew."""
+"""The days of the year on which the portfolio is rated again."""
 
 
 @dataclass
 class Step:
-    """Something that happens on a day of the year."""
+    """A step that happens on one day of the year."""
 
     day: float
     run: Callable[[], Awaitable[Any]]
 
 
 async def load(services: Services, progress: Callable[[int, int], None] | None = None) -> int:
-    """Make the demo's year in an empty database; returns how many accounts, 0 when there were accounts already."""
+    """Make the demo's year in an empty database. Return the number of accounts made, 0 when there were accounts
+    already.
+    """
     ctx = Context(services, SYSTEM, cause={"kind": "demo", "origin": None})
     ctx.require(Permission.ACCOUNT_WRITE)
     if (await accounts.list_accounts(ctx, PageRequest(limit=1))).items:
@@ -88,7 +91,7 @@ async def load(services: Services, progress: Callable[[int, int], None] | None =
 
 
 class _Year:
-    """The year's steps in the order of their days, each at its own time."""
+    """Run the year's steps in the order of their days, each with the clock set to its day."""
 
     def __init__(self, settings: Settings, now: datetime) -> None:
         self._clock = SetClock(now)
@@ -107,7 +110,7 @@ class _Year:
         return Context(self._services, SYSTEM, cause={"kind": "demo", "origin": None})
 
     async def run(self, progress: Callable[[int, int], None] | None) -> None:
-        """Plan the year, then live it."""
+        """Plan the steps of the year, then run them."""
         for number, member in enumerate(TEAM):
             self._at(0.1 + number / 50, self._add_person(number, member.title, member.function))
         for place, company in enumerate(COMPANIES):
@@ -126,7 +129,7 @@ class _Year:
         self._steps.append(Step(day, run))
 
     def _plan(self, company: Company, place: int) -> None:
-        """Everything that happens to one company."""
+        """Plan every step of one company."""
         begin = 1 + self._random.random() * 6 + (2 if company.parent else 0)
         self._at(begin, self._take_in(company))
         for number in range(2 + self._random.randrange(4)):
@@ -182,8 +185,10 @@ class _Year:
         return run
 
     def _score(self, company: Company, share: float, place: int, quarter: int) -> Callable[[], Awaitable[None]]:
-        """The key account manager's ratings; from the second quarter on the head of key accounts rates some too, and
-        sees the growth of one quite differently.
+        """Rate an account by its key account manager.
+
+        From the second quarter on the head of key accounts rates some accounts too, and scores the growth of one very
+        differently.
         """
         level = _between(company.attractive, share)
         raters = [company.owner] if quarter == 0 or place % DISAGREEING else [company.owner, HEAD]
@@ -206,7 +211,7 @@ class _Year:
         return run
 
     async def _change_model(self) -> None:
-        """Another scoring model for everybody: other weights, a higher cut, a dead band."""
+        """Activate another scoring model for all accounts: other weights, a higher cut, a dead band."""
         factors = [
             {
                 "key": factor.key,
@@ -217,8 +222,8 @@ class _Year:
             }
             for factor in DEFAULT_MODEL.factors
         ]
-        told = {"name": SECOND_MODEL, "cuts": {"attractiveness": HIGHER_CUT}}
-        shape = ScoringModelCreate.model_validate({**told, "factors": factors, "dead_band": DEAD_BAND})
+        fields = {"name": SECOND_MODEL, "cuts": {"attractiveness": HIGHER_CUT}}
+        shape = ScoringModelCreate.model_validate({**fields, "factors": factors, "dead_band": DEAD_BAND})
         made = await scoring_models.create_scoring_model(self._ctx, shape)
         await reclassifications.activate_scoring_model(self._ctx, made.id)
 
@@ -252,7 +257,7 @@ class _Year:
         return run
 
     def _near(self, level: float) -> Decimal:
-        """A score around a level, in tenths."""
+        """Return a random score near a level, in tenths."""
         value = level + self._random.choice((-0.5, -0.2, 0.0, 0.0, 0.2, 0.5))
         return Decimal(str(round(min(10.0, max(0.0, value)), 1)))
 

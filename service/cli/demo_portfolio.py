@@ -1,8 +1,7 @@
-"""The demo's portfolio as data: thirty invented companies in several industries, and how each fares over a year.
+"""The demo's portfolio as data: thirty invented companies of several industries, and the course of each over a year.
 
-Every company is made up, and nobody is named: our people and the customers' stand there by what they do. Scores are
-on the default model's scale; a
-path of stages is a list of (day of the year, stage).
+Every company is invented and no person has a name: our people and the customers' are called by their function. Scores
+are on the default model's scale. A path of stages is a list of (day of the year, stage).
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Member:
-    """One of our people, by what they do."""
+    """One of our people, called by the function."""
 
     title: str
     function: str
@@ -20,7 +19,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Company:
-    """One account: what it is, how attractive (first and last quarter), how strong we and the best rival are
+    """One account: its master data, its attractiveness (first and last quarter), our strength and the best competitor's
     (likewise), and its path of stages.
     """
 
@@ -108,10 +107,12 @@ SECOND_MODEL_DAY = 187.0
 SECOND_MODEL = "Second half"
 SHIFTED_WEIGHTS = {"growth": -5, "profit_potential": 5}
 HIGHER_CUT, DEAD_BAND = 5.5, 0.2
-"""Half-way the programme weighs profit more and growth less, asks for more, and lets nobody flap around the border."""
+"""The scoring model of the second half-year: profit weighs more, growth less, the cut is higher, and a dead band holds
+accounts near a border.
+"""
 
 DISAGREEING = 3
-"""Every so many accounts a second rater sees things differently."""
+"""Every account whose number is a multiple of this gets a second rater with other scores."""
 
 EXPECTED_DAY = 315.0
 FORECASTS = (
@@ -125,4 +126,4 @@ FORECASTS = (
     ("Meridian Foods", 8.8, 1.2, "Joint planning with two more of their sites"),
     ("Granite Hydro", 3.9, 1.2, "No new plants after the present one"),
 )
-"""Where we expect some accounts in three years: attractiveness, relative strength, and why."""
+"""Forecasts of some accounts for three years ahead: attractiveness, relative strength, and the reason."""

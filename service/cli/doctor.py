@@ -1,4 +1,4 @@
-"""`kam doctor`: every setting with its source, and whether what the service needs is there. It changes nothing."""
+"""Show every setting with its source, and check what the service needs (`kam doctor`). It changes nothing."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from service.platform.settings import Settings
 from service.records.services import make_database
 
 SECRET = {"bootstrap_key", "secret_key"}
-CLOCK_SECONDS = 5.0  # more than this between two machines makes keys expire and deliveries wait at the wrong time
-BEHIND = timedelta(minutes=2)  # what has been due for longer has no worker looking for it
+CLOCK_SECONDS = 5.0  # clocks further apart make keys expire and deliveries wait at the wrong time
+BEHIND = timedelta(minutes=2)  # a delivery that is due for longer shows that no worker runs
 
 _NOW = Statement(sa.select(sa.func.clock_timestamp(type_=Instant()).label("now")))
 _SEALED = Statement(
@@ -60,14 +60,16 @@ def doctor() -> None:
     console.print(table)
     console.print()
     found = run(checks(settings))
-    for well, name, told in found:
-        console.print(f"[{'green' if well else 'red'}]{'ok  ' if well else 'BAD '}[/] {name}: {told}", highlight=False)
+    for well, name, described in found:
+        console.print(
+            f"[{'green' if well else 'red'}]{'ok  ' if well else 'BAD '}[/] {name}: {described}", highlight=False
+        )
     if not all(well for well, _, _ in found):
         raise typer.Exit(FAILED)
 
 
 def shown(settings: Settings) -> list[tuple[str, str, str]]:
-    """Every setting as it is called in the environment, its value (secrets masked) and its source."""
+    """Return every setting: its name in the environment, its value (secrets masked) and its source."""
     environment = {name.upper() for name in os.environ}
     file = {name.upper() for name in dotenv_values(".env")} if Path(".env").is_file() else set()
     rows = []
@@ -90,18 +92,20 @@ def _masked(name: str, value: Any) -> str:
 
 
 async def checks(settings: Settings) -> list[Found]:
-    """What was looked at: whether it is well, its name, and what was found."""
+    """Return the result of every check: whether it passed, its name, and what was found."""
     found: list[Found] = []
     try:
         if settings.embedded and not _there(settings.sqlite_path):
-            return [(True, "database", f"{settings.sqlite_path} is not there yet; the first start makes it")]
+            return [(True, "database", f"{settings.sqlite_path} does not exist yet; the first start makes it")]
         began = time.perf_counter()
         revision = await current_revision(settings.database_url)
         took = (time.perf_counter() - began) * 1000
         found.append((True, "database", f"{shown_database(settings)} answered in {took:.0f} ms"))
         newest = revisions()[-1]
         well = revision == newest
-        found.append((well, "migrations", f"at {revision}" if well else f"at {revision}, not {newest}: `kam migrate`"))
+        found.append(
+            (well, "migrations", f"at {revision}" if well else f"at {revision}, not {newest}: run `kam migrate`")
+        )
         if revision is None:
             return found
         async with opened(make_database(settings)) as database, database.reading() as reader:
@@ -117,7 +121,7 @@ def _there(path: str) -> bool:
 
 
 async def _inside(settings: Settings, reader: Reader) -> AsyncIterator[Found]:
-    """What needs a migrated database: clock, secrets, worker."""
+    """Check what needs a migrated database: clock, secrets, worker."""
     if settings.embedded:
         yield True, "clock", f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC, the database's own"
     else:
@@ -125,28 +129,34 @@ async def _inside(settings: Settings, reader: Reader) -> AsyncIterator[Found]:
         yield apart < CLOCK_SECONDS, "clock", f"{apart:.1f} s between this machine and the database's"
     sealed = await reader.value(_SEALED)
     yield _secrets(settings, sealed)
-    for name, statement, told in (
-        ("events", _WAITING, "without a place in the feed"),
+    for name, statement, described in (
+        ("events", _WAITING, "without a position in the feed"),
         ("deliveries", _DUE, "due and not sent"),
     ):
         since: datetime | None = await reader.value(statement)
         late = timedelta(0) if since is None else datetime.now(UTC) - since
         well = late < BEHIND
-        words = "none waits too long" if well else f"the oldest is {told} for {late}: is a worker running?"
+        words = "none is late" if well else f"the oldest is {described} for {late}: is a worker running?"
         yield well, f"worker, {name}", words
 
 
 def _secrets(settings: Settings, sealed: str | None) -> Found:
-    """Whether stored secrets can be opened with the key that is set; makes no key file."""
+    """Check whether stored secrets can be opened with the present key. Makes no key file."""
     file = Path(settings.sqlite_path + ".key") if settings.embedded else None
     if settings.secret_key is None and (file is None or not file.exists()):
         made = file is not None and sealed is None
-        return made, "secrets", "the key file is made on first use" if made else "KAM_SECRET_KEY is missing"
+        return (
+            made,
+            "secrets",
+            "the key file is made on first use"
+            if made
+            else "KAM_SECRET_KEY is missing: set it to the key that sealed the secrets",
+        )
     if sealed is None:
-        return True, "secrets", "a key is set; nothing is sealed with it yet"
+        return True, "secrets", "a key is set; no secret is sealed with it yet"
     opens: Callable[[str], bytes] = Secrets(settings.resolved_secret_key()).open
     try:
         opens(sealed)
-    except Exception:  # whatever the cipher calls it: the key is another one, or the row was altered
-        return False, "secrets", "the stored webhook secrets were sealed with another KAM_SECRET_KEY"
+    except Exception:  # the cipher's error does not matter: either the key is another one, or the row was altered
+        return False, "secrets", "the stored webhook secrets were sealed with another KAM_SECRET_KEY: set that key"
     return True, "secrets", "the key opens the stored webhook secrets"

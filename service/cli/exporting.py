@@ -1,4 +1,4 @@
-"""`kam export`: every record of a kind, page by page, as NDJSON (what the API answers) or as a table in CSV."""
+"""Write every record of a kind, page by page, as NDJSON (the API's own documents) or as a CSV table (`kam export`)."""
 
 from __future__ import annotations
 
@@ -39,16 +39,18 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
 class Format(StrEnum):
-    """How records are written."""
+    """The format of an export."""
 
     NDJSON = "ndjson"
     CSV = "csv"
 
 
 def export(
-    kind: Annotated[str, typer.Argument(help=f"What to write: {', '.join(KINDS)}.")],
+    kind: Annotated[str, typer.Argument(help=f"The kind of records: {', '.join(KINDS)}.")],
     form: Annotated[Format, typer.Option("--format", help="One JSON object per line, or a table.")] = Format.NDJSON,
-    output: Annotated[Path | None, typer.Option(help="The file to write; standard output without it.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="The file to write. Without it the records go to standard output.")
+    ] = None,
 ) -> None:
     """Write every record of a kind."""
     if kind not in KINDS:
@@ -60,7 +62,7 @@ def export(
 
 @contextmanager
 def _destination(output: Path | None) -> Iterator[TextIO]:
-    """The file, put in its place only when it is complete."""
+    """Open the file of the result. It gets its name only when it is complete."""
     if output is None:
         yield sys.stdout
         sys.stdout.flush()
@@ -92,7 +94,7 @@ async def _export(settings: Settings, kind: str, form: Format, target: TextIO) -
 
 
 async def _records(settings: Settings, kind: str) -> AsyncGenerator[str, None]:
-    """Each record as JSON, oldest first; every page is a reading of its own, so a long export holds nothing up."""
+    """Yield each record as JSON, oldest first. Every page is a transaction of its own: a long export blocks nothing."""
     listing, permission = KINDS[kind]
     async with session(settings) as services:
         ctx = system_context(services)
@@ -108,9 +110,10 @@ async def _records(settings: Settings, kind: str) -> AsyncGenerator[str, None]:
 
 
 def cell(value: Any) -> str:
-    """A value as a cell: references as `system:id; ...`, lists of texts as `a, b`, other structures as JSON.
+    """Return a value as a cell.
 
-    A text that a spreadsheet would run as a formula gets a `'` in front; `kam import` takes it away again.
+    References become `system:id; ...`, lists of texts `a, b`, other structures JSON. A text that a spreadsheet would
+    run as a formula gets a leading `'`, which `kam import` removes.
     """
     if value is None:
         return ""

@@ -1,7 +1,7 @@
-"""`kam import`: accounts from a CSV or NDJSON file, upserted by their reference, with a result for every row.
+"""Create or update accounts by their reference from a CSV or NDJSON file, with a result for every row (`kam import`).
 
-The file is read row by row, so it may be larger than the memory. A bad row fails alone and is told with its line;
-running the same file again changes nothing and sends nothing.
+The file is read row by row, so it may be larger than the memory. A bad row fails alone and is reported with its line.
+Importing the same file again changes nothing and sends no event.
 """
 
 from __future__ import annotations
@@ -27,37 +27,46 @@ from service.operations.accounts.batches import SHAPES, batch_upsert_accounts
 from service.platform.settings import Settings
 from service.records.context import Context, system_context
 
-BATCH = 500  # rows per transaction: long enough to be fast, short enough to let others write between
+BATCH = 500  # rows per transaction: enough to be fast, few enough that other writers wait only briefly
 SHOWN_FAILURES = 20
 OUTCOMES = ("created", "updated", "unchanged", "failed")
-Told = Callable[[Row, dict[str, Any]], None]
+ReportRow = Callable[[Row, dict[str, Any]], None]
 
 
 def import_accounts(
-    file: Annotated[Path, typer.Argument(help="A CSV file with a header, or one JSON object per line; - reads stdin.")],
-    form: Annotated[Format | None, typer.Option("--format", help="Else the file's ending says.")] = None,
-    system: Annotated[
-        str | None, typer.Option(help="The other system, where the file has no column `system`; for example erp.")
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="A CSV file with a header, or a file with one JSON object per line; - reads standard input."
+        ),
+    ],
+    form: Annotated[
+        Format | None, typer.Option("--format", help="The format. Without it the file's ending decides.")
     ] = None,
-    id_column: Annotated[str, typer.Option(help="The column with the account's id there.")] = "external_id",
+    system: Annotated[
+        str | None, typer.Option(help="The other system, for example erp, when the file has no column `system`.")
+    ] = None,
+    id_column: Annotated[
+        str, typer.Option(help="The column with the account's id in the other system.")
+    ] = "external_id",
     skip_unknown: Annotated[bool, typer.Option(help="Leave out columns that accounts do not have.")] = False,
     report: Annotated[Path | None, typer.Option(help="A file for the result of every row, as NDJSON.")] = None,
 ) -> None:
-    """Upsert accounts by their reference. Cells that are empty leave the account's member as it is."""
+    """Create or update accounts by their reference. An empty cell leaves the account's value unchanged."""
     form = form or _form(file)
     keys = Keys(system, id_column, skip_unknown)
     sums: Counter[str] = Counter()
     failures: list[str] = []
     with _source(file) as source, _report(report) as write:
 
-        def told(row: Row, result: dict[str, Any]) -> None:
+        def report_row(row: Row, result: dict[str, Any]) -> None:
             sums[result["outcome"]] += 1
             write(orjson.dumps({"line": row.line, **result}, option=orjson.OPT_APPEND_NEWLINE))
             if result["outcome"] == "failed" and len(failures) < SHOWN_FAILURES:
                 failures.append(f"line {row.line}: {_words(result['error'])}")
 
         with _progress(source, file) as advance:
-            run(_import(read_settings(), read_rows(source, form is Format.CSV, keys), told, advance))
+            run(_import(read_settings(), read_rows(source, form is Format.CSV, keys), report_row, advance))
     for line in failures:
         note(line)
     if sums["failed"] > len(failures):
@@ -67,14 +76,14 @@ def import_accounts(
         raise typer.Exit(FAILED)
 
 
-async def _import(settings: Settings, rows: Iterator[Row], told: Told, advance: Callable[[], None]) -> None:
+async def _import(settings: Settings, rows: Iterator[Row], report_row: ReportRow, advance: Callable[[], None]) -> None:
     async with session(settings) as services:
         ctx = system_context(services, "import")
         while batch := list(islice(rows, BATCH)):
             good = [row for row in batch if row.error is None]
             results = iter(await _upsert(ctx, good) if good else [])
             for row in batch:
-                told(row, _unread(row.error) if row.error is not None else next(results))
+                report_row(row, _unread(row.error) if row.error is not None else next(results))
             advance()
 
 
@@ -84,24 +93,26 @@ async def _upsert(ctx: Context, rows: list[Row]) -> list[dict[str, Any]]:
 
 
 def _unread(error: str) -> dict[str, Any]:
-    """The result of a row that could not even be sent."""
-    told = {"code": "malformed_request", "detail": error, "errors": []}
-    return {"outcome": "failed", "id": None, "version": None, "error": told}
+    """Return the result of a row that could not be read and was not sent."""
+    problem = {"code": "malformed_request", "detail": error, "errors": []}
+    return {"outcome": "failed", "id": None, "version": None, "error": problem}
 
 
 def _form(file: Path) -> Format:
     endings = {".csv": Format.CSV, ".ndjson": Format.NDJSON, ".jsonl": Format.NDJSON}
     found = endings.get(file.suffix.lower())
     if found is None:
-        raise Problem("the file's ending does not say what it is; add --format csv or --format ndjson", MISUSED)
+        raise Problem(
+            f"{file.name} ends in none of .csv, .ndjson and .jsonl; add --format csv or --format ndjson", MISUSED
+        )
     return found
 
 
 def _words(error: dict[str, Any]) -> str:
-    """A row's error in one line: the members at fault, or what the error says."""
+    """Return a row's error in one line: the members that are wrong, or the error's own sentence."""
     members = []
     for one in error["errors"]:
-        path = (one.get("pointer") or "").split("/")[3:]  # without /items/{index}
+        path = (one.get("pointer") or "").split("/")[3:]  # without the prefix /items/{index}
         members.append(f"{'.'.join(path).removeprefix('account.') or 'row'}: {one['message']}")
     return "; ".join(members) or str(error["detail"])
 
@@ -126,7 +137,7 @@ def _report(path: Path | None) -> Iterator[Callable[[bytes], object]]:
 
 @contextmanager
 def _progress(source: BinaryIO, file: Path) -> Iterator[Callable[[], None]]:
-    """A bar over the bytes that were read, on a terminal only."""
+    """Show a bar over the bytes that were read, on a terminal only."""
     console = Console(stderr=True)
     if not console.is_terminal or str(file) == "-":
         yield lambda: None

@@ -1,4 +1,4 @@
-"""`kam keys`: API keys from the command line, which may do everything."""
+"""Create, list and revoke API keys from the command line, which has every permission (`kam keys`)."""
 
 from __future__ import annotations
 
@@ -25,15 +25,19 @@ keys = typer.Typer(help="Create, list and revoke API keys.", no_args_is_help=Tru
 
 @keys.command()
 def create(
-    name: Annotated[str, typer.Argument(help="What the key is for.")],
+    name: Annotated[str, typer.Argument(help="The purpose of the key.")],
     scope: Annotated[
         list[str],
-        typer.Option(help="What it may do: resource:read, resource:write, resource:* or * for all; may be repeated."),
+        typer.Option(
+            help="A scope of the key: resource:read, resource:write, resource:* or *. Repeat the option for more."
+        ),
     ],
-    days: Annotated[int | None, typer.Option(min=1, max=36500, help="It stops working after so many days.")] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, max=36500, help="The number of days after which the key stops working.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the key as JSON.")] = False,
 ) -> None:
-    """Make a key and print its value, this once."""
+    """Create a key and print its value, which is shown only now."""
     expires = None if days is None else instant_text(datetime.now(UTC) + timedelta(days=days))
     try:
         data = ApiKeyCreate.model_validate_json(orjson.dumps({"name": name, "scopes": scope, "expires_at": expires}))
@@ -46,7 +50,7 @@ def create(
 
 @keys.command("list")
 def listed(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False) -> None:
-    """Show every key, without its value."""
+    """List every key, without its value."""
     found = run(_list(read_settings()))
     if as_json:
         for key in found:
@@ -64,9 +68,9 @@ def listed(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON 
 
 @keys.command()
 def revoke(
-    identifier: Annotated[str, typer.Argument(metavar="KEY", help="The key's id, or how its value begins.")],
+    identifier: Annotated[str, typer.Argument(metavar="KEY", help="The key's id, or the beginning of its value.")],
 ) -> None:
-    """Make a key stop working."""
+    """Revoke a key: it stops working."""
     key = run(_revoke(read_settings(), identifier))
     say(f"Revoked {key['id']} ({key['name']})")
 
@@ -91,7 +95,7 @@ async def _list(settings: Settings) -> list[dict[str, Any]]:
 async def _revoke(settings: Settings, wanted: str) -> dict[str, Any]:
     matching = [key for key in await _list(settings) if wanted in (key["id"], key["prefix"])]
     if not matching:
-        raise Problem(f"there is no key {wanted}; `kam keys list` shows them")
+        raise Problem(f"there is no key {wanted}; `kam keys list` shows all keys")
     if len(matching) > 1:
         raise Problem(f"{len(matching)} keys begin with {wanted}; name one by its id")
     async with session(settings) as services:

@@ -1,4 +1,4 @@
-"""`kam listen`: a receiver on this machine that checks signatures and prints what arrives, to try webhooks with."""
+"""Receive webhooks on this machine, check their signatures and print them (`kam listen`)."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ LARGEST = 1_000_000
 
 
 def listen(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 9000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on. 0 takes a free one.")] = 9000,
     secret: Annotated[
         str | None,
-        typer.Option(help="The endpoint's secret (whsec_...) or public key (whpk_...); without it nothing is checked."),
+        typer.Option(
+            help="The endpoint's secret (whsec_...) or public key (whpk_...). Without it no signature is checked."
+        ),
     ] = None,
-    count: Annotated[int, typer.Option(min=0, help="Stop after so many webhooks; 0 goes on.")] = 0,
+    count: Annotated[int, typer.Option(min=0, help="Stop after this many valid webhooks. 0 never stops.")] = 0,
 ) -> None:
     """Receive webhooks on 127.0.0.1, check their signatures and print them."""
     try:
@@ -40,7 +42,7 @@ def listen(
 
 
 class Receiver(ThreadingHTTPServer):
-    """Answers 204 to a webhook whose signature is right, 401 to any other, and stops after `count` good ones."""
+    """Answer 204 to a webhook with a valid signature and 401 to any other. Stop after `count` valid ones."""
 
     daemon_threads = True
 
@@ -52,7 +54,7 @@ class Receiver(ThreadingHTTPServer):
         self._lock = threading.Lock()
 
     def received(self) -> None:
-        """Count a webhook."""
+        """Receive one webhook, print it and answer it."""
         with self._lock:
             self._seen += 1
             if self._seen == self._count:
@@ -76,11 +78,11 @@ class _Webhook(BaseHTTPRequestHandler):
             self.server.received()
 
     def log_message(self, format: str, *args: object) -> None:
-        """Print nothing besides the webhooks."""
+        """Keep the server's own log lines out of the output."""
 
 
 def judge(verify: Verify | None, headers: Mapping[str, str], body: bytes, now: float) -> str:
-    """What a receiver says of a call: `signature valid`, `signature wrong` or `signature not checked`."""
+    """Return the result of the signature check: `signature valid`, `signature wrong` or `signature not checked`."""
     if verify is None:
         return "signature not checked"
     named = {name.lower(): value for name, value in headers.items()}
@@ -93,7 +95,7 @@ def judge(verify: Verify | None, headers: Mapping[str, str], body: bytes, now: f
 
 def _type_of(body: bytes) -> str:
     try:
-        told = json.loads(body)
+        event = json.loads(body)
     except ValueError:
         return "not JSON"
-    return str(told.get("type", "no type")) if isinstance(told, dict) else "not an event"
+    return str(event.get("type", "no type")) if isinstance(event, dict) else "not an event"

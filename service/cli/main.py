@@ -1,7 +1,7 @@
-"""The commands on one page, and how their failures are told: a sentence and an exit code, no traceback for a mistake.
+"""Give the commands as one table, and turn their failures into a sentence and an exit code.
 
-Exit codes: 0 done, 1 it did not succeed (rows failed, something to mend was found, the database can't be reached),
-2 a mistake in the command or in the settings.
+A mistake of the person shows no traceback. Exit codes: 0 done; 1 failed (rows were refused, `doctor` found a fault, the
+database cannot be reached); 2 a mistake in the command or in the settings.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from service.cli.console import FAILED, MISUSED, Problem, explain, say
 
 @dataclass(frozen=True)
 class Entry:
-    """A command: the module and the name of its function or group there, and its line in `kam --help`."""
+    """A command: its module, the name of its function or group in that module, and its line in `kam --help`."""
 
     module: str
     name: str
@@ -30,41 +30,51 @@ class Entry:
 
 
 COMMANDS = {
-    "serve": Entry("serving", "serve", "Serve REST, GraphQL and the docs; migrates first and runs the worker too."),
-    "worker": Entry("working", "worker", "Deliver webhooks and run jobs, without the API; any number of them."),
+    "serve": Entry(
+        "serving",
+        "serve",
+        "Migrate the database, then serve REST, GraphQL and the docs, and deliver webhooks in the same process.",
+    ),
+    "worker": Entry(
+        "working", "worker", "Deliver webhooks and run jobs without the API. Start as many workers as the load needs."
+    ),
     "migrate": Entry("migrating", "migrate", "Bring the database to the newest migration, or write a new one."),
     "keys": Entry("keys", "keys", "Create, list and revoke API keys."),
-    "import": Entry("importing", "import_accounts", "Upsert accounts from a CSV or NDJSON file."),
-    "export": Entry("exporting", "export", "Write accounts, stakeholders, plans ... as NDJSON or CSV."),
-    "listen": Entry("listening", "listen", "Receive webhooks on this machine, check and print them: to try them."),
-    "contract": Entry("contracts", "contract", "Write the API's documents into openapi/, or compare them."),
-    "backup": Entry("backup", "backup", "Copy the embedded database into a file while it is in use."),
+    "import": Entry("importing", "import_accounts", "Create or update accounts from a CSV or NDJSON file."),
+    "export": Entry("exporting", "export", "Write the records of one kind (accounts, plans ...) as NDJSON or CSV."),
+    "listen": Entry("listening", "listen", "Receive webhooks on this machine, check their signatures and print them."),
+    "contract": Entry(
+        "contracts",
+        "contract",
+        "Write the API's documents into openapi/, or compare them with what the service serves.",
+    ),
+    "backup": Entry("backup", "backup", "Copy the embedded database into a file while the service runs."),
     "doctor": Entry("doctor", "doctor", "Show every setting with its source, and check what the service needs."),
 }
 
 
 class Commands(TyperGroup):
-    """Knows every command's line; loads a command's module when that command is called."""
+    """List every command by its line in the table, and load a command's module when the command is called."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """The names, in the order of the table."""
+        """Return the names of the commands in the order of the table."""
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """A stand-in with the command's line, enough for the list."""
+        """Return a placeholder with the command's line, which is enough for `kam --help`."""
         entry = COMMANDS.get(cmd_name)
         return TyperCommand(name=cmd_name, help=entry.line) if entry else None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The command that was called, loaded."""
+        """Return the command that was called, loaded from its module."""
         name, found, rest = super().resolve_command(ctx, args)
         return name, load(name) if found is not None and name is not None else found, rest
 
 
 def load(name: str) -> Any:
-    """A command as typer runs it, from its module."""
+    """Return a command as typer runs it, loaded from its module."""
     entry = COMMANDS[name]
-    gc.disable()  # what is imported stays: looking for garbage meanwhile and later takes a seventh of the start
+    gc.disable()  # imported modules stay: collecting garbage meanwhile and later costs a seventh of the start
     try:
         target = getattr(import_module(f"service.cli.{entry.module}"), entry.name)
     finally:
@@ -109,18 +119,18 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         app(arguments, prog_name="kam")
     except Problem as problem:
-        told, code = str(problem), problem.exit_code
+        message, code = str(problem), problem.exit_code
     except KeyboardInterrupt:
         sys.exit(FAILED)
-    except BrokenPipeError:  # the reader of our output went away (`| head`); nothing is left to be flushed to it
+    except BrokenPipeError:  # the reader of our output has ended (`| head`): flushing what is left would fail again
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILED)
     except Exception as error:
         explained = explain(error)
         if explained is None:
             raise
-        told, code = explained, MISUSED if isinstance(error, ValueError) else FAILED
+        message, code = explained, MISUSED if isinstance(error, ValueError) else FAILED
     else:
         return
-    sys.stderr.write(f"kam: {told}\n")
+    sys.stderr.write(f"kam: {message}\n")
     sys.exit(code)

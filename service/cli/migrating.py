@@ -1,4 +1,4 @@
-"""`kam migrate`: the tables of the database brought up to date, or a new migration written for a change of them."""
+"""Bring the tables of the database up to date, or write a new migration for a change of the models (`kam migrate`)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from service.framework.database.migrate import ensure_migrated, new_migration, r
 
 def migrate(
     new: Annotated[
-        str | None, typer.Option(help='Write a migration for what changed in models/, named by these "words".')
+        str | None, typer.Option(help='Write a migration for the changes in models/, named by these "words".')
     ] = None,
 ) -> None:
     """Bring the database to the newest migration."""
@@ -23,6 +23,6 @@ def migrate(
         return
     path = new_migration(settings.database_url, new)
     if path is None:
-        say("The tables and the migrations say the same: there is nothing to write")
+        say("The models and the migrations agree: there is nothing to write")
     else:
         say(f"Wrote {path}. Read it before you commit it: a rename shows as a drop and an addition")

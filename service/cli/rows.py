@@ -1,4 +1,4 @@
-"""The rows of an import file as the batch takes them: `{system, external_id, account}`, each with its line."""
+"""Read an import file into the rows of a batch: `{system, external_id, account}`, each with its line number."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LONGEST_CELL = 1_000_000  # characters
 
 @dataclass(frozen=True)
 class Keys:
-    """How the file says which account a row is of: the other system, and the column with the id there."""
+    """The reference of a row: the other system, and the column that holds the account's id there."""
 
     system: str | None = None
     id_column: str = "external_id"
@@ -29,7 +29,7 @@ class Keys:
 
 @dataclass(frozen=True)
 class Row:
-    """A row with its line in the file; `error` says why it can't even be read."""
+    """A row with its line in the file. `error` says why the row cannot be read; then it has no values."""
 
     line: int
     item: dict[str, Any] = field(default_factory=dict)
@@ -37,8 +37,8 @@ class Row:
 
 
 def read_rows(source: BinaryIO, table: bool, keys: Keys) -> Iterator[Row]:
-    """Every row of a file: of a CSV table, or of one JSON object per line. Raises Problem when the file as a whole is
-    not what it should be.
+    """Yield every row of a CSV table, or of a file with one JSON object per line. Raises Problem when the file as a
+    whole cannot be read.
     """
     text = io.TextIOWrapper(source, encoding="utf-8-sig", newline="" if table else None)
     try:
@@ -87,10 +87,10 @@ def _table(text: io.TextIOWrapper, keys: Keys) -> Iterator[Row]:
 
 def _check_header(header: list[str], keys: Keys) -> None:
     if len(set(header)) != len(header):
-        raise Problem("two columns have the same heading", MISUSED)
+        raise Problem("two columns have the same heading; rename one of them", MISUSED)
     if keys.id_column not in header and "refs" not in header:
         raise Problem(
-            f"the file has no column {keys.id_column} with the account's id; name it with --id-column", MISUSED
+            f"the file has no column {keys.id_column} for the account's id; name the column with --id-column", MISUSED
         )
     if keys.id_column in header and keys.system is None and "system" not in header:
         raise Problem("the file has no column system; name the other system with --system", MISUSED)
@@ -98,13 +98,13 @@ def _check_header(header: list[str], keys: Keys) -> None:
     unknown = [name for name in header if name not in known and not name.startswith("attributes.")]
     if unknown and not keys.skip_unknown:
         raise Problem(
-            f"accounts have no {', '.join(unknown)}; --skip-unknown leaves such columns out, attributes.NAME keeps one",
+            f"accounts have no {', '.join(unknown)}; leave them out with --skip-unknown, or call one attributes.NAME",
             MISUSED,
         )
 
 
 def _record(cells: Mapping[str, str], keys: Keys) -> dict[str, Any]:
-    """A table's row as an object; empty cells are left out."""
+    """Return a row of a table as an object. Empty cells are left out."""
     record: dict[str, Any] = {}
     for name, cell in cells.items():
         value = cell[1:] if cell[:1] == "'" and cell[1:2] in "=+-@\t\r" else cell
@@ -127,7 +127,7 @@ def _record(cells: Mapping[str, str], keys: Keys) -> dict[str, Any]:
 
 
 def _references(text: str) -> Any:
-    """`system:id; system:id`, or JSON where an id holds a semicolon."""
+    """Return the references of a cell: `system:id; system:id`, or JSON where an id contains a semicolon."""
     if text.startswith("["):
         return _json(text)
     pairs = [ref.strip().partition(":") for ref in text.split(";") if ref.strip()]
@@ -135,7 +135,7 @@ def _references(text: str) -> Any:
 
 
 def _json(text: str) -> Any:
-    """The value, or the text itself: the batch says what is wrong with it."""
+    """Return the value of a cell, or its text when it cannot be read: the batch then reports the error."""
     try:
         return orjson.loads(text)
     except ValueError:
@@ -143,7 +143,7 @@ def _json(text: str) -> Any:
 
 
 def _item(record: dict[str, Any], keys: Keys) -> dict[str, Any]:
-    """`{system, external_id, account}`: a row without a reference of its own goes by the first of its `refs`."""
+    """Return `{system, external_id, account}`. A row without a reference of its own goes by the first of its `refs`."""
     account = dict(record)
     system = account.pop("system", None) or keys.system
     identifier = account.pop(keys.id_column, None)

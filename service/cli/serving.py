@@ -1,4 +1,4 @@
-"""`kam serve`: migrates, makes the first admin key, and runs the application until it is told to stop."""
+"""Migrate the database, make the first admin key, and serve until the process is stopped (`kam serve`)."""
 
 from __future__ import annotations
 
@@ -24,24 +24,27 @@ from service.platform.settings import Settings
 from service.records.context import Services
 
 APPLICATION = f"{application.__name__}:{application.create_app.__name__}"
-GRACE_SECONDS = 10  # requests that are under way get this long to finish
+GRACE_SECONDS = 10  # seconds that running requests get to finish
 BACKLOG = 2048
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every one.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
-    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that answer requests.")] = 1,
+    host: Annotated[
+        str, typer.Option(help="The address to listen on. 0.0.0.0 listens on every address of this machine.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on. 0 takes a free one.")] = 8000,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Number of processes that answer requests.")] = 1,
     worker: Annotated[
-        bool | None, typer.Option("--worker/--no-worker", help="Deliver webhooks and run jobs in these processes too.")
+        bool | None,
+        typer.Option("--worker/--no-worker", help="Whether these processes also deliver webhooks and run jobs."),
     ] = None,
     demo: Annotated[
-        bool, typer.Option("--demo", help="Load a portfolio with a year of history, into an empty database.")
+        bool, typer.Option("--demo", help="Load a demo portfolio with a year of history into an empty database.")
     ] = False,
 ) -> None:
     """Serve REST, GraphQL and the docs."""
     settings = read_settings(worker=worker)
-    if worker is not None:  # the application reads its own settings, in this process or in its children
+    if worker is not None:  # the application reads its settings itself, in this process or in its children
         os.environ["KAM_WORKER"] = str(worker).lower()
     listening = listen(host, port)
     run(prepare(settings, demo=demo))
@@ -64,7 +67,8 @@ def serve(
         say(f"Serving {address} with {workers} processes; the reference is at {address}/docs")
         Multiprocess(config, sockets=[listening]).run()
         return
-    for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn sends them again when it has ended: that is no failure
+    # uvicorn raises the signal again after it has stopped; by default that would end the process as a failure
+    for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
     server.run(sockets=[listening])
     if not server.started:
@@ -72,21 +76,23 @@ def serve(
 
 
 class Server(uvicorn.Server):
-    """Says where it serves once it does."""
+    """A uvicorn server that prints its address once it listens."""
 
     def __init__(self, config: uvicorn.Config, address: str) -> None:
         super().__init__(config)
         self.address = address
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and tell the person where."""
+        """Start to listen, then print the address."""
         await super().startup(sockets)
         if self.started and self.config.workers == 1:
             say(f"Serving {self.address}; the reference is at {self.address}/docs")
 
 
 async def prepare(settings: Settings, *, demo: bool = False) -> None:
-    """What the first start does before anything is served: tables, a scoring model, and one admin key, told once."""
+    """Prepare the database before anything is served: the tables, a scoring model, and one admin key, which is shown
+    once.
+    """
     await wait_for_database(settings)
     async with session(settings) as services:
         if demo:
@@ -99,12 +105,12 @@ async def prepare(settings: Settings, *, demo: bool = False) -> None:
 
 
 async def load_demo(services: Services) -> None:
-    """Load the demo's portfolio, with a bar on a terminal; says so when there are accounts already."""
+    """Load the demo's portfolio with a progress bar on a terminal. Says so when the database has accounts already."""
     from rich.console import Console  # noqa: PLC0415 - some megabytes that a start without the demo does not need
     from rich.progress import Progress  # noqa: PLC0415
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("Living the demo's year", total=None)
+        task = bar.add_task("Making the demo's year", total=None)
         advance = partial(_advance, bar, task)
         loaded = await year.load(services, advance)
     say(f"Loaded a demo portfolio of {loaded} accounts" if loaded else "There are accounts already: no demo was loaded")
@@ -115,13 +121,17 @@ def _advance(bar: Any, task: Any, done: int, total: int) -> None:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket bound to the address; raises Problem when it is taken or not ours."""
+    """Return a socket bound to the address. Raises Problem when the port is in use or the address is not this
+    machine's.
+    """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
     except socket.gaierror:
-        raise Problem(f"there is no address {host} to listen on") from None
+        raise Problem(
+            f"{host} is no address of this machine; use --host 127.0.0.1, or --host 0.0.0.0 for every address"
+        ) from None
     listening = socket.socket(family, kind, protocol)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -136,7 +146,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def address_of(listening: socket.socket) -> str:
-    """The address to open in a browser."""
+    """Return the address to open in a browser."""
     host, port = listening.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
     return f"http://{host}:{port}"

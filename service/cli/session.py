@@ -1,4 +1,4 @@
-"""A command's way to the operations: settings in, an open database out, ready for use."""
+"""Open the database for a command, ready for its operations."""
 
 from __future__ import annotations
 
@@ -22,24 +22,26 @@ ASK_AGAIN_SECONDS = 0.5
 
 
 async def wait_for_database(settings: Settings) -> None:
-    """Wait until PostgreSQL takes connections, as long as the settings say at most; then whoever needs it meets the
-    error. For what runs for long and may be started together with it, or while it is being restarted.
+    """Wait until PostgreSQL accepts connections, at most as long as the setting says.
+
+    For long-running processes, which may start together with PostgreSQL or while it restarts. After the time the first
+    statement raises the error.
     """
-    ends, told = time.monotonic() + settings.database_wait_seconds, False
+    ends, announced = time.monotonic() + settings.database_wait_seconds, False
     while not settings.embedded and time.monotonic() < ends:
         try:
             await (await asyncpg.connect(settings.postgres_url, timeout=10)).close()
             return
         except AWAY as error:
-            if not told:
+            if not announced:
                 note(f"waiting for the database, {settings.database_wait_seconds:g} s at most: {error}")
-            told = True
+            announced = True
             await asyncio.sleep(ASK_AGAIN_SECONDS)
 
 
 @asynccontextmanager
 async def session(settings: Settings) -> AsyncIterator[Services]:
-    """The services over the settings' database, migrated and with an active scoring model, for the length of a
+    """Open the services over the settings' database, migrated and with an active scoring model, for the length of a
     block.
     """
     services = make_services(settings)

@@ -1,4 +1,4 @@
-"""`kam worker`: the delivery and job loop without the API, as many of them as there is work for."""
+"""Deliver webhooks and run jobs without the API (`kam worker`). Any number of workers may run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from service.worker import Worker
 
 
 def worker() -> None:
-    """Deliver webhooks and run jobs until told to stop."""
+    """Deliver webhooks and run jobs until the process is stopped."""
     settings = read_settings()
     configure_logging(settings.log_level)
     run(_work(settings))

@@ -1,1 +1,1 @@
-"""Documents made of what the service knows: data in, bytes out; nothing here reads or writes anything."""
+"""Documents drawn from data: data in, bytes out. Nothing here reads or writes anything."""

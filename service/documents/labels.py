@@ -1,4 +1,4 @@
-"""Names beside bubbles: each stands where it covers no other name and no other bubble, or it is left to the tooltip."""
+"""Place names beside bubbles so that no name covers another name or bubble. Other names are left to the tooltip."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SIZE = 12.0
 WIDEST = 170.0
 _GAP = 3.0
 _LIFT = SIZE * 0.36
-"""From the middle of a line of text down to its baseline."""
+"""Distance from the middle of a line of text down to its baseline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +24,13 @@ class Area:
     bottom: float
 
     def meets(self, other: Area) -> bool:
-        """Whether the two overlap."""
+        """Return whether two rectangles overlap."""
         return (
             self.left < other.right and other.left < self.right and self.top < other.bottom and other.top < self.bottom
         )
 
     def holds(self, other: Area) -> bool:
-        """Whether the other lies wholly inside."""
+        """Return whether another rectangle lies wholly inside."""
         return (
             self.left <= other.left
             and self.top <= other.top
@@ -41,7 +41,7 @@ class Area:
 
 @dataclass(frozen=True, slots=True)
 class Disc:
-    """A bubble: where it is and what it is called."""
+    """A bubble: its place, its size and its name."""
 
     x: float
     y: float
@@ -49,14 +49,14 @@ class Disc:
     name: str
 
     def meets(self, area: Area) -> bool:
-        """Whether it reaches into a rectangle."""
+        """Return whether the bubble reaches into a rectangle."""
         x, y = min(max(self.x, area.left), area.right), min(max(self.y, area.top), area.bottom)
         return (x - self.x) ** 2 + (y - self.y) ** 2 < self.radius**2
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A name that found its place: `x` and the baseline `y`, to be written from its middle."""
+    """A name with its place: `x` is its middle and `y` its baseline."""
 
     text: str
     x: float
@@ -66,11 +66,11 @@ class Label:
 def place(
     discs: Sequence[Disc], frame: Area, taken: Iterable[Area], insistent: int = 12, most: int = 50
 ) -> dict[int, Label]:
-    """Names by the number of their bubble, the most important bubble first.
+    """Place names by the number of their bubble, the most important bubble first.
 
-    No name covers another, or leaves the frame, or covers what is `taken`. The first `insistent` may cover bubbles
-    when there is no free place for them, because a reader looks for the largest accounts by name; after `most` names
-    the picture is full.
+    No name covers another, leaves the frame, or covers an area of `taken`. The first `insistent` names may cover
+    bubbles when there is no free place, because a reader looks for the largest accounts by name. After `most` names the
+    picture is full.
     """
     blocked = list(taken)
     placed: dict[int, Label] = {}
@@ -101,7 +101,7 @@ def _free(
 
 
 def _candidates(disc: Disc, width: float) -> Iterable[Area]:
-    """Where a name may stand: inside its bubble, to the right, left, above, below, and at the corners."""
+    """Yield the places where a name may stand: inside its bubble, right, left, above, below, and at the corners."""
     height = SIZE + 2
     x, y, away = disc.x, disc.y, disc.radius + _GAP
     slant = disc.radius * 0.71 + _GAP

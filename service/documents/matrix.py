@@ -1,6 +1,6 @@
-"""The portfolio matrix as a picture: the four boxes as Cranfield draws them, or Fiocca's nine cells.
+"""Draw the portfolio matrix: the four boxes as Cranfield draws them, or Fiocca's nine cells.
 
-What goes in is the document that the API answers with (`MatrixRead`), so the picture shows what the numbers say.
+The input is the document that the API answers with (`MatrixRead`), so the picture shows the same numbers.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """The lines of a matrix: the horizontal scale, where the lines cross it, and how wide their borders are."""
+    """The axes of a matrix: the horizontal scale, where the lines cross it, and the width of their borders."""
 
     scale: RatioScale | ScoreScale
     lines_x: tuple[float, ...]
@@ -41,7 +41,7 @@ class Grid:
 
 
 def draw_matrix(document: Mapping[str, Any]) -> bytes:
-    """The matrix as SVG, in UTF-8; the same document gives the same bytes."""
+    """Return the matrix as SVG in UTF-8. The same document gives the same bytes."""
     grid = _grid(document)
     cut = grid.lines_x[0]
     drawn = arrange(document, grid.scale, cut)
@@ -89,7 +89,7 @@ def _grid(document: Mapping[str, Any]) -> Grid:
 
 
 def _cells(document: Mapping[str, Any], grid: Grid) -> list[Cell]:
-    """The boxes row by row from the top, and within a row from the left, as the document lists them."""
+    """Return the boxes row by row from the top, and within a row from the left, as the document lists them."""
     xs = [PLOT.left, *(grid.scale.x(line) for line in grid.lines_x), PLOT.right]
     ys = [PLOT.top, *(height_of(line) for line in grid.lines_y), PLOT.bottom]
     across = len(xs) - 1
@@ -102,7 +102,7 @@ def _cells(document: Mapping[str, Any], grid: Grid) -> list[Cell]:
 
 
 def _heading_area(cell: Cell) -> Area:
-    """Where the heading of a box stands: at its outer edge, top or bottom, so that the middle stays free."""
+    """Return the place of a box's heading: at its outer edge, top or bottom, so that the middle stays free."""
     room = cell.area.right - cell.area.left - 16
     wanted = max(text_width(cell.heading, 14), text_width(cell.line or "", SIZE)) * 1.06
     width = max(min(wanted, room), 0)
@@ -125,7 +125,7 @@ def _heading(cell: Cell) -> Iterator[str]:
 
 
 def _borders(grid: Grid) -> Iterator[str]:
-    """Strips on both sides of each line: who stands there is near the border."""
+    """Draw a strip on both sides of each line: an account in it is near the border."""
     for line in grid.lines_x:
         left, right = grid.scale.x(line + grid.border_x), grid.scale.x(max(line - grid.border_x, 1e-6))
         yield box(left, PLOT.top, right - left, PLOT.bottom - PLOT.top, "near")
@@ -139,7 +139,7 @@ def _borders(grid: Grid) -> Iterator[str]:
 
 
 def _axes(grid: Grid) -> Iterator[str]:
-    """The frame, the marks, what each axis is, and the value of each line."""
+    """Draw the frame, the marks, the names of the axes, and the value of each line."""
     yield box(PLOT.left, PLOT.top, PLOT.right - PLOT.left, PLOT.bottom - PLOT.top, "frame")
     low, high = PLOT.bottom + 22, PLOT.bottom + 46
     for at, text in grid.scale.ticks():
@@ -163,7 +163,7 @@ def _axes(grid: Grid) -> Iterator[str]:
 
 
 def _description(document: Mapping[str, Any], drawn: Drawn) -> str:
-    """The picture in words, for who can't see it."""
+    """Describe the picture in words for a reader who cannot see it."""
     counts = "; ".join(f"{each['name']} {each['count']}" for each in document["boxes"])
     lines = (
         f"cut at attractiveness {document['cuts']['attractiveness']:g} and relative strength "

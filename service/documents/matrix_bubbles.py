@@ -1,4 +1,4 @@
-"""The accounts of a matrix as bubbles: where each is drawn, how large, what its tooltip says, where it is to go."""
+"""Place the accounts of a matrix as bubbles: position, size, tooltip, and the forecast position."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ class Bubble:
     known_revenue: bool
     own_score_only: bool
     target: tuple[float, float, str] | None = None
-    """Where the forecast lies, and what its tooltip says."""
+    """The forecast's place on the picture, and its tooltip."""
 
     def disc(self) -> Disc:
-        """What labels must not cover."""
+        """Areas that labels must not cover."""
         return Disc(self.x, self.y, self.radius, self.name)
 
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """The bubbles, the largest first, and what could not be drawn in its right place."""
+    """The bubbles, largest first, and the accounts that could not be drawn in their right place."""
 
     bubbles: tuple[Bubble, ...]
     largest: Decimal
@@ -50,8 +50,10 @@ class Drawn:
 
 
 def strength_of(account: Mapping[str, Any], view: str, cut: float) -> float | None:
-    """An account's place on the horizontal axis. Of four boxes it is the relative strength; where no competitor is
-    known it is our own total against 5, on the same scale, so that the cut stays where it is.
+    """Return an account's place on the horizontal axis.
+
+    In the four boxes it is the relative strength. Where no competitor is known it is our own total divided by 5, on the
+    same scale, so that the cut stays in its place.
     """
     if view == "fiocca":
         return _float(account["business_strength"])
@@ -66,7 +68,7 @@ def _float(value: Any) -> float | None:
 
 
 def arrange(document: Mapping[str, Any], scale: RatioScale | ScoreScale, cut: float) -> Drawn:
-    """The accounts of all boxes as bubbles."""
+    """Return the accounts of all boxes as bubbles."""
     listed = [(box["box"], account) for box in document["boxes"] for account in box["accounts"]]
     revenues = [Decimal(account["revenue"]) for _, account in listed if account["revenue"] is not None]
     largest = max(revenues, default=Decimal(0))
@@ -83,7 +85,7 @@ def arrange(document: Mapping[str, Any], scale: RatioScale | ScoreScale, cut: fl
         bubbles.append(
             Bubble(
                 account["name"],
-                _told(account),
+                _tooltip(account),
                 box,
                 scale.x(strength),
                 height_of(float(account["attractiveness"])),
@@ -98,8 +100,8 @@ def arrange(document: Mapping[str, Any], scale: RatioScale | ScoreScale, cut: fl
     return Drawn(tuple(bubbles), largest, most, beyond, without_place, currencies)
 
 
-def _told(account: Mapping[str, Any]) -> str:
-    """What the tooltip of an account says."""
+def _tooltip(account: Mapping[str, Any]) -> str:
+    """Return the text of an account's tooltip."""
     parts = [f"{account['name']}: attractiveness {account['attractiveness']:g}"]
     if account["relative_strength"] is not None:
         parts.append(f"relative strength {account['relative_strength']:g}")
@@ -130,7 +132,7 @@ def _target(
 
 
 def circles(bubbles: tuple[Bubble, ...]) -> Iterator[str]:
-    """The bubbles, the largest at the back."""
+    """Draw the bubbles, the largest at the back."""
     for bubble in bubbles:
         style = f"b b-{bubble.tint}"
         if bubble.own_score_only:
@@ -144,7 +146,7 @@ def circles(bubbles: tuple[Bubble, ...]) -> Iterator[str]:
 
 
 def arrows(bubbles: tuple[Bubble, ...]) -> Iterator[str]:
-    """From each position to its forecast; a forecast of the same place is a ring around it."""
+    """Draw an arrow from each position to its forecast, or a ring where the forecast has the same place."""
     for bubble in bubbles:
         if bubble.target is None:
             continue

@@ -1,4 +1,4 @@
-"""What stands beside the matrix: what sizes, colours and marks mean, what is not drawn; and the colours."""
+"""Draw the legend of the matrix: the meaning of sizes, colours and marks, what is not drawn, and the colours."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _DARK = {"page": "#12171e", "ink": "#eef2f6", "soft": "#aab6c3", "edge": "#5d697
 
 
 def style(name: str) -> str:
-    """The picture's colours, for light and for dark surroundings; nothing of it reaches beyond the picture."""
+    """Return the picture's style for light and dark surroundings. It does not affect anything outside the picture."""
     own = f".{name}"
     fixed = [
         f"{own} text{{font-family:system-ui,'Segoe UI',Roboto,'Helvetica Neue',Arial,'Noto Sans',sans-serif;"
@@ -54,7 +54,7 @@ def style(name: str) -> str:
 
 
 def _tinted(own: str, tints: Mapping[str, str]) -> str:
-    """A rule per colour, for the boxes and the bubbles that have it."""
+    """Return a rule for each colour that a box or bubble of the picture has."""
     rules = []
     for tint in dict.fromkeys(tints.values()):
         keys = [key for key, each in tints.items() if each == tint]
@@ -74,14 +74,14 @@ def _shades(own: str, shade: Mapping[str, str]) -> str:
 
 
 def subtitle(document: Mapping[str, Any]) -> str:
-    """Which model, and as of when."""
+    """Return the line that names the scoring model and the instant of the data."""
     model = document["model"]
     when = "" if document.get("as_of") is None else f", as of {document['as_of'][:16].replace('T', ' ')} UTC"
     return f"Scoring model {model['name']}, version {model['version']}{when}"
 
 
 def panel(document: Mapping[str, Any], drawn: Drawn, named: int) -> Iterator[str]:
-    """The legend, from the top."""
+    """Draw the legend from top to bottom."""
     top = PLOT.top
     yield line_of("Bubble: our revenue in twelve months", _LEFT, top + 10, style="value")
     top += 18
@@ -103,7 +103,7 @@ def panel(document: Mapping[str, Any], drawn: Drawn, named: int) -> Iterator[str
 
 
 def _sizes(drawn: Drawn, top: float) -> Iterator[tuple[str, float]]:
-    """Circles of round amounts in the scale of the picture."""
+    """Draw circles of round amounts in the scale of the picture."""
     amount = _round_down(drawn.largest)
     y = top
     for part in (amount, amount / 4, amount / 20):
@@ -117,7 +117,7 @@ def _sizes(drawn: Drawn, top: float) -> Iterator[tuple[str, float]]:
 
 
 def _round_down(amount: Decimal) -> Decimal:
-    """1, 2 or 5 times a power of ten, at most the amount."""
+    """Return 1, 2 or 5 times a power of ten, at most the amount."""
     power = Decimal(10) ** amount.adjusted()
     return next(factor * power for factor in (5, 2, 1) if factor * power <= amount)
 
@@ -130,7 +130,7 @@ def _short(amount: Decimal) -> str:
 
 
 def _marks(document: Mapping[str, Any], drawn: Drawn) -> Iterator[tuple[Any, str]]:
-    """Samples of lines and marks, those only that the picture has."""
+    """Draw samples of the lines and marks that the picture contains."""
     width = document["border_width"]
     if document["view"] == "four_box":
         near = f"near a cut: ±{width['attractiveness']:g} up, ±{width['relative_strength']:g} across"
@@ -152,7 +152,7 @@ def _sample(y: float, style_name: str) -> str:
 
 
 def _notes(document: Mapping[str, Any], drawn: Drawn, named: int) -> Iterator[str]:
-    """What the picture leaves out or moved."""
+    """Say what the picture leaves out or moves."""
     total, shown = document["classified"], len(drawn.bubbles)
     yield f"{shown:,} of {document['total']:,} accounts are drawn, {named:,} with their names."
     if shown > named:

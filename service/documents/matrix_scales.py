@@ -1,4 +1,4 @@
-"""Where a position of the matrix lies on the picture: strength high on the left, attractiveness high on top."""
+"""Map positions of the matrix to places on the picture: strength high on the left, attractiveness high on top."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ _RATIOS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0
 
 @dataclass(frozen=True, slots=True)
 class RatioScale:
-    """Relative strength, logarithmic: twice as strong lies as far from the cut as half as strong. Values beyond the
-    ends are drawn at the edge and counted.
+    """A logarithmic scale of relative strength: twice as strong lies as far from the cut as half as strong.
+
+    Values beyond the ends are drawn at the edge and counted.
     """
 
     cut: float
@@ -25,7 +26,7 @@ class RatioScale:
 
     @classmethod
     def fitting(cls, cut: float, values: Sequence[float]) -> RatioScale:
-        """The narrowest scale that holds all but a few of the values."""
+        """Return the narrowest scale that holds all but a few of the values."""
         for span in _SPANS:
             scale = cls(cut, span)
             if sum(scale.beyond(value) for value in values) <= len(values) * _BEYOND_ALLOWED:
@@ -33,17 +34,17 @@ class RatioScale:
         return cls(cut, _SPANS[-1])
 
     def beyond(self, value: float) -> bool:
-        """Whether the value lies outside the scale."""
+        """Return whether the value lies outside the scale."""
         return not self.cut / self.span <= value <= self.cut * self.span
 
     def x(self, value: float) -> float:
-        """Where the value lies, from the left; the strongest is leftmost."""
+        """Return the value's place from the left. The strongest is leftmost."""
         least, most = self.cut / self.span, self.cut * self.span
         share = math.log(min(max(value, least), most) / self.cut) / math.log(self.span)
         return PLOT.left + (1 - share) / 2 * (PLOT.right - PLOT.left)
 
     def ticks(self) -> Iterable[tuple[float, str]]:
-        """Where the axis is marked, and with what."""
+        """Return the marks of the axis: place and text."""
         last = -1000.0
         for value in sorted((ratio for ratio in _RATIOS if not self.beyond(ratio)), reverse=True):
             if (at := self.x(value)) - last >= 34 and abs(at - self.x(self.cut)) >= 34:
@@ -53,21 +54,21 @@ class RatioScale:
 
 @dataclass(frozen=True, slots=True)
 class ScoreScale:
-    """A score of 0 to 10, as strength: 10 is leftmost."""
+    """A scale of scores 0 to 10 as strength: 10 is leftmost."""
 
     def beyond(self, value: float) -> bool:
-        """No score lies outside."""
+        """Return false: no score lies outside."""
         return not 0 <= value <= 10
 
     def x(self, value: float) -> float:
-        """Where the score lies, from the left."""
+        """Return the score's place from the left."""
         return PLOT.left + (10 - min(max(value, 0.0), 10.0)) / 10 * (PLOT.right - PLOT.left)
 
     def ticks(self) -> Iterable[tuple[float, str]]:
-        """Every second score."""
+        """Return a mark for every second score."""
         return [(self.x(value), str(value)) for value in (10, 8, 6, 4, 2, 0)]
 
 
 def height_of(score: float) -> float:
-    """Where an attractiveness of 0 to 10 lies, from above."""
+    """Return the place of an attractiveness of 0 to 10, from the top."""
     return PLOT.top + (10 - min(max(score, 0.0), 10.0)) / 10 * (PLOT.bottom - PLOT.top)

@@ -1,6 +1,6 @@
-"""SVG as text: escaping, numbers, the width of a line of text, a whole document. Nothing here knows an account.
+"""Write SVG as text: escaping, numbers, text widths, a whole document. Nothing here knows an account.
 
-The same data gives the same bytes. No scripts, no links, nothing from outside: a picture can be shown anywhere.
+The same data gives the same bytes. There are no scripts, links or external parts, so a picture can be shown anywhere.
 """
 
 from __future__ import annotations
@@ -11,35 +11,35 @@ from xml.sax.saxutils import escape, quoteattr
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _STEERING = re.compile("[\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
-"""Characters that turn the direction of what follows or hide: a name must not rearrange the text around it."""
+"""Invisible characters that change the direction of text: a name must not rearrange the text around it."""
 
 _NARROW = frozenset("iljtfrI.,:;'|!()[] ")
 _WIDE = frozenset("mwMW@%&")
 
 
 def clean(text: str) -> str:
-    """The text on one line, without characters that XML forbids or that change how their neighbours are shown."""
+    """Return the text on one line, without characters that XML forbids or that change how others are shown."""
     return " ".join(_STEERING.sub("", _NOT_XML.sub(" ", text)).split())
 
 
 def content(text: str) -> str:
-    """Text as the content of an element."""
+    """Return a text as the content of an element."""
     return escape(clean(text))
 
 
 def attribute(text: str) -> str:
-    """Text as an attribute's value, quotes included."""
+    """Return a text as an attribute's value, quotes included."""
     return quoteattr(clean(text))
 
 
 def number(value: float) -> str:
-    """A coordinate: at most one decimal, so that the picture stays small and its bytes the same everywhere."""
+    """Return a coordinate with at most one decimal, so that the picture is small and its bytes are always the same."""
     text = f"{value:.1f}"
     return text[:-2] if text.endswith(".0") else text
 
 
 def text_width(text: str, size: float) -> float:
-    """About how wide a line of text is in the pictures' typeface, rather too wide than too narrow."""
+    """Estimate the width of a line of text in the pictures' typeface, rather too wide than too narrow."""
     total = 0.0
     for letter in text:
         if unicodedata.combining(letter):
@@ -56,7 +56,7 @@ def text_width(text: str, size: float) -> float:
 
 
 def shortened(text: str, size: float, width: float) -> str:
-    """The text, cut with an ellipsis where it is wider than `width`."""
+    """Return the text, cut with an ellipsis where it is wider than `width`."""
     text = clean(text)
     if text_width(text, size) <= width:
         return text
@@ -68,13 +68,13 @@ def shortened(text: str, size: float, width: float) -> str:
 
 
 def line_of(text: str, x: float, y: float, *, style: str, anchor: str = "start") -> str:
-    """A line of text; `y` is its baseline."""
+    """Return a line of text; `y` is its baseline."""
     where = "" if anchor == "start" else f' text-anchor="{anchor}"'
     return f'<text class="{style}" x="{number(x)}" y="{number(y)}"{where}>{content(text)}</text>'
 
 
 def segment(x1: float, y1: float, x2: float, y2: float, style: str) -> str:
-    """A straight line."""
+    """Return a straight line."""
     return f'<line class="{style}" x1="{number(x1)}" y1="{number(y1)}" x2="{number(x2)}" y2="{number(y2)}"/>'
 
 
@@ -84,7 +84,7 @@ def box(x: float, y: float, width: float, height: float, style: str) -> str:
 
 
 def page(name: str, width: int, height: int, title: str, description: str, style: str, parts: list[str]) -> bytes:
-    """The whole document: `name` makes its ids and its style its own, where several pictures stand in one page."""
+    """Return the whole document. `name` prefixes its ids and style, so that several pictures fit into one page."""
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="{name}" role="img" lang="en" '
         f'aria-labelledby="{name}-title {name}-desc" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'

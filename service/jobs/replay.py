@@ -18,7 +18,7 @@ from service.framework.database.database import Row
 from service.jobs.work import Job, Step
 from service.platform.errors import Conflict
 from service.platform.ids import new_id
-from service.queries.webhooks.replays import ENDPOINT, WINDOW, Asked, Chosen, choose
+from service.queries.webhooks.replays import ENDPOINT, WINDOW, Chosen, ReplayConditions, choose
 from service.records.context import Context, Transaction
 from service.records.webhooks.endpoints import delivering
 
@@ -51,8 +51,8 @@ class Replay:
         return Step(done=max(upto - position, 0), cursor=upto, finished=upto >= end, result=result)
 
 
-def _request(params: dict[str, Any]) -> Asked:
-    return Asked(
+def _request(params: dict[str, Any]) -> ReplayConditions:
+    return ReplayConditions(
         since=datetime.fromisoformat(params["since"]),
         until=datetime.fromisoformat(params["until"]),
         types=params["types"],

@@ -1,1 +1,1 @@
-"""The ground: settings, database, types, errors. It knows nothing of accounts."""
+"""The ground: errors, scalar types, clock, ids, settings, secrets, telemetry. Nothing here knows an account."""

@@ -1,6 +1,4 @@
-"""UTC time from one place, so that tests and the demo can set it; nothing else in the house asks the machine for the
-time.
-"""
+"""UTC time from one place, so that tests and the demo can set it. No other module reads the machine's time."""
 
 from __future__ import annotations
 
@@ -11,18 +9,18 @@ class Clock:
     """The machine's clock, in UTC."""
 
     def now(self) -> datetime:
-        """The present instant, aware, UTC, microsecond precision."""
+        """Return the present instant: aware, in UTC, with microseconds."""
         return datetime.now(UTC)
 
 
 class SetClock(Clock):
-    """A clock that stands where it was put: for tests and for making a history in the past."""
+    """A clock that changes only when it is set, for tests and for making a history in the past."""
 
     def __init__(self, at: datetime) -> None:
         self._at = at.astimezone(UTC)
 
     def now(self) -> datetime:
-        """The instant that was set."""
+        """Return the instant that was set."""
         return self._at
 
     def set(self, at: datetime) -> None:
@@ -35,5 +33,5 @@ class SetClock(Clock):
 
 
 def instant_text(at: datetime) -> str:
-    """An instant as every answer shows it: RFC 3339 in UTC with six decimals and `Z`."""
+    """Return an instant as every answer shows it: RFC 3339 in UTC with six decimals and `Z`."""
     return f"{at.astimezone(UTC).isoformat(timespec='microseconds')[:-6]}Z"

@@ -48,7 +48,7 @@ from typing import Any, ClassVar
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One member at fault: a JSON `pointer` into the body, or the name of a query, path or header `parameter`."""
+    """One wrong member: a JSON `pointer` into the body, or the name of a query, path or header `parameter`."""
 
     code: str
     message: str
@@ -56,16 +56,16 @@ class FieldError:
     parameter: str | None = None
 
     def members(self) -> dict[str, str]:
-        """Return the JSON form; exactly one of `pointer` and `parameter` is present."""
+        """Return the JSON form, in which exactly one of `pointer` and `parameter` is present."""
         where = {"parameter": self.parameter} if self.parameter is not None else {"pointer": self.pointer or ""}
         return {**where, "code": self.code, "message": self.message}
 
 
 class KamError(Exception):
-    """The root of everything that a caller may be told.
+    """The root of every error that a client sees.
 
-    `detail` is one sentence for a person; `errors` name the members at fault; `headers` go onto an HTTP answer;
-    `members` are extra JSON members that help a program to go on (for example `allowed`).
+    `detail` is one sentence for a person. `errors` name the wrong members. `headers` go onto an HTTP answer. `members`
+    are extra JSON members that help a program to continue (for example `allowed`).
     """
 
     code: ClassVar[str] = ""
@@ -87,11 +87,11 @@ class KamError(Exception):
         self.members: dict[str, Any] = dict(members or {})
 
     def extensions(self) -> dict[str, Any]:
-        """Return what GraphQL shows under `extensions`: code, status, extra members, and errors if there are any."""
-        told: dict[str, Any] = {"code": self.code, "status": self.status, **self.members}
+        """Return the content of `extensions` in GraphQL: code, status, extra members, and errors if there are any."""
+        extensions: dict[str, Any] = {"code": self.code, "status": self.status, **self.members}
         if self.errors:
-            told["errors"] = [error.members() for error in self.errors]
-        return told
+            extensions["errors"] = [error.members() for error in self.errors]
+        return extensions
 
 
 class RequestRefused(KamError):
@@ -99,51 +99,51 @@ class RequestRefused(KamError):
 
 
 class MalformedRequest(RequestRefused):
-    """The request is broken below its members: bad JSON, a URL that is not UTF-8, a duplicate parameter."""
+    """The request cannot be read: bad JSON, a URL that is not UTF-8, or a parameter that is given twice."""
 
     code, status, title = "malformed_request", 400, "Malformed request"
 
 
 class CursorInvalid(RequestRefused):
-    """A page cursor was not made by this list with this sort and these filters, or was changed on the way."""
+    """The page cursor was not issued by this list with this sort and these filters, or it was changed."""
 
     code, status, title = "cursor_invalid", 400, "Invalid cursor"
 
     def __init__(self, parameter: str = "after") -> None:
-        message = "This cursor was not issued for this list; start again without it"
+        message = "This cursor was not issued for this list. Read the list again without a cursor."
         super().__init__(message, errors=[FieldError(code=self.code, message=message, parameter=parameter)])
 
 
 class CursorExpired(RequestRefused):
-    """What came after this cursor is no longer kept; `oldest` is the cursor before the oldest event that is."""
+    """Events after this cursor are no longer kept. `oldest` is the cursor before the oldest event that is kept."""
 
     code, status, title = "cursor_expired", 410, "Cursor expired"
 
     def __init__(self, oldest: str, parameter: str = "after") -> None:
-        message = "Events after this cursor are no longer kept: what you hold must be read anew; go on from `oldest`"
+        message = "Events after this cursor are no longer kept. Read your data again, then continue from `oldest`."
         super().__init__(message, errors=[FieldError(self.code, message, None, parameter)], members={"oldest": oldest})
 
 
 class GraphqlSyntax(RequestRefused):
-    """A GraphQL document does not parse."""
+    """The GraphQL document has a syntax error."""
 
     code, status, title = "graphql_syntax", 400, "GraphQL syntax error"
 
 
 class GraphqlInvalid(RequestRefused):
-    """A GraphQL document does not fit the schema."""
+    """The GraphQL document does not fit the schema."""
 
     code, status, title = "graphql_invalid", 400, "Invalid GraphQL document"
 
 
 class QueryTooComplex(RequestRefused):
-    """A GraphQL document goes beyond a limit: depth, aliases, tokens or cost."""
+    """The GraphQL document exceeds a limit: depth, aliases, tokens or cost."""
 
     code, status, title = "query_too_complex", 400, "Query too complex"
 
 
 class MethodNotAllowed(RequestRefused):
-    """The path exists, but not with this method; `Allow` lists those it has."""
+    """The path does not take this method. The `Allow` header lists the methods that it takes."""
 
     code, status, title = "method_not_allowed", 405, "Method not allowed"
 
@@ -152,13 +152,13 @@ class MethodNotAllowed(RequestRefused):
 
 
 class NotAcceptable(RequestRefused):
-    """The `Accept` header leaves no media type that this path can answer with."""
+    """The path cannot answer with any media type of the `Accept` header."""
 
     code, status, title = "not_acceptable", 406, "Not acceptable"
 
 
 class BodyTooLarge(RequestRefused):
-    """The body has more bytes than this path takes."""
+    """The body is larger than the path allows."""
 
     code, status, title = "body_too_large", 413, "Body too large"
 
@@ -167,13 +167,13 @@ class BodyTooLarge(RequestRefused):
 
 
 class UnsupportedMediaType(RequestRefused):
-    """The body's media type or charset is none that this path reads."""
+    """The path does not read this media type or charset."""
 
     code, status, title = "unsupported_media_type", 415, "Unsupported media type"
 
 
 class Invalid(RequestRefused):
-    """The request is understood, but members of it break a rule; `errors` names each of them."""
+    """The request was read, but members of it break a rule. `errors` names each of them."""
 
     code, status, title = "invalid_request", 422, "Invalid request"
 
@@ -192,13 +192,13 @@ class Invalid(RequestRefused):
 
 
 class HeadersTooLarge(RequestRefused):
-    """The request has too many headers, or too many bytes of them."""
+    """The request has too many headers, or its headers are too large."""
 
     code, status, title = "headers_too_large", 431, "Request headers too large"
 
 
 class AccessRefused(KamError):
-    """Who asks, what they may do, how often."""
+    """The caller is unknown, lacks a scope or asks too often."""
 
 
 class Unauthenticated(AccessRefused):
@@ -212,7 +212,7 @@ class Unauthenticated(AccessRefused):
 
 
 class Forbidden(AccessRefused):
-    """The key is valid but lacks the scope that this operation asks for; `required_scope` names it."""
+    """The key is valid but lacks the scope that this operation needs. `required_scope` names it."""
 
     code, status, title = "insufficient_scope", 403, "Insufficient scope"
 
@@ -222,7 +222,7 @@ class Forbidden(AccessRefused):
 
 
 class RateLimited(AccessRefused):
-    """The key has spent its requests for now; `Retry-After` says in how many seconds there is one again."""
+    """The key has used up its requests for now. `Retry-After` gives the seconds until the next request is allowed."""
 
     code, status, title = "rate_limited", 429, "Too many requests"
 
@@ -232,7 +232,7 @@ class RateLimited(AccessRefused):
 
 
 class TooManyStreams(AccessRefused):
-    """This process has as many open event streams as its operator allows (KAM_EVENT_STREAMS)."""
+    """This process already has as many open event streams as its operator allows (KAM_EVENT_STREAMS)."""
 
     code, status, title = "too_many_streams", 429, "Too many streams"
 
@@ -241,7 +241,7 @@ class TooManyStreams(AccessRefused):
 
 
 class NotFound(KamError):
-    """There is no such resource, or the caller may not know that there is one."""
+    """The resource does not exist, or the caller may not see it."""
 
     code, status, title = "not_found", 404, "Not found"
 
@@ -256,7 +256,7 @@ class Conflict(KamError):
 
 
 class ReferenceTaken(Conflict):
-    """Another live row already has this external reference (unique per system among live rows)."""
+    """Another live record already has this external reference, which must be unique per system."""
 
     code, status, title = "reference_taken", 409, "Reference taken"
 
@@ -267,16 +267,18 @@ class ReferenceTaken(Conflict):
 
 
 class ScoringModelUsed(Conflict):
-    """A scoring model that has classified accounts never changes; clone it to go on from it."""
+    """A scoring model that has classified accounts cannot be changed. Clone it and change the copy."""
 
     code, status, title = "scoring_model_used", 409, "Scoring model used"
 
     def __init__(self) -> None:
-        super().__init__("This model has been active and never changes, so that its results stay explained; clone it")
+        super().__init__(
+            "This model has been active and cannot be changed, so that results stay explained. Clone it instead."
+        )
 
 
 class NameTaken(Conflict):
-    """Another live record has this name, which must be unique."""
+    """Another live record already has this name, which must be unique."""
 
     code, status, title = "name_taken", 409, "Name taken"
 
@@ -286,7 +288,7 @@ class NameTaken(Conflict):
 
 
 class ConsumerLeased(Conflict):
-    """Another reader has the lease of this consumer; `Retry-After` says when it ends at the latest."""
+    """Another reader has the lease of this consumer. `Retry-After` gives the seconds until the lease ends."""
 
     code, status, title = "consumer_leased", 409, "Consumer leased"
 
@@ -296,16 +298,18 @@ class ConsumerLeased(Conflict):
 
 
 class ConsumerLeaseLost(Conflict):
-    """The lease has run out or was taken by another reader: what was read may be read again by somebody else."""
+    """The lease has ended or another reader has taken it. Events that were read under it may be read again by another
+    reader.
+    """
 
     code, status, title = "consumer_lease_lost", 409, "Consumer lease lost"
 
     def __init__(self) -> None:
-        super().__init__("The lease is not yours any more; poll again")
+        super().__init__("The lease has ended. Poll again.")
 
 
 class StageTransitionNotAllowed(Conflict):
-    """The method forbids this movement between relationship stages; `allowed` lists the stages open from here."""
+    """The method does not allow this movement between relationship stages. `allowed` lists the stages that are open."""
 
     code, status, title = "stage_transition_not_allowed", 409, "Stage transition not allowed"
 
@@ -315,7 +319,9 @@ class StageTransitionNotAllowed(Conflict):
 
 
 class StateTransitionNotAllowed(Conflict):
-    """A plan, objective, action or status cannot go there; `allowed` lists what can, `missing` what a step asks for."""
+    """A plan, objective, action or account cannot change to this state. `allowed` lists the states that are open,
+    `missing` what a step still needs.
+    """
 
     code, status, title = "state_transition_not_allowed", 409, "State transition not allowed"
 
@@ -328,7 +334,7 @@ class StateTransitionNotAllowed(Conflict):
 
 
 class NothingToConfirm(Conflict):
-    """The dead band holds nothing: the account stands where its scores alone put it."""
+    """The dead band does not hold this account: its quadrant is the one that its scores give."""
 
     code, status, title = "nothing_to_confirm", 409, "Nothing to confirm"
 
@@ -353,27 +359,32 @@ class IdempotencyKeyReused(KamError):
 
 
 class StaleVersion(KamError):
-    """`If-Match` (or the version given in GraphQL) is not the current one: somebody changed the resource in between."""
+    """The version in `If-Match` (in GraphQL, `expectedVersion`) is not the current one: the resource was changed in
+    between.
+    """
 
     code, status, title = "stale_version", 412, "Stale version"
 
     def __init__(self, current: int | None = None) -> None:
         members = None if current is None else {"current_version": current}
-        super().__init__("The resource has changed since it was read", members=members)
+        super().__init__(
+            "The resource has changed since it was read. Read it again and repeat the change with its new version.",
+            members=members,
+        )
 
 
 class ServiceFailed(KamError):
-    """Our fault, not the caller's."""
+    """The service failed. The request is not at fault."""
 
 
 class InternalError(ServiceFailed):
-    """Something broke in the service; the request id finds it in the log."""
+    """The service failed unexpectedly. The request id finds the failure in the log."""
 
     code, status, title = "internal_error", 500, "Internal error"
 
 
 class Unavailable(ServiceFailed):
-    """The service or its database cannot answer now; the same request may be sent again."""
+    """The service or its database cannot answer now. Send the same request again later."""
 
     code, status, title = "unavailable", 503, "Service unavailable"
 

@@ -1,4 +1,4 @@
-"""Identifiers: UUIDv7, so that ids sort by the time they were made and new rows land at the end of an index."""
+"""Identifiers: UUIDv7, so that ids sort by the time they were made and new rows go to the end of an index."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from datetime import UTC, datetime, timedelta
 import uuid_utils
 
 SYSTEM_ID = "00000000-0000-7000-8000-000000000000"
-"""Stands where an API key's id would when the service acts by itself."""
+"""The id in place of an API key's when the service itself acts."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def new_id(at: datetime | None = None) -> str:
-    """A fresh UUIDv7 in canonical text; `at` sets the embedded time (milliseconds), by default the machine's."""
+    """Return a new UUIDv7 in canonical text. `at` sets the embedded time (milliseconds), by default the machine's."""
     if at is None:
         return str(uuid_utils.uuid7())
     return str(uuid_utils.uuid7(nanoseconds=(at - _EPOCH) // timedelta(microseconds=1) * 1000))
 
 
 def first_id(at: datetime) -> str:
-    """The lowest UUIDv7 of an instant, to the millisecond: ids made from then on sort behind it."""
+    """Return the lowest UUIDv7 of an instant, to the millisecond: every id made from then on sorts behind it."""
     milliseconds = max((at - _EPOCH) // timedelta(milliseconds=1), 0)
     return str(uuid.UUID(int=(milliseconds & (2**48 - 1)) << 80 | 0x7 << 76 | 0x2 << 62))

@@ -1,4 +1,4 @@
-"""How a long-running process runs: its event loop, and what its garbage collector leaves alone."""
+"""Run a long-running process: its event loop, and what the garbage collector skips."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Coroutine
 from typing import Any
 
 LOOP = "uvloop" if sys.platform != "win32" else "auto"
-"""The event loop, by uvicorn's name for it."""
+"""The name of the loop in uvicorn's settings."""
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
-    """Run a coroutine to its end, on uvloop where that exists."""
+    """Run a coroutine to its end, on uvloop where it is installed."""
     if LOOP != "uvloop":
         asyncio.run(work)
         return

@@ -1,4 +1,4 @@
-"""A moment of the past as callers name it: a calendar day, or an instant."""
+"""An instant of the past as clients write it: a calendar day, or a time with an offset."""
 
 import re
 from datetime import UTC, date, datetime
@@ -14,7 +14,7 @@ _INSTANT = re.compile(
 
 
 def _moment(value: Any) -> date | datetime:
-    """Return a day or an instant, whichever the text spells."""
+    """Return the day or the instant that a text spells."""
     if isinstance(value, str):
         try:
             if _DAY.fullmatch(value):
@@ -22,9 +22,9 @@ def _moment(value: Any) -> date | datetime:
             if _INSTANT.fullmatch(value):
                 return datetime.fromisoformat(value.upper()).astimezone(UTC)
         except (ValueError, OverflowError):
-            pass  # a day or an hour that no calendar has
+            pass  # the pattern fits, but no calendar has such a day or hour
     message = "Must be a date as YYYY-MM-DD, or an RFC 3339 instant with an offset, like 2026-11-21T21:35:00Z"
-    raise PydanticCustomError("moment_format", "{told}", {"told": message})
+    raise PydanticCustomError("moment_format", "{message}", {"message": message})
 
 
 Moment = Annotated[
@@ -39,4 +39,4 @@ Moment = Annotated[
         }
     ),
 ]
-"""A calendar day as YYYY-MM-DD, or an RFC 3339 instant with an offset: a `date`, or an aware UTC `datetime` inside."""
+"""A calendar day as YYYY-MM-DD, or an RFC 3339 instant with an offset. Inside a `date`, or an aware UTC `datetime`."""

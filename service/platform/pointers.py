@@ -1,4 +1,4 @@
-"""What pydantic found wrong, as our field errors: JSON pointers or parameter names, never values."""
+"""Turn pydantic's errors into the service's field errors: JSON pointers or parameter names, never values."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,30 +7,32 @@ from service.platform.errors import FieldError
 
 
 def field_errors(errors: Iterable[Any], body: Any = None, *, parameter: bool = False) -> list[FieldError]:
-    """Return pydantic's error details as ours, at most 50, with JSON pointers or parameter names, never values.
+    """Return pydantic's error details as field errors, at most 50, with JSON pointers or parameter names, never values.
 
     `body` is the parsed JSON: parts of a location that are not in it are names of union members and are cut.
     """
-    told: list[FieldError] = []
+    found: list[FieldError] = []
     for error in errors:
         place = tuple(str(part) for part in _location(error, body))
         message = str(error["msg"])
         if parameter:
-            told.append(FieldError(code=error["type"], message=message, parameter=(place[0] if place else "")[:200]))
+            found.append(FieldError(code=error["type"], message=message, parameter=(place[0] if place else "")[:200]))
         else:
-            told.append(FieldError(code=error["type"], message=message, pointer=pointer(place)))
-        if len(told) == 50:
+            found.append(FieldError(code=error["type"], message=message, pointer=pointer(place)))
+        if len(found) == 50:
             break
-    return told
+    return found
 
 
 def pointer(parts: Iterable[str | int]) -> str:
-    """Return the RFC 6901 JSON pointer to a member, cut after 500 characters; the whole document is the empty text."""
+    """Return the RFC 6901 JSON pointer to a member, cut after 500 characters. The empty text points to the whole
+    document.
+    """
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)[:500]
 
 
 def _location(error: Any, body: Any) -> tuple[str | int, ...]:
-    """Return the location without the names of union members, as far as the body tells them apart."""
+    """Return the location without the names of union members, which the body does not contain."""
     parts: tuple[str | int, ...] = error["loc"]
     if body is None:
         return parts

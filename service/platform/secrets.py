@@ -1,5 +1,5 @@
-"""Secrets at rest: sealed with AES-256-GCM under a key derived from `KAM_SECRET_KEY` (or the embedded default's own
-key file).
+"""Seal stored secrets with AES-256-GCM under a key derived from `KAM_SECRET_KEY` (or from the embedded database's key
+file).
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ class Unreadable(Exception):
 
 
 class Secrets:
-    """Seals and opens secrets that must be used again (webhook secrets); API keys are only ever hashed."""
+    """Seal and open secrets that the service uses again, such as webhook secrets. API keys are only hashed."""
 
     def __init__(self, key: str) -> None:
         self._secret = key
 
     def seal(self, plain: bytes) -> str:
-        """Encrypted and authenticated, as text fit for a column."""
+        """Return a secret encrypted and authenticated, as text for a column."""
         nonce = os.urandom(12)
         return "v1." + base64.urlsafe_b64encode(nonce + self._cipher.encrypt(nonce, plain, None)).decode()
 
     def open(self, sealed: str) -> bytes:
-        """The plain secret; raises Unreadable when the key is another one."""
+        """Return the plain secret. Raises Unreadable when it was sealed with another key."""
         from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - see _cipher
 
         raw = base64.urlsafe_b64decode(sealed.removeprefix("v1."))
@@ -39,7 +39,9 @@ class Secrets:
 
     @cached_property
     def _cipher(self) -> Any:
-        """Made with the first secret: the library takes 7 MB that a service without webhooks does not need."""
+        """Return the cipher, made with the first secret: the library takes 7 MB that a service without webhooks does
+        not need.
+        """
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
 
         return AESGCM(hashlib.scrypt(self._secret.encode(), salt=b"kam secrets v1", n=2**12, r=8, p=1, dklen=32))

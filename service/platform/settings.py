@@ -1,6 +1,4 @@
-"""Every setting, its default and what it means; read once by `app.create_app` and passed down, never read at import
-time.
-"""
+"""Every setting with its default and meaning. Read once in `app.create_app` and passed down, never at import time."""
 
 from __future__ import annotations
 
@@ -15,22 +13,20 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """Settings from the environment (prefix `KAM_`) or a `.env` file in the working folder."""
+    """Settings from the environment (prefix `KAM_`) or from a `.env` file in the working folder."""
 
     model_config = SettingsConfigDict(env_prefix="KAM_", env_file=".env", env_ignore_empty=True, extra="ignore")
 
     database_url: str = Field(
         default="sqlite:///./kam.db", description="sqlite:///path or postgresql://user:password@host/name"
     )
-    database_replica_url: str | None = Field(default=None, description="A PostgreSQL replica for readings")
+    database_replica_url: str | None = Field(default=None, description="A PostgreSQL replica for reads")
     database_pool_size: int = Field(default=10, ge=1, le=200, description="Connections to PostgreSQL, per process")
     sqlite_synchronous: Literal["off", "normal", "full"] = Field(
         default="full", description="How durable a commit of the embedded database is"
     )
     bootstrap_key: str | None = Field(default=None, description="The first admin key's value, for scripted set-ups")
-    secret_key: str | None = Field(
-        default=None, description="Seals stored secrets; required outside the embedded default"
-    )
+    secret_key: str | None = Field(default=None, description="Seals stored secrets; required with PostgreSQL")
     cors_origins: Annotated[list[str], NoDecode] = Field(
         default_factory=list, description="Origins that browsers may call from, comma-separated"
     )
@@ -43,13 +39,13 @@ class Settings(BaseSettings):
     rate_limit: int = Field(
         default=1000, ge=0, description="Requests per second and key, sustained; 0 turns the limit off"
     )
-    rate_burst: int = Field(default=2000, ge=1, description="Requests a key may send at once")
+    rate_burst: int = Field(default=2000, ge=1, description="Requests that a key may send at once")
     max_body_bytes: int = Field(
         default=1_000_000, ge=1_000, description="Largest request body, in bytes; batches may be ten times as large"
     )
     access_log: bool = Field(default=True, description="One JSON line per request on standard error")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="Lowest level that is logged"
+        default="info", description="The lowest level that is logged"
     )
     worker: bool = Field(
         default=True,
@@ -59,29 +55,28 @@ class Settings(BaseSettings):
         default=90,
         ge=1,
         le=3650,
-        description="How long events, and what became of their deliveries, are kept; what is still to be delivered is "
-        "kept longer",
+        description="How long events and finished deliveries are kept, in days; undelivered events are kept longer",
     )
     delivery_concurrency: int = Field(
-        default=64, ge=1, le=1000, description="Webhook calls in flight at once, per worker"
+        default=64, ge=1, le=1000, description="Webhook calls at the same time, per worker"
     )
     webhook_timeout_seconds: float = Field(
         default=20.0,
         gt=0,
         le=30,
-        description="The longest a webhook call may take; a delivery whose worker died is sent again after twice that",
+        description="Longest time of a webhook call; a delivery whose worker died is sent again after twice this",
     )
     event_streams: int = Field(
         default=500,
         ge=0,
         le=100_000,
-        description="Streams of events open at once, per process",
+        description="Open event streams, per process",
     )
     database_wait_seconds: float = Field(
         default=30.0,
         ge=0,
         le=3600,
-        description="How long a start of the API or a worker waits for PostgreSQL to take connections",
+        description="How long a start of the API or of a worker waits for PostgreSQL to accept connections",
     )
     delivery_poll_seconds: float = Field(
         default=1.0, gt=0, le=60, description="How often the worker looks for work nobody woke it for"
@@ -101,7 +96,7 @@ class Settings(BaseSettings):
 
     @property
     def embedded(self) -> bool:
-        """Whether the embedded database is used."""
+        """Whether the database is the embedded one."""
         return self.database_url.startswith("sqlite")
 
     @property
@@ -111,12 +106,12 @@ class Settings(BaseSettings):
 
     @property
     def postgres_url(self) -> str:
-        """The URL as asyncpg takes it: without SQLAlchemy's driver suffix."""
+        """The URL as asyncpg takes it, without SQLAlchemy's driver suffix."""
         return plain_postgres_url(self.database_url)
 
     def resolved_secret_key(self) -> str:
-        """The key that seals secrets: the setting, or for the embedded database a key file beside it, made on first
-        use.
+        """Return the key that seals secrets: the setting, or for the embedded database a key file beside it, made on
+        first use.
         """
         if self.secret_key:
             return self.secret_key
@@ -130,12 +125,12 @@ class Settings(BaseSettings):
 
 
 def sqlite_path(url: str) -> str:
-    """The file that `sqlite:///path` names, whatever the driver's suffix."""
+    """Return the file that `sqlite:///path` names, for any driver suffix."""
     return url.partition(":///")[2].partition("?")[0] or "kam.db"
 
 
 def plain_postgres_url(url: str) -> str:
-    """`postgresql+asyncpg://...` and its like as `postgresql://...`."""
+    """Return `postgresql+asyncpg://...` and similar URLs as `postgresql://...`."""
     scheme, _, rest = url.partition("://")
     return f"{scheme.split('+')[0]}://{rest}"
 

@@ -1,7 +1,7 @@
-"""What the service tells of itself: JSON log lines, request ids, and counters in Prometheus' text format.
+"""What the service reports of itself: JSON log lines, request ids, and counters in Prometheus' text format.
 
-Everything here stands on the path of every request, so it is plain: lines are gathered and written together, counters
-are lists in dictionaries. Nothing logs bodies, header values or keys.
+Every request passes through this code, so it is plain: lines are collected and written together, counters are lists in
+dictionaries. Nothing logs bodies, header values or keys.
 """
 
 import asyncio
@@ -26,24 +26,24 @@ _FLUSH_LINES = 500
 
 
 class RequestIds:
-    """Gives each request an id: the caller's own when it is well formed, else one that is unique over restarts."""
+    """Give each request an id: the client's own when it is well formed, else one that is unique over restarts."""
 
     def __init__(self) -> None:
         self._prefix = os.urandom(6).hex()
         self._next = itertools.count(1).__next__
 
     def choose(self, given: bytes | None) -> str:
-        """Return the id, 1 to 128 characters of letters, digits and `._:-`."""
+        """Return the id: 1 to 128 characters of letters, digits and `._:-`."""
         if given is not None and _REQUEST_ID.fullmatch(given):
             return given.decode("ascii")
         return f"{self._prefix}{self._next():010x}"
 
 
 class JsonLines(logging.Formatter):
-    """A log record as one JSON object; `extra={"fields": {...}}` adds members, and a traceback is one of them."""
+    """Format a record as one JSON object. `extra={"fields": {...}}` adds members, and a traceback is one of them."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line without its end."""
+        """Return the line without its line end."""
         line: dict[str, Any] = {
             "time": stamp(record.created),
             "level": record.levelname.lower(),
@@ -70,11 +70,11 @@ def configure_logging(level: str = "info") -> None:
         logger.handlers.clear()
         logger.propagate = True
     logging.getLogger("uvicorn.access").disabled = True
-    logging.getLogger("uvicorn.error").setLevel("WARNING")  # where it serves is said by the command itself
+    logging.getLogger("uvicorn.error").setLevel("WARNING")  # the command itself prints the address it serves
 
 
 class AccessLog:
-    """One JSON line per request, written in bunches: at most 0.2 s or 500 lines are held back."""
+    """Write one JSON line per request, in batches: a line waits at most 0.2 s, or until 500 lines are waiting."""
 
     def __init__(self, stream: BinaryIO | None = None, *, enabled: bool = True) -> None:
         self.enabled = enabled
@@ -83,7 +83,7 @@ class AccessLog:
         self._timer: asyncio.TimerHandle | None = None
 
     def write(self, fields: dict[str, Any]) -> None:
-        """Add a line; values must be plain (text, numbers, None)."""
+        """Add a line. Values must be plain (text, numbers, None)."""
         self._lines.append(orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE))
         if len(self._lines) >= _FLUSH_LINES:
             self.flush()
@@ -91,7 +91,7 @@ class AccessLog:
             self._timer = asyncio.get_running_loop().call_later(_FLUSH_SECONDS, self.flush)
 
     def flush(self) -> None:
-        """Write what is gathered; called by its own timer and when the service stops."""
+        """Write the waiting lines. Called by the log's own timer and when the service stops."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -113,7 +113,7 @@ class Metrics:
         self._started = time.time()
 
     def request(self, method: str, template: str, status: int, seconds: float) -> None:
-        """Count one answered request; `template` is the route with its parameters' names, never their values."""
+        """Count one answered request. `template` is the route with its parameters' names, never their values."""
         key = (method, template, status)
         row = self._requests.get(key)
         if row is None:
@@ -122,28 +122,28 @@ class Metrics:
         row[-1] += seconds
 
     def count(self, name: str, amount: float = 1, **labels: str) -> None:
-        """Add to a counter; its name ends in `_total` by custom."""
+        """Add to a counter. By custom its name ends in `_total`."""
         rows = self._counters.setdefault(name, {})
         key = tuple(sorted(labels.items()))
         rows[key] = rows.get(key, 0.0) + amount
 
     def describe(self, name: str, text: str) -> None:
-        """Say what a counter counts."""
+        """Set the help text of a counter."""
         self._help[name] = text
 
     def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
-        """Show a value that is read when asked for."""
+        """Add a gauge whose value is read when the metrics are rendered."""
         self._gauges[name] = read
         self._help[name] = text
 
     def render(self) -> bytes:
-        """Return everything in Prometheus' text format 0.0.4."""
+        """Return all metrics in Prometheus' text format 0.0.4."""
         lines = [*self._render_requests(), *self._render_counters(), *self._render_gauges(), ""]
         return "\n".join(lines).encode()
 
     def _render_requests(self) -> Iterator[str]:
         name = "kam_http_request_duration_seconds"
-        yield f"# HELP {name} Time from the first byte of a request to the last of its answer."
+        yield f"# HELP {name} Seconds from the first byte of a request to the last byte of its answer."
         yield f"# TYPE {name} histogram"
         for (method, template, status), row in sorted(self._requests.items()):
             labels = _labels((("method", method), ("route", template), ("status", str(status))))

@@ -1,9 +1,9 @@
-"""Strict scalars for what clients send, so that nothing the database cannot hold, and nothing ambiguous, gets in.
+"""Strict scalars for request values, so that nothing ambiguous and nothing that the database cannot hold is accepted.
 
 One type serves JSON bodies (`validate_json`), query strings (`validate_python` with the context `QUERY`) and Python
-values (GraphQL, imports): JSON Schema decides what a JSON value is, so `748.0` is an integer while `"5"` and `true` are
-not. In `Annotated`, `Field` stands before the validators, or its bounds are missing from the OpenAPI document.
-Not for SQL: see columns.py.
+values (GraphQL, imports). JSON Schema decides which JSON values fit: `748.0` is an integer, `"5"` and `true` are not.
+In `Annotated`, `Field` stands before the validators; otherwise its bounds are missing from the OpenAPI document. Not
+for SQL: see `framework/database/columns.py`.
 """
 
 import re
@@ -27,12 +27,12 @@ BIGGEST = 2**53 - 1
 """The largest integer that every JSON reader holds exactly."""
 
 EXACT_DECIMALS = 17
-"""Decimals that exact numbers keep: as many as a JSON number (a double) between 0.1 and 10 can tell apart."""
+"""Decimals that exact numbers keep: as many as a JSON number (a double) between 0.1 and 10 can distinguish."""
 
 _FINEST = Decimal(1).scaleb(-EXACT_DECIMALS)
 
 QUERY = "query"
-"""The validation context that says: these values are texts from a query string, so digits are a number."""
+"""The validation context for texts of a query string, in which digits are a number."""
 
 _DIGITS = re.compile(r"-?[0-9]{1,16}")
 _NUMBER = re.compile(r"-?[0-9]{1,16}(\.[0-9]{1,16})?")
@@ -45,18 +45,18 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 
 
 class Shape(BaseModel):
-    """The base of every request body, query and answer: unknown members are refused, by name."""
+    """The base of every request body, query and answer. Unknown members are refused, by name."""
 
-    # built at first use: most shapes are only documented, and building all of them is a tenth of the start
+    # built at first use: most shapes are only documented, and building all of them takes a tenth of the start
     model_config = ConfigDict(extra="forbid", frozen=True, use_enum_values=True, defer_build=True)
 
     def given(self) -> dict[str, Any]:
-        """Return only the members that were sent, as Python values: what a merge patch asks to change."""
+        """Return only the members that were sent, as Python values: the changes of a merge patch."""
         return {name: getattr(self, name) for name in self.model_fields_set}
 
 
 def _whole(value: Any, info: ValidationInfo) -> Any:
-    """Refuse what JSON Schema does not call an integer; digits are one in a query string."""
+    """Refuse a value that JSON Schema does not call an integer. In a query string digits are an integer."""
     if info.context == QUERY:
         if isinstance(value, str) and _DIGITS.fullmatch(value):
             return value
@@ -66,7 +66,7 @@ def _whole(value: Any, info: ValidationInfo) -> Any:
 
 
 def _number(value: Any, info: ValidationInfo) -> Any:
-    """Refuse what JSON Schema does not call a number; a plain decimal is one in a query string."""
+    """Refuse a value that JSON Schema does not call a number. In a query string a plain decimal is a number."""
     if info.context == QUERY:
         if isinstance(value, str) and _NUMBER.fullmatch(value):
             return value
@@ -84,26 +84,26 @@ _WIDE = Context(prec=60)
 
 
 def _as_sent(value: Decimal) -> Decimal:
-    """Keep every digit that a JSON number carries: no rounding may move an account across a border."""
+    """Keep every digit of a JSON number: no rounding may move an account across a border."""
     kept = value if _decimals(value) <= EXACT_DECIMALS else value.quantize(_FINEST, ROUND_HALF_EVEN, _WIDE)
     return _WIDE.add(kept.normalize(_WIDE), 0)
 
 
 def _decimals(value: Decimal) -> int:
-    """Return how many digits stand after the point."""
+    """Return the number of digits after the decimal point."""
     exponent = value.as_tuple().exponent
     return -exponent if isinstance(exponent, int) else 0
 
 
 def _flag(value: Any, info: ValidationInfo) -> Any:
-    """Refuse anything but true and false."""
+    """Refuse any value but true and false."""
     if isinstance(value, bool) or (info.context == QUERY and value in ("true", "false")):
         return value
     raise PydanticCustomError("bool_type", "Must be true or false")
 
 
 def _money(value: Any) -> Any:
-    """Refuse numbers: money travels as a decimal string, so that no reader rounds it."""
+    """Refuse numbers: money is a decimal string, so that no reader rounds it."""
     if isinstance(value, Decimal) or (isinstance(value, str) and _MONEY.fullmatch(value)):
         return value
     raise PydanticCustomError("money_format", "Must be a decimal string with at most 13 digits and 2 decimals")
@@ -135,7 +135,7 @@ def _utc(value: datetime) -> datetime:
 
 
 def _uuid(value: Any) -> str:
-    """Return the UUID as lower-case text with hyphens, the only spelling used inside."""
+    """Return the UUID as lower-case text with hyphens, the only spelling inside the service."""
     if isinstance(value, str) and _UUID.fullmatch(lower := value.lower()):
         return lower
     raise PydanticCustomError("uuid_format", "Must be a UUID")
@@ -157,7 +157,7 @@ _ROUNDED = AfterValidator(_four_places)
 _EXACT = AfterValidator(_as_sent)
 
 NO_NUL = r"^[^\u0000]*$"
-"""Pattern of any text that PostgreSQL can hold; pydantic refuses lone surrogates by itself."""
+"""The pattern of a text that PostgreSQL can hold. Lone surrogates are refused by pydantic."""
 
 Name = Annotated[
     str, StringConstraints(strict=True, min_length=1, max_length=200, pattern=r"^[^\u0000]*[^\s\u0000][^\u0000]*$")
@@ -236,10 +236,10 @@ Score = Annotated[Decimal, _within(ge=0, le=10), _PARSED, _ROUNDED, _schema(ge=0
 """0 to 10 as a JSON number, kept to 4 decimals (half to even)."""
 
 ExactScore = Annotated[Decimal, _within(ge=0, le=10), _PARSED, _EXACT, _schema(ge=0, le=10)]
-"""0 to 10 as a JSON number, kept as it was sent: what decides where an account stands is never rounded."""
+"""0 to 10 as a JSON number, kept as it was sent: a score that decides a quadrant is never rounded."""
 
 Weight = Annotated[Decimal, _within(ge=0, le=1000), _PARSED, _EXACT, _schema(ge=0, le=1000)]
-"""0 to 1,000 as a JSON number, kept as it was sent; weights of one model are compared with each other only."""
+"""0 to 1,000 as a JSON number, kept as it was sent. Weights are compared within one model only."""
 
 Ratio = Annotated[Decimal, _within(gt=0, le=10), _PARSED, _EXACT, _schema(gt=0, le=10)]
 """Above 0 to 10 as a JSON number, kept as it was sent."""
@@ -253,13 +253,15 @@ RatePerSecond = Annotated[
 """0.01 to 10,000 per second, kept to 4 decimals."""
 
 Measure = Annotated[Decimal, _within(ge=-(10**12), le=10**12), _PARSED, _ROUNDED, _schema(ge=-(10**12), le=10**12)]
-"""A measured value (metric, baseline, target) of up to a million million either way, kept to 4 decimals."""
+"""A measured value (metric, baseline, target) between plus and minus a million million, kept to 4 decimals."""
 
 Figure = Annotated[Decimal, _within(ge=-9999, le=9999), _PARSED, _ROUNDED, _schema(ge=-9999, le=9999)]
-"""A number to compare scores and ratios with, kept to 4 decimals; every column it is compared with can hold it."""
+"""A number that scores and ratios are compared with, kept to 4 decimals. Every column that it is compared with can hold
+it.
+"""
 
 ExactMeasure = Annotated[Decimal, _within(ge=-(10**12), le=10**12), _PARSED, _EXACT, _schema(ge=-(10**12), le=10**12)]
-"""As Measure, but kept as it was sent: a metric that is read through score bands."""
+"""As Measure, but kept as it was sent: score bands turn this metric into a score."""
 
 Money = Annotated[
     Decimal,
@@ -269,7 +271,8 @@ Money = Annotated[
         {"type": "string", "pattern": r"^[0-9]{1,13}(\.[0-9]{1,2})?$", "maxLength": 16, "examples": ["1250000.00"]}
     ),
 ]
-"""Zero or more: a decimal string, at most 13 digits before and 2 after the point; the currency stands beside it."""
+"""Zero or more: a decimal string, at most 13 digits before and 2 after the point. The currency is a field of its own.
+"""
 
 SignedMoney = Annotated[
     Decimal,
@@ -304,7 +307,7 @@ _AttributeInt = Annotated[
 
 
 def _name_pattern(schema: dict[str, Any]) -> None:
-    """Say of free members what holds for all of them: `patternProperties` would let any other name pass."""
+    """Describe the limits of free members once for all names: `patternProperties` would accept any other name."""
     for pattern, values in schema.pop("patternProperties", {}).items():
         schema["additionalProperties"] = values
         schema.setdefault("propertyNames", {})["pattern"] = pattern
@@ -314,4 +317,4 @@ Attributes = Annotated[
     dict[_AttributeKey, _AttributeText | bool | _AttributeInt | _AttributeNumber | None],
     Field(max_length=100, json_schema_extra=_name_pattern),
 ]
-"""Free members of the caller's own: up to 100 names with a text, number, boolean or null each."""
+"""Free fields of the client: up to 100 names, each with a text, number, boolean or null."""

@@ -1,1 +1,1 @@
-"""Reads that operations, loaders and exports share; visibility is applied here and nowhere else."""
+"""Reads that operations, REST and GraphQL, documents and exports share. Visibility is decided here and nowhere else."""

@@ -1,1 +1,1 @@
-"""HTTP in, HTTP out: one router per part; no rules, no SQL."""
+"""The REST API: one router for each part, without rules or SQL."""

@@ -1,4 +1,4 @@
-"""Arguments of the REST API's endpoints: the caller's context, and the query of a list derived from its listing."""
+"""Arguments of the REST API's endpoints: the caller's context, and list queries derived from a listing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ExternalId = Annotated[
 
 _COUNT: Any = (
     Literal["exact", "estimated"] | None,
-    Field(default=None, description="Also count: exactly, or up to 10,000 (estimated)"),
+    Field(default=None, description="Count all records: exact, or estimated (10,000 where there are more)"),
 )
 
 
@@ -36,7 +36,7 @@ class PageQuery(Shape):
     """Query of a list without filters."""
 
     limit: Limit = Field(default=50, description="Items per page, 1 to 200")
-    after: Cursor | None = Field(default=None, description="The next_cursor of the page before; opaque")
+    after: Cursor | None = Field(default=None, description="The `next_cursor` of the previous page; opaque")
 
 
 AS_OF: Mapping[str, Any] = {
@@ -44,15 +44,15 @@ AS_OF: Mapping[str, Any] = {
         Moment | None,
         Field(
             default=None,
-            description="Look back: an instant, or a day (its last moment). Position and stage are of then, members "
-            "without a history as today",
+            description="Read as of an instant, or of a day (its last moment). Position and stage are as of then; "
+            "members without a history are as today",
         ),
     )
 }
 
 
 class AsOfQuery(Shape):
-    """Query of a record that can be seen as it was."""
+    """Query of a record that can be read as of an earlier instant."""
 
     as_of: Moment | None = AS_OF["as_of"][1]
 
@@ -75,14 +75,12 @@ def list_query(
     if sorts:
         members["sort"] = (
             Annotated[str, StringConstraints(max_length=200, pattern=f"^(?:{sorts})(?:,(?:{sorts}))*$")] | None,
-            Field(
-                default=None, description="Sort keys, comma-separated; a leading - reverses; unknown values sort lowest"
-            ),
+            Field(default=None, description="Sort keys, comma-separated; a leading - reverses; null sorts lowest"),
         )
     if "name" in listing.filters:
         members["q"] = (
             Search | None,
-            Field(default=None, description="Text that occurs in the name, whatever its case"),
+            Field(default=None, description="Text that the name contains, in upper or lower case"),
         )
     return create_model(
         name,
@@ -149,6 +147,9 @@ def page_of(name: str, item: type[BaseModel]) -> type[Shape]:
         "items": (listed, Field(description="The records of this page")),
         "next_cursor": (Cursor | None, Field(description="Pass as `after` to go on; null on the last page")),
         "has_more": (bool, Field(description="Whether there are more records")),
-        "count": (BigCount | None, Field(default=None, description="How many there are in all, when asked")),
+        "count": (
+            BigCount | None,
+            Field(default=None, description="The number of records in all, if counted"),
+        ),
     }
     return create_model(name, __base__=Shape, __doc__=f"One page of a list of {item.__name__}.", **members)

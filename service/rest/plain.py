@@ -49,7 +49,7 @@ class _Routes:
         self.part, self.record = part, record
         parent = record.parent
         self.path = f"/{record.path}" if parent is None else f"/{parent.path}/{{id}}/{record.path}"
-        """Where records are created and listed."""
+        """The path under which records are created and listed."""
         self.place: dict[str, Any] = {} if parent is None else {"id": PathId}
         """The parent's id, as an argument."""
         self.location = f"/v1/{record.path}/{{id}}"
@@ -76,7 +76,7 @@ class _Routes:
             self._declare_pages(f"/{record.path}", "list_all", whole_list, shown)
 
     def _declare_pages(self, path: str, verb: str, name: str, shown: Any, fixed: tuple[str, ...] = ()) -> None:
-        """Declare one list; the path says the values of the `fixed` members."""
+        """Declare one list; the path gives the values of the `fixed` members."""
         record = self.record
         query: Any = list_query(f"{record.type_name}ListQuery", record.listing, without=fixed)
 
@@ -125,21 +125,21 @@ class _Routes:
         async def read(ctx: Context, id: str) -> Answer:
             return found(await record.get(ctx, id))
 
-        async def update(ctx: Context, id: str, patch: Any, asked: RequestInfo) -> Answer:
-            return found(await record.change(ctx, id, patch, asked.expected))
+        async def update(ctx: Context, id: str, patch: Any, info: RequestInfo) -> Answer:
+            return found(await record.change(ctx, id, patch, info.expected))
 
-        async def delete(ctx: Context, id: str, asked: RequestInfo) -> Answer:
-            return no_content(await record.delete(ctx, id, asked.expected))
+        async def delete(ctx: Context, id: str, info: RequestInfo) -> Answer:
+            return no_content(await record.delete(ctx, id, info.expected))
 
         takes = {"id": PathId}
         self._declare("get", path, "read", f"read_{record.name}", read, takes, response_model=record.read)
         self._declare(
             "patch", path, "update", f"update_{record.name}", update,
-            {**takes, "patch": _body(record.patch), "asked": Inquiry},
+            {**takes, "patch": _body(record.patch), "info": Inquiry},
             response_model=record.read, errors=[ReferenceTaken, *record.changing.errors],
         )  # fmt: skip
         self._declare(
-            "delete", path, "delete", f"delete_{record.name}", delete, {**takes, "asked": Inquiry},
+            "delete", path, "delete", f"delete_{record.name}", delete, {**takes, "info": Inquiry},
             errors=record.deleting.errors,
         )  # fmt: skip
 
@@ -147,23 +147,23 @@ class _Routes:
         self, method: str, path: str, verb: str, name: str, run: Run, takes: dict[str, Any], **options: Any
     ) -> None:
         """Declare a route that runs `run` with the context and the arguments that it `takes`, by name."""
-        said = self.record.words[verb]
-        declare = getattr(self.part, method)(path, summary=said.summary, **options)
-        declare(_endpoint(name, said.text, run, {"ctx": Caller, **takes}))
+        words = self.record.words[verb]
+        declare = getattr(self.part, method)(path, summary=words.summary, **options)
+        declare(_endpoint(name, words.text, run, {"ctx": Caller, **takes}))
 
 
 def _body(model: Any) -> Any:
     return Annotated[model, Body()]
 
 
-def _endpoint(name: str, says: str, run: Run, takes: dict[str, Any]) -> Run:
+def _endpoint(name: str, description: str, run: Run, takes: dict[str, Any]) -> Run:
     """Return an endpoint with a name, a description and a signature."""
 
     async def endpoint(**given: Any) -> Answer:
         return await run(**given)
 
     endpoint.__name__ = endpoint.__qualname__ = name
-    endpoint.__doc__ = says
+    endpoint.__doc__ = description
     endpoint.__annotations__ = {**takes, "return": Answer}
     named = inspect.Parameter.KEYWORD_ONLY
     parameters = [inspect.Parameter(each, named, annotation=kind) for each, kind in takes.items()]

@@ -1,4 +1,4 @@
-"""How a rule says no: verdicts are data that an operation turns into an error; rules never raise."""
+"""The verdict of a rule: data that an operation turns into an error. Rules never raise."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -60,7 +60,7 @@ def as_decimal(value: Fraction) -> Decimal:
 
 
 def shown(value: Fraction | Decimal | int, places: int = 4) -> Decimal:
-    """Round an exact number for show to so many decimal places, half up (away from 0), as the databases round."""
+    """Round an exact number for show to this many decimal places, half up (away from 0), as the databases round."""
     exactly = fraction(value)
     units = (2 * abs(exactly.numerator) * 10**places + exactly.denominator) // (2 * exactly.denominator)
     return Decimal(units if exactly >= 0 else -units).scaleb(-places)
@@ -73,7 +73,7 @@ def plain(value: Fraction | Decimal | int, places: int = 4) -> str:
 
 
 def is_score(value: Decimal | Fraction) -> bool:
-    """Tell whether a number is a score: finite and 0 to 10, both included."""
+    """Return whether a number is a score: finite and 0 to 10, both included."""
     if isinstance(value, Fraction):
         return 0 <= value.numerator <= 10 * value.denominator
     return value.is_finite() and LOWEST_SCORE <= value <= HIGHEST_SCORE

@@ -26,7 +26,7 @@ class QuadrantSource(StrEnum):
 
 
 class ClassificationCause(StrEnum):
-    """What led to an entry of an account's classification history."""
+    """The cause of an entry in an account's classification history."""
 
     ATTRACTIVENESS = "attractiveness"
     BUSINESS_STRENGTH = "business_strength"
@@ -81,7 +81,7 @@ class Stage(StrEnum):
 
 
 class AccountStatus(StrEnum):
-    """Where an account stands in the programme; it becomes a key account only when the customer agrees."""
+    """The programme status of an account. It becomes a key account only when the customer agrees."""
 
     CUSTOMER = "customer"
     CANDIDATE = "candidate"

@@ -1,4 +1,4 @@
-"""A receiver on the loopback interface, and a worker that sends to it when it is told to."""
+"""A receiver on the loopback interface, and a worker that sends to it when a test calls it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records that tests of several parts begin with, made through HTTP; and the events that were told."""
+"""Records that tests of several parts begin with, made through HTTP, and readers of the events that were emitted."""
 
 from __future__ import annotations
 

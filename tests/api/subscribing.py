@@ -1,4 +1,6 @@
-"""What tests of webhooks share: a worker that works when it is told to, endpoints, and what arrived."""
+"""Parts that tests of webhooks share: a worker that runs when a test calls it, endpoints, and the webhooks that
+arrived.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Names that nothing uses: every function, class, method and constant of `service` is read somewhere in it.
+"""No dead names: every function, class, method and constant of `service` is read somewhere in it.
 
-A test is no use: what only tests read belongs into the tests. A name counts as used when its identifier is read
-anywhere in `service` or the migrations outside its own definition, also as an attribute, a keyword or a string. So the
-check overlooks some dead names (two methods of one name, of which one is used), and reports no living ones.
+A test does not count as use: a name that only tests read belongs into the tests. A name counts as used when its
+identifier is read in `service` or the migrations outside its definition, also as an attribute, a keyword or a string.
+So the check overlooks some dead names (two methods of one name, of which one is used), and never reports a used one.
 """
 
 import ast

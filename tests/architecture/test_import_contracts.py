@@ -1,4 +1,4 @@
-"""The import contracts of pyproject.toml: the service keeps them, and they catch what they are there to catch."""
+"""The import contracts of pyproject.toml: the service keeps them, and each contract catches a violation."""
 
 import graphlib
 import subprocess

@@ -1,4 +1,4 @@
-"""Fills a PostgreSQL database with a portfolio of a given size, set by set: what the benchmarks read and write.
+"""Fill a PostgreSQL database with a portfolio of a given size, set by set: what the benchmarks read and write.
 
 Each account has 5 stakeholders, 1 plan, 3 objectives, 6 actions and a reference. The tables are made by the service's
 own migrations, the rows by one statement per table with a fixed seed: the same size gives the same data. Ids hold the

@@ -1,4 +1,4 @@
-"""How fast one worker process delivers, against bare aiohttp with the same bodies in the same run.
+"""Measure how fast one worker process delivers, against bare aiohttp with the same bodies in the same run.
 
     python -m tests.bench.delivery                       both databases, five rounds of 10,000 events, idle latency
     python -m tests.bench.delivery --events 200000 --database sqlite --rounds 1 --warm 0    a backlog, with memory

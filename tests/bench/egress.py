@@ -1,4 +1,4 @@
-"""How many calls a second the way out makes, beside bare aiohttp and a bare protocol, in one run.
+"""Measure how many calls a second `Egress` makes, beside bare aiohttp and a bare protocol, in one run.
 
     python -m tests.bench.egress                       5 rounds of 2 s at 32 calls at a time
     python -m tests.bench.egress --rounds 3 --seconds 1 --calls 1,32,128

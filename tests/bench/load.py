@@ -1,5 +1,5 @@
-"""Sends requests over a number of connections for a number of seconds and tells how it went: wrk where it is installed,
-else a program of our own (slower, so rates are lower; ratios stay comparable).
+"""Send requests over a number of connections for a number of seconds and report the result: with wrk where it is
+installed, otherwise with a program of our own (slower, so rates are lower; ratios stay comparable).
 
     python -m tests.bench.load PORT FILE KEY once|any CONNECTIONS SECONDS
 """

@@ -1,7 +1,7 @@
 """A receiver as lean as Python allows, in a process of its own: `python -m tests.bench.receiving PORT`.
 
-Answers every POST with 204 and remembers when it came under which webhook-id; GET /seen tells the number of requests
-and the times of the last thousand, GET /reset forgets them.
+It answers every POST with 204 and records the time by webhook-id. GET /seen returns the number of requests and the
+times of the last thousand, GET /reset clears them.
 """
 
 from __future__ import annotations

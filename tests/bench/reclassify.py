@@ -1,4 +1,4 @@
-"""How long it takes to classify a whole portfolio anew, beside ONE raw statement that does the same on the same tables.
+"""Measure the reclassification of a whole portfolio beside ONE raw statement that does the same on the same tables.
 
 The statement computes the same quadrants, writes the same columns of the same accounts and the same rows of events; the
 service besides keeps an entry of the history with the inputs, in batches that a killed process resumes. Two cases: cuts

@@ -1,4 +1,4 @@
-"""The command line as a person and a script see it: what it prints, what it answers with, on both databases."""
+"""The command line as a person and a script see it: output and exit codes, on both databases."""
 
 import asyncio
 import csv

@@ -1,4 +1,4 @@
-"""The demo's year: what a front-end team finds when it starts with `kam serve --demo`."""
+"""The demo's year as a front-end team finds it after `kam serve --demo`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the outside judges need: the service running on each database, the node packages, the switch that lets them."""
+"""The fixtures of the outside judges: the service running on each database, the node packages, and the switch."""
 
 from __future__ import annotations
 

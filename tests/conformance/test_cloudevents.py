@@ -1,4 +1,4 @@
-"""What we send as CloudEvents is what the SDK of the CloudEvents project reads, in both modes."""
+"""The SDK of the CloudEvents project reads the CloudEvents that the service sends, in both modes."""
 
 from __future__ import annotations
 

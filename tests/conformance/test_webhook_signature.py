@@ -1,5 +1,5 @@
-"""What we sign is what others verify: the Standard Webhooks packages of Python and npm judge `v1`, cryptography and
-node's own ed25519 judge `v1a`.
+"""Other implementations verify our signatures: the Standard Webhooks packages of Python and npm check `v1`,
+cryptography and node's own ed25519 check `v1a`.
 """
 
 import base64

@@ -1,5 +1,5 @@
-"""Feed, webhooks, replay and retention agree: whoever reads only the feed and whoever gets only webhooks know the same
-set of events, each account's in the same order, whatever writers do at once and however the receiver fails.
+"""Feed, webhooks, replay and retention agree: a reader of the feed and a receiver of webhooks get the same events, each
+account's in the same order, under concurrent writers and failing receivers.
 """
 
 from __future__ import annotations

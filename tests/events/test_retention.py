@@ -1,4 +1,4 @@
-"""What is kept and for how long: the delivered goes, the undelivered stays, and a reader that missed something is told."""
+"""Retention: delivered events are removed, undelivered ones are kept, and a reader that missed events gets an error."""
 
 from __future__ import annotations
 

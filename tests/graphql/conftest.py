@@ -1,4 +1,4 @@
-"""Asks the graph without HTTP: the engine over open services, as any caller."""
+"""Queries of the graph without HTTP: the engine over open services, as any caller."""
 
 from __future__ import annotations
 

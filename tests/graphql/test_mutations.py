@@ -1,4 +1,4 @@
-"""Mutations: the operations of REST with their codes, absent told from null, one after the other."""
+"""Mutations: the operations of REST with their codes, absent members distinguished from null, one after the other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes out: the feed of events, webhook endpoints with their deliveries, the matrix."""
+"""Outgoing data through GraphQL: the feed of events, webhook endpoints with their deliveries, the matrix."""
 
 from __future__ import annotations
 

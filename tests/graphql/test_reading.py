@@ -1,4 +1,4 @@
-"""Reading: what is asked comes, nothing else, in one statement per root field."""
+"""Reading: a query returns the selected fields and nothing else, with one statement per root field."""
 
 from __future__ import annotations
 

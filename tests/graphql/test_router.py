@@ -1,4 +1,4 @@
-"""GraphQL over HTTP: media types, status codes, GET and POST, who asks. The audits of graphql-http stand in conformance."""
+"""GraphQL over HTTP: media types, status codes, GET and POST, callers. The audits of graphql-http stand in conformance."""
 
 from __future__ import annotations
 

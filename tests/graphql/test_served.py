@@ -1,4 +1,4 @@
-"""The graph as clients meet it: behind the frame that all requests go through."""
+"""The graph as clients meet it: behind the edge, like every request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a socket asks before each operation, and while it is open: is its caller let in?"""
+"""A socket checks before each operation, and while it is open, that its caller still has access."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Variables: the short way gives what graphql-core gives, or leaves it to graphql-core."""
+"""Variables: the fast path gives the values of graphql-core, or leaves the request to graphql-core."""
 
 from __future__ import annotations
 

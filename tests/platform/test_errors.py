@@ -1,4 +1,4 @@
-"""The error tree: every code once, drawn truly, and nothing a caller sent in it."""
+"""The error tree: every code once, drawn as it is, and no value of a client in it."""
 
 import inspect
 import re

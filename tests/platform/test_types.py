@@ -1,4 +1,4 @@
-"""The request scalars: what JSON Schema allows gets in, and nothing else, in the same way through every door."""
+"""The request scalars accept the JSON values that JSON Schema allows and refuse all others, in every way of reading."""
 
 import json
 from datetime import UTC, date, datetime

@@ -1,8 +1,8 @@
-"""Killed with SIGKILL again and again during the main job, the service loses no event and tells none twice.
+"""Killed with SIGKILL again and again during the main job, the service loses no event and emits none twice.
 
-The client goes on with its Idempotency-Keys, the service comes back on the same database. In the end the portfolio,
-the feed and the deliveries are those of a run that nobody disturbed; what was being sent when the process died is sent
-again under the same id.
+The client continues with its Idempotency-Keys, and the service starts again on the same database. In the end the
+portfolio, the feed and the deliveries equal those of an undisturbed run. A delivery that was being sent when the
+process died is sent again under the same id.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The main job on real input, on both databases: classified once, told once, and silent the second time."""
+"""The main job on real input, on both databases: classified once, with each event once, and silent the second time."""
 
 from __future__ import annotations
 

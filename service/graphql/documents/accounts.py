@@ -29,7 +29,7 @@ from service.operations.classification.general_portfolios import general_documen
 from service.operations.classification.ratings import rated_document
 from service.operations.relationship.stages import stage_document
 from service.platform.errors import Conflict
-from service.queries.accounts.past import STANDING_THEN, THEN
+from service.queries.accounts.past import PAST_INPUTS, THEN
 from service.queries.accounts.statuses import FACTS
 from service.queries.classification.classification import LATEST_MODEL, LIVE
 from service.queries.classification.forecasts import STORED
@@ -164,7 +164,7 @@ DOCUMENTS = (
         _classification,
         "Where the account stands, and everything that led there",
         dated=True,
-        past=json_row({"then": _document(json_row(STANDING_THEN)), "as_of": THEN.at}),
+        past=json_row({"then": _document(json_row(PAST_INPUTS)), "as_of": THEN.at}),
     ),
     Document(
         "Account",
@@ -195,7 +195,7 @@ DOCUMENTS = (
         Permission.CLASSIFICATION_READ,
         _forecast,
         "Where the account is expected to stand some years ahead; null when nobody has said",
-        past=_document(_forecast_row(held_at(forecast_positions, THEN.at), _document(STANDING_THEN["model_period"]))),
+        past=_document(_forecast_row(held_at(forecast_positions, THEN.at), _document(PAST_INPUTS["model_period"]))),
     ),
     Document(
         "Account",

@@ -1,4 +1,4 @@
-"""API keys: made, listed, revoked. A key can't make a key with more than it has itself."""
+"""API keys: create, list and revoke them. A key cannot create a key with more permissions than it has."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ _ANY = Statement(sa.select(API_KEYS.table.c.id).limit(1))
 
 
 async def list_api_keys(ctx: Context, request: PageRequest) -> Page:
-    """A page of keys, without their values."""
+    """List a page of API keys, without their values."""
     async with ctx.reading(Permission.API_KEY_READ) as reader:
         return await API_KEYS.page(reader, request, ctx.cursors)
 
 
 async def get_api_key(ctx: Context, identifier: str) -> Resource:
-    """One key by id, without its value; raises NotFound."""
+    """Read an API key, without its value. Raises NotFound."""
     async with ctx.reading(Permission.API_KEY_READ) as reader:
         return await require(reader, API_KEYS, identifier, KIND)
 
 
 @operation
 async def create_api_key(ctx: Context, data: ApiKeyCreate, value: str | None = None) -> Resource:
-    """Make a key; its value is in this answer and nowhere else. Raises Forbidden for scopes that the caller does not
-    have.
+    """Create an API key. The answer shows its value; no later answer does. Raises Invalid for an unknown scope or an
+    expiry in the past, Forbidden for scopes that the caller does not have.
     """
     async with ctx.transaction(Permission.API_KEY_WRITE) as tx:
         return tx.answer(await _make(ctx, tx, data, value))
@@ -45,12 +45,12 @@ async def create_api_key(ctx: Context, data: ApiKeyCreate, value: str | None = N
 async def _make(ctx: Context, tx: Transaction, data: ApiKeyCreate, value: str | None) -> Resource:
     for index, scope in enumerate(data.scopes):
         if not known_scope(scope):
-            raise refuse(f"/scopes/{index}", "unknown_scope", "There is no such scope")
+            raise refuse(f"/scopes/{index}", "unknown_scope", f'"{scope}" is not a scope')
     if data.expires_at is not None and data.expires_at <= tx.now:
-        raise refuse("/expires_at", "in_the_past", "A key must expire in the future")
+        raise refuse("/expires_at", "in_the_past", "The key would have expired already. Choose a later instant")
     more = beyond(data.scopes, ctx.principal.permissions)
     if more:
-        raise Forbidden(more[0], "A key can't create a key with more than it has")
+        raise Forbidden(more[0], f"A key can't create a key with a scope that it lacks: {more[0]}")
     key = value or form.new_key()
     stored = {
         "name": data.name,
@@ -66,15 +66,16 @@ async def _make(ctx: Context, tx: Transaction, data: ApiKeyCreate, value: str | 
 
 @operation
 async def revoke_api_key(ctx: Context, identifier: str) -> Resource:
-    """Make a key stop working: here at once, in other processes within seconds. Raises NotFound. Revoking twice
-    changes nothing. Webhook endpoints that it created are turned off; another key can turn them on.
+    """Revoke an API key. It stops working at once in this process and within seconds in others. The webhook endpoints
+    that it owns are disabled; another key can enable them. Revoking a revoked key changes nothing. Raises NotFound, and
+    Forbidden for a key with scopes that the caller does not have.
     """
     async with ctx.transaction(Permission.API_KEY_WRITE) as tx:
         before = await lock(tx, API_KEYS, identifier, None, KIND)
         if before.data["revoked"]:
             return tx.answer(before, "unchanged")
         if beyond(before.data["scopes"], ctx.principal.permissions):
-            raise Forbidden(None, "A key can't revoke a key that has more than it has")
+            raise Forbidden(None, "A key can't revoke a key with a scope that it lacks")
         after = await change(tx, API_KEYS, identifier, {"revoked_at": tx.now})
         await turn_off_ownerless(tx)
         tx.answer(after, "revoked")
@@ -83,10 +84,10 @@ async def revoke_api_key(ctx: Context, identifier: str) -> Resource:
 
 
 async def ensure_first_key(services: Services, value: str | None = None) -> str | None:
-    """On the first start, make one key that may do everything; returns its value to be printed once, or None when there
-    are keys already.
+    """Create a key with all permissions when there is no key yet and return its value, to be printed once; otherwise
+    return None.
 
-    `value` (KAM_BOOTSTRAP_KEY) sets it; raises ValueError when it does not look like a key.
+    `value` (KAM_BOOTSTRAP_KEY) sets the key's value; raises ValueError when it does not have the form of a key.
     """
     if value is not None and not form.looks_like_key(value):
         raise ValueError("KAM_BOOTSTRAP_KEY must be kam_ followed by 43 letters, digits, _ or -")

@@ -1,4 +1,4 @@
-"""Accounts: taking customers in, keeping them right, finding them; by our id and by theirs."""
+"""Accounts: create, read, list, change, delete and restore them, by id and by reference."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ from service.records.rows import Expected, change, check_version, lock, plain_re
 
 @cache
 def _mark(table: sa.Table, delete: bool) -> Statement:
-    """Records of an account are deleted and restored with it; those deleted before keep their own mark."""
+    """Return the UPDATE that deletes or restores the rows of one table with their account. Rows deleted before keep
+    their own mark and stay deleted.
+    """
     mark = bind("mark", Instant())
     statement = sa.update(table).where(table.c.account_id == bind("account_id", Uuid()))
     statement = statement.where(table.c.deleted_at.is_(None) if delete else table.c.deleted_at == mark)
@@ -42,31 +44,33 @@ def _mark(table: sa.Table, delete: bool) -> Statement:
 
 @cache
 def _marked(tables: tuple[sa.Table, ...]) -> Statement:
-    """SELECT the ids of an account's records that were deleted at `:mark`, with the account."""
+    """Return the SELECT of the ids of an account's records that were deleted with it at `:mark`."""
     of_account, mark = bind("account_id", Uuid()), bind("mark", Instant())
     return Statement(
         sa.union_all(*[sa.select(t.c.id).where(t.c.account_id == of_account, t.c.deleted_at == mark) for t in tables])
     )
 
 
-_d = account_deletions.c
+_deletions = account_deletions.c
 _BEGIN_DELETION = Statement(
-    sa.insert(account_deletions).values({name: bind(name, _d[name]) for name in ("id", "account_id", "deleted_at")})
+    sa.insert(account_deletions).values(
+        {name: bind(name, _deletions[name]) for name in ("id", "account_id", "deleted_at")}
+    )
 )
 _END_DELETION = Statement(
     sa.update(account_deletions)
-    .where(_d.account_id == bind("b_account_id", Uuid()), _d.restored_at.is_(None))
+    .where(_deletions.account_id == bind("b_account_id", Uuid()), _deletions.restored_at.is_(None))
     .values(restored_at=bind("b_now", Instant()))
 )
 _DELETED_AT = Statement(sa.select(accounts.c.deleted_at).where(accounts.c.id == bind("id", Uuid())))
 
 
 async def get_account(ctx: Context, identifier: str, as_of: date | datetime | None = None) -> Resource:
-    """One account by id; raises NotFound.
+    """Read an account. Raises NotFound.
 
-    With `as_of` (an instant, or the last moment of a day) as it stood then: its position and its stage are of then,
-    everything that has no history is as today. One that was not there then is not found, one deleted since is. Raises
-    Invalid for what lies ahead.
+    With `as_of` (an instant, or the last moment of a day) it is the account of then: position and stage are as of then,
+    members without a history as today. An account that did not exist then is not found; one that was deleted since is.
+    Raises Invalid for an instant in the future.
     """
     instants = _instants(ctx, as_of)
     async with ctx.reading(Permission.ACCOUNT_READ) as reader:
@@ -78,7 +82,7 @@ def _instants(ctx: Context, as_of: date | datetime | None) -> tuple[tuple[str, d
 
 
 async def get_account_by_ref(ctx: Context, system: str, external_id: str) -> Resource:
-    """One account by its reference in another system; raises NotFound."""
+    """Read an account by its reference in another system. Raises NotFound."""
     async with ctx.reading(Permission.ACCOUNT_READ) as reader:
         identifier = await reader.value(references.FIND, kind=KIND, system=system, external_id=external_id)
         if identifier is None:
@@ -87,8 +91,9 @@ async def get_account_by_ref(ctx: Context, system: str, external_id: str) -> Res
 
 
 async def list_accounts(ctx: Context, request: PageRequest, as_of: date | datetime | None = None) -> Page:
-    """A page of accounts; with `as_of` of those that were there then, as they stood: filters and sorts judge the
-    position and the stage of then. Raises Invalid for what lies ahead, CursorInvalid for a cursor of another instant.
+    """List a page of accounts. With `as_of` it lists the accounts that existed then; filters and sorts use the position
+    and stage of then. Raises CursorInvalid, also for a cursor of another instant, and Invalid for an instant in the
+    future.
     """
     request = replace(request, instants=_instants(ctx, as_of))
     async with ctx.reading(Permission.ACCOUNT_READ) as reader:
@@ -98,7 +103,7 @@ async def list_accounts(ctx: Context, request: PageRequest, as_of: date | dateti
 async def list_children(
     ctx: Context, identifier: str, request: PageRequest, as_of: date | datetime | None = None
 ) -> Page:
-    """The accounts directly below an account, with `as_of` as they stood then; raises NotFound and Invalid."""
+    """List a page of the accounts directly below an account, with `as_of` as of then. Raises NotFound, Invalid."""
     request = replace(request, instants=_instants(ctx, as_of))
     listing = PAST if request.instants else ACCOUNTS
     async with ctx.reading(Permission.ACCOUNT_READ) as reader:
@@ -108,15 +113,17 @@ async def list_children(
 
 @operation
 async def create_account(ctx: Context, data: AccountCreate) -> Resource:
-    """Take a customer into the programme: it starts in pre_kam and its stage history begins with that entry."""
+    """Create an account. It starts in stage pre_kam, the first entry of its stage history. Raises ReferenceTaken, and
+    Invalid for an unknown parent or owner.
+    """
     async with ctx.transaction(Permission.ACCOUNT_WRITE) as tx:
         return tx.answer(await create(ctx, tx, data))
 
 
 @operation
 async def update_account(ctx: Context, identifier: str, patch: Shape, expected: Expected = None) -> Resource:
-    """Change what was sent; raises NotFound, StaleVersion, ReferenceTaken. Writing what is there already changes and
-    tells nothing.
+    """Change the given members of an account. Writing what is stored already writes and sends nothing. Raises NotFound,
+    StaleVersion, ReferenceTaken.
     """
     values = patch.given()
     if ctx.idempotency is None and values.keys() <= PLAIN:
@@ -132,9 +139,10 @@ async def update_account(ctx: Context, identifier: str, patch: Shape, expected: 
 
 @operation
 async def upsert_account(ctx: Context, system: str, external_id: str, data: AccountCreate) -> Resource:
-    """Create the account with this reference, or bring it up to date: members that were not sent stay as they are.
+    """Create the account with this reference, or update it: members that are not given stay as they are.
 
-    The outcome is created, updated or unchanged; unchanged writes nothing and sends nothing.
+    The outcome is created, updated or unchanged. An unchanged account is not written and sends no event. Raises
+    ReferenceTaken, and Invalid for an unknown parent or owner.
     """
     async with ctx.transaction(Permission.ACCOUNT_WRITE) as tx:
         return tx.answer(await upsert(ctx, tx, system, external_id, data))
@@ -142,8 +150,8 @@ async def upsert_account(ctx: Context, system: str, external_id: str, data: Acco
 
 @operation
 async def delete_account(ctx: Context, identifier: str, expected: Expected = None) -> Resource:
-    """Mark an account as deleted, with its stakeholders, plans, objectives and actions; nothing is lost, restore
-    brings all of it back.
+    """Delete an account with its stakeholders, plans, objectives and actions. Restoring it restores them too. Raises
+    NotFound, StaleVersion.
     """
     async with ctx.transaction(Permission.ACCOUNT_WRITE) as tx:
         before = await lock(tx, ACCOUNTS, identifier, expected, KIND)
@@ -160,15 +168,15 @@ async def delete_account(ctx: Context, identifier: str, expected: Expected = Non
 
 @operation
 async def restore_account(ctx: Context, identifier: str, expected: Expected = None) -> Resource:
-    """Bring a deleted account back with what was deleted with it; raises ReferenceTaken when its reference was given
-    to another. A live account stays as it is.
+    """Restore a deleted account with everything that was deleted with it. An account that is not deleted stays as it
+    is. Raises NotFound, StaleVersion, and ReferenceTaken when its reference was given to another account.
     """
     async with ctx.transaction(Permission.ACCOUNT_WRITE) as tx:
         before = await ACCOUNTS.find(tx.reader, identifier, lock=True, gone=True)
         if before is None:
             raise NotFound(KIND)
         check_version(before, expected)
-        before = await ACCOUNTS.find(tx.reader, identifier, gone=True) or before  # as it is now that it is locked
+        before = await ACCOUNTS.find(tx.reader, identifier, gone=True) or before  # read again under the lock
         mark = await tx.value(_DELETED_AT, id=identifier)
         if mark is None:
             return tx.answer(before, "unchanged")

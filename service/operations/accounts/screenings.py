@@ -1,5 +1,5 @@
-"""Candidate screening, the first of two steps of selection: many customers judged by simple criteria, and the ones that
-passed made candidates.
+"""Candidate screening, the first of two steps of selection: screen customers by simple criteria and make those that
+pass candidates.
 """
 
 from __future__ import annotations
@@ -33,13 +33,12 @@ from service.rules.vocabulary import AccountStatus
 
 MOST_MOVED = 1000
 _CURSOR = "screening"
-_a = accounts.c
 _MAKE_CANDIDATES = Statement(
     sa.update(accounts)
-    .where(one_of(_a.id, "ids"))
+    .where(one_of(accounts.c.id, "ids"))
     .values(
         status=sa.literal_column(f"'{AccountStatus.CANDIDATE.value}'"),
-        version=_a.version + sa.literal_column("1"),
+        version=accounts.c.version + sa.literal_column("1"),
         updated_at=bind("v_now", Instant()),
     )
 )
@@ -49,41 +48,41 @@ _ADD_ENTRIES = inserting(status_entries)
 class ScreeningCriterion(Shape):
     """A criterion: a filter with a name."""
 
-    name: Name = Member(description="The criterion's name, once in a screening")
+    name: Name = Member(description="The criterion's name, unique in the screening")
     filter: AccountFilter = Member(  # type: ignore[valid-type]
-        description="What an account must fulfil, in the grammar of the search; what is unknown does not hold"
+        description="The conditions, in the grammar of the search; a condition on a member that is null does not hold"
     )
-    required: Flag = Member(default=False, description="Whether no account passes without it")
+    required: Flag = Member(default=False, description="Whether an account must meet it to pass")
 
 
 class ScreeningCreate(Shape):
-    """Criteria that accounts are judged by. All filters together have at most 50 conditions."""
+    """The criteria of a screening. All filters together have at most 50 conditions."""
 
     criteria: Annotated[list[ScreeningCriterion], Member(min_length=1, max_length=MOST_CRITERIA)] = Member(
         description="The criteria"
     )
     at_least: Count | None = Member(
         default=None,
-        description="How many criteria must hold; when left out all of them, or where some are required only those",
+        description="How many criteria must hold; by default the required ones, or all where none is required",
     )
     filter: AccountFilter | None = Member(  # type: ignore[valid-type]
-        default=None, description="Which accounts are judged; all when left out"
+        default=None, description="Which accounts are screened; all when left out"
     )
     passed: Flag | None = Member(
-        default=None, description="Show only accounts that passed, or only those that did not; counts are of all"
+        default=None, description="Show only accounts that passed (true) or did not (false); counts are of all"
     )
     limit: Limit = Member(default=50, description="Accounts per page, 1 to 200")
-    after: ScreeningCursor | None = Member(default=None, description="The next_cursor of the page before; opaque")
+    after: ScreeningCursor | None = Member(default=None, description="The `next_cursor` of the previous page; opaque")
     move_to_candidate: Flag = Member(
         default=False,
-        description="Make customers that passed candidates, at most 1,000 at once, whatever page is shown; without it "
-        "nothing is written",
+        description="Make the customers that passed candidates, at most 1,000 at once, on whatever page; false "
+        "writes nothing",
     )
-    reason: Text | None = Member(default=None, description="Why; needed to make candidates, kept with each step")
+    reason: Text | None = Member(default=None, description="The reason, kept with each step; needed to make candidates")
 
 
 class _Screening:
-    """A screening that was read: the criteria, the statement's shape, and the values to bind."""
+    """A validated screening: its criteria, the statement's shape, and the values to bind."""
 
     def __init__(self, data: ScreeningCreate) -> None:
         self.criteria = [Criterion(one.name, one.required) for one in data.criteria]
@@ -95,7 +94,11 @@ class _Screening:
         for index, one in enumerate(data.criteria):
             shape = self._read(one.filter, f"/criteria/{index}/filter")
             if clause(shape, ACCOUNTS.filters) is None:
-                raise refuse(f"/criteria/{index}/filter", "criterion_empty", "Every account fulfils this")
+                raise refuse(
+                    f"/criteria/{index}/filter",
+                    "criterion_empty",
+                    "Every account meets this filter",
+                )
             shapes.append(shape)
         given: Any = data.filter
         population = () if given is None else self._read(given, "/filter")
@@ -106,50 +109,50 @@ class _Screening:
         tree = given.model_dump(by_alias=True, exclude_unset=True)
         return read_filter(tree, ACCOUNTS.filters, pointer, self.binds).shape
 
-    def judge(self, row: Mapping[str, Any]) -> tuple[Screened, list[dict[str, Any]]]:
-        """What the rules say of a row of the statement, and each criterion."""
+    def screen(self, row: Mapping[str, Any]) -> tuple[Screened, list[dict[str, Any]]]:
+        """Return the verdict on a row of the statement, and each criterion with whether it holds."""
         held = [bool(row[f"h{index}"]) for index in range(len(self.criteria))]
-        told = [{"name": one.name, "holds": holds} for one, holds in zip(self.criteria, held, strict=True)]
-        return screen(self.criteria, held, self.at_least), told
+        criteria = [{"name": one.name, "holds": holds} for one, holds in zip(self.criteria, held, strict=True)]
+        return screen(self.criteria, held, self.at_least), criteria
 
 
 async def preview_screening(ctx: Context, data: ScreeningCreate) -> Resource:
-    """Judge accounts by criteria without writing: which hold and which do not, who passed and why; counts of all, and
-    a page.
+    """Screen accounts by criteria without writing: which criteria hold, which accounts pass and why; counts of all
+    accounts, and a page of them.
     """
     if data.move_to_candidate:
-        raise refuse("/move_to_candidate", "would_write", "This only looks; a mutation makes candidates")
+        raise refuse("/move_to_candidate", "would_write", "This query only reads. Use the mutation to make candidates")
     screening = _Screening(data)
     async with ctx.reading(Permission.PORTFOLIO_READ) as reader:
-        return _answer(ctx, data, screening, await _judged(ctx, reader, data, screening), set())
+        return _answer(ctx, data, screening, await _screened_rows(ctx, reader, data, screening), set())
 
 
 @operation
 async def screen_portfolio(ctx: Context, data: ScreeningCreate) -> Resource:
-    """Judge accounts by named criteria over their members: which hold and which do not, who passed and why, with counts
-    of all and a page of them. One statement judges all.
+    """Screen accounts by named criteria over their members: which criteria hold, which accounts pass and why, with
+    counts of all accounts and a page of them.
 
-    Nothing is written, unless `move_to_candidate`: then customers that passed become candidates by the rules of the
-    path, at most 1,000 at once, in one transaction; `left_to_move` tells how many are left for another call. Each step
-    is kept with the reason and what held. Raises Invalid for repeated or empty criteria, more asked for than there are,
-    filters with more than 50 conditions in all, and candidates without a reason.
+    Nothing is written without `move_to_candidate`. With it, customers that passed become candidates in one transaction,
+    at most 1,000 at once; `left_to_move` is the number left for another call. Each step is kept with the reason and the
+    criteria that held. Raises Invalid for repeated or empty criteria, `at_least` above their number, filters with more
+    than 50 conditions in all, and candidates without a reason.
     """
     if not data.move_to_candidate:
         return await preview_screening(ctx, data)
     ctx.require(Permission.PORTFOLIO_READ)
     screening = _Screening(data)
     if data.reason is None:
-        raise refuse("/reason", "reason_missing", "Say why these customers become candidates")
+        raise refuse("/reason", "reason_missing", "Give the reason why these customers become candidates")
     verdict = judge_step(AccountStatus.CUSTOMER, AccountStatus.CANDIDATE, ())
     if not verdict.allowed:
         raise StateTransitionNotAllowed([status.value for status in verdict.open_steps], verdict.reason)
     async with ctx.transaction(Permission.ACCOUNT_WRITE) as tx:
-        rows = await _judged(ctx, tx.reader, data, screening)
+        rows = await _screened_rows(ctx, tx.reader, data, screening)
         moved = await _make_candidates(tx, screening, data.reason)
         return tx.answer(_answer(ctx, data, screening, rows, moved), "read")
 
 
-async def _judged(ctx: Context, reader: Reader, data: ScreeningCreate, screening: _Screening) -> list[Row]:
+async def _screened_rows(ctx: Context, reader: Reader, data: ScreeningCreate, screening: _Screening) -> list[Row]:
     binds = {**screening.binds, "limit": data.limit + 1}
     if data.after is not None:
         binds["after"] = ctx.cursors.decode(_CURSOR, data.after)[0]
@@ -157,12 +160,12 @@ async def _judged(ctx: Context, reader: Reader, data: ScreeningCreate, screening
 
 
 async def _make_candidates(tx: Transaction, screening: _Screening, reason: str) -> set[str]:
-    """Take the customers that passed one step on the path; their ids."""
+    """Make the customers that passed candidates and return their ids."""
     found = await tx.all(passing(screening.shape), most=MOST_MOVED, **screening.binds)
     evidence = {}
     for row in found:
-        screened, told = screening.judge(row)
-        holding = ", ".join(one["name"] for one in told if one["holds"])
+        screened, criteria = screening.screen(row)
+        holding = ", ".join(one["name"] for one in criteria if one["holds"])
         evidence[row["id"]] = f"Screening: {screened.reason} Holds: {holding}."
     if not evidence:
         return set()
@@ -182,7 +185,7 @@ def _answer(ctx: Context, data: ScreeningCreate, screening: _Screening, rows: li
     more, listed = len(listed) > data.limit, listed[: data.limit]
     items = []
     for row in listed:
-        screened, told = screening.judge(row)
+        screened, criteria = screening.screen(row)
         made = row["id"] in moved
         items.append(
             {
@@ -191,7 +194,7 @@ def _answer(ctx: Context, data: ScreeningCreate, screening: _Screening, rows: li
                 "status": AccountStatus.CANDIDATE.value if made else row["status"],
                 "passed": screened.passed,
                 "held": screened.held,
-                "criteria": told,
+                "criteria": criteria,
                 "reason": screened.reason,
                 "moved": made,
             }

@@ -1,4 +1,4 @@
-"""The path of an account in the programme: its steps with what each asks for, the history, and the events."""
+"""An account's status: the steps with their requirements, the history, and the events."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _ADD_ENTRY = WriteThenRead(
 
 
 async def get_status(ctx: Context, identifier: str) -> Resource:
-    """Where an account stands on the path, the steps that can follow, and what each asks for; raises NotFound."""
+    """Read an account's status, the steps that can follow, and the requirements of each. Raises NotFound."""
     async with ctx.reading(Permission.ACCOUNT_READ) as reader:
         row = await reader.one(STATUS_FACTS, id=identifier)
     if row is None:
@@ -45,14 +45,14 @@ async def get_status(ctx: Context, identifier: str) -> Resource:
 
 
 async def list_status_transitions(ctx: Context, identifier: str, request: PageRequest) -> Page:
-    """A page of an account's steps, newest first; raises NotFound."""
+    """List a page of an account's steps, newest first. Raises NotFound."""
     async with ctx.reading(Permission.ACCOUNT_READ) as reader:
         await require(reader, ACCOUNTS, identifier, KIND)
         return await STATUS_ENTRIES.page(reader, request, ctx.cursors, where={"account_id": identifier})
 
 
 async def get_status_transition(ctx: Context, identifier: str) -> Resource:
-    """One step of a live account; raises NotFound."""
+    """Read a step of an account that is not deleted. Raises NotFound."""
     async with ctx.reading(Permission.ACCOUNT_READ) as reader:
         entry = await require(reader, STATUS_ENTRIES, identifier, "status transition")
         await require(reader, ACCOUNTS, entry.data["account_id"], KIND)
@@ -63,12 +63,13 @@ async def get_status_transition(ctx: Context, identifier: str) -> Resource:
 async def move_status(
     ctx: Context, identifier: str, data: StatusTransitionCreate, expected: Expected = None
 ) -> Resource:
-    """Take an account one step on its path: customer, candidate, selected, agreed, planned, managed; deselected, and
-    in again. Answers with the new entry of its history.
+    """Move an account one step along customer, candidate, selected, agreed, planned, managed, one step back, or to
+    deselected, and return the new entry of its history. A deselected account may become selected or candidate again.
 
-    Selecting needs a complete classification, agreed needs both benefits and who at the customer agreed when, planned
-    an approved plan, managed an active one and an owner. Raises NotFound, StaleVersion, StateTransitionNotAllowed
-    with the open steps and what is missing, Invalid for an agreement that is in the future or belongs to another step.
+    Selected needs a complete classification; agreed needs both benefits and who at the customer agreed when; planned
+    needs an approved plan; managed needs an active plan and an owner. Raises NotFound, StaleVersion,
+    StateTransitionNotAllowed with the allowed steps and the missing requirements, Invalid for an agreement that is in
+    the future or belongs to another step.
     """
     async with ctx.transaction(Permission.ACCOUNT_WRITE) as tx:
         account = await lock(tx, ACCOUNTS, identifier, expected, KIND)
@@ -89,7 +90,7 @@ async def move_status(
 
 
 async def _take(tx: Transaction, account: Resource, to: AccountStatus, data: StatusTransitionCreate) -> Resource:
-    """Set the status of a locked account, keep the step in the history, and tell."""
+    """Set the status of a locked account, add the step to the history, and emit its event."""
     before = account.data["status"]
     after = await change(tx, ACCOUNTS, account.id, {"status": to.value})
     agreed: Mapping[str, Any] = NO_AGREEMENT
@@ -100,27 +101,33 @@ async def _take(tx: Transaction, account: Resource, to: AccountStatus, data: Sta
     made = as_resource(await tx.one(_ADD_ENTRY, **binds, id=entry["id"]))
     if made is None:
         raise RuntimeError("an insert returned no row")
-    told = {name: made.data[name] for name in NO_AGREEMENT}
-    tx.emit(step_event(after, before, data.reason, data.evidence, None if data.agreement is None else told))
+    agreement = {name: made.data[name] for name in NO_AGREEMENT}
+    tx.emit(step_event(after, before, data.reason, data.evidence, None if data.agreement is None else agreement))
     return made
 
 
 async def _check_agreement(tx: Transaction, account_id: str, to: AccountStatus, agreement: Agreement | None) -> None:
-    """An agreement belongs to the step to agreed, is not in the future, and names a stakeholder of this account."""
+    """Raise Invalid unless the agreement belongs to the step to agreed, is not in the future, and names a stakeholder
+    of this account.
+    """
     if agreement is None:
         return
     if to is not AccountStatus.AGREED:
-        raise refuse("/agreement", "agreement_not_expected", "Only the step to agreed takes an agreement")
+        raise refuse("/agreement", "agreement_not_expected", "Only the step to agreed takes an agreement. Leave it out")
     if agreement.agreed_on > tx.today:
-        raise refuse("/agreement/agreed_on", "in_the_future", "The customer can't have agreed on a day in the future")
+        raise refuse(
+            "/agreement/agreed_on",
+            "in_the_future",
+            f"{agreement.agreed_on} is in the future. Give today or an earlier day",
+        )
     pointer = "/agreement/stakeholder_id"
     found = await require_reference(tx, STAKEHOLDERS, agreement.stakeholder_id, pointer, "stakeholder")
     if found is not None and found.data["account_id"] != account_id:
-        raise refuse(pointer, "unknown_reference", "This account has no such stakeholder")
+        raise refuse(pointer, "unknown_reference", "This account has no stakeholder with this id")
 
 
 def requirements_met(facts: Mapping[str, Any]) -> set[Requirement]:
-    """What an account fulfils of all that steps can ask for, but for an agreement, which comes with the step."""
+    """Return the requirements that an account meets. An agreement is not among them: it is given with the step."""
     fulfilled = {
         Requirement.CLASSIFICATION_COMPLETE: facts["classification_status"] == ClassificationStatus.COMPLETE,
         Requirement.BENEFIT_TO_US: facts["benefit_to_us"] is not None,
@@ -133,7 +140,7 @@ def requirements_met(facts: Mapping[str, Any]) -> set[Requirement]:
 
 
 def status_document(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """An account's place on the path as it reads."""
+    """Return the document of an account's status."""
     met = requirements_met(facts)
     steps = [
         {

@@ -1,4 +1,4 @@
-"""Where an account stands: its inputs are written, and in the same transaction it is classified and that is told."""
+"""An account's position: write its success factors and classify it in one transaction; read the position."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from service.models.classification.classification import BusinessStrengthPut, bu
 from service.platform.clock import instant_text
 from service.platform.errors import NotFound
 from service.queries.accounts.accounts import ACCOUNTS
-from service.queries.accounts.past import CLASSIFIED_THEN
+from service.queries.accounts.past import PAST_CLASSIFICATION_INPUTS
 from service.queries.accounts.stakeholders import STAKEHOLDERS
-from service.queries.classification.classification import CLASSIFICATIONS, STANDING, STORED_STRENGTH
+from service.queries.classification.classification import CLASSIFICATION_INPUTS, CLASSIFICATIONS, STORED_STRENGTH
 from service.records.classification.classification import read_standings, settle, unchanged
 from service.records.classification.positions import (
     live,
@@ -41,12 +41,12 @@ from service.rules.vocabulary import ClassificationCause
 
 KIND = "account"
 
-_b = business_strengths.c
+_c = business_strengths.c
 _ADD_STRENGTH = inserting(business_strengths)
 _SET_STRENGTH = Statement(
     sa.update(business_strengths)
-    .where(_b.account_id == bind("b_account_id", Uuid()))
-    .values({column.name: bind(f"b_{column.name}", column) for column in _b if column.name != "account_id"})
+    .where(_c.account_id == bind("b_account_id", Uuid()))
+    .values({column.name: bind(f"b_{column.name}", column) for column in _c if column.name != "account_id"})
 )
 
 
@@ -54,12 +54,12 @@ _SET_STRENGTH = Statement(
 async def put_business_strength(
     ctx: Context, identifier: str, data: BusinessStrengthPut, expected: Expected = None
 ) -> Resource:
-    """Replace a customer's success factors with everybody's scores and classify the account; answers with the
+    """Replace a customer's success factors with our scores and the competitors', classify the account, and return the
     classification.
 
-    Weights sum to 100 within 0.01, every competitor is scored on every factor, and there is at least one or none is
-    known. Raises NotFound, StaleVersion, and Invalid with pointers. Writing what is stored already writes and sends
-    nothing.
+    Weights sum to 100 within 0.01. Every competitor has a score on every factor. Without a competitor,
+    `no_known_competitor` is needed. Writing what is stored already writes and sends nothing. Raises NotFound,
+    StaleVersion, and Invalid with pointers.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
         await tx.serialize([MODEL_LOCK], shared=True)
@@ -89,7 +89,7 @@ async def put_business_strength(
 
 
 async def list_success_factors(ctx: Context) -> list[dict[str, Any]]:
-    """Success factors to begin with, each with its source, and a default set of them with weights that sum to 100."""
+    """List success factors to begin with, each with its source, with a default set whose weights sum to 100."""
     ctx.require(Permission.CLASSIFICATION_READ)
     return [
         {
@@ -104,18 +104,18 @@ async def list_success_factors(ctx: Context) -> list[dict[str, Any]]:
 
 
 async def get_classification(ctx: Context, identifier: str) -> Resource:
-    """An account's classification, explained from what is stored of it; raises NotFound.
+    """Read an account's classification with its explanation. Raises NotFound.
 
-    It is computed as it is read, by the active model; only while a new model is being brought to the portfolio, an
-    account that was not reached yet is explained by the model its position rests on. For an account that nobody has
-    scored it says what is missing. The version is 0 where the answer changes with more than the account's version; the
-    ages of the inputs are counted to the day it tells, and do not change the version.
+    It is computed on each read by the active model. While a new model is being applied to the portfolio, an account
+    that was not reached yet is explained by the model of its stored position. For an account without scores it names
+    what is missing. The version is 0 when the answer depends on more than the account's version. The ages of the inputs
+    are counted to today and do not change the version.
     """
     async with ctx.reading(Permission.CLASSIFICATION_READ) as reader:
-        row = await reader.one(STANDING, id=identifier)
+        row = await reader.one(CLASSIFICATION_INPUTS, id=identifier)
         if row is None:
             raise NotFound(KIND)
-        stored = row["standing"]
+        stored = row["inputs"]
         active = model = await active_model(reader, stored["model_id"], stored["model_version"])
         position = live(stored, model)
         before = rests_on_another_model(stored, position, model)
@@ -127,26 +127,26 @@ async def get_classification(ctx: Context, identifier: str) -> Resource:
 
 
 async def get_past_classification(ctx: Context, identifier: str, as_of: date | datetime) -> Resource:
-    """An account's classification as of an instant (or the last moment of a day), explained from the inputs and by the
-    model of then; raises NotFound when it was not there, and Invalid for what lies ahead.
+    """Read an account's classification as of an instant (or the last moment of a day), explained from the inputs and by
+    the model of then. Raises NotFound when the account did not exist then, and Invalid for an instant in the future.
     """
     at = ctx.past(as_of)
     async with ctx.reading(Permission.CLASSIFICATION_READ) as reader:
-        row = await reader.one(CLASSIFIED_THEN, id=identifier, as_of=at)
+        row = await reader.one(PAST_CLASSIFICATION_INPUTS, id=identifier, as_of=at)
     if row is None:
         raise NotFound(KIND)
-    return Resource(0, orjson.dumps({**past_document(row["standing"], instant_text(at)), "as_of": instant_text(at)}))
+    return Resource(0, orjson.dumps({**past_document(row["inputs"], instant_text(at)), "as_of": instant_text(at)}))
 
 
 async def list_classifications(ctx: Context, identifier: str, request: PageRequest) -> Page:
-    """A page of an account's classification history, newest first; raises NotFound."""
+    """List a page of an account's classification history, newest first. Raises NotFound."""
     async with ctx.reading(Permission.CLASSIFICATION_READ) as reader:
         await require(reader, ACCOUNTS, identifier, KIND)
         return await CLASSIFICATIONS.page(reader, request, ctx.cursors, where={"account_id": identifier})
 
 
 async def get_business_strength(ctx: Context, identifier: str) -> Resource:
-    """An account's stored success factors; raises NotFound."""
+    """Read an account's stored success factors. Raises NotFound."""
     async with ctx.reading(Permission.CLASSIFICATION_READ) as reader:
         row = await reader.one(STORED_STRENGTH, id=identifier)
     if row is None:
@@ -163,15 +163,15 @@ async def get_business_strength(ctx: Context, identifier: str) -> Resource:
 
 
 async def _require_stakeholder(tx: Transaction, account_id: str, identifier: str | None) -> None:
-    """Only a stakeholder of this account can confirm its success factors."""
+    """Raise Invalid unless the id is a stakeholder of this account: no one else may confirm its success factors."""
     pointer = "/confirmed_by_id"
     found = await require_reference(tx, STAKEHOLDERS, identifier, pointer, "stakeholder")
     if found is not None and found.data["account_id"] != account_id:
-        raise refuse(pointer, "unknown_reference", "This account has no such stakeholder")
+        raise refuse(pointer, "unknown_reference", "This account has no stakeholder with this id")
 
 
 def _points(factors: list[Any]) -> dict[str, Decimal | None]:
-    """The undivided totals of stored success factors, exact."""
+    """Return the exact totals of success factors, before division by the sum of weights."""
     points = strength_points(success_factors(factors))
     return {
         "ours_points": exact_decimal(points.ours),
@@ -181,7 +181,7 @@ def _points(factors: list[Any]) -> dict[str, Decimal | None]:
 
 
 def _moved_factors(before: list[Any], after: list[Any]) -> list[dict[str, Any]]:
-    """The success factors that changed, with what they were and are."""
+    """Return the success factors that changed, with their previous and current values."""
     old = {factor["name"]: factor for factor in before}
     new = {factor["name"]: factor for factor in after}
     return [

@@ -1,6 +1,4 @@
-"""Forecast positions: where an account is expected to stand in some years; stated, replaced, taken back, never mixed
-with where it stands.
-"""
+"""Forecast positions: where an account is expected to stand in some years. They never enter its present position."""
 
 from __future__ import annotations
 
@@ -29,7 +27,7 @@ _FORECASTS = Judgements(forecast_positions, FORECAST, "forecast position")
 
 
 async def get_forecast_position(ctx: Context, identifier: str) -> Resource:
-    """Where an account is expected to stand, with the box by the active model's cuts; raises NotFound for an unknown
+    """Read an account's forecast position, with the box by the active model's cuts. Raises NotFound for an unknown
     account and for one without a forecast.
     """
     async with ctx.reading(Permission.CLASSIFICATION_READ) as reader:
@@ -41,19 +39,18 @@ async def get_forecast_position(ctx: Context, identifier: str) -> Resource:
 async def put_forecast_position(
     ctx: Context, identifier: str, data: ForecastPositionPut, expected: Expected = None
 ) -> Resource:
-    """State where an account is expected to stand: attractiveness 0 to 10 and a strength, relative or our own total,
-    for a day ahead (the day of the forecast before, or three years from today,
-    unless said otherwise), with the reason.
+    """Set an account's forecast position with a reason: attractiveness from 0 to 10 and a strength (relative, or our
+    own total) on a day ahead. The day is by default that of the previous forecast, or three years from today.
 
-    Replaces the forecast that was there, which is kept as what was expected before; the present position stays as it
-    is. Raises NotFound, StaleVersion, and Invalid for a day that is not ahead or more than ten years ahead, without any
-    strength, and for an unknown author. Writing what is there already writes and sends nothing.
+    The previous forecast is kept in the history; the present position stays as it is. Writing what is stored already
+    writes and sends nothing. Raises NotFound, StaleVersion, and Invalid for a day that is not ahead or more than ten
+    years ahead, without any strength, and for an unknown author.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
         account = await lock(tx, ACCOUNTS, identifier, expected, KIND)
         wanted = data.model_dump(exclude={"on"})
         if data.relative_strength is None and data.business_strength is None:
-            message = "Say how strong we are expected to be: relative_strength or business_strength"
+            message = "Give the strength that is expected: relative_strength or business_strength"
             raise refuse("/relative_strength", "strength_missing", message)
         before = await _FORECASTS.stored(tx.reader, identifier)
         present = before["judgement_id"] is not None
@@ -68,25 +65,25 @@ async def put_forecast_position(
         row = {**wanted, "recorded_by": ctx.principal.id, "recorded_at": tx.now}
         await _FORECASTS.state(tx, identifier, before, row)
         after = await change(tx, ACCOUNTS, account.id, {})
-        made = _resource(identifier, {**row, "version": after.version}, model)
+        forecast = _resource(identifier, {**row, "version": after.version}, model)
         tx.emit(
             AccountForecastChanged.of(
                 after.data,
-                previous=_told(before, model) if present else None,
-                current=_told(row, model),
+                previous=_payload(before, model) if present else None,
+                current=_payload(row, model),
                 changed=["on" if name == "forecast_on" else name for name in _GIVEN
                          if not present or before[name] != row[name]],
                 reason=data.reason,
                 model=model.reference(),
             )
         )  # fmt: skip
-        return tx.answer(made, "updated" if present else "created")
+        return tx.answer(forecast, "updated" if present else "created")
 
 
 @operation
 async def delete_forecast_position(ctx: Context, identifier: str, expected: Expected = None) -> Resource:
-    """Take an account's forecast back; it is kept as what was expected before. Answers with the forecast that was
-    taken back; raises NotFound, also where there is none, and StaleVersion.
+    """Delete an account's forecast position and return it; it is kept in the history. Raises NotFound, also when there
+    is none, and StaleVersion.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
         account = await lock(tx, ACCOUNTS, identifier, expected, KIND)
@@ -98,7 +95,7 @@ async def delete_forecast_position(ctx: Context, identifier: str, expected: Expe
         tx.emit(
             AccountForecastChanged.of(
                 after.data,
-                previous=_told(before, model),
+                previous=_payload(before, model),
                 current=None,
                 changed=changed,
                 reason=None,
@@ -109,7 +106,7 @@ async def delete_forecast_position(ctx: Context, identifier: str, expected: Expe
 
 
 def forecast_document(identifier: str, row: Mapping[str, Any], model: ActiveModel) -> dict[str, Any]:
-    """A stored forecast as it reads; the version is the account's."""
+    """Return the document of a stored forecast; its version is the account's."""
     quadrant = forecast_box(row, model)
     terms = {each.value: each_terms for each, each_terms in QUADRANTS.items()}
     at, on = row["recorded_at"], row["forecast_on"]
@@ -134,8 +131,8 @@ def _resource(identifier: str, row: Mapping[str, Any], model: ActiveModel) -> Re
     return Resource(row["version"], orjson.dumps(forecast_document(identifier, row, model)))
 
 
-def _told(row: Mapping[str, Any], model: ActiveModel) -> dict[str, Any]:
-    """A forecast as events tell it."""
+def _payload(row: Mapping[str, Any], model: ActiveModel) -> dict[str, Any]:
+    """Return a forecast as events hold it."""
     document = forecast_document("", {"version": 0, **row}, model)
     return {name: document[name] for name in ("attractiveness", "relative_strength", "business_strength", "quadrant",
                                               "on", "reason", "author_id")}  # fmt: skip

@@ -1,4 +1,4 @@
-"""The general portfolio of all accounts (Fiocca's step 1): judged, judged anew, taken back."""
+"""The general portfolio of all accounts (Fiocca's step 1): set, replace and delete an account's scores."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ _JUDGEMENTS = Judgements(general_portfolios, GENERAL_PORTFOLIO, "general portfol
 
 
 async def get_general_portfolio(ctx: Context, identifier: str) -> Resource:
-    """How important and how difficult an account is, its cell in the general portfolio, and why; raises NotFound for an
-    unknown account and for one that nobody has judged.
+    """Read an account's strategic importance and difficulty with its cell in the general portfolio and the scores
+    behind it. Raises NotFound for an unknown account and for one without scores.
     """
     async with ctx.reading(Permission.CLASSIFICATION_READ) as reader:
         row = await _JUDGEMENTS.standing(reader, identifier)
@@ -48,12 +48,13 @@ async def get_general_portfolio(ctx: Context, identifier: str) -> Resource:
 async def put_general_portfolio(
     ctx: Context, identifier: str, data: GeneralPortfolioPut, expected: Expected = None
 ) -> Resource:
-    """Judge how important an account is and how difficult to manage, each by its factors 0 to 10: the cell is
-    key_difficult, key_easy, non_key_difficult or non_key_easy, high from 5.0 on.
+    """Score an account's strategic importance and the difficulty of managing it, each by factors from 0 to 10. The cell
+    is key_difficult, key_easy, non_key_difficult or non_key_easy; from 5.0 an axis is high.
 
-    Replaces the judgement that was there, which is kept. A missing factor leaves the account without a cell. Raises
-    NotFound, StaleVersion, and Invalid for unknown or repeated factors, weights that do not sum to 100 within 0.01 or
-    are there for some factors only, and an unknown author. Writing what is there already writes and sends nothing.
+    Replaces the previous scores, which are kept in the history. While a factor is missing the account has no cell.
+    Writing what is stored already writes and sends nothing. Raises NotFound, StaleVersion, and Invalid for unknown or
+    repeated factors, weights that do not sum to 100 within 0.01 or are given for some factors only, and an unknown
+    author.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
         account = await lock(tx, ACCOUNTS, identifier, expected, KIND)
@@ -70,30 +71,30 @@ async def put_general_portfolio(
         cell = _document("", {"version": 0, **row})["cell"]
         await _JUDGEMENTS.state(tx, identifier, before, {**row, "cell": cell})
         after = await change(tx, ACCOUNTS, account.id, {"general_portfolio": cell})
-        _tell(tx, after, before if present else None, row, data.reason)
+        _emit_changed(tx, after, before if present else None, row, data.reason)
         return tx.answer(_resource(identifier, {**row, "version": after.version}), "updated" if present else "created")
 
 
 @operation
 async def delete_general_portfolio(ctx: Context, identifier: str, expected: Expected = None) -> Resource:
-    """Take the judgement of an account back, which then is in no cell; what was judged is kept. Answers with what was
-    taken back; raises NotFound, also where there is none, and StaleVersion.
+    """Delete an account's scores for the general portfolio and return them; the account is in no cell, and the scores
+    are kept in the history. Raises NotFound, also when there are none, and StaleVersion.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
         account = await lock(tx, ACCOUNTS, identifier, expected, KIND)
         before = await _JUDGEMENTS.standing(tx.reader, identifier)
         await _JUDGEMENTS.take_back(tx, identifier)
         after = await change(tx, ACCOUNTS, account.id, {"general_portfolio": None})
-        _tell(tx, after, before, None, None)
+        _emit_changed(tx, after, before, None, None)
         return tx.answer(_resource(identifier, {**before, "version": after.version}), "deleted")
 
 
-def _tell(
+def _emit_changed(
     tx: Transaction, account: Resource, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None,
     reason: str | None,
 ) -> None:  # fmt: skip
-    """Say what the judgement was and is; `changed` names what differs."""
-    previous, current = _told(before), _told(after)
+    """Emit the change of an account's scores; `changed` names the members that differ."""
+    previous, current = _payload(before), _payload(after)
     either = previous or current or {}
     changed = [name for name in either if (previous or {}).get(name) != (current or {}).get(name)]
     tx.emit(
@@ -103,8 +104,8 @@ def _tell(
     )
 
 
-def _told(row: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """A judgement as events tell it."""
+def _payload(row: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return scores as events hold them."""
     if row is None:
         return None
     read = _document("", {"version": 0, **row})
@@ -156,7 +157,7 @@ def _document(identifier: str, row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def general_document(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A stored judgement as it reads; the version is the account's."""
+    """Return the document of stored scores; its version is the account's."""
     return _document(row["account_id"], row)
 
 

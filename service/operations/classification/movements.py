@@ -1,4 +1,4 @@
-"""What moved between two instants: every account then and now, the entries that led there, the migration table."""
+"""Movements between two instants: the accounts that moved, the history entries in between, the migration table."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ async def list_movements(
     first: date | datetime,
     second: date | datetime | None = None,
 ) -> bytes:
-    """A page of the accounts that moved between two instants, with where they stood at both, the entries of their
-    histories in between and the inputs that moved; on the first page also the summary of all of them, as JSON.
+    """Return a page of the accounts that moved between two instants as JSON: their positions at both, the entries of
+    their histories in between, and the inputs that changed. The first page also has the summary of all accounts.
 
-    An instant is given as it is, or as a day, whose last moment it is; the second is now when it is left out. Stages
-    count by when they were recorded. Three statements, five for the first page, however many accounts there are.
-    Raises Invalid for instants that lie ahead or are not in order, and CursorInvalid.
+    A day stands for its last moment; the second instant is now when it is left out. Stages count by when they were
+    recorded. Three statements, five for the first page, however many accounts there are. Raises CursorInvalid, and
+    Invalid for instants that are in the future or not in order.
     """
     start = ctx.past(first, "from")
     end = ctx.services.clock.now() if second is None else ctx.past(second, "to")
     if start >= end:
-        raise Invalid.parameter("to", "not_after_from", "The second instant must lie after the first")
+        raise Invalid.parameter("to", "not_after_from", f"{instant_text(end)} is not later than from")
     instants = (("from_at", start), ("to_at", end))
     async with ctx.reading(Permission.PORTFOLIO_READ) as reader:
         page = await MOVEMENTS[changes].page(reader, replace(request, instants=instants), ctx.cursors)
@@ -68,7 +68,7 @@ async def list_movements(
 
 
 async def _explain(reader: Reader, items: Sequence[dict[str, Any]], instants: Mapping[str, datetime]) -> None:
-    """Put the entries in between and the inputs that moved beside each account."""
+    """Add the entries in between and the inputs that changed to each account."""
     ids = [item["account_id"] for item in items]
     classified: dict[str, list[Row]] = {}
     moved: dict[str, list[Row]] = {}
@@ -77,9 +77,9 @@ async def _explain(reader: Reader, items: Sequence[dict[str, Any]], instants: Ma
             for row in await reader.all(statement, ids=ids, **instants):
                 found.setdefault(row["account_id"], []).append(row)
     for item in items:
-        judged, steps = classified.get(item["account_id"], []), moved.get(item["account_id"], [])
-        causes = [*map(_classification, judged), *map(_step, steps)]
-        item["causes_count"] = sum(rows[0]["entries"] for rows in (judged, steps) if rows)
+        entries, steps = classified.get(item["account_id"], []), moved.get(item["account_id"], [])
+        causes = [*map(_classification, entries), *map(_step, steps)]
+        item["causes_count"] = sum(rows[0]["entries"] for rows in (entries, steps) if rows)
         item["causes"] = sorted(causes, key=lambda cause: str(cause["at"]))
         inputs = [each.pop("inputs", None) if each else None for each in (item["previous"], item["current"])]
         item["factors"] = list(_moved_factors(inputs[0], inputs[1]))[:_MOST_FACTORS]
@@ -110,7 +110,7 @@ def _step(row: Row) -> dict[str, Any]:
 
 
 def _moved_factors(before: Any, after: Any) -> Iterable[dict[str, Any]]:
-    """The inputs that are others than before, factor by factor; null where there was none."""
+    """Yield the inputs that differ, factor by factor; null where there was none."""
     for axis, read in (("attractiveness", _scores), ("business_strength", _ours)):
         old, new = read(before), read(after)
         for factor in (*new, *(key for key in old if key not in new)):
@@ -124,13 +124,13 @@ def _moved_factors(before: Any, after: Any) -> Iterable[dict[str, Any]]:
 
 
 def _scores(inputs: Any) -> dict[str, Fraction]:
-    """The exact score of each factor: the mean of the raters that counted."""
+    """Return the exact score of each factor: the mean of the raters that counted."""
     scores = {} if inputs is None else inputs["scores"]
     return {key: Fraction(value["total"]) / value["ratings"] for key, value in scores.items()}
 
 
 def _ours(inputs: Any) -> dict[str, Fraction]:
-    """Our score on each success factor; entries that hold totals only have none."""
+    """Return our score on each success factor; none for entries that hold totals only."""
     strength = None if inputs is None else inputs["strength"]
     factors = None if strength is None else strength.get("factors")
     return {factor["name"]: Fraction(str(factor["ours"])) for factor in factors or ()}
@@ -141,7 +141,7 @@ def _number(score: Fraction | None) -> float | None:
 
 
 async def _summary(reader: Reader, request: PageRequest, instants: Mapping[str, datetime]) -> dict[str, Any]:
-    """The movements of all accounts that the filters find."""
+    """Return the summary of the movements of all accounts that match the filters."""
     counted, caused = summary_statements(request.condition)
     binds = {**request.condition.binds, **instants}
     rows = await reader.all(counted, **binds)

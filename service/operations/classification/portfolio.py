@@ -1,4 +1,6 @@
-"""The portfolio side by side: every account in its box of the four-box or the nine-cell matrix."""
+"""The portfolio matrix: every account in its box of the four boxes, the nine cells, the ten boxes or the general
+portfolio.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,8 @@ from service.rules.classification.ten_boxes import TEN_BOXES
 from service.rules.vocabulary import QUADRANTS, Stage
 
 _WITHOUT_PICTURE = {
-    MatrixView.TEN_BOXES: "The ten boxes are told",
-    MatrixView.GENERAL: "The general portfolio is told",
+    MatrixView.TEN_BOXES: "The ten boxes",
+    MatrixView.GENERAL: "The general portfolio",
 }
 _NO_FORECAST = ',"forecast":null}'
 _AXES = ("attractiveness", "relative_strength", "business_strength")
@@ -32,12 +34,13 @@ _AXES = ("attractiveness", "relative_strength", "business_strength")
 async def get_matrix(
     ctx: Context, view: MatrixView, limit: int, forecast: bool = False, as_of: date | datetime | None = None
 ) -> bytes:
-    """All accounts by box as JSON: counts of all, and up to `limit` accounts of each box, the largest by revenue first.
+    """Return all accounts by box as JSON: the number in each box, and up to `limit` accounts of each box, the largest
+    by revenue first.
 
-    Accounts in no box are counted as unclassified. With `forecast` each account also says where it is expected to
-    stand, beside where it stands and never instead. With `as_of` (an instant, or the last moment of a day) it is the
-    matrix of then: the accounts that were there, where they stood, by the yardstick that held; names and revenue are
-    as today. Raises Invalid for what lies ahead. Two statements, however many accounts there are.
+    Accounts in no box are counted as unclassified. `forecast` adds each account's forecast position beside its
+    position. With `as_of` (an instant, or the last moment of a day) it is the matrix of then: the accounts that
+    existed, their positions, and the model that was active; names and revenue are as today. Two statements, however
+    many accounts there are. Raises Invalid for an instant in the future.
     """
     at = None if as_of is None else ctx.past(as_of)
     async with ctx.reading(Permission.PORTFOLIO_READ) as reader:
@@ -48,32 +51,35 @@ async def get_matrix(
     listed: dict[str | None, list[Any]] = {}
     for row in rows:
         sizes[row["box"]] = row["size"]
-        shown = _expected(row["document"], model) if forecast else orjson.Fragment(row["document"][:-1] + _NO_FORECAST)
-        listed.setdefault(row["box"], []).append(shown)
+        account = (
+            _expected(row["document"], model) if forecast else orjson.Fragment(row["document"][:-1] + _NO_FORECAST)
+        )
+        listed.setdefault(row["box"], []).append(account)
     boxes = [
         {**box, "count": sizes.get(box["box"], 0), "accounts": listed.get(box["box"], [])} for box in _LAYOUTS[view]()
     ]
     unclassified, total = sizes.get(None, 0), sum(sizes.values())
     counts = {"classified": total - unclassified, "unclassified": unclassified, "total": total}
-    told = {"view": view.value, "as_of": None if at is None else instant_text(at)}
-    return orjson.dumps({**told, **_model_members(model), "boxes": boxes, **counts})
+    head = {"view": view.value, "as_of": None if at is None else instant_text(at)}
+    return orjson.dumps({**head, **_model_members(model), "boxes": boxes, **counts})
 
 
 async def draw_portfolio(
     ctx: Context, view: MatrixView, limit: int, forecast: bool = False, as_of: date | datetime | None = None
 ) -> bytes:
-    """The matrix as a picture (SVG): strength high on the left, attractiveness high on top, bubbles by revenue, the
-    lines with their values and borders, forecasts as arrows; up to `limit` accounts of each box. The same portfolio
-    gives the same bytes. Raises Invalid for the ten boxes and the general portfolio, which
-    are told as numbers only.
+    """Return the matrix as a picture (SVG): strength high on the left, attractiveness high at the top, bubbles by
+    revenue, the lines with their values and borders, forecasts as arrows; up to `limit` accounts of each box.
+
+    The same portfolio gives the same bytes. Raises Invalid for the ten boxes and the general portfolio, which have no
+    picture.
     """
     if view in _WITHOUT_PICTURE:
-        raise Invalid.parameter("view", "no_picture", f"{_WITHOUT_PICTURE[view]} as numbers only")
+        raise Invalid.parameter("view", "no_picture", f"{_WITHOUT_PICTURE[view]} can't be drawn. Leave format=svg out")
     return draw_matrix(orjson.loads(await get_matrix(ctx, view, limit, forecast, as_of)))
 
 
 def _expected(document: str, model: ActiveModel) -> dict[str, Any]:
-    """An account of the matrix with the box of its forecast by the matrix's own cuts."""
+    """Return an account of the matrix with the box of its forecast by the matrix's own cuts."""
     account: dict[str, Any] = orjson.loads(document)
     stated = account["forecast"]
     if stated is not None:
@@ -100,7 +106,7 @@ def _model_members(model: ActiveModel) -> dict[str, Any]:
 
 
 def _four_boxes() -> list[dict[str, Any]]:
-    """The Cranfield boxes, row by row, high strength first as in Cranfield drawings."""
+    """Return the Cranfield boxes row by row, high strength first as in Cranfield drawings."""
     return [
         {
             "box": quadrant.value,
@@ -115,7 +121,7 @@ def _four_boxes() -> list[dict[str, Any]]:
 
 
 def _ten_boxes() -> list[dict[str, Any]]:
-    """McDonald's boxes, row by row, the closest relationship first; uncoupling stands apart, last."""
+    """Return McDonald's boxes row by row, the closest relationship first; uncoupling is apart, last."""
     placed = [(box.box, box.name, box.attractiveness, box.stage) for box in TEN_BOXES]
     apart = (Stage.UNCOUPLING_KAM.value, "Uncoupling, apart from the ten boxes", "any", Stage.UNCOUPLING_KAM)
     return [
@@ -132,7 +138,7 @@ def _ten_boxes() -> list[dict[str, Any]]:
 
 
 def _nine_cells() -> list[dict[str, Any]]:
-    """Fiocca's cells, row by row, strong first."""
+    """Return Fiocca's cells row by row, strong first."""
     return [
         {
             "box": f"{attractiveness.value}_{position.value}",
@@ -147,7 +153,7 @@ def _nine_cells() -> list[dict[str, Any]]:
 
 
 def _general_cells() -> list[dict[str, Any]]:
-    """The cells of the general portfolio, row by row, difficult first."""
+    """Return the cells of the general portfolio row by row, difficult first."""
     return [
         {
             "box": cell.value,

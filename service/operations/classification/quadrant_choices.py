@@ -1,6 +1,7 @@
-"""What a manager decides beside the scores: a quadrant by hand for a time, the raw quadrant, the leading verb.
+"""A manager's decisions beside the scores: a quadrant set by hand until an expiry, the confirmed quadrant, the leading
+verb.
 
-Each is kept in the history with its reason and who made it; the scores are judged underneath all the same.
+Each is kept in the history with its reason and author. The scores are still classified and shown.
 """
 
 from __future__ import annotations
@@ -29,37 +30,42 @@ from service.rules.vocabulary import ClassificationCause
 
 KIND = "account"
 LONGEST = timedelta(days=366)
-"""How far ahead an override may expire: a year, an assumption of this programme; then it is looked at again."""
+"""The longest time until a quadrant set by hand expires: a year, an assumption of this programme, so that each one is
+reviewed.
+"""
 
 EXPIRED_AT_ONCE = 100
-_a, _o = accounts.c, quadrant_overrides.c
+_overrides = quadrant_overrides.c
 _ADD = inserting(quadrant_overrides)
-_REMOVE = Statement(sa.delete(quadrant_overrides).where(one_of(_o.account_id, "ids")))
+_REMOVE = Statement(sa.delete(quadrant_overrides).where(one_of(_overrides.account_id, "ids")))
 _DUE = Statement(
-    sa.select(_o.account_id)
-    .select_from(quadrant_overrides.join(accounts, _a.id == _o.account_id))
-    .where(_o.expires_at <= bind("now", Instant()), _a.deleted_at.is_(None))
-    .order_by(_o.expires_at)
+    sa.select(_overrides.account_id)
+    .select_from(quadrant_overrides.join(accounts, accounts.c.id == _overrides.account_id))
+    .where(_overrides.expires_at <= bind("now", Instant()), accounts.c.deleted_at.is_(None))
+    .order_by(_overrides.expires_at)
     .limit(bind("limit", sa.BigInteger))
 )
 _READ = Statement(
     sa.select(
-        _a.version,
+        accounts.c.version,
         sa.type_coerce(
             json_row(
                 {
-                    "account_id": _a.id,
-                    "version": _a.version,
-                    **{name: _o[name] for name in ("quadrant", "reason", "recorded_by", "recorded_at", "expires_at")},
-                    "computed_quadrant": _a.computed_quadrant,
-                    "raw_quadrant": _a.raw_quadrant,
+                    "account_id": accounts.c.id,
+                    "version": accounts.c.version,
+                    **{
+                        name: _overrides[name]
+                        for name in ("quadrant", "reason", "recorded_by", "recorded_at", "expires_at")
+                    },
+                    "computed_quadrant": accounts.c.computed_quadrant,
+                    "raw_quadrant": accounts.c.raw_quadrant,
                 }
             ),
             Json(),
         ).label("override"),
     )
-    .select_from(accounts.join(quadrant_overrides, _o.account_id == _a.id))
-    .where(_a.id == bind("id", Uuid()), _a.deleted_at.is_(None))
+    .select_from(accounts.join(quadrant_overrides, _overrides.account_id == accounts.c.id))
+    .where(accounts.c.id == bind("id", Uuid()), accounts.c.deleted_at.is_(None))
 )
 
 
@@ -67,13 +73,13 @@ _READ = Statement(
 async def put_quadrant_override(
     ctx: Context, identifier: str, data: QuadrantOverridePut, expected: Expected = None
 ) -> Resource:
-    """Set an account's quadrant by hand until a day, with the reason; answers with the classification.
+    """Set an account's quadrant by hand until an expiry, with a reason, and return the classification.
 
-    The raw and the computed quadrant are still judged and shown underneath. Raises NotFound, StaleVersion, and Invalid
-    for an expiry in the past or more than a year ahead. Writing what is set already writes and sends nothing.
+    The raw and the computed quadrant are still shown. Writing what is set already writes and sends nothing. Raises
+    NotFound, StaleVersion, and Invalid for an expiry in the past or more than a year ahead.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
-        stored = await _standing(tx, identifier, expected)
+        stored = await _lock_stored(tx, identifier, expected)
         _check_expiry(tx, data.expires_at)
         before, until = stored.override, instant_text(data.expires_at)
         wanted = {"quadrant": data.quadrant, "reason": data.reason, "expires_at": until}
@@ -95,7 +101,7 @@ async def put_quadrant_override(
 
 
 async def get_quadrant_override(ctx: Context, identifier: str) -> Resource:
-    """The quadrant that is set by hand; raises NotFound for an account without one."""
+    """Read the quadrant that is set by hand. Raises NotFound for an account without one."""
     async with ctx.reading(Permission.CLASSIFICATION_READ) as reader:
         row = await reader.one(_READ, id=identifier)
     if row is None:
@@ -105,11 +111,11 @@ async def get_quadrant_override(ctx: Context, identifier: str) -> Resource:
 
 @operation
 async def remove_quadrant_override(ctx: Context, identifier: str, expected: Expected = None) -> Resource:
-    """Take a quadrant set by hand away: the computed one holds again. Answers with the classification; raises NotFound
-    and StaleVersion.
+    """Remove the quadrant set by hand, so that the computed quadrant holds again, and return the classification. Raises
+    NotFound, StaleVersion.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
-        stored = await _standing(tx, identifier, expected)
+        stored = await _lock_stored(tx, identifier, expected)
         if stored.override is None:
             raise NotFound("quadrant override")
         await tx.execute(_REMOVE, ids=[stored.account.id])
@@ -121,15 +127,15 @@ async def remove_quadrant_override(ctx: Context, identifier: str, expected: Expe
 async def confirm_quadrant(
     ctx: Context, identifier: str, data: ClassificationConfirm, expected: Expected = None
 ) -> Resource:
-    """Take the raw quadrant although the account is still inside the dead band; answers with the classification.
+    """Take the raw quadrant although the account is still inside the dead band, and return the classification.
 
-    Raises NotFound, StaleVersion, and NothingToConfirm when the dead band holds nothing. While a quadrant is set by
-    hand, the computed one changes underneath.
+    While a quadrant is set by hand, only the computed quadrant changes. Raises NotFound, StaleVersion, and
+    NothingToConfirm when the dead band holds nothing.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
-        stored = await _standing(tx, identifier, expected)
+        stored = await _lock_stored(tx, identifier, expected)
         if not judge(stored, stored.row["computed_quadrant"]).position.outcome.held_by_dead_band:
-            raise NothingToConfirm("The account already stands in the quadrant of its scores, or has none")
+            raise NothingToConfirm("The account is in the quadrant of its scores already, or in none")
         return tx.answer(
             await settle(tx, stored, (), ClassificationCause.CONFIRMATION, reason=data.reason, confirmed=True)
         )
@@ -137,20 +143,20 @@ async def confirm_quadrant(
 
 @operation
 async def put_leading_verb(ctx: Context, identifier: str, data: LeadingVerbPut, expected: Expected = None) -> Resource:
-    """Choose which of the two verbs of the account's Fiocca cell leads, with the reason; answers with the
-    classification.
+    """Choose which of the two verbs of the account's Fiocca cell leads, with a reason, and return the classification.
 
-    The choice ends when the account moves to a cell that doesn't list the verb beside another. Raises NotFound,
-    StaleVersion, and Invalid, with the permitted verbs, for another verb. The only verb of a cell leads by itself.
+    The choice ends when the account moves to a cell that does not list the verb beside another. In a cell with one verb
+    nothing is stored: that verb leads. Raises NotFound, StaleVersion, and Invalid with the permitted verbs for any
+    other verb.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
-        stored = await _standing(tx, identifier, expected)
-        placed = judge(stored, stored.row["computed_quadrant"]).position.outcome.fiocca
-        if placed is None:
-            raise refuse("/verb", "verb_not_permitted", "The account has no Fiocca cell yet, so no verb can lead")
-        permitted = [verb.value for verb in placed.verbs]
+        stored = await _lock_stored(tx, identifier, expected)
+        cell = judge(stored, stored.row["computed_quadrant"]).position.outcome.fiocca
+        if cell is None:
+            raise refuse("/verb", "verb_not_permitted", "The account has no Fiocca cell yet. Complete its scores first")
+        permitted = [verb.value for verb in cell.verbs]
         if data.verb not in permitted:
-            message = f"The account's cell permits {' or '.join(permitted)}"
+            message = f"The account's cell does not permit {data.verb}. Choose {' or '.join(permitted)}"
             raise refuse("/verb", "verb_not_permitted", message)
         leading = stored.row["leading"]
         chosen = stored.row["leading_verb"] == data.verb and leading is not None and leading["reason"] == data.reason
@@ -165,11 +171,11 @@ async def put_leading_verb(ctx: Context, identifier: str, data: LeadingVerbPut, 
 
 @operation
 async def remove_leading_verb(ctx: Context, identifier: str, expected: Expected = None) -> Resource:
-    """Withdraw the choice of a leading verb: both verbs of the cell stand side by side again. Answers with the
-    classification; raises NotFound for an account without a choice, and StaleVersion.
+    """Remove the choice of a leading verb, so that both verbs of the cell stand side by side again, and return the
+    classification. Raises NotFound for an account without a choice, StaleVersion.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
-        stored = await _standing(tx, identifier, expected)
+        stored = await _lock_stored(tx, identifier, expected)
         if stored.row["leading_verb"] is None:
             raise NotFound("leading verb")
         stored.row = {**stored.row, "leading_verb": None, "leading": None}
@@ -177,10 +183,11 @@ async def remove_leading_verb(ctx: Context, identifier: str, expected: Expected 
 
 
 async def expire_overrides(services: Services) -> int:
-    """End the overrides whose time is over: each account is classified by its scores again, and that is told; how many.
+    """Remove the quadrants set by hand that have expired, reclassify each account by its scores, and return their
+    number.
 
-    A hundred at a time, each batch a transaction, until none is due; where none is, it costs one read by an index. Any
-    number of workers may do it at once: whoever comes second finds the accounts locked and then nothing due.
+    Works in transactions of a hundred until none is due; when none is due it costs one read by an index. Any number of
+    workers may run it at once: the second one waits for the locks and then finds nothing due.
     """
     ctx, ended = system_context(services), 0
     while True:
@@ -199,11 +206,11 @@ async def expire_overrides(services: Services) -> int:
 
 
 async def _lapsed(tx: Transaction, due: list[str]) -> list[Stored]:
-    """Lock the accounts whose overrides looked lapsed, and take away those that are so under the lock."""
+    """Lock the accounts that may have expired overrides, delete the overrides that have, and return the accounts."""
     rows = await tx.all(ACCOUNTS.by_ids(lock=True), ids=due)
     if not rows:
         return []
-    read = await tx.all(ACCOUNTS.by_ids(), ids=due)  # what waited for a lock shows references of before the wait
+    read = await tx.all(ACCOUNTS.by_ids(), ids=due)  # rows that waited for a lock show the references of before
     stored = await read_standings(tx, [Resource(row["version"], row["document"].encode()) for row in read])
     now = instant_text(tx.now)
     lapsed = [one for one in stored if one.override is not None and one.override["expires_at"] <= now]
@@ -212,8 +219,8 @@ async def _lapsed(tx: Transaction, due: list[str]) -> list[Stored]:
     return lapsed
 
 
-async def _standing(tx: Transaction, identifier: str, expected: Expected) -> Stored:
-    """What is stored of an account, which is locked for its classification."""
+async def _lock_stored(tx: Transaction, identifier: str, expected: Expected) -> Stored:
+    """Lock an account for its classification and return its stored inputs."""
     await tx.serialize([MODEL_LOCK], shared=True)
     account = await lock(tx, ACCOUNTS, identifier, expected, KIND)
     return (await read_standings(tx, [account]))[0]
@@ -222,6 +229,6 @@ async def _standing(tx: Transaction, identifier: str, expected: Expected) -> Sto
 def _check_expiry(tx: Transaction, expires_at: datetime) -> None:
     pointer = "/expires_at"
     if expires_at <= tx.now:
-        raise refuse(pointer, "in_the_past", "An override expires in the future")
+        raise refuse(pointer, "in_the_past", "The override would have expired already. Choose a later instant")
     if expires_at > tx.now + LONGEST:
-        raise refuse(pointer, "too_far_ahead", "An override expires within a year; set it again if it still holds")
+        raise refuse(pointer, "too_far_ahead", f"An override expires within {LONGEST.days} days. Set it again then")

@@ -1,4 +1,4 @@
-"""How attractive an account is, as people rate it: their sheets, what counts of them, what was before."""
+"""Ratings of an account's attractiveness: rating sheets, the values used, the history."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ from service.rules.verdicts import shown
 from service.rules.vocabulary import ClassificationCause
 
 KIND = "account"
-_r = ratings.c
+_c = ratings.c
 _SUPERSEDE = Statement(
-    sa.update(ratings).where(one_of(_r.id, "ids")).values(superseded_at=bind("now", _r.superseded_at))
+    sa.update(ratings).where(one_of(_c.id, "ids")).values(superseded_at=bind("now", _c.superseded_at))
 )
-_CHOOSE = Statement(sa.update(ratings).where(one_of(_r.id, "ids")).values(chosen=bind("chosen", _r.chosen)))
+_CHOOSE = Statement(sa.update(ratings).where(one_of(_c.id, "ids")).values(chosen=bind("chosen", _c.chosen)))
 _ADD = inserting(ratings)
 
 
@@ -53,44 +53,45 @@ _ADD = inserting(ratings)
 async def put_attractiveness(
     ctx: Context, identifier: str, data: AttractivenessPut, expected: Expected = None
 ) -> Resource:
-    """Replace an account's current ratings on the active model and classify it; answers with the classification.
+    """Replace an account's current ratings on the factors of the active model, classify it, and return the
+    classification.
 
-    A rating is a score 0 to 10, or a metric in the factor's own unit that its bands turn into one; each factor once per
-    rater, and at most 10 raters of a factor. Ratings that are left out are withdrawn, those of factors that the active
-    model lacks stay. Raises NotFound, StaleVersion, and Invalid with a pointer for an unknown factor or rater, both or
-    none of score and metric, a metric without a band, and a day in the future. Writing what is stored already writes
-    and sends nothing.
+    A rating is a score from 0 to 10, or a metric in the factor's own unit that its bands turn into a score. Each rater
+    rates a factor once; a factor has at most 10 raters. Ratings that are left out are withdrawn; those of factors that
+    the active model lacks stay. Writing what is stored already writes and sends nothing. Raises NotFound, StaleVersion,
+    and Invalid with a pointer for an unknown factor or rater, both or none of score and metric, a metric without a
+    band, and a day in the future.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
-        stored = await _standing(tx, identifier, expected)
+        stored = await _lock_stored(tx, identifier, expected)
         written = await _sheet(tx, stored, [(one, one.rater_id) for one in data.scores])
         known = {factor.key for factor in stored.model.rules.factors}
-        gone = [row for row in stored.ratings if row["factor"] in known and _place_of(row) not in written]
+        gone = [row for row in stored.ratings if row["factor"] in known and _key(row) not in written]
         return tx.answer(await _rewrite(tx, stored, written, gone))
 
 
 @operation
 async def add_rating_sheet(ctx: Context, identifier: str, data: RatingSheet, expected: Expected = None) -> Resource:
-    """Take one rater's ratings and classify the account; answers with the classification.
+    """Store one rater's ratings, classify the account, and return the classification.
 
-    Each takes the place of this rater's earlier rating of the factor, which stays in the history; the rater's ratings
-    of other factors and those of other raters stay as they are. A rating that was chosen as the factor's value hands
-    that on to its rater's next one. Raises NotFound, StaleVersion, and Invalid as put_attractiveness.
+    Each rating supersedes this rater's earlier rating of the factor, which stays in the history; all other ratings stay
+    current. If the superseded rating was chosen as the factor's value, the new one is chosen. Raises NotFound,
+    StaleVersion, and Invalid as for replacing all ratings.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
-        stored = await _standing(tx, identifier, expected)
+        stored = await _lock_stored(tx, identifier, expected)
         written = await _sheet(tx, stored, [(one, data.rater_id) for one in data.scores], "/rater_id")
         return tx.answer(await _rewrite(tx, stored, written, ()))
 
 
 @operation
 async def withdraw_rating(ctx: Context, identifier: str) -> Resource:
-    """Withdraw a current rating and classify its account; the rating stays in the history. Answers with the
-    classification; raises NotFound for a rating that is not current.
+    """Withdraw a current rating, classify its account, and return the classification. The rating stays in the history.
+    Raises NotFound for a rating that is not current.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
         rating = await require(tx.reader, RATINGS, identifier, "rating")
-        stored = await _standing(tx, rating.data["account_id"], None)
+        stored = await _lock_stored(tx, rating.data["account_id"], None)
         gone = [row for row in stored.ratings if row["id"] == identifier]
         if not gone:
             raise NotFound("rating")
@@ -99,16 +100,16 @@ async def withdraw_rating(ctx: Context, identifier: str) -> Resource:
 
 @operation
 async def choose_rating(ctx: Context, identifier: str, data: RatingChoice, expected: Expected = None) -> Resource:
-    """Choose one current rating as the value of its factor, or go back to the mean of all raters; answers with the
-    classification. Raises NotFound, StaleVersion, and Invalid for a factor or a rating that there is not.
+    """Choose one current rating as the value of its factor, or return to the mean of all raters, and return the
+    classification. Raises NotFound, StaleVersion, and Invalid for an unknown factor or rating.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
-        stored = await _standing(tx, identifier, expected)
+        stored = await _lock_stored(tx, identifier, expected)
         if data.factor not in {factor.key for factor in stored.model.rules.factors}:
-            raise refuse("/factor", "unknown_factor", f"The active scoring model has no factor {data.factor}")
+            raise refuse("/factor", "unknown_factor", f'The active scoring model has no factor "{data.factor}"')
         rated = [row for row in stored.ratings if row["factor"] == data.factor]
         if data.rating_id is not None and data.rating_id not in {row["id"] for row in rated}:
-            raise refuse("/rating_id", "unknown_reference", "There is no such current rating of this factor")
+            raise refuse("/rating_id", "unknown_reference", "This factor has no current rating with this id")
         before = [row["id"] for row in rated if row["chosen"]]
         after = [] if data.rating_id is None else [data.rating_id]
         if before == after:
@@ -123,7 +124,7 @@ async def choose_rating(ctx: Context, identifier: str, data: RatingChoice, expec
 
 
 async def get_rating(ctx: Context, identifier: str) -> Resource:
-    """One rating of a live account, current or not; raises NotFound."""
+    """Read a rating of an account that is not deleted, current or not. Raises NotFound."""
     async with ctx.reading(Permission.CLASSIFICATION_READ) as reader:
         rating = await require(reader, RATINGS, identifier, "rating")
         await require(reader, ACCOUNTS, rating.data["account_id"], KIND)
@@ -131,7 +132,7 @@ async def get_rating(ctx: Context, identifier: str) -> Resource:
 
 
 async def get_attractiveness(ctx: Context, identifier: str) -> Resource:
-    """An account's current ratings with what counts of each factor by the active model; raises NotFound."""
+    """Read an account's current ratings with the value used of each factor by the active model. Raises NotFound."""
     async with ctx.reading(Permission.CLASSIFICATION_READ) as reader:
         row = await reader.one(RATED, id=identifier)
         if row is None:
@@ -143,14 +144,16 @@ async def get_attractiveness(ctx: Context, identifier: str) -> Resource:
 
 
 async def list_ratings(ctx: Context, identifier: str, request: PageRequest) -> Page:
-    """A page of all ratings an account ever got, newest first; raises NotFound."""
+    """List a page of all ratings of an account, newest first. Raises NotFound."""
     async with ctx.reading(Permission.CLASSIFICATION_READ) as reader:
         await require(reader, ACCOUNTS, identifier, KIND)
         return await RATINGS.page(reader, request, ctx.cursors, where={"account_id": identifier})
 
 
 def rated_document(rated: Mapping[str, Any], model: ActiveModel) -> dict[str, Any]:
-    """The document of `queries.ratings.CURRENT_RATINGS` with what the rules say of it."""
+    """Return the document of current ratings (`queries.ratings.CURRENT_RATINGS`) with the values used, what is missing,
+    and warnings.
+    """
     scores = [
         {
             **{name: row[name] for name in ("id", "factor")},
@@ -226,15 +229,15 @@ def _disagreements(factors: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]
     ]
 
 
-async def _standing(tx: Transaction, identifier: str, expected: Expected) -> Stored:
-    """What is stored of an account, which is locked for its classification."""
+async def _lock_stored(tx: Transaction, identifier: str, expected: Expected) -> Stored:
+    """Lock an account for its classification and return its stored inputs."""
     await tx.serialize([MODEL_LOCK], shared=True)
     account = await lock(tx, ACCOUNTS, identifier, expected, KIND)
     return (await read_standings(tx, [account]))[0]
 
 
-def _place_of(row: Mapping[str, Any]) -> tuple[str, str]:
-    """What a rating is the only current one of: its factor and its rater."""
+def _key(row: Mapping[str, Any]) -> tuple[str, str]:
+    """Return a rating's factor and rater; only one rating of each pair is current."""
     return row["factor"], row["rater_key"]
 
 
@@ -244,8 +247,8 @@ async def _sheet(
     given: Sequence[tuple[SheetEntry, str | None]],
     rater: str = "/scores/{index}/rater_id",
 ) -> dict[tuple[str, str], Row]:
-    """Given ratings as rows to store, by factor and rater; raises Invalid with the rules' verdicts. `rater` is where
-    the request names a rater.
+    """Return given ratings as rows to store, by factor and rater; raises Invalid with the rules' verdicts. `rater` is
+    the pointer to a rater in the request.
     """
     entries = [GivenRating(one.factor, one.score, one.metric, who or "") for one, who in given]
     read = read_ratings(stored.model.rules, entries)
@@ -274,19 +277,21 @@ async def _sheet(
 
 
 def _scored_at(tx: Transaction, day: date | None, pointer: str) -> datetime | None:
-    """The instant of a day that was given: its beginning in UTC, or now for today."""
+    """Return the instant of a given day: its beginning in UTC, or now for today. Raises Invalid for a day in the
+    future.
+    """
     if day is None:
         return None
     if day > tx.today:
-        raise refuse(pointer, "in_the_future", "A score can't be from a day in the future")
+        raise refuse(pointer, "in_the_future", f"{day} is in the future. A score is from today or earlier")
     return tx.now if day == tx.today else datetime.combine(day, time(), UTC)
 
 
 async def _rewrite(
     tx: Transaction, stored: Stored, written: Mapping[tuple[str, str], Row], gone: Sequence[Row]
 ) -> Resource:
-    """Store what differs from the current ratings, withdraw those that are gone, and classify the account."""
-    current = {_place_of(row): row for row in stored.ratings}
+    """Store the ratings that differ from the current ones, withdraw those that are gone, and classify the account."""
+    current = {_key(row): row for row in stored.ratings}
     added = []
     for place, row in written.items():
         before = current.get(place)
@@ -295,41 +300,41 @@ async def _rewrite(
             added.append({**row, "chosen": carried, "without_new_evidence": unsupported(before, row)})
     if stored.latest is not None and not added and not gone:
         return tx.answer(unchanged(tx, stored), "unchanged")
-    left = {_place_of(row) for row in (*gone, *added)}
-    kept = [row for row in stored.ratings if _place_of(row) not in left]
-    _refuse_a_crowd([*kept, *added])
+    left = {_key(row) for row in (*gone, *added)}
+    kept = [row for row in stored.ratings if _key(row) not in left]
+    _check_raters([*kept, *added])
     superseded = [row["id"] for place, row in current.items() if place in left]
     if superseded:
         await tx.execute(_SUPERSEDE, ids=superseded, now=tx.now)
     if added:
         await tx.many(_ADD, added)
-    stored.ratings = sorted([*kept, *added], key=_place_of)
+    stored.ratings = sorted([*kept, *added], key=_key)
     return await settle(tx, stored, (), ClassificationCause.ATTRACTIVENESS)
 
 
 def _same(stored: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
-    """Tell whether a rating says what the current one says; a day that is not given is the day it has."""
+    """Return whether a rating equals the current one. A rating without a day keeps the stored day."""
     if row["given_day"] is not None and stored["scored_at"].date() != row["given_day"]:
         return False
     return all(stored[name] == row[name] for name in ("score", "metric", "evidence"))
 
 
-def _refuse_a_crowd(rows: Iterable[Mapping[str, Any]]) -> None:
-    crowded = too_many_raters(Counter(row["factor"] for row in rows))
-    if crowded:
-        message = f"{', '.join(sorted(crowded))} would have more than {MOST_RATERS} raters; withdraw some first."
+def _check_raters(rows: Iterable[Mapping[str, Any]]) -> None:
+    factors = too_many_raters(Counter(row["factor"] for row in rows))
+    if factors:
+        message = f"{', '.join(sorted(factors))} would have more than {MOST_RATERS} raters. Withdraw some first."
         raise refuse("/scores", "too_many_raters", message)
 
 
 async def _require_raters(tx: Transaction, given: Sequence[str | None], pointer: str) -> None:
-    """Raters are live people; one statement for all of them."""
+    """Raise Invalid for raters that are not people; one statement for all of them."""
     raters = sorted({rater for rater in given if rater is not None})
     if not raters:
         return
     found = {row["id"] for row in await tx.all(PEOPLE.by_ids(), ids=raters)}
     unknown = {
         pointer.format(index=index): FieldError(
-            "unknown_reference", "There is no such person", pointer=pointer.format(index=index)
+            "unknown_reference", "There is no person with this id", pointer=pointer.format(index=index)
         )
         for index, rater in enumerate(given)
         if rater is not None and rater not in found

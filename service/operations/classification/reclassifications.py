@@ -1,4 +1,4 @@
-"""Another yardstick for the whole portfolio: activating a scoring model, and classifying all accounts anew."""
+"""Activate a scoring model, and reclassify the whole portfolio."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ KIND = "scoring model"
 async def activate_scoring_model(
     ctx: Context, identifier: str, data: ReclassificationCreate | None = None, expected: Expected = None
 ) -> Resource:
-    """Make a scoring model the active one, retire the one before, and classify every account anew.
+    """Make a scoring model the active one, retire the previous one, and reclassify every account.
 
-    Up to 1,000 accounts all of it happens at once; beyond, the answer is a job, and the model becomes the active one
-    when the job begins. While it runs, an account that is written is judged by the new model, one that it has not
-    reached yet keeps its position. A cut in the middle of the portfolio's range is read first. Raises NotFound and
-    StaleVersion. Activating the active model changes nothing.
+    Up to 1,000 accounts all of it happens in one transaction. With more accounts the answer is a job, and the model
+    becomes active when the job begins. While it runs, an account that is written is classified by the new model, and
+    one that the job has not reached keeps its position. A cut in the middle of the portfolio's range is computed from
+    the present range first. Activating the active model changes nothing. Raises NotFound, StaleVersion.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
         await tx.serialize([MODEL_LOCK])
@@ -34,22 +34,22 @@ async def activate_scoring_model(
             return tx.answer(before, "unchanged")
         order = Order(identifier, True, None if data is None else data.reason)
         if await count_accounts(tx, AT_ONCE + 1) > AT_ONCE:
-            return tx.answer(await _asked(tx, order), "accepted")
+            return tx.answer(await _enqueue(tx, order), "accepted")
         await all_at_once(tx, order)
         return tx.answer(await require(tx.reader, SCORING_MODELS, identifier, KIND), "activated")
 
 
 @operation
 async def reclassify_portfolio(ctx: Context, data: ReclassificationCreate) -> Resource:
-    """Classify every account anew by the active model, as a job: where the cut lies in the middle of the portfolio's
-    range, by the range of today. Without another cut the dead band holds accounts where they are, and nothing changes
-    that is as it should be.
+    """Start a job that reclassifies every account by the active model. A cut in the middle of the portfolio's range is
+    computed from the present range first. If the cut stays the same, the dead band keeps accounts in their quadrants,
+    and an account whose position is up to date is not written.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
         model = await active_model(tx.reader)
-        return tx.answer(await _asked(tx, Order(model.id, False, data.reason)), "accepted")
+        return tx.answer(await _enqueue(tx, Order(model.id, False, data.reason)), "accepted")
 
 
-async def _asked(tx: Transaction, order: Order) -> Resource:
+async def _enqueue(tx: Transaction, order: Order) -> Resource:
     params = {"model_id": order.model_id, "activate": order.activate, "reason": order.reason}
     return await enqueue(tx, RECLASSIFY_JOB, params, await count_accounts(tx))

@@ -1,7 +1,7 @@
-"""Scoring models: drafts that may change until they are first activated, one active model, and those that were.
+"""Scoring models: drafts, one active model, and retired ones.
 
-A model that has been active never changes, so that what it classified stays explained. Activating one classifies every
-account anew.
+A draft may change until it is activated. A model that has been active never changes, so that its classifications stay
+explained. Activating a model reclassifies every account.
 """
 
 from __future__ import annotations
@@ -42,32 +42,32 @@ from service.rules.classification.scoring_documents import bands_to_list, model_
 KIND = "scoring model"
 _NUMBERS = "scoring model numbers"
 _NAME_KEPT = 170
-"""Characters of a name that a copy's name keeps, so that it stays within 200."""
+"""The number of characters of a name that a copy keeps, so that with the suffix it stays within 200."""
 
-_m = scoring_models.c
-_ACTIVE_ID = Statement(sa.select(_m.id).where(_m.state == sa.literal_column("'active'")))
-_HIGHEST = Statement(sa.select(sa.func.coalesce(sa.func.max(_m.number), sa.literal_column("0"))))
+_c = scoring_models.c
+_ACTIVE_ID = Statement(sa.select(_c.id).where(_c.state == sa.literal_column("'active'")))
+_HIGHEST = Statement(sa.select(sa.func.coalesce(sa.func.max(_c.number), sa.literal_column("0"))))
 
 
 async def list_scoring_models(ctx: Context, request: PageRequest) -> Page:
-    """A page of scoring models, newest first."""
+    """List a page of scoring models, newest first."""
     async with ctx.reading(Permission.CLASSIFICATION_READ) as reader:
         return await SCORING_MODELS.page(reader, request, ctx.cursors)
 
 
 async def get_scoring_model(ctx: Context, identifier: str) -> Resource:
-    """One scoring model by id; raises NotFound."""
+    """Read a scoring model. Raises NotFound."""
     async with ctx.reading(Permission.CLASSIFICATION_READ) as reader:
         return await require(reader, SCORING_MODELS, identifier, KIND)
 
 
 @operation
 async def create_scoring_model(ctx: Context, data: ScoringModelCreate) -> Resource:
-    """Write a scoring model; it decides nothing until it is activated, and from then on its definition never changes.
+    """Create a scoring model. It has no effect until it is activated; from then on its definition never changes.
 
-    Raises Invalid with pointers for weights that do not sum to 100 within 0.01 (they are never normalised), bands with
-    gaps or overlaps or against their direction, repeated factor keys, and cuts or limits out of range. What is allowed
-    but unwise stands in `warnings`.
+    What is allowed but unwise is named in `warnings`. Raises Invalid with pointers for weights that do not sum to 100
+    within 0.01 (they are never normalised), bands with gaps or overlaps or against their direction, repeated factor
+    keys, and cuts or limits out of range.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
         return tx.answer(await _add(tx, judged_model(data.model_dump(by_alias=True))))
@@ -75,10 +75,10 @@ async def create_scoring_model(ctx: Context, data: ScoringModelCreate) -> Resour
 
 @operation
 async def update_scoring_model(ctx: Context, identifier: str, patch: Shape, expected: Expected = None) -> Resource:
-    """Change a draft: of cuts, limits and widths the members that were sent, its factors as a whole.
+    """Change a draft: the given cuts, limits and widths, and its factors as a whole.
 
-    Raises NotFound, StaleVersion, ScoringModelUsed for a model that has ever been active, and Invalid as for a new
-    model. Without a difference nothing is written.
+    Without a difference nothing is written. Raises NotFound, StaleVersion, ScoringModelUsed for a model that has been
+    active, and Invalid as for a new model.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
         before = await _lock_draft(tx, identifier, expected)
@@ -91,7 +91,7 @@ async def update_scoring_model(ctx: Context, identifier: str, patch: Shape, expe
 
 @operation
 async def delete_scoring_model(ctx: Context, identifier: str, expected: Expected = None) -> Resource:
-    """Drop a draft; raises NotFound, StaleVersion, and ScoringModelUsed for a model that has ever been active."""
+    """Delete a draft. Raises NotFound, StaleVersion, and ScoringModelUsed for a model that has been active."""
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
         await _lock_draft(tx, identifier, expected)
         return tx.answer(await change(tx, SCORING_MODELS, identifier, {"deleted_at": tx.now}), "deleted")
@@ -99,7 +99,7 @@ async def delete_scoring_model(ctx: Context, identifier: str, expected: Expected
 
 @operation
 async def clone_scoring_model(ctx: Context, identifier: str, data: ScoringModelClone) -> Resource:
-    """Make a new draft from any model, with changes as in a patch; raises NotFound, and Invalid as for a new model."""
+    """Create a draft from any model, with changes as in a patch. Raises NotFound, and Invalid as for a new model."""
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
         original = await require(tx.reader, SCORING_MODELS, identifier, KIND)
         document = document_of(original)
@@ -111,23 +111,24 @@ async def clone_scoring_model(ctx: Context, identifier: str, data: ScoringModelC
 
 
 async def compare_scoring_models(ctx: Context, identifier: str, other: str) -> dict[str, Any]:
-    """What another model changes: factors added, removed and changed, cut lines, limits, dead band, border widths.
+    """Compare two scoring models: the factors that the other one adds, removes and changes, and the cut lines, limits,
+    dead band and border widths that differ.
 
-    Raises NotFound for the model, and Invalid for the one it is compared with.
+    Raises NotFound for the first model, and Invalid for the other one.
     """
     async with ctx.reading(Permission.CLASSIFICATION_READ) as reader:
         before = await require(reader, SCORING_MODELS, identifier, KIND)
         after = await SCORING_MODELS.find(reader, other)
     if after is None:
-        raise Invalid.parameter("with", "unknown_reference", f"There is no such {KIND}")
+        raise Invalid.parameter("with", "unknown_reference", f"There is no {KIND} with this id")
     models = (model_from_dict(document_of(before)), model_from_dict(document_of(after)))
     written: dict[str, Any] = plain_numbers(comparison_to_dict(compare(*models), *models))
     return {"before": _named(before), "after": _named(after), **written}
 
 
 async def list_attractiveness_factors(ctx: Context, axis: FactorAxis | None = None) -> list[dict[str, Any]]:
-    """The criteria that the sources name, ready to pick: each with its source, direction, axis, and bands if it has
-    some. A weight is the programme's own decision.
+    """List the criteria that the sources name, each with its source, direction, axis, and bands if it has some. Weights
+    are the programme's own decision.
     """
     ctx.require(Permission.CLASSIFICATION_READ)
     return [
@@ -149,9 +150,10 @@ async def list_attractiveness_factors(ctx: Context, axis: FactorAxis | None = No
 
 
 async def ensure_default_model(services: Services) -> None:
-    """Give the programme a model to begin with: activates DEFAULT_MODEL unless a model is active already.
+    """Activate DEFAULT_MODEL unless a model is active already.
 
-    One read when there is one. Processes that start at once wait for each other, so that there is one default.
+    One read when there is one. Processes that start at the same time wait for each other, so only one of them inserts
+    it.
     """
     async with services.database.reading() as reader:
         if await reader.value(_ACTIVE_ID) is not None:
@@ -160,12 +162,12 @@ async def ensure_default_model(services: Services) -> None:
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
         await tx.serialize([MODEL_LOCK])
         if await tx.value(_ACTIVE_ID) is None:
-            made = await _add(tx, DEFAULT_MODEL, state=ModelState.ACTIVE.value, activated_at=tx.now)
-            await record_model_period(tx, made.id, since=EVER)
+            model = await _add(tx, DEFAULT_MODEL, state=ModelState.ACTIVE.value, activated_at=tx.now)
+            await record_model_period(tx, model.id, since=EVER)
 
 
 async def _add(tx: Transaction, model: ScoringModel, **values: Any) -> Resource:
-    """Insert a model under the next number; those who add at once wait for each other."""
+    """Insert a model under the next number. Concurrent inserts wait for each other."""
     await tx.serialize([_NUMBERS])
     number = int(await tx.value(_HIGHEST)) + 1
     draft = {"state": ModelState.DRAFT.value, "activated_at": None}
@@ -174,7 +176,7 @@ async def _add(tx: Transaction, model: ScoringModel, **values: Any) -> Resource:
 
 
 def _definition(model: ScoringModel) -> dict[str, Any]:
-    """A model as it is stored, with what is allowed but unwise in it."""
+    """Return a model's stored definition with its warnings."""
     definition: dict[str, Any] = plain_numbers(model_to_dict(model))
     definition.pop("name")
     definition["warnings"] = [
@@ -190,7 +192,9 @@ def _named(stored: Resource) -> dict[str, Any]:
 
 
 async def _lock_draft(tx: Transaction, identifier: str, expected: Expected) -> Resource:
-    """A model that has never been active, locked; an activation waits for it, and the other way round."""
+    """Lock and return a model that has never been active; raises ScoringModelUsed for others. The lock makes a
+    concurrent activation wait.
+    """
     before = await lock(tx, SCORING_MODELS, identifier, expected, KIND)
     if before.data["state"] != ModelState.DRAFT or before.data["activated_at"] is not None:
         raise ScoringModelUsed

@@ -1,4 +1,4 @@
-"""A dry run of another yardstick over the portfolio, before anything is activated: nothing is written."""
+"""Simulate another scoring model over the portfolio before it is activated. Nothing is written."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _DISTANCES = (Axis.ATTRACTIVENESS, Axis.RELATIVE_STRENGTH, Axis.ABSOLUTE_STRENGT
 
 @dataclass(frozen=True)
 class Trial:
-    """What is tried: the model with its cuts resolved, its name, whether the dead band holds, and supposed scores."""
+    """The model to simulate with its cuts resolved, its name, whether the dead band holds, and supposed scores."""
 
     model: ScoringModel
     named: dict[str, Any]
@@ -53,14 +53,14 @@ class Trial:
 
     @property
     def widths(self) -> tuple[Decimal, Decimal]:
-        """What distances from a border are measured in: the model's border widths, the usual ones where it has none."""
+        """Return the border widths that scale distances: the model's, or the usual ones where it has none."""
         width = self.model.border_width
         return width.attractiveness or BORDERLINE_SCORE, width.relative_strength or BORDERLINE_RATIO
 
 
 @dataclass
 class Found:
-    """What was found: counts by (from, to), the next moved accounts, and those nearest to a border."""
+    """The result: counts by (from, to), the next accounts that move, and those nearest to a border."""
 
     moves: Counter[tuple[str, str]] = field(default_factory=Counter)
     incomplete: list[int] = field(default_factory=lambda: [0, 0])
@@ -69,17 +69,18 @@ class Found:
 
 
 async def simulate_portfolio(ctx: Context, data: Any) -> dict[str, Any]:
-    """Try another yardstick over all accounts or those that a filter finds: a stored model or one written out, with
-    changes, and scores to suppose. Tells who would move, how many from where to where, and who lies nearest a border.
+    """Simulate another scoring model, stored or written out, with changes, and supposed scores, over all accounts or
+    those that match a filter. Returns which accounts would move, how many from where to where, and which are nearest to
+    a border.
 
-    Writes nothing. Raises Invalid as creating a model would, and for a model or factor that there is not. Accounts are
-    placed as an activation would place them; the dead band holds only when the yardstick is the active one.
+    Writes nothing. Accounts are placed as an activation would place them; the dead band holds only when the model is
+    the active one without changes. Raises Invalid as for a new model, and for an unknown model or factor.
     """
     ctx.require(Permission.PORTFOLIO_READ)
     ctx.require(Permission.CLASSIFICATION_READ)
     tree = None if data.filter is None else data.filter.model_dump(by_alias=True, exclude_unset=True)
     condition = read_filter(tree, ACCOUNTS.filters)
-    async with _door(ctx) as reader:
+    async with _reading(ctx) as reader:
         trial = await _trial(reader, data)
         ids = await reader.column(ids_where(condition), **condition.binds) if condition.shape else None
         if ctx.services.database.kind == "postgresql":
@@ -93,18 +94,18 @@ async def simulate_portfolio(ctx: Context, data: Any) -> dict[str, Any]:
     return _answer(trial, found, data.limit)
 
 
-def _door(ctx: Context) -> AbstractAsyncContextManager[Reader]:
-    """A transaction that only reads on PostgreSQL, where settings may hold for its length."""
+def _reading(ctx: Context) -> AbstractAsyncContextManager[Reader]:
+    """Return a transaction that only reads on PostgreSQL, where settings may hold for its length."""
     database = ctx.services.database
     return database.transaction() if database.kind == "postgresql" else database.reading()
 
 
-# what is tried
+# the model to simulate
 
 
 async def _trial(reader: Reader, data: Any) -> Trial:
     if data.model_id is not None and data.definition is not None:
-        raise Invalid.at("/definition", "one_model_only", "Name a stored model or write one out, not both")
+        raise Invalid.at("/definition", "one_model_only", "Give either model_id or definition, not both")
     active = await active_model(reader)
     named: dict[str, Any] = {"id": None, "version": None}
     if data.definition is not None:
@@ -113,7 +114,7 @@ async def _trial(reader: Reader, data: Any) -> Trial:
     else:
         stored = await SCORING_MODELS.find(reader, data.model_id or active.id)
         if stored is None:
-            raise Invalid.at("/model_id", "unknown_reference", "There is no such scoring model")
+            raise Invalid.at("/model_id", "unknown_reference", "There is no scoring model with this id")
         document = document_of(stored)
         named = {"id": stored.id, "version": stored.data["number"]}
     if data.changes is not None:
@@ -131,10 +132,10 @@ def _given(scores: list[Any], model: ScoringModel) -> list[dict[str, Any]]:
     errors = []
     for place, score in enumerate(scores):
         if score.factor not in keys:
-            message = f"The model has no factor {score.factor}; it has {', '.join(sorted(keys))}."
+            message = f'The model has no factor "{score.factor}". It has {", ".join(sorted(keys))}.'
             errors.append(FieldError("unknown_factor", message, pointer=f"/scores/{place}/factor"))
         elif (score.account_id, score.factor) in seen:
-            message = "This factor of this account is supposed twice."
+            message = f"{score.factor} of this account is given twice. Give it once."
             errors.append(FieldError("factor_repeated", message, pointer=f"/scores/{place}"))
         seen.add((score.account_id, score.factor))
     if errors:
@@ -151,7 +152,7 @@ def _needs_range(trial: Trial) -> bool:
     return not trial.held and trial.model.cuts.attractiveness_rule is not CutRule.FIXED
 
 
-# by sets
+# on PostgreSQL, by one statement over all accounts
 
 
 async def _ranged_by_sets(reader: Reader, trial: Trial) -> Trial:
@@ -184,7 +185,7 @@ async def _find_by_sets(reader: Reader, trial: Trial, data: Any, ids: list[str] 
     return found
 
 
-# by the rules
+# on SQLite, account by account by the rules
 
 
 async def _ranged_by_rules(reader: Reader, trial: Trial, ids: list[str]) -> Trial:
@@ -242,14 +243,14 @@ def _nearness(each: Placed, trial: Trial) -> Fraction:
 
 def _bordering(each: Placed) -> dict[str, Any]:
     borders = {border.axis: border for border in each.position.outcome.borders}
-    told: dict[str, Any] = {
+    account: dict[str, Any] = {
         "id": each.row["id"],
         "name": each.row["name"],
         "quadrant": each.position.columns["quadrant"],
     }
     for axis in _DISTANCES:
-        told[axis.value] = plain_numbers(shown(borders[axis].distance)) if axis in borders else None
-    return told
+        account[axis.value] = plain_numbers(shown(borders[axis].distance)) if axis in borders else None
+    return account
 
 
 # the answer

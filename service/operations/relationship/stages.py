@@ -1,4 +1,4 @@
-"""Relationship stages: the movements between them with their reasons, the history, and the stage aimed at."""
+"""Relationship stages: move an account, set its target stage, read the history."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from service.models.relationship.stages import StageTransitionCreate, TargetStag
 from service.platform.errors import NotFound, StageTransitionNotAllowed
 from service.platform.ids import new_id
 from service.queries.accounts.accounts import ACCOUNTS
-from service.queries.relationship.stages import STAGE_ENTRIES, STANDING
+from service.queries.relationship.stages import ACCOUNT_STAGE, STAGE_ENTRIES
 from service.records.context import Context, Transaction, operation, refuse
 from service.records.rows import Expected, change, lock, require
 from service.rules.relationship.stages import STAGES, allowed_movements, judge, judge_target, target_advice
@@ -33,7 +33,7 @@ _ADD_ENTRY = WriteThenRead(
 
 
 async def list_stages(ctx: Context) -> list[dict[str, Any]]:
-    """The catalogue of the six stages with both names and how to know each."""
+    """List the six stages with both names and the signs of each."""
     ctx.require(Permission.STAGE_READ)
     return [
         {
@@ -52,20 +52,22 @@ async def list_stages(ctx: Context) -> list[dict[str, Any]]:
 
 
 async def get_stage(ctx: Context, identifier: str) -> Resource:
-    """An account's stage, its target and the movements open from here; raises NotFound."""
+    """Read an account's stage, its target and the stages it may move to. Raises NotFound."""
     async with ctx.reading(Permission.STAGE_READ) as reader:
-        return stage_document(identifier, await _standing(reader, identifier))
+        return stage_document(identifier, await _stage_row(reader, identifier))
 
 
 async def list_stage_transitions(ctx: Context, identifier: str, request: PageRequest) -> Page:
-    """A page of an account's stage history, newest first; the last entry is the account's creation. Raises NotFound."""
+    """List a page of an account's stage history, newest first. The last entry is the account's creation. Raises
+    NotFound.
+    """
     async with ctx.reading(Permission.STAGE_READ) as reader:
         await require(reader, ACCOUNTS, identifier, KIND)
         return await STAGE_ENTRIES.page(reader, request, ctx.cursors, where={"account_id": identifier})
 
 
 async def get_stage_transition(ctx: Context, identifier: str) -> Resource:
-    """One entry of the stage history of a live account; raises NotFound."""
+    """Read an entry of the stage history of an account that is not deleted. Raises NotFound."""
     async with ctx.reading(Permission.STAGE_READ) as reader:
         entry = await require(reader, STAGE_ENTRIES, identifier, "stage transition")
         await require(reader, ACCOUNTS, entry.data["account_id"], KIND)
@@ -74,20 +76,20 @@ async def get_stage_transition(ctx: Context, identifier: str) -> Resource:
 
 @operation
 async def move_stage(ctx: Context, identifier: str, data: StageTransitionCreate, expected: Expected = None) -> Resource:
-    """Move an account to another relationship stage; answers with the new entry of its history.
+    """Move an account to another relationship stage and return the new entry of its history.
 
-    Up one step at a time (more with `skip`), down any number, to uncoupling from anywhere, from uncoupling back to a
-    stage it had reached. Raises NotFound, StaleVersion, StageTransitionNotAllowed with the stages that are open, and
-    Invalid for an effective date in the future or before the previous entry's.
+    Up one step at a time (more with `skip`), down any number, to uncoupling from any stage, from uncoupling back to a
+    stage it had reached. Raises NotFound, StaleVersion, StageTransitionNotAllowed with the allowed stages, and Invalid
+    for an effective date in the future or before the previous entry's.
     """
     async with ctx.transaction(Permission.STAGE_WRITE) as tx:
         account = await lock(tx, ACCOUNTS, identifier, expected, KIND)
-        standing = await _standing(tx.reader, identifier)
-        current, to = Stage(standing["stage"]), Stage(data.to)
-        verdict = judge(current, to, data.skip, uncoupled_from=_uncoupled_from(standing))
+        row = await _stage_row(tx.reader, identifier)
+        current, to = Stage(row["stage"]), Stage(data.to)
+        verdict = judge(current, to, data.skip, uncoupled_from=_uncoupled_from(row))
         if not verdict.allowed:
             raise StageTransitionNotAllowed([stage.value for stage in verdict.allowed_stages], verdict.reason)
-        effective_on = _effective_on(data.effective_on, standing["effective_on"], tx)
+        effective_on = _effective_on(data.effective_on, row["effective_on"], tx)
         after = await change(tx, ACCOUNTS, account.id, {"stage": to.value})
         entry = {
             "id": new_id(tx.now),
@@ -102,8 +104,8 @@ async def move_stage(ctx: Context, identifier: str, data: StageTransitionCreate,
             "recorded_by": ctx.principal.id,
         }
         binds = {f"v_{name}": value for name, value in entry.items()}
-        made = as_resource(await tx.one(_ADD_ENTRY, **binds, id=entry["id"]))
-        if made is None:
+        entered = as_resource(await tx.one(_ADD_ENTRY, **binds, id=entry["id"]))
+        if entered is None:
             raise RuntimeError("an insert returned no row")
         tx.emit(
             AccountStageChanged.of(
@@ -116,23 +118,23 @@ async def move_stage(ctx: Context, identifier: str, data: StageTransitionCreate,
                 effective_on=effective_on.isoformat(),
             )
         )
-        return tx.answer(made, "created")
+        return tx.answer(entered, "created")
 
 
 @operation
 async def put_target_stage(ctx: Context, identifier: str, data: TargetStagePut, expected: Expected = None) -> Resource:
-    """Set the stage aimed at, by when and why; null takes the target away. Answers with the account's stage.
+    """Set the target stage with a day and a reason, or remove it with null, and return the account's stage.
 
-    Any of the five stages will do, the present one (hold) and lower ones too; uncoupling is a state and not an aim.
-    Raises NotFound, StaleVersion, Invalid. Writing what is there already writes and sends nothing.
+    Any of the five stages may be the target, also the present one (hold) and lower ones; uncoupling is a state and not
+    an aim. Writing what is stored already writes and sends nothing. Raises NotFound, StaleVersion, Invalid.
     """
     async with ctx.transaction(Permission.STAGE_WRITE) as tx:
         account = await lock(tx, ACCOUNTS, identifier, expected, KIND)
-        standing = await _standing(tx.reader, identifier)
+        row = await _stage_row(tx.reader, identifier)
         if data.target_stage is None and data.target_stage_on is not None:
-            raise refuse("/target_stage_on", "target_stage_needed", "A date needs a stage to be reached by then")
+            raise refuse("/target_stage_on", "target_stage_needed", "Give target_stage with target_stage_on")
         if data.target_stage is not None:
-            verdict = judge_target(Stage(standing["stage"]), Stage(data.target_stage))
+            verdict = judge_target(Stage(row["stage"]), Stage(data.target_stage))
             if not verdict.allowed:
                 raise refuse("/target_stage", verdict.code, verdict.reason)
         wanted = {
@@ -140,39 +142,39 @@ async def put_target_stage(ctx: Context, identifier: str, data: TargetStagePut, 
             "target_stage_on": data.target_stage_on,
             "target_stage_reason": data.reason,
         }
-        changed = [name for name, value in wanted.items() if standing[name] != value]
+        changed = [name for name, value in wanted.items() if row[name] != value]
         if not changed:
-            return tx.answer(stage_document(identifier, standing), "unchanged")
+            return tx.answer(stage_document(identifier, row), "unchanged")
         after = await change(tx, ACCOUNTS, account.id, wanted)
-        document = stage_document(identifier, {**standing, **wanted, "version": after.version})
+        document = stage_document(identifier, {**row, **wanted, "version": after.version})
         tx.emit(
             AccountTargetStageChanged.of(
-                after.data, previous=_target(standing), current=_target(wanted), changed=changed, reason=data.reason
+                after.data, previous=_target(row), current=_target(wanted), changed=changed, reason=data.reason
             )
         )
         return tx.answer(document, "updated")
 
 
-async def _standing(reader: Reader, identifier: str) -> Row:
-    row = await reader.one(STANDING, id=identifier)
+async def _stage_row(reader: Reader, identifier: str) -> Row:
+    row = await reader.one(ACCOUNT_STAGE, id=identifier)
     if row is None:
         raise NotFound(KIND)
     return row
 
 
-def _uncoupled_from(standing: Row) -> Stage | None:
-    """The stage held before uncoupling, from the history."""
-    uncoupled = standing["stage"] == Stage.UNCOUPLING_KAM and standing["previous"] is not None
-    return Stage(standing["previous"]) if uncoupled else None
+def _uncoupled_from(row: Row) -> Stage | None:
+    """Return the stage before uncoupling, from the history."""
+    uncoupled = row["stage"] == Stage.UNCOUPLING_KAM and row["previous"] is not None
+    return Stage(row["previous"]) if uncoupled else None
 
 
 def _effective_on(wanted: date | None, before: date | None, tx: Transaction) -> date:
-    """Since when a movement holds: never in the future, and never before the previous one."""
+    """Return the day from which a move holds. Raises Invalid for one in the future or before the previous entry's."""
     pointer, effective_on = "/effective_on", wanted or tx.today
     if effective_on > tx.today:
-        raise refuse(pointer, "in_the_future", "A movement can't hold from a day in the future")
+        raise refuse(pointer, "in_the_future", f"{effective_on} is in the future. Give today or an earlier day")
     if before is not None and effective_on < before:
-        message = f"The movement before holds since {before.isoformat()}; this one can't hold from an earlier day"
+        message = f"The previous entry holds from {before}. Give that day or a later one"
         raise refuse(pointer, "before_previous_entry", message)
     return effective_on
 
@@ -183,7 +185,7 @@ def _named(stage: Stage) -> dict[str, str]:
 
 
 def _target(values: Row) -> dict[str, Any]:
-    """The target as events tell it."""
+    """Return the target as events hold it."""
     stage, day = values["target_stage"], values["target_stage_on"]
     return {
         "target_stage": stage,
@@ -194,30 +196,30 @@ def _target(values: Row) -> dict[str, Any]:
     }
 
 
-def stage_document(identifier: str, standing: Row) -> Resource:
-    """An account's stage as it reads; the version is the account's."""
-    stage, target = Stage(standing["stage"]), standing["target_stage"]
-    since, by = standing["effective_on"], standing["target_stage_on"]
+def stage_document(identifier: str, row: Row) -> Resource:
+    """Return the document of an account's stage; its version is the account's."""
+    stage, target = Stage(row["stage"]), row["target_stage"]
+    since, by = row["effective_on"], row["target_stage_on"]
     document = {
         "account_id": identifier,
-        "version": standing["version"],
+        "version": row["version"],
         **_named(stage),
         "ordinal": STAGES[stage].ordinal,
-        "previous": standing["previous"],
-        "reason": standing["reason"],
-        "evidence": standing["evidence"],
+        "previous": row["previous"],
+        "reason": row["reason"],
+        "evidence": row["evidence"],
         "effective_on": None if since is None else since.isoformat(),
         "target_stage": target,
         "target_stage_on": None if by is None else by.isoformat(),
-        "target_reason": standing["target_stage_reason"],
-        "allowed": _movements(stage, _uncoupled_from(standing)),
-        "advice": [] if target is None or standing["quadrant"] is None else _advice(standing),
+        "target_reason": row["target_stage_reason"],
+        "allowed": _movements(stage, _uncoupled_from(row)),
+        "advice": [] if target is None or row["quadrant"] is None else _advice(row),
     }
-    return Resource(standing["version"], orjson.dumps(document))
+    return Resource(row["version"], orjson.dumps(document))
 
 
 def _movements(stage: Stage, uncoupled_from: Stage | None) -> list[dict[str, Any]]:
-    """The movements open from a stage; those that need `skip` are marked."""
+    """Return the stages that an account may move to; those that need `skip` are marked."""
     plain = {movement.to for movement in allowed_movements(stage, uncoupled_from=uncoupled_from)}
     return [
         {
@@ -231,6 +233,6 @@ def _movements(stage: Stage, uncoupled_from: Stage | None) -> list[dict[str, Any
     ]
 
 
-def _advice(standing: Row) -> list[dict[str, str]]:
-    verdicts = target_advice(Quadrant(standing["quadrant"]), Stage(standing["stage"]), Stage(standing["target_stage"]))
+def _advice(row: Row) -> list[dict[str, str]]:
+    verdicts = target_advice(Quadrant(row["quadrant"]), Stage(row["stage"]), Stage(row["target_stage"]))
     return [{"code": verdict.code, "message": verdict.message} for verdict in verdicts]

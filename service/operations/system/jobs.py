@@ -1,4 +1,4 @@
-"""Jobs: how long work is getting on, and stopping it. Whoever asked for a job may read and cancel it without jobs:*."""
+"""Jobs: read their progress and cancel them. The key that started a job may do both without a jobs permission."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ _CANCEL: Statement = WriteThenRead(
 
 
 async def list_jobs(ctx: Context, request: PageRequest) -> Page:
-    """A page of jobs, newest first."""
+    """List a page of jobs, newest first."""
     async with ctx.reading(Permission.JOB_READ) as reader:
         return await JOBS.page(reader, request, ctx.cursors)
 
 
 async def get_job(ctx: Context, identifier: str) -> Resource:
-    """One job by id, as it is now; raises NotFound, and Forbidden for a job that another key asked for unless the
-    caller may read jobs.
+    """Read a job with its progress. Raises NotFound, and Forbidden for a job of another key unless the caller may read
+    jobs.
     """
     async with ctx.services.database.reading(fresh=True) as reader:
         found = await JOBS.find(reader, identifier)
@@ -54,8 +54,9 @@ async def get_job(ctx: Context, identifier: str) -> Resource:
 
 @operation
 async def cancel_job(ctx: Context, identifier: str, expected: Expected = None) -> Resource:
-    """Stop a job between two of its steps: what is done stays done, the rest is left. Raises NotFound, StaleVersion,
-    and Conflict when it has ended otherwise; canceling it twice changes nothing.
+    """Cancel a job: it stops after its current step, and what is done stays done. Canceling a canceled job changes
+    nothing. Raises NotFound, StaleVersion, Forbidden for a job of another key unless the caller may write jobs, and
+    Conflict when the job has finished or failed.
     """
     async with ctx.opened() as tx:
         found = await JOBS.find(tx.reader, identifier, lock=True)
@@ -66,7 +67,7 @@ async def cancel_job(ctx: Context, identifier: str, expected: Expected = None) -
         if found.data["state"] == JobState.CANCELED:
             return tx.answer(found, "unchanged")
         if found.data["state"] in ENDED:
-            raise Conflict(f"This job has {found.data['state']}")
+            raise Conflict(f"The job has {found.data['state']} already")
         row = await tx.one(_CANCEL, id=identifier, now=tx.now)
         if row is None:
             raise RuntimeError("a locked record vanished")

@@ -1,4 +1,4 @@
-"""Webhook endpoints: where events are sent, their secrets, what was sent, and sending again."""
+"""Webhook endpoints: create, change, delete and test them, read their deliveries, send a delivery again."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from service.queries.webhooks.endpoints import ATTEMPTS, DELIVERIES, WEBHOOK_END
 from service.records.context import Context, Transaction, operation, refuse
 from service.records.rows import Expected, change, differing, insert, lock, require, require_live, violated
 from service.records.webhooks.endpoints import (
-    ANEW,
+    HEALTHY,
     KIND,
     SEALED,
     check_secret,
@@ -51,7 +51,7 @@ from service.records.webhooks.transport import MEMBERS, Transport, check_credent
 
 DELIVERY = "webhook delivery"
 
-_TO_REPEAT = Statement(
+_TO_RETRY = Statement(
     sa.select(
         deliveries.c.event_id,
         deliveries.c.event_position,
@@ -65,15 +65,15 @@ _TO_REPEAT = Statement(
     .where(deliveries.c.id == bind("id", Uuid()))
     .with_for_update(of=deliveries)
 )
-_REPEATS = Statement(
+_LAST_REPLAY = Statement(
     sa.select(sa.func.max(deliveries.c.replay_no)).where(
         deliveries.c.event_id == bind("event_id", Uuid()),
         deliveries.c.endpoint_id == bind("endpoint_id", Uuid()),
     )
 )
 _COPIED = ("event_id", "event_position", "order_key")
-_REPEAT = delivering("replay_no", *_COPIED, state="pending", behind=False, lane="first")
-_NOW = Statement(
+_RETRY = delivering("replay_no", *_COPIED, state="pending", behind=False, lane="first")
+_SEND_NOW = Statement(
     sa.update(deliveries)
     .values(state="pending", next_at=bind("now", Instant()))
     .where(deliveries.c.id == bind("id", Uuid()))
@@ -81,30 +81,31 @@ _NOW = Statement(
 
 
 def address_policy(settings: Settings) -> AddressPolicy:
-    """Which URLs webhooks may call, by the settings: not our own public one."""
+    """Return which URLs webhooks may call by the settings. The service's own public host is never among them."""
     own = {urlsplit(settings.public_url).hostname or ""} - {""} if settings.public_url else set()
     return AddressPolicy.of(settings.webhook_allowed_networks, own)
 
 
 async def list_webhook_endpoints(ctx: Context, request: PageRequest) -> Page:
-    """A page of endpoints, without their secrets."""
+    """List a page of webhook endpoints, without their secrets."""
     async with ctx.reading(Permission.WEBHOOK_READ) as reader:
         return await WEBHOOK_ENDPOINTS.page(reader, request, ctx.cursors)
 
 
 async def get_webhook_endpoint(ctx: Context, identifier: str) -> Resource:
-    """One endpoint by id, without its secret; raises NotFound."""
+    """Read a webhook endpoint, without its secret. Raises NotFound."""
     async with ctx.reading(Permission.WEBHOOK_READ) as reader:
         return await require(reader, WEBHOOK_ENDPOINTS, identifier, KIND)
 
 
 @operation
 async def create_webhook_endpoint(ctx: Context, data: WebhookEndpointCreate) -> Resource:
-    """Have events sent to a URL, from now on; its secret is in this answer and nowhere else. Raises Invalid for a URL
-    that may not be called and for event types that do not exist, Forbidden for those of which the key may see none.
+    """Create a webhook endpoint. Events that happen from now on are sent to its URL. The answer shows its secret; no
+    later answer does. Raises Invalid for a URL that may not be called or an event type that does not exist, Forbidden
+    for event types of which the key may read none.
     """
     ctx.require(Permission.WEBHOOK_WRITE)
-    await sequence(ctx.services.database, ctx.services.clock)  # what happened before is not sent
+    await sequence(ctx.services.database, ctx.services.clock)  # earlier events are not sent
     async with ctx.transaction(Permission.WEBHOOK_WRITE) as tx:
         values = {name: getattr(data, name) for name in WebhookEndpointCreate.model_fields}
         values["filter"] = stored_filter(data.filter)
@@ -121,8 +122,9 @@ async def create_webhook_endpoint(ctx: Context, data: WebhookEndpointCreate) -> 
 
 @operation
 async def update_webhook_endpoint(ctx: Context, identifier: str, patch: Shape, expected: Expected = None) -> Resource:
-    """Change what was sent; raises NotFound, StaleVersion, Invalid, Forbidden. Turned off, its deliveries are held;
-    turned on again, they go out in their order. A url of another host, port or scheme takes the credentials anew.
+    """Change the given members of a webhook endpoint. While it is disabled its deliveries are held; enabled again, it
+    gets them in their order. A new `url` with another host, port or scheme needs the credentials (`auth`) again. Raises
+    NotFound, StaleVersion, Invalid, Forbidden.
     """
     async with ctx.transaction(Permission.WEBHOOK_WRITE) as tx:
         if "enabled" in patch.given():
@@ -144,14 +146,14 @@ async def update_webhook_endpoint(ctx: Context, identifier: str, patch: Shape, e
         changes |= consent_columns(before.data, changes, ctx.services.settings.public_url, tx.now)
         changes |= without_ended(ctx.services.secrets, sealed["secret_encrypted"], tx.now)
         if "enabled" in changes:
-            changes |= {"disabled_reason": None, **(ANEW if changes["enabled"] else {})}
+            changes |= {"disabled_reason": None, **(HEALTHY if changes["enabled"] else {})}
         after = await change(tx, WEBHOOK_ENDPOINTS, identifier, changes)
         if "enabled" in changes:
-            await _turn(tx, identifier, on=changes["enabled"])
+            await _switch(tx, identifier, on=changes["enabled"])
         return tx.answer(after)
 
 
-async def _turn(tx: Transaction, identifier: str, *, on: bool) -> None:
+async def _switch(tx: Transaction, identifier: str, *, on: bool) -> None:
     if on:
         await release(tx, identifier)
     else:
@@ -160,7 +162,7 @@ async def _turn(tx: Transaction, identifier: str, *, on: bool) -> None:
 
 @operation
 async def delete_webhook_endpoint(ctx: Context, identifier: str, expected: Expected = None) -> Resource:
-    """Send nothing more there: what waits is canceled, what was sent can still be read. Raises NotFound,
+    """Delete a webhook endpoint. Deliveries that wait are canceled; past deliveries stay readable. Raises NotFound,
     StaleVersion.
     """
     async with ctx.transaction(Permission.WEBHOOK_WRITE) as tx:
@@ -172,32 +174,32 @@ async def delete_webhook_endpoint(ctx: Context, identifier: str, expected: Expec
 
 @operation
 async def send_webhook_test(ctx: Context, identifier: str) -> Resource:
-    """Send a test event to one endpoint, by the way of all events; raises NotFound, or Conflict when the endpoint is
-    turned off.
+    """Send a `webhook.test` event to one endpoint as an ordinary delivery. Raises NotFound, and Conflict when the
+    endpoint is disabled.
     """
     async with ctx.transaction(Permission.WEBHOOK_WRITE) as tx:
         endpoint = await require(tx.reader, WEBHOOK_ENDPOINTS, identifier, KIND)
         if not endpoint.data["enabled"]:
-            raise Conflict("This endpoint is turned off: nothing is sent to it")
+            raise Conflict("The endpoint is disabled. Enable it before sending a test")
         event_id = tx.emit(WebhookTest(identifier, endpoint.version, {"webhook_endpoint": endpoint.data}))
         return tx.answer(Resource(1, orjson.dumps({"event_id": event_id, "endpoint_id": identifier})), "accepted")
 
 
 async def list_deliveries(ctx: Context, identifier: str, request: PageRequest) -> Page:
-    """The deliveries of an endpoint, newest first; raises NotFound."""
+    """List a page of an endpoint's deliveries, newest first. Raises NotFound."""
     async with ctx.reading(Permission.WEBHOOK_READ) as reader:
         await require_live(reader, WEBHOOK_ENDPOINTS, identifier, KIND)
         return await DELIVERIES.page(reader, request, ctx.cursors, where={"endpoint_id": identifier})
 
 
 async def get_delivery(ctx: Context, identifier: str) -> Resource:
-    """One delivery by id; raises NotFound."""
+    """Read a delivery. Raises NotFound."""
     async with ctx.reading(Permission.WEBHOOK_READ) as reader:
         return await require(reader, DELIVERIES, identifier, DELIVERY)
 
 
 async def list_attempts(ctx: Context, identifier: str, request: PageRequest) -> Page:
-    """The attempts of a delivery, in order; raises NotFound."""
+    """List a page of a delivery's attempts, in the order they were made. Raises NotFound."""
     async with ctx.reading(Permission.WEBHOOK_READ) as reader:
         await require(reader, DELIVERIES, identifier, DELIVERY)
         return await ATTEMPTS.page(reader, request, ctx.cursors, where={"delivery_id": identifier})
@@ -205,33 +207,37 @@ async def list_attempts(ctx: Context, identifier: str, request: PageRequest) -> 
 
 @operation
 async def retry_delivery(ctx: Context, identifier: str) -> Resource:
-    """Send an event to its endpoint again, as a new delivery with the same event id; one that waits for its next
-    attempt, or blocks its line, is tried now instead. Raises NotFound, or Conflict while it is being sent or held.
+    """Send an event to its endpoint again, as a new delivery with the same event id. A delivery that waits for its next
+    attempt or blocks its queue is sent now instead. Raises NotFound, and Conflict while the delivery is being sent or
+    is held, or when its endpoint is deleted or disabled.
     """
     async with ctx.transaction(Permission.WEBHOOK_WRITE) as tx:
-        row = await tx.one(_TO_REPEAT, id=identifier)
+        row = await tx.one(_TO_RETRY, id=identifier)
         if row is None:
             raise NotFound(DELIVERY)
         if row["deleted_at"] is not None or not row["enabled"]:
-            raise Conflict("The endpoint is deleted or turned off: nothing is sent to it")
+            raise Conflict("The endpoint is deleted or disabled, so nothing is sent to it")
         if row["state"] in ("leased", "held"):
-            raise Conflict("This delivery is being sent, or held")
-        again = identifier
+            message = "is being sent" if row["state"] == "leased" else "is held until its endpoint is enabled"
+            raise Conflict(f"The delivery {message}")
+        new = identifier
         if row["state"] in ("pending", "blocked"):
-            await tx.execute(_NOW, id=identifier, now=tx.now)
+            await tx.execute(_SEND_NOW, id=identifier, now=tx.now)
         else:
-            again = new_id()
-            repeats = await tx.value(_REPEATS, event_id=row["event_id"], endpoint_id=row["endpoint_id"])
+            new = new_id()
+            last_replay = await tx.value(_LAST_REPLAY, event_id=row["event_id"], endpoint_id=row["endpoint_id"])
             copied = {name: row[name] for name in ("endpoint_id", *_COPIED)}
             try:
-                await tx.execute(_REPEAT, **copied, id=again, replay_no=repeats + 1, now=tx.now)
-            except ConstraintViolated as error:  # another retry of the same event was faster
+                await tx.execute(_RETRY, **copied, id=new, replay_no=last_replay + 1, now=tx.now)
+            except ConstraintViolated as error:  # another retry of the same event came first
                 raise violated(error) from None
-        return tx.answer(await require(tx.reader, DELIVERIES, again, DELIVERY), "accepted")
+        return tx.answer(await require(tx.reader, DELIVERIES, new, DELIVERY), "accepted")
 
 
 async def turn_off_endpoints_without_owner(ctx: Context) -> int:
-    """Turn off the endpoints whose owner's API key has expired, or was revoked; how many. A read when there is none."""
+    """Disable the endpoints whose owner's API key expired or was revoked and return their number. Only reads when there
+    are none.
+    """
     async with ctx.reading(Permission.WEBHOOK_WRITE, fresh=True) as reader:
         if await reader.value(OWNERLESS, now=ctx.services.clock.now()) is None:
             return 0

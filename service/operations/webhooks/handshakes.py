@@ -1,4 +1,4 @@
-"""Asking a receiver for its consent once more."""
+"""Ask a webhook receiver for its consent again."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from service.records.webhooks.endpoints import KIND, NOT_ASKED
 
 @operation
 async def ask_webhook_consent(ctx: Context, identifier: str) -> Resource:
-    """Ask the receiver of an endpoint for its consent again, within moments (CloudEvents web hooks: OPTIONS with
-    WebHook-Request-Origin). A consent that was given stands until the answer comes. Raises NotFound, or Conflict when
-    the endpoint has no handshake or is turned off.
+    """Ask an endpoint's receiver for its consent again within moments (CloudEvents web hooks: OPTIONS with
+    WebHook-Request-Origin). A consent that was given stays valid until the receiver answers. Raises NotFound, and
+    Conflict when the endpoint has no handshake or is disabled.
     """
     async with ctx.transaction(Permission.WEBHOOK_WRITE) as tx:
         endpoint = (await lock(tx, WEBHOOK_ENDPOINTS, identifier, None, KIND)).data
         if not endpoint["handshake"]:
-            raise Conflict("This endpoint needs no consent: its handshake is off")
+            raise Conflict("The endpoint asks for no consent, because its handshake is false")
         if not endpoint["enabled"]:
-            raise Conflict("This endpoint is turned off: nobody is asked")
+            raise Conflict("The endpoint is disabled. Enable it before asking for consent")
         consent = endpoint["consent"]
         if consent is None or consent["state"] != "given":
             consent = NOT_ASKED

@@ -1,4 +1,4 @@
-"""Operating webhook endpoints: calling one at once, what came of its deliveries, and canceling one of them."""
+"""Operate webhook endpoints: call one at once, read its statistics, cancel a delivery."""
 
 from __future__ import annotations
 
@@ -29,43 +29,48 @@ from service.records.webhooks.endpoints import KIND
 
 DELIVERY = "webhook delivery"
 
-_d, _w = deliveries.c, webhook_endpoints.c
-_this = _d.id == bind("id", Uuid())
-_LOCK = Statement(sa.select(_d.state, _d.endpoint_id, _d.order_key).where(_this).with_for_update())
+_deliveries, _endpoints = deliveries.c, webhook_endpoints.c
+_this = _deliveries.id == bind("id", Uuid())
+_LOCK = Statement(
+    sa.select(_deliveries.state, _deliveries.endpoint_id, _deliveries.order_key).where(_this).with_for_update()
+)
 _CANCEL = Statement(
     sa.update(deliveries).values(state="canceled", behind=False, finished_at=bind("now", Instant())).where(_this)
 )
 _TO_CALL = Statement(
-    sa.select(_w.url, _w.secret_encrypted, _w.transport_sealed, TRANSPORT).where(
-        _w.id == bind("id", Uuid()), _w.deleted_at.is_(None)
+    sa.select(_endpoints.url, _endpoints.secret_encrypted, _endpoints.transport_sealed, TRANSPORT).where(
+        _endpoints.id == bind("id", Uuid()), _endpoints.deleted_at.is_(None)
     )
 )
 
 
 async def ping_webhook_endpoint(ctx: Context, identifier: str) -> Resource:
-    """Call an endpoint now, with a signed webhook.test, and say what came of it: status, duration, what went wrong.
+    """Call an endpoint at once with a signed `webhook.test` event and return the outcome: status, duration and error.
 
-    The call is made beside the deliveries: it is no event of the feed, it is not repeated, and it is made to endpoints
-    that are turned off too. Raises NotFound, and RateLimited after five calls in short order.
+    The call is not a delivery: the event is not in the feed, and a failed call is not repeated. Disabled endpoints are
+    called too. Raises NotFound, Conflict while the receiver has not given its consent, and RateLimited after five calls
+    in short order.
     """
     endpoint = await _endpoint(ctx, identifier)
     event = WebhookTest(identifier, endpoint.version, {"webhook_endpoint": endpoint.data})
-    told = event_row(event, ctx.services.clock.now(), {**ctx.cause, "key_id": ctx.principal.id})
-    return await _call(ctx, endpoint, told["id"], event.type, told["body"].encode())
+    row = event_row(event, ctx.services.clock.now(), {**ctx.cause, "key_id": ctx.principal.id})
+    return await _call(ctx, endpoint, row["id"], event.type, row["body"].encode())
 
 
 async def send_webhook_example(ctx: Context, identifier: str, data: WebhookExample) -> Resource:
-    """Call an endpoint now with an example of an event, signed and in the endpoint's format like a real one, and say
-    what came of it. The example is no event of the feed; its `cause.kind` is example. Raises NotFound, Invalid for a
-    type that does not exist, RateLimited.
+    """Call an endpoint at once with an example of an event type and return the outcome. The example is signed and has
+    the endpoint's format. It is not in the feed, and its `cause.kind` is example. Raises NotFound, Invalid for an event
+    type that does not exist, Conflict while the receiver has not given its consent, RateLimited.
     """
     endpoint = await _endpoint(ctx, identifier)
     if data.event_type not in catalogue():
-        raise refuse("/event_type", "unknown_event_type", "There is no such event type; see /v1/event-types")
+        raise refuse(
+            "/event_type", "unknown_event_type", f'"{data.event_type}" is not an event type. See /v1/event-types'
+        )
     now = ctx.services.clock.now()
-    told = {**example(data.event_type), "id": new_id(now), "timestamp": instant_text(now)}
-    told["cause"] = {"kind": "example", "origin": None, "key_id": ctx.principal.id, "request_id": ctx.request_id}
-    return await _call(ctx, endpoint, told["id"], data.event_type, orjson.dumps(told))
+    payload = {**example(data.event_type), "id": new_id(now), "timestamp": instant_text(now)}
+    payload["cause"] = {"kind": "example", "origin": None, "key_id": ctx.principal.id, "request_id": ctx.request_id}
+    return await _call(ctx, endpoint, payload["id"], data.event_type, orjson.dumps(payload))
 
 
 async def _endpoint(ctx: Context, identifier: str) -> Resource:
@@ -76,9 +81,9 @@ async def _endpoint(ctx: Context, identifier: str) -> Resource:
 async def _call(ctx: Context, endpoint: Resource, event_id: str, event_type: str, body: bytes) -> Resource:
     probe = ctx.services.probe
     if probe is None:
-        raise Unavailable("This process makes no calls")
+        raise Unavailable("This process makes no webhook calls")
     if endpoint.data["handshake"] and endpoint.data["consent"]["state"] != "given":
-        raise Conflict("The receiver has not consented to being called: see the endpoint's consent")
+        raise Conflict("The receiver has not given its consent yet. See the endpoint's consent")
     async with ctx.reading(Permission.WEBHOOK_WRITE, fresh=True) as reader:
         row = await reader.one(_TO_CALL, id=endpoint.id)
     if row is None:
@@ -89,8 +94,8 @@ async def _call(ctx: Context, endpoint: Resource, event_id: str, event_type: str
 
 
 async def get_webhook_stats(ctx: Context, identifier: str) -> dict[str, Any]:
-    """How an endpoint is doing: its deliveries by state, how long the oldest waits, and over the last hour, day and
-    week how many attempts succeeded and how long calls took. Raises NotFound.
+    """Read an endpoint's statistics: its deliveries by state, how long the oldest one has been due, and for the last
+    hour, day and week the rate of attempts that succeeded and the durations of calls. Raises NotFound.
     """
     async with ctx.reading(Permission.WEBHOOK_READ) as reader:
         found = await stats(reader, identifier, ctx.services.clock.now())
@@ -101,8 +106,9 @@ async def get_webhook_stats(ctx: Context, identifier: str) -> dict[str, Any]:
 
 @operation
 async def cancel_delivery(ctx: Context, identifier: str) -> Resource:
-    """Give up a delivery that waits, is held or blocks its line: the next of its line goes. Raises NotFound, or
-    Conflict while it is being sent and when it has ended; canceling twice changes nothing.
+    """Cancel a delivery that waits, is held or blocks its queue. The next delivery of its queue is released. Canceling
+    a canceled delivery changes nothing. Raises NotFound, and Conflict while the delivery is being sent or when it has
+    ended.
     """
     async with ctx.transaction(Permission.WEBHOOK_WRITE) as tx:
         row = await tx.one(_LOCK, id=identifier)
@@ -111,10 +117,10 @@ async def cancel_delivery(ctx: Context, identifier: str) -> Resource:
         if row["state"] == "canceled":
             return tx.answer(await require(tx.reader, DELIVERIES, identifier, DELIVERY), "unchanged")
         if row["state"] == "leased":
-            raise Conflict("This delivery is being sent")
+            raise Conflict("The delivery is being sent")
         if row["state"] not in ("pending", "held", "blocked"):
-            raise Conflict("This delivery has ended")
+            raise Conflict(f"The delivery has ended ({row['state']})")
         await tx.execute(_CANCEL, id=identifier, now=tx.now)
-        line = {"endpoint_id": row["endpoint_id"], "order_key": row["order_key"]}
-        await tx.execute(LET_NEXT_GO[tx.database_kind], lines=[line])
+        queue = {"endpoint_id": row["endpoint_id"], "order_key": row["order_key"]}
+        await tx.execute(LET_NEXT_GO[tx.database_kind], lines=[queue])
         return tx.answer(await require(tx.reader, DELIVERIES, identifier, DELIVERY), "canceled")

@@ -1,4 +1,4 @@
-"""Sending events to an endpoint again: counted first if you like, then a job."""
+"""Replay events to a webhook endpoint: a dry run counts them, a job sends them."""
 
 from __future__ import annotations
 
@@ -16,23 +16,24 @@ from service.models.webhooks.replays import ReplayState, WebhookReplay
 from service.platform.clock import instant_text
 from service.platform.errors import Conflict, NotFound
 from service.queries.events.events import span
-from service.queries.webhooks.replays import ENDPOINT, MISSING, WINDOW, Asked, choose
+from service.queries.webhooks.replays import ENDPOINT, MISSING, WINDOW, ReplayConditions, choose
 from service.records.context import Context, Transaction, operation, refuse
 from service.records.system.jobs import enqueue
 from service.records.webhooks.endpoints import KIND
 
 JOB = "webhook_replay"
 MOST_COUNTED = 100_000
-"""How many events a dry run counts."""
+"""The highest number of events that a dry run counts."""
 
 
 @operation
 async def replay_webhook_endpoint(ctx: Context, identifier: str, data: WebhookReplay) -> Resource:
-    """Send an endpoint the events of a range again, as a job: all of them, those whose last delivery ended in given
-    states, or those it never had; a dry run counts them by type and by state.
+    """Send an endpoint the events of a range again, as a job. `states` restricts them to events whose last delivery
+    ended so, `missing_only` to events that were never sent to the endpoint; `dry_run` counts them by type and state
+    instead.
 
-    A replayed event keeps its id (`webhook-id`), goes out in order with the others of its account, behind what happens
-    now. Raises NotFound, Invalid, and Conflict when the endpoint is turned off.
+    A replayed event keeps its id (`webhook-id`). The events of one account go out in order, after deliveries that wait
+    already. Raises NotFound, Invalid, and Conflict when the endpoint is disabled.
     """
     ctx.require(Permission.WEBHOOK_WRITE)
     _check(data)
@@ -41,40 +42,40 @@ async def replay_webhook_endpoint(ctx: Context, identifier: str, data: WebhookRe
         endpoint = await tx.one(ENDPOINT, id=identifier)
         if endpoint is None:
             raise NotFound(KIND)
-        asked = Asked(
+        conditions = ReplayConditions(
             since=data.since,
             until=data.until or tx.now,
             types=data.types,
             states=[MISSING] if data.missing_only else _texts(data.states),
             account_id=data.account_id,
         )
-        after, last = await span(tx.reader, asked.since, asked.until)
+        after, last = await span(tx.reader, conditions.since, conditions.until)
         if data.dry_run:
-            counted = await _count(tx, endpoint, asked, after, last)
+            counted = await _count(tx, endpoint, conditions, after, last)
             return tx.answer(Resource(1, orjson.dumps(counted)), "counted")
         if not endpoint["enabled"]:
-            raise Conflict("This endpoint is turned off: what waits for it goes out when it is turned on")
+            raise Conflict("The endpoint is disabled. Enable it before replaying events to it")
         params = {
             "endpoint_id": identifier,
-            "since": instant_text(asked.since),
-            "until": instant_text(asked.until),
-            "types": asked.types,
-            "states": asked.states,
-            "account_id": asked.account_id,
+            "since": instant_text(conditions.since),
+            "until": instant_text(conditions.until),
+            "types": conditions.types,
+            "states": conditions.states,
+            "account_id": conditions.account_id,
             "end": last,
         }
         job = await enqueue(tx, JOB, params, max(last - after, 0), cursor=after)
-        begun = {"dry_run": False, **dict.fromkeys(("events", "complete", "by_type", "by_state")), "job": job.data}
-        return tx.answer(Resource(1, orjson.dumps(begun)), "accepted")
+        started = {"dry_run": False, **dict.fromkeys(("events", "complete", "by_type", "by_state")), "job": job.data}
+        return tx.answer(Resource(1, orjson.dumps(started)), "accepted")
 
 
-async def _count(tx: Transaction, endpoint: Row, asked: Asked, place: int, last: int) -> dict[str, Any]:
-    wants = subscription(endpoint, tx.now)
+async def _count(tx: Transaction, endpoint: Row, conditions: ReplayConditions, place: int, last: int) -> dict[str, Any]:
+    subscribed = subscription(endpoint, tx.now)
     types: Counter[str] = Counter()
     states: Counter[str] = Counter()
     while place < last and types.total() < MOST_COUNTED:
         upto = min(last, place + WINDOW)
-        for each in await choose(tx.reader, wants, asked, place, upto):
+        for each in await choose(tx.reader, subscribed, conditions, place, upto):
             types[each.event["type"]] += 1
             states[each.state] += 1
         place = upto
@@ -94,9 +95,11 @@ def _texts(states: list[ReplayState] | None) -> list[str] | None:
 
 def _check(data: WebhookReplay) -> None:
     if data.until is not None and data.until <= data.since:
-        raise refuse("/until", "before_since", "Must be later than since")
+        raise refuse("/until", "before_since", f"{instant_text(data.until)} is not later than since")
     if data.missing_only and data.states is not None:
-        raise refuse("/states", "contradicting_states", "Leave states out together with missing_only")
+        raise refuse("/states", "contradicting_states", "Give either states or missing_only, not both")
     for index, pattern in enumerate(data.types or ()):
         if not known_types(pattern):
-            raise refuse(f"/types/{index}", "unknown_event_type", "No event type is like this")
+            raise refuse(
+                f"/types/{index}", "unknown_event_type", f'"{pattern}" matches no event type. See /v1/event-types'
+            )

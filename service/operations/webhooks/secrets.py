@@ -1,4 +1,4 @@
-"""The signing keys of a webhook endpoint: which ones live, and new ones beside those of before."""
+"""The signing keys of a webhook endpoint: read which ones are in use, and rotate them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from service.records.context import Context, operation
 from service.records.rows import Expected, change, lock
 from service.records.webhooks.endpoints import KIND, SEALED, check_secret, opened_ring, sealed_ring, shown_once
 
-_A_DAY = WebhookSecretRotation()
+_USUAL_ROTATION = WebhookSecretRotation()
 
 
 async def get_webhook_secret(ctx: Context, identifier: str) -> Resource:
-    """The keys that deliveries of an endpoint are signed with now: ids, kinds, when they were made and when they end,
+    """Read the keys that sign an endpoint's deliveries now: their ids and kinds, when they were made and when they end,
     and the public half of ed25519 keys. A symmetric secret is never shown again. Raises NotFound.
     """
     async with ctx.reading(Permission.WEBHOOK_READ) as reader:
@@ -38,14 +38,14 @@ async def get_webhook_secret(ctx: Context, identifier: str) -> Resource:
 async def rotate_webhook_secret(
     ctx: Context, identifier: str, rotation: WebhookSecretRotation | None = None, expected: Expected = None
 ) -> Resource:
-    """Make new signing keys, which are in this answer and nowhere else; raises NotFound, StaleVersion, Invalid.
+    """Make new signing keys for an endpoint. The answer shows them; no later answer does.
 
-    Deliveries are signed with the new keys and with those before until the grace (`grace_seconds`, 0 to 604,800, a day
-    when left out) is over, so a receiver may change over at any time in between. A key that was to end sooner keeps its
-    end. At most five keys live at once: beyond that the oldest end at once. With a grace of 0 a secret that leaked is
-    gone at once.
+    Deliveries are signed with the new keys and with the previous ones until the grace is over (`grace_seconds`, 0 to
+    604,800; a day by default), so the receiver may change over at any time in between. A key that was to end sooner
+    keeps its end. At most five keys are in use at once; the oldest end first. A grace of 0 ends the previous keys at
+    once: use it when a secret leaked. Raises NotFound, StaleVersion, Invalid.
     """
-    wanted = rotation or _A_DAY
+    wanted = rotation or _USUAL_ROTATION
     async with ctx.transaction(Permission.WEBHOOK_WRITE) as tx:
         endpoint = await lock(tx, WEBHOOK_ENDPOINTS, identifier, expected, KIND)
         kind = wanted.signature_kind or endpoint.data["signature_kind"]

@@ -1,4 +1,4 @@
-"""Turning a webhook endpoint on and off, with a choice of what becomes of the deliveries it missed."""
+"""Enable and disable a webhook endpoint, and choose what happens to the deliveries that were held meanwhile."""
 
 from __future__ import annotations
 
@@ -18,42 +18,44 @@ from service.platform.ids import new_id
 from service.queries.webhooks.endpoints import WEBHOOK_ENDPOINTS
 from service.records.context import Context, operation, refuse
 from service.records.rows import Expected, change, lock
-from service.records.webhooks.endpoints import ANEW, consent_columns, delivering, release, stand_still
+from service.records.webhooks.endpoints import HEALTHY, consent_columns, delivering, release, stand_still
 from service.records.webhooks.subscriptions import check_change
 
 KIND = "webhook endpoint"
 MOST_REPLAYED = 10_000
-"""A longer replay is a job of its own: see the endpoint's replay."""
+"""The highest number of deliveries that enabling an endpoint replays. A longer replay is a job."""
 
 _DROP = Statement(
     sa.update(deliveries)
     .values(state="canceled", finished_at=bind("now", Instant()))
     .where(deliveries.c.endpoint_id == bind("endpoint_id", Uuid()), deliveries.c.state == HELD)
 )
-_d, _other = deliveries.c, deliveries.alias("other")
-_same_event = sa.and_(_other.c.endpoint_id == _d.endpoint_id, _other.c.event_id == _d.event_id)
+_c = deliveries.c
+_other = deliveries.alias("other")
+_same_event = sa.and_(_other.c.endpoint_id == _c.endpoint_id, _other.c.event_id == _c.event_id)
 _last = sa.select(sa.func.max(_other.c.replay_no)).where(_same_event).correlate(deliveries).scalar_subquery()
-_on_its_way = sa.exists().where(_same_event, _other.c.state.in_([*OPEN, HELD])).correlate(deliveries)
+_on_the_way = sa.exists().where(_same_event, _other.c.state.in_([*OPEN, HELD])).correlate(deliveries)
 _TO_REPLAY = Statement(
     sa.select(
-        _d.event_id,
-        _d.event_position,
+        _c.event_id,
+        _c.event_position,
         sa.func.max(_last).label("replay_no"),
-        sa.func.min(_d.order_key).label("order_key"),
-        sa.func.max(_d.family).label("family"),
+        sa.func.min(_c.order_key).label("order_key"),
+        sa.func.max(_c.family).label("family"),
     )
     .where(
-        _d.endpoint_id == bind("endpoint_id", Uuid()),
-        _d.created_at >= bind("since", Instant()),
-        _d.state.in_([sa.literal_column(f"'{state}'") for state in ("succeeded", "dead", "canceled")]),
-        sa.not_(_on_its_way),
+        _c.endpoint_id == bind("endpoint_id", Uuid()),
+        _c.created_at >= bind("since", Instant()),
+        _c.state.in_([sa.literal_column(f"'{state}'") for state in ("succeeded", "dead", "canceled")]),
+        sa.not_(_on_the_way),
     )
-    .group_by(_d.event_id, _d.event_position)
-    .order_by(_d.event_position)
+    .group_by(_c.event_id, _c.event_position)
+    .order_by(_c.event_position)
     .limit(MOST_REPLAYED + 1)
 )
-"""Each event once, whatever it was sent for, with its own line (those of replays come later in the alphabet); one that
-is on its way already goes out by itself.
+"""One row for each event that was sent to the endpoint since `since`, with the queue of its first delivery: the least
+`order_key`, because the keys of replays sort after it. Events with an open or held delivery are left out: that delivery
+is released anyway.
 """
 _COPIED = ("event_id", "event_position", "order_key", "family")
 _REPLAY = delivering("replay_no", *_COPIED, state="held", behind=False, lane="retry")
@@ -63,13 +65,15 @@ _REPLAY = delivering("replay_no", *_COPIED, state="held", behind=False, lane="re
 async def enable_webhook_endpoint(
     ctx: Context, identifier: str, data: WebhookEndpointEnable, expected: Expected = None
 ) -> Resource:
-    """Turn an endpoint on. What was held meanwhile goes out in its order (`resume`), is canceled (`drop`), or goes out
-    together with everything sent since `since`, again and under the same event ids (`replay`, 10,000 at most). Its
-    breaker is closed, a receiver that is asked for its consent is asked anew, and an endpoint whose owner's key is gone
-    becomes the caller's. Raises NotFound, StaleVersion, Invalid.
+    """Enable a webhook endpoint. `held` decides on the deliveries that were held while it was disabled: `resume` sends
+    them in their order, `drop` cancels them, `replay` sends them and again every event that was sent since `since`,
+    with the same event ids (10,000 at most).
+
+    Its circuit breaker is closed. An endpoint with a handshake asks its receiver for consent again. An endpoint whose
+    owner's API key expired or was revoked becomes the caller's. Raises NotFound, StaleVersion, Invalid, Forbidden.
     """
     if (data.held == "replay") != (data.since is not None):
-        raise refuse("/since", "since_with_replay", "Belongs to replay, which needs it")
+        raise refuse("/since", "since_with_replay", "Give since with held=replay, and only then")
     async with ctx.transaction(Permission.WEBHOOK_WRITE) as tx:
         await stand_still(tx)
         before = await lock(tx, WEBHOOK_ENDPOINTS, identifier, expected, KIND)
@@ -78,12 +82,12 @@ async def enable_webhook_endpoint(
         if data.held == "drop":
             await tx.execute(_DROP, endpoint_id=identifier, now=tx.now)
         elif data.held == "replay":
-            found = await tx.all(_TO_REPLAY, endpoint_id=identifier, since=data.since)
-            if len(found) > MOST_REPLAYED:
-                raise refuse("/since", "too_many", f"More than {MOST_REPLAYED} deliveries since then")
+            events = await tx.all(_TO_REPLAY, endpoint_id=identifier, since=data.since)
+            if len(events) > MOST_REPLAYED:
+                raise refuse("/since", "too_many", f"More than {MOST_REPLAYED} events. Choose a later instant")
             rows = [
                 {**row, "id": new_id(), "replay_no": row["replay_no"] + 1, "endpoint_id": identifier, "now": tx.now}
-                for row in found
+                for row in events
             ]
             if rows:
                 await tx.many(_REPLAY, rows)
@@ -91,7 +95,7 @@ async def enable_webhook_endpoint(
         changes: dict[str, Any] = {"enabled": True}
         changes |= await check_change(tx, ctx.principal, before, changes)
         changes |= consent_columns(before.data, changes, ctx.services.settings.public_url, tx.now)
-        after = await change(tx, WEBHOOK_ENDPOINTS, identifier, {**changes, "disabled_reason": None, **ANEW})
+        after = await change(tx, WEBHOOK_ENDPOINTS, identifier, {**changes, "disabled_reason": None, **HEALTHY})
         tx.emit(WebhookEndpointEnabled.of(after.data, None, held=data.held))
         return tx.answer(after)
 
@@ -100,7 +104,9 @@ async def enable_webhook_endpoint(
 async def disable_webhook_endpoint(
     ctx: Context, identifier: str, data: WebhookEndpointDisable, expected: Expected = None
 ) -> Resource:
-    """Turn an endpoint off: its deliveries are held, none is lost. Raises NotFound, StaleVersion."""
+    """Disable a webhook endpoint. Its deliveries are held until it is enabled; none is lost. Raises NotFound,
+    StaleVersion.
+    """
     async with ctx.transaction(Permission.WEBHOOK_WRITE) as tx:
         await stand_still(tx)
         before = await lock(tx, WEBHOOK_ENDPOINTS, identifier, expected, KIND)

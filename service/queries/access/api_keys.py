@@ -1,4 +1,4 @@
-"""How API keys are read: never their hash."""
+"""Read API keys, never their hash."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How accounts are read: the document, its filters, its sorts."""
+"""Read accounts: the document, its filters, its sorts."""
 
 from __future__ import annotations
 
@@ -30,12 +30,11 @@ from service.rules.vocabulary import (
     SupplierStatus,
 )
 
-a = accounts.c
 Columns = Mapping[str, ColumnElement[Any]]
 
 
 def stage_cranfield(stage: ColumnElement[Any]) -> ColumnElement[str]:
-    """The Cranfield name of a stage, from the rules' own table."""
+    """Return the Cranfield name of a stage, from the rules' own table."""
     return sa.case(
         *[
             (stage == sa.literal_column(f"'{key.value}'"), sa.literal_column(f"'{terms.cranfield_name}'", sa.Text))
@@ -52,7 +51,7 @@ def _in_cell(c: Columns, attractiveness: FioccaAttractiveness, position: FioccaP
 
 
 def _fiocca(c: Columns) -> ColumnElement[Any]:
-    """The nine-cell position with its verbs, from the rules' own table; null while it is unknown."""
+    """Return the nine-cell position with its verbs, from the rules' own table, or null while it is unknown."""
     verbs = sa.case(
         *[
             (_in_cell(c, *cell), sa.literal_column("'[" + ",".join(f'"{verb.value}"' for verb in listed) + "]'"))
@@ -74,27 +73,35 @@ def _fiocca(c: Columns) -> ColumnElement[Any]:
 
 
 _WITH_FACETS = json_row(
-    {"id": a.id, "name": a.name, "version": a.version, "refs": refs_of(accounts), **{name: a[name] for name in FACETS}}
+    {
+        "id": accounts.c.id,
+        "name": accounts.c.name,
+        "version": accounts.c.version,
+        "refs": refs_of(accounts),
+        **{name: accounts.c[name] for name in FACETS},
+    }
 )
 
 
 def summary_of(account_id: ColumnElement[Any]) -> ColumnElement[str]:
-    """The account with this id as events need it: id, name, version, refs, and what subscriptions filter by; as JSON
-    text.
+    """Return the account with this id as events need it, as JSON text: id, name, version, refs, and what subscriptions
+    filter by.
     """
-    return document(sa.type_coerce(sa.select(_WITH_FACETS).where(a.id == account_id).scalar_subquery(), JsonDocument()))
+    return document(
+        sa.type_coerce(sa.select(_WITH_FACETS).where(accounts.c.id == account_id).scalar_subquery(), JsonDocument())
+    )
 
 
 SUMMARY = Statement(sa.select(summary_of(bind("id", Uuid())).label("summary")))
 
 
 def low(column: ColumnElement[Any], lowest: int = LOWEST) -> ColumnElement[Any]:
-    """A number as a sort key: an unknown one sorts below every value. `lowest` must fit the column's precision."""
+    """Return a number as a sort key: null sorts below every value. `lowest` must fit the column's precision."""
     return sa.type_coerce(sa.func.coalesce(column, sa.literal_column(str(lowest))), column.type)
 
 
 def account_listing(c: Columns, **more: Any) -> Listing:
-    """Accounts as they read, by these columns: those of the table, or for a look into the past those that were."""
+    """Return the listing of accounts over these columns: the table's own, or those of an instant of the past."""
     computed = {"refs": refs_of(accounts), "fiocca": _fiocca(c), "stage_cranfield": stage_cranfield(c["stage"])}
     members = {name: computed.get(name, c.get(name)) for name in AccountRead.model_fields}
     return Listing(
@@ -135,6 +142,6 @@ def account_listing(c: Columns, **more: Any) -> Listing:
     )
 
 
-ACCOUNTS = account_listing(dict(a.items()))
+ACCOUNTS = account_listing(dict(accounts.c.items()))
 
 AccountFilter = filter_model("AccountFilter", ACCOUNTS.filters)

@@ -1,4 +1,4 @@
-"""Accounts judged by criteria: one statement for the counts and a page, one for the customers that passed."""
+"""Screen accounts by criteria: one statement counts and pages them, another finds the customers that passed."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from service.platform.kept import Kept
 from service.queries.accounts.accounts import ACCOUNTS
 from service.rules.vocabulary import AccountStatus
 
-a = accounts.c
 _ONE, _ZERO = sa.literal_column("1", sa.BigInteger), sa.literal_column("0", sa.BigInteger)
 _STATEMENTS: Kept[Any, Statement] = Kept(200)
 
 
 @dataclass(frozen=True, slots=True)
 class ScreeningShape:
-    """What makes a screening another statement: its filters without their values, and which criteria are required."""
+    """The form of a screening, which has a statement of its own: its filters without values, and which criteria are
+    required.
+    """
 
     population: Shaped
     criteria: tuple[Shaped, ...]
@@ -31,19 +32,23 @@ class ScreeningShape:
 
 
 def judging(shape: ScreeningShape, passed: bool | None, after: bool) -> Statement:
-    """Counts of all judged accounts (`total`, `passed_total`, `customers`, `held_0` ...) beside a page of them (`id`,
-    `name`, `status`, `passed`, `h0` ...), by id; one row of counts and nulls when the page is empty.
+    """Return the statement that counts the screened accounts beside a page of them by id.
+
+    Counts: `total`, `passed_total`, `customers`, `held_0` ... Page: `id`, `name`, `status`, `passed`, `h0` ... An empty
+    page gives one row of counts and nulls.
     """
     return _STATEMENTS.made((shape, passed, after), lambda: _judging(shape, passed, after))
 
 
 def passing(shape: ScreeningShape) -> Statement:
-    """The customers that passed, at most `:most`, locked, with what holds of each (`id`, `h0` ...)."""
+    """Return the statement that locks at most `:most` customers that passed, each with its fulfilled criteria (`id`,
+    `h0` ...).
+    """
     return _STATEMENTS.made((shape, "passing"), lambda: _passing(shape))
 
 
 def _held(shape: ScreeningShape) -> list[ColumnElement[Any]]:
-    """1 or 0 for each criterion; what is unknown does not hold."""
+    """Return 1 or 0 for each criterion. An unknown value does not fulfil it."""
     conditions = [clause(criterion, ACCOUNTS.filters) for criterion in shape.criteria]
     return [_ONE if one is None else sa.case((one, _ONE), else_=_ZERO) for one in conditions]
 
@@ -61,7 +66,10 @@ def _population(shape: ScreeningShape, query: sa.Select[Any]) -> sa.Select[Any]:
 
 def _judging(shape: ScreeningShape, passed: bool | None, after: bool) -> Statement:
     held = [one.label(f"h{index}") for index, one in enumerate(_held(shape))]
-    first = _population(shape, sa.select(a.id, a.name, sa.type_coerce(a.status, sa.Text()).label("status"), *held))
+    first = _population(
+        shape,
+        sa.select(accounts.c.id, accounts.c.name, sa.type_coerce(accounts.c.status, sa.Text()).label("status"), *held),
+    )
     judged = first.cte("judged").c
     names = [f"h{index}" for index in range(len(held))]
     verdict = sa.case((_passed(shape, [judged[name] for name in names]), _ONE), else_=_ZERO).label("passed")
@@ -91,7 +99,9 @@ def _judging(shape: ScreeningShape, passed: bool | None, after: bool) -> Stateme
 
 def _passing(shape: ScreeningShape) -> Statement:
     held = _held(shape)
-    query = _population(shape, sa.select(a.id, *[one.label(f"h{index}") for index, one in enumerate(held)]))
-    query = query.where(_passed(shape, held), a.status == sa.literal_column(f"'{AccountStatus.CUSTOMER.value}'"))
+    query = _population(shape, sa.select(accounts.c.id, *[one.label(f"h{index}") for index, one in enumerate(held)]))
+    query = query.where(
+        _passed(shape, held), accounts.c.status == sa.literal_column(f"'{AccountStatus.CUSTOMER.value}'")
+    )
     most = bind("most", sa.BigInteger)
-    return Statement(query.order_by(a.id).limit(most).with_for_update(of=accounts))
+    return Statement(query.order_by(accounts.c.id).limit(most).with_for_update(of=accounts))

@@ -1,4 +1,4 @@
-"""How an account's stored inputs and its classification history are read."""
+"""Read an account's stored inputs and its classification history."""
 
 from __future__ import annotations
 
@@ -16,14 +16,11 @@ from service.models.classification.results import ClassificationEntry
 from service.models.classification.scoring_models import scoring_models
 from service.queries.classification.scoring_models import ACTIVE
 
-a, m, b, h = accounts.c, scoring_models.c, business_strengths.c, classifications.c
-r, o = ratings.c, quadrant_overrides.c
-
 CLASSIFICATIONS = Listing(
     name="classifications",
     table=classifications,
-    members={name: h[name] for name in ClassificationEntry.model_fields},
-    sorts={"account_version": h.account_version},
+    members={name: classifications.c[name] for name in ClassificationEntry.model_fields},
+    sorts={"account_version": classifications.c.account_version},
     default_sort=(Sort("account_version", True),),
 )
 
@@ -40,17 +37,19 @@ COLUMNS = (
     "leading_verb",
     "classification_status",
 )
-"""What accounts and entries of the history both hold of a position."""
+"""The columns of a position that accounts and entries of the history share."""
 
 
 def latest(*names: str) -> sa.ScalarSelect[str]:
-    """These members of an account's latest entry (and model_version), as JSON; null when it was never classified."""
-    members = {name: m.version if name == "model_version" else h[name] for name in names}
+    """Return these members of an account's latest entry (and model_version) as JSON, or null when it was never
+    classified.
+    """
+    members = {name: scoring_models.c.version if name == "model_version" else classifications.c[name] for name in names}
     return (
         sa.select(json_row(members))
-        .select_from(classifications.join(scoring_models, m.id == h.model_id))
-        .where(h.account_id == a.id)
-        .order_by(h.account_version.desc())
+        .select_from(classifications.join(scoring_models, scoring_models.c.id == classifications.c.model_id))
+        .where(classifications.c.account_id == accounts.c.id)
+        .order_by(classifications.c.account_version.desc())
         .limit(sa.literal_column("1"))
         .correlate(accounts)
         .scalar_subquery()
@@ -58,37 +57,49 @@ def latest(*names: str) -> sa.ScalarSelect[str]:
 
 
 LATEST_MODEL = (
-    sa.select(h.model_id)
-    .where(h.account_id == a.id)
-    .order_by(h.account_version.desc())
+    sa.select(classifications.c.model_id)
+    .where(classifications.c.account_id == accounts.c.id)
+    .order_by(classifications.c.account_version.desc())
     .limit(sa.literal_column("1"))
     .correlate(accounts)
     .scalar_subquery()
 )
-ACTIVE_ID = sa.select(m.id).where(ACTIVE).scalar_subquery()
-ACTIVE_VERSION = sa.select(m.version).where(ACTIVE).scalar_subquery()
-CURRENT = r.superseded_at.is_(None)
+ACTIVE_ID = sa.select(scoring_models.c.id).where(ACTIVE).scalar_subquery()
+ACTIVE_VERSION = sa.select(scoring_models.c.version).where(ACTIVE).scalar_subquery()
+CURRENT = ratings.c.superseded_at.is_(None)
 
 OVERRIDE = (
     sa.select(
         json_row(
             {
-                "quadrant": o.quadrant,
-                "reason": o.reason,
-                "recorded_by": o.recorded_by,
-                "recorded_at": o.recorded_at,
-                "expires_at": o.expires_at,
+                "quadrant": quadrant_overrides.c.quadrant,
+                "reason": quadrant_overrides.c.reason,
+                "recorded_by": quadrant_overrides.c.recorded_by,
+                "recorded_at": quadrant_overrides.c.recorded_at,
+                "expires_at": quadrant_overrides.c.expires_at,
             }
         )
     )
-    .where(o.account_id == a.id)
+    .where(quadrant_overrides.c.account_id == accounts.c.id)
     .correlate(accounts)
     .scalar_subquery()
 )
 LEADING = (
-    sa.select(json_row({"reason": h.reason, "recorded_by": h.recorded_by, "recorded_at": h.classified_at}))
-    .where(h.account_id == a.id, h.cause == sa.literal_column("'leading_verb'"), h.leading_verb == a.leading_verb)
-    .order_by(h.account_version.desc())
+    sa.select(
+        json_row(
+            {
+                "reason": classifications.c.reason,
+                "recorded_by": classifications.c.recorded_by,
+                "recorded_at": classifications.c.classified_at,
+            }
+        )
+    )
+    .where(
+        classifications.c.account_id == accounts.c.id,
+        classifications.c.cause == sa.literal_column("'leading_verb'"),
+        classifications.c.leading_verb == accounts.c.leading_verb,
+    )
+    .order_by(classifications.c.account_version.desc())
     .limit(sa.literal_column("1"))
     .correlate(accounts)
     .scalar_subquery()
@@ -96,92 +107,94 @@ LEADING = (
 """Why the leading verb was chosen: the latest entry that chose it."""
 
 _STORED_STRENGTH = (
-    b.account_id.label("strength_of"),
-    b.factors,
-    b.no_known_competitor,
-    b.confirmed_by_id,
-    b.updated_at.label("strength_at"),
+    business_strengths.c.account_id.label("strength_of"),
+    business_strengths.c.factors,
+    business_strengths.c.no_known_competitor,
+    business_strengths.c.confirmed_by_id,
+    business_strengths.c.updated_at.label("strength_at"),
 )
 
 _ENTRY = ("model_id", "model_version", "classified_at", "missing", "inputs", *COLUMNS)
 
-STANDINGS = Statement(
+STORED_ACCOUNTS = Statement(
     sa.select(
-        a.id,
-        *[a[name] for name in COLUMNS],
+        accounts.c.id,
+        *[accounts.c[name] for name in COLUMNS],
         ACTIVE_ID.label("model_id"),
         ACTIVE_VERSION.label("model_version"),
         sa.type_coerce(latest(*_ENTRY), Json()).label("latest"),
         sa.type_coerce(OVERRIDE, Json()).label("override"),
-        sa.type_coerce(sa.case((a.leading_verb.is_not(None), LEADING)), Json()).label("leading"),
+        sa.type_coerce(sa.case((accounts.c.leading_verb.is_not(None), LEADING)), Json()).label("leading"),
         *_STORED_STRENGTH,
     )
-    .select_from(accounts.outerjoin(business_strengths, b.account_id == a.id))
-    .where(one_of(a.id, "ids"))
+    .select_from(accounts.outerjoin(business_strengths, business_strengths.c.account_id == accounts.c.id))
+    .where(one_of(accounts.c.id, "ids"))
 )
-"""Of each account: its position, the strength factors, the latest entry, which model is active; read under locks."""
+"""Of each account the position, the strength factors, the latest entry and the active model, read under locks."""
 
 RATINGS_IN_USE = Statement(
-    sa.select(ratings).where(one_of(r.account_id, "ids"), CURRENT).order_by(r.account_id, r.factor, r.rater_key)
+    sa.select(ratings)
+    .where(one_of(ratings.c.account_id, "ids"), CURRENT)
+    .order_by(ratings.c.account_id, ratings.c.factor, ratings.c.rater_key)
 )
 """The current ratings of accounts."""
 
 LIVE = {
-    **{name: a[name] for name in ("id", "version", *COLUMNS)},
+    **{name: accounts.c[name] for name in ("id", "version", *COLUMNS)},
     "model_id": ACTIVE_ID,
     "model_version": ACTIVE_VERSION,
     "latest": sa.type_coerce(latest("model_id", "model_version", "classified_at"), JsonDocument()),
     "override": sa.type_coerce(OVERRIDE, JsonDocument()),
-    "leading": sa.type_coerce(sa.case((a.leading_verb.is_not(None), LEADING)), JsonDocument()),
-    "stage": a.stage,
+    "leading": sa.type_coerce(sa.case((accounts.c.leading_verb.is_not(None), LEADING)), JsonDocument()),
+    "stage": accounts.c.stage,
     "ratings": json_list(
         sa.select(
             json_row(
                 {
-                    "factor": r.factor,
-                    "score": exact_text(r.score),
-                    "metric": r.metric,
-                    "chosen": r.chosen,
-                    "rater_id": r.rater_id,
-                    "scored_at": r.scored_at,
-                    "evidence": r.evidence.is_not(None),
-                    "without_new_evidence": r.without_new_evidence,
+                    "factor": ratings.c.factor,
+                    "score": exact_text(ratings.c.score),
+                    "metric": ratings.c.metric,
+                    "chosen": ratings.c.chosen,
+                    "rater_id": ratings.c.rater_id,
+                    "scored_at": ratings.c.scored_at,
+                    "evidence": ratings.c.evidence.is_not(None),
+                    "without_new_evidence": ratings.c.without_new_evidence,
                 }
             )
         )
-        .where(r.account_id == a.id, CURRENT)
-        .order_by(r.factor, r.rater_key)
+        .where(ratings.c.account_id == accounts.c.id, CURRENT)
+        .order_by(ratings.c.factor, ratings.c.rater_key)
         .correlate(accounts)
     ),
     "strength": sa.type_coerce(
         sa.select(
             json_row(
                 {
-                    "factors": b.factors,
-                    "no_known_competitor": b.no_known_competitor,
-                    "confirmed_by_id": b.confirmed_by_id,
-                    "strength_at": b.updated_at,
+                    "factors": business_strengths.c.factors,
+                    "no_known_competitor": business_strengths.c.no_known_competitor,
+                    "confirmed_by_id": business_strengths.c.confirmed_by_id,
+                    "strength_at": business_strengths.c.updated_at,
                 }
             )
         )
-        .where(b.account_id == a.id)
+        .where(business_strengths.c.account_id == accounts.c.id)
         .correlate(accounts)
         .scalar_subquery(),
         JsonDocument(),
     ),
 }
-"""All that an account's classification is explained from, as members of one document."""
+"""The inputs of the explanation of an account's classification, as members of one document."""
 
-STANDING = Statement(
-    sa.select(sa.type_coerce(json_row(LIVE), Json()).label("standing")).where(
-        a.id == bind("id", Uuid()), a.deleted_at.is_(None)
+CLASSIFICATION_INPUTS = Statement(
+    sa.select(sa.type_coerce(json_row(LIVE), Json()).label("inputs")).where(
+        accounts.c.id == bind("id", Uuid()), accounts.c.deleted_at.is_(None)
     )
 )
-"""The same of one account."""
+"""The same inputs of one account."""
 
 STORED_STRENGTH = Statement(
-    sa.select(a.version, *_STORED_STRENGTH)
-    .select_from(accounts.outerjoin(business_strengths, b.account_id == a.id))
-    .where(a.id == bind("id", Uuid()), a.deleted_at.is_(None))
+    sa.select(accounts.c.version, *_STORED_STRENGTH)
+    .select_from(accounts.outerjoin(business_strengths, business_strengths.c.account_id == accounts.c.id))
+    .where(accounts.c.id == bind("id", Uuid()), accounts.c.deleted_at.is_(None))
 )
 """An account's version beside its stored success factors."""

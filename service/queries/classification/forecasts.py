@@ -1,4 +1,4 @@
-"""How forecast positions are read: the one that holds now, and the one that held at an instant."""
+"""Read forecast positions: the valid one, and the one that was valid at an instant."""
 
 from __future__ import annotations
 
@@ -13,27 +13,30 @@ from service.models.accounts.accounts import accounts
 from service.models.classification.forecasts import forecast_positions
 from service.queries.classification.judgements import beside_account, held_at, holds
 
-a, f = accounts.c, forecast_positions.c
-
 STORED = (
     "attractiveness", "relative_strength", "business_strength", "forecast_on", "reason", "author_id", "recorded_by",
     "recorded_at",
 )  # fmt: skip
 
-FORECAST = beside_account(forecast_positions, *(f[name] for name in STORED))
+FORECAST = beside_account(forecast_positions, *(forecast_positions.c[name] for name in STORED))
 """An account's version beside its forecast, or beside nulls."""
 
 
 def forecast_of(as_of: bool) -> ColumnElement[Any]:
-    """The forecast of a row of accounts as a JSON object, or null; with `as_of` the one that held at `:as_of`."""
+    """Return an account's forecast as a JSON object, or null. With `as_of`, the forecast valid at `:as_of`."""
     chosen = held_at(forecast_positions, bind("as_of", Instant())) if as_of else holds(forecast_positions)
     shown = json_row(
         {
-            "attractiveness": f.attractiveness,
-            "relative_strength": f.relative_strength,
-            "business_strength": f.business_strength,
-            "on": f.forecast_on,
+            "attractiveness": forecast_positions.c.attractiveness,
+            "relative_strength": forecast_positions.c.relative_strength,
+            "business_strength": forecast_positions.c.business_strength,
+            "on": forecast_positions.c.forecast_on,
         }
     )
-    found = sa.select(shown).where(f.account_id == a.id, chosen).correlate(accounts).scalar_subquery()
+    found = (
+        sa.select(shown)
+        .where(forecast_positions.c.account_id == accounts.c.id, chosen)
+        .correlate(accounts)
+        .scalar_subquery()
+    )
     return sa.type_coerce(found, JsonDocument())

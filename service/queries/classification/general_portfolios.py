@@ -1,4 +1,4 @@
-"""How an account's place in the general portfolio is read."""
+"""Read an account's place in the general portfolio."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from service.models.accounts.accounts import accounts
 from service.models.classification.general_portfolios import general_portfolios
 from service.queries.classification.judgements import beside_account, held_at
 
-a, g = accounts.c, general_portfolios.c
-
 STORED = ("strategic_importance", "difficulty", "reason", "author_id", "recorded_by", "recorded_at")
 
-GENERAL_PORTFOLIO = beside_account(general_portfolios, a.general_portfolio, *(g[name] for name in STORED))
-"""An account's version and cell beside the judgement that holds, or beside nulls."""
+GENERAL_PORTFOLIO = beside_account(
+    general_portfolios, accounts.c.general_portfolio, *(general_portfolios.c[name] for name in STORED)
+)
+"""An account's version and cell beside the valid judgement, or beside nulls."""
 
 
 def cell_at(at: ColumnElement[Any]) -> ColumnElement[Any]:
-    """The cell that a row of accounts was in at an instant; null while nobody had judged."""
+    """Return the cell of a row of accounts at an instant, or null when there was no judgement yet."""
     found = (
-        sa.select(g.cell)
-        .where(g.account_id == a.id, held_at(general_portfolios, at))
+        sa.select(general_portfolios.c.cell)
+        .where(general_portfolios.c.account_id == accounts.c.id, held_at(general_portfolios, at))
         .correlate(accounts)
         .scalar_subquery()
     )

@@ -1,4 +1,4 @@
-"""The portfolio at two instants side by side, and the entries of its histories in between."""
+"""Compare the portfolio at two instants, and read the entries of its histories between them."""
 
 from __future__ import annotations
 
@@ -23,10 +23,8 @@ from service.queries.accounts.past import Then, existed
 from service.queries.classification.classification import COLUMNS
 from service.rules.vocabulary import AccountScope, Quadrant, Stage
 
-a, h, e, m = accounts.c, classifications.c, stage_entries.c, scoring_models.c
-
 CAUSES_LISTED = 20
-"""Entries of each history that a movement lists, the latest; the count tells how many there are."""
+"""The number of entries of each history that a movement lists, latest first. A count gives their total number."""
 
 BEFORE, AFTER = Then("from_at"), Then("to_at")
 _WAS, _IS = existed(BEFORE.at), existed(AFTER.at)
@@ -36,12 +34,12 @@ _POSITION = tuple(
 
 
 def _there(there: ColumnElement[bool], value: ColumnElement[Any]) -> ColumnElement[Any]:
-    """A value of an account at an instant; null when it was not there."""
+    """Return a value of an account at an instant, or null when the account did not exist then."""
     return sa.type_coerce(sa.case((there, value)), value.type)
 
 
 def _absent(there: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Whether an account was not there, as a true or false that documents can show (a negation has no type)."""
+    """Return whether an account did not exist, as a typed boolean that documents can show (a negation has no type)."""
     return sa.type_coerce(sa.case((there, sa.false()), else_=sa.true()), sa.Boolean())
 
 
@@ -53,17 +51,17 @@ _SOURCE = AFTER.join(BEFORE.join(accounts))
 
 
 def _position(then: Then, there: ColumnElement[bool]) -> ColumnElement[Any]:
-    """Where an account stood, with the inputs that its factors are compared by."""
+    """Return an account's position at an instant, with the inputs by which its factors are compared."""
     c = then.columns()
-    number = sa.select(m.number).where(m.id == then.position.c.model_id).scalar_subquery()
+    number = sa.select(scoring_models.c.number).where(scoring_models.c.id == then.position.c.model_id).scalar_subquery()
     members = {name: c[name] for name in (*_POSITION, "classification_status", "stage")}
     shown = json_row({**members, "model_version": number, "inputs": then.position.c.inputs})
     return sa.type_coerce(sa.case((there, shown)), JsonDocument())
 
 
 _MEMBERS: dict[str, ColumnElement[Any]] = {
-    "account_id": a.id,
-    "name": a.name,
+    "account_id": accounts.c.id,
+    "name": accounts.c.name,
     "entered": _absent(_WAS),
     "left": _absent(_IS),
     "quadrant_changed": _QUADRANT_MOVED,
@@ -76,10 +74,10 @@ MOVEMENT_FILTERS = {
     "current_quadrant": enum_field(_CURRENT, Quadrant),
     "previous_stage": enum_field(_STAGE_BEFORE, Stage),
     "current_stage": enum_field(_STAGE_AFTER, Stage),
-    "owner_id": Filterable(a.owner_id, "id"),
-    "industry": Filterable(a.industry, "text"),
-    "country": Filterable(a.country, "text"),
-    "scope": enum_field(a.scope, AccountScope),
+    "owner_id": Filterable(accounts.c.owner_id, "id"),
+    "industry": Filterable(accounts.c.industry, "text"),
+    "country": Filterable(accounts.c.country, "text"),
+    "scope": enum_field(accounts.c.scope, AccountScope),
 }
 _CHANGED: dict[MovementChanges, ColumnElement[bool]] = {
     MovementChanges.QUADRANT: _QUADRANT_MOVED,
@@ -101,7 +99,7 @@ def _listing(changes: MovementChanges) -> Listing:
         table=accounts,
         members=_MEMBERS,
         filters=MOVEMENT_FILTERS,
-        sorts={"name": a.name, "revenue": low(a.revenue)},
+        sorts={"name": accounts.c.name, "revenue": low(accounts.c.revenue)},
         default_sort=(Sort("revenue", True),),
         source=_SOURCE,
         visible=visible,
@@ -109,7 +107,7 @@ def _listing(changes: MovementChanges) -> Listing:
 
 
 MOVEMENTS = {changes: _listing(changes) for changes in MovementChanges}
-"""By what is listed; each takes `:from_at` and `:to_at`."""
+"""The listings by kind of change. Each takes `:from_at` and `:to_at`."""
 
 
 MovementFilter = filter_model("MovementFilter", MOVEMENT_FILTERS)
@@ -121,11 +119,14 @@ def _between(column: ColumnElement[Any]) -> tuple[ColumnElement[bool], ColumnEle
 
 
 def _earlier_quadrant() -> ColumnElement[Any]:
-    """The quadrant of the entry before an entry."""
+    """Return the quadrant of the entry before an entry."""
     before = classifications.alias("before")
     return (
         sa.select(before.c.quadrant)
-        .where(before.c.account_id == h.account_id, before.c.account_version < h.account_version)
+        .where(
+            before.c.account_id == classifications.c.account_id,
+            before.c.account_version < classifications.c.account_version,
+        )
         .order_by(before.c.account_version.desc())
         .limit(sa.literal_column("1"))
         .correlate(classifications)
@@ -134,7 +135,7 @@ def _earlier_quadrant() -> ColumnElement[Any]:
 
 
 def _ranked(history: sa.Table, *columns: Any, recorded: ColumnElement[Any]) -> sa.Subquery:
-    """The entries of accounts in between, numbered from the latest, with how many there are."""
+    """Number the entries of accounts between the instants from the latest, with their total number."""
     c = history.c
     place = sa.func.row_number().over(partition_by=c.account_id, order_by=c.account_version.desc()).label("place")
     count = sa.func.count().over(partition_by=c.account_id).label("entries")
@@ -147,32 +148,47 @@ def _listed(ranked: sa.Subquery) -> sa.Select[Any]:
     return sa.select(ranked).where(ranked.c.place <= most).order_by(ranked.c.account_id, ranked.c.account_version)
 
 
-_model_number = sa.select(m.number).where(m.id == h.model_id).scalar_subquery().label("model_version")
+_model_number = (
+    sa.select(scoring_models.c.number)
+    .where(scoring_models.c.id == classifications.c.model_id)
+    .scalar_subquery()
+    .label("model_version")
+)
 CLASSIFIED_BETWEEN = Statement(
     _listed(
         _ranked(
             classifications,
-            h.classified_at,
-            h.cause,
-            h.reason,
-            h.recorded_by,
-            h.quadrant,
+            classifications.c.classified_at,
+            classifications.c.cause,
+            classifications.c.reason,
+            classifications.c.recorded_by,
+            classifications.c.quadrant,
             _earlier_quadrant().label("previous"),
             _model_number,
-            recorded=h.classified_at,
+            recorded=classifications.c.classified_at,
         )
     )
 )
-"""Of accounts (`:ids`) the latest classifications in between."""
+"""The latest classifications of accounts (`:ids`) between the instants."""
 
 MOVED_BETWEEN = Statement(
-    _listed(_ranked(stage_entries, e.recorded_at, e.reason, e.recorded_by, e.stage, e.previous, recorded=e.recorded_at))
+    _listed(
+        _ranked(
+            stage_entries,
+            stage_entries.c.recorded_at,
+            stage_entries.c.reason,
+            stage_entries.c.recorded_by,
+            stage_entries.c.stage,
+            stage_entries.c.previous,
+            recorded=stage_entries.c.recorded_at,
+        )
+    )
 )
-"""Of accounts (`:ids`) the latest entries of the stage history in between."""
+"""The latest entries of the stage history of accounts (`:ids`) between the instants."""
 
 
 def counted(shape: Any) -> Statement:
-    """How many accounts went from which quadrant to which, and how many of them entered or left."""
+    """Return the statement that counts accounts, and who entered or left, by previous and current quadrant."""
     flags = (_WAS, _IS)
     entered, left = sa.case((flags[0], 0), else_=1), sa.case((flags[1], 0), else_=1)
     inner = sa.select(
@@ -192,12 +208,14 @@ def counted(shape: Any) -> Statement:
 
 
 def caused(shape: Any) -> Statement:
-    """How many changes of quadrant in between had which cause."""
-    found = _filtered(sa.select(a.id).select_from(_SOURCE).where(sa.or_(_WAS, _IS)), shape)
-    query = sa.select(h.cause, sa.func.count().label("count")).where(
-        *_between(h.classified_at), h.quadrant.is_distinct_from(_earlier_quadrant()), h.account_id.in_(found)
+    """Return the statement that counts the changes of quadrant between the instants by their cause."""
+    found = _filtered(sa.select(accounts.c.id).select_from(_SOURCE).where(sa.or_(_WAS, _IS)), shape)
+    query = sa.select(classifications.c.cause, sa.func.count().label("count")).where(
+        *_between(classifications.c.classified_at),
+        classifications.c.quadrant.is_distinct_from(_earlier_quadrant()),
+        classifications.c.account_id.in_(found),
     )
-    return Statement(query.group_by(h.cause))
+    return Statement(query.group_by(classifications.c.cause))
 
 
 def _filtered(query: sa.Select[Any], shape: Any) -> sa.Select[Any]:
@@ -209,6 +227,6 @@ _SUMMARIES: Kept[Any, tuple[Statement, Statement]] = Kept(100)
 
 
 def summary_statements(condition: Condition) -> tuple[Statement, Statement]:
-    """The two statements of a summary for a form of filter, compiled once per form."""
+    """Return the two statements of a summary for a form of filter. Each form is compiled once."""
     shape = condition.shape
     return _SUMMARIES.made(shape, lambda: (counted(shape), caused(shape)))

@@ -1,4 +1,4 @@
-"""All accounts by box of a matrix: one statement, however many accounts there are."""
+"""Read all accounts by box of a matrix, in one statement for any number of accounts."""
 
 from __future__ import annotations
 
@@ -18,12 +18,11 @@ from service.queries.classification.forecasts import forecast_of
 from service.rules.classification.quadrants import sides_of
 from service.rules.vocabulary import Quadrant, Stage
 
-a = accounts.c
-
 
 def _ten_box(raw: ColumnElement[Any], stage: ColumnElement[Any]) -> ColumnElement[Any]:
-    """McDonald's box: the row by the scores' own quadrant, the column by the stage; uncoupling is apart, an incomplete
-    account in none.
+    """Return McDonald's box: the row by the raw quadrant, the column by the stage.
+
+    Uncoupling is a box of its own. An incomplete account is in no box.
     """
     rows = {True: "high_", False: "low_"}
     kinds = [
@@ -39,7 +38,7 @@ def _ten_box(raw: ColumnElement[Any], stage: ColumnElement[Any]) -> ColumnElemen
 
 
 def _box(view: MatrixView, c: Columns) -> ColumnElement[Any]:
-    """The box of an account in a view."""
+    """Return the box of an account in a view."""
     if view is MatrixView.FOUR_BOX:
         return sa.type_coerce(c["quadrant"], sa.Text())
     if view is MatrixView.TEN_BOXES:
@@ -51,21 +50,26 @@ def _box(view: MatrixView, c: Columns) -> ColumnElement[Any]:
 
 
 def _matrix(view: MatrixView, forecast: bool, past: bool) -> Statement:
-    """Each box with its size and its largest accounts by revenue; of accounts in no box one row tells the number."""
-    c = THEN.columns() if past else dict(a.items())
+    """Return the statement that reads each box with its size and its largest accounts by revenue.
+
+    One row gives the number of accounts that are in no box.
+    """
+    c = THEN.columns() if past else dict(accounts.c.items())
     source = THEN.join(accounts) if past else accounts
     box = _box(view, c)
-    rank = sa.func.row_number().over(partition_by=box, order_by=[low(a.revenue).desc(), a.id.asc()])
+    rank = sa.func.row_number().over(partition_by=box, order_by=[low(accounts.c.revenue).desc(), accounts.c.id.asc()])
     size = sa.func.count().over(partition_by=box)
     members = {name: c[name] for name in MatrixAccount.model_fields if name != "forecast"}
-    kept = [c[name].label(f"c_{name}") for name in members if past and c[name] is not a[name]]
-    everyone = sa.select(a.id, box.label("box"), rank.label("rank"), size.label("size"), *kept).select_from(source)
+    kept = [c[name].label(f"c_{name}") for name in members if past and c[name] is not accounts.c[name]]
+    everyone = sa.select(accounts.c.id, box.label("box"), rank.label("rank"), size.label("size"), *kept).select_from(
+        source
+    )
     ranked = (PAST if past else ACCOUNTS).scoped(everyone).subquery()
     members = {name: ranked.c.get(f"c_{name}", shown) for name, shown in members.items()}
     shown = document(json_row({**members, "forecast": forecast_of(as_of=past)} if forecast else members))
     return Statement(
         sa.select(ranked.c.box, ranked.c.size, shown.label("document"))
-        .select_from(ranked.join(accounts, a.id == ranked.c.id))
+        .select_from(ranked.join(accounts, accounts.c.id == ranked.c.id))
         .where(
             ranked.c.rank <= bind("limit", sa.BigInteger),
             sa.or_(ranked.c.box.is_not(None), ranked.c.rank == sa.literal_column("1")),
@@ -80,4 +84,4 @@ MATRICES = {
     for forecast in (False, True)
     for past in (False, True)
 }
-"""By view, whether forecasts come with it, and whether it is of the past (at `:as_of`)."""
+"""The statements by view, with or without forecasts, of the present or of the past (at `:as_of`)."""

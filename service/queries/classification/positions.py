@@ -1,11 +1,11 @@
-"""Where accounts stand by a scoring model, decided inside PostgreSQL for whole sets of accounts.
+"""Compute the positions of whole sets of accounts by a scoring model inside PostgreSQL.
 
-The same rules as `rules.classification`, on the same exact numbers: every comparison is between products, nothing is
-divided before it is decided, and what is shown is rounded half up by whole numbers. A property test holds both
-together. SQLite has no exact numbers: there the rules run in Python, over a stream.
+The SQL follows `rules.classification` on the same exact numbers: every comparison is between products, nothing is
+divided before a decision, and shown numbers are rounded half up as whole numbers. A property test holds both equal.
+SQLite has no exact numbers, so the rules run there in Python, over a stream.
 
 A mean of at most ten ratings is a whole number of 2520ths (the least common multiple of 1 to 10), so points are kept
-2520-fold. Texts, because what they share is too large to be read as expressions.
+times 2520. The statements are texts, because their shared parts would be unreadable as SQLAlchemy expressions.
 """
 
 from __future__ import annotations
@@ -44,22 +44,24 @@ FACTORS = _FACTORS.format("MATERIALIZED")
 """The factors and score bands of the model, read once."""
 
 INLINE_FACTORS = _FACTORS.format("NOT MATERIALIZED")
-"""The same for statements that do not look them up for single accounts: quicker by a sixth."""
+"""The same for statements that do not look up single accounts: faster by a sixth."""
 
 GIVEN = f"""{INLINE_FACTORS},
 given AS MATERIALIZED (
   SELECT g.account_id, g.factor, g.score
   FROM jsonb_to_recordset(:given) AS g(account_id uuid, factor text, score numeric)
 )"""
-"""The same, and scores to suppose."""
+"""The same, with scores to suppose."""
 
 
 _SCORE = "CASE WHEN r.metric IS NULL OR NOT r.factor = ANY (:banded) THEN r.score ELSE b.score END"
 
 
 def ratings_of(accounts: str, given: str = "") -> str:
-    """The ratings in use of these accounts, metrics read through the model's bands, of which at most one holds a value:
-    a join, whose cost is estimated as what it is; `given` takes the place of those ratings that it names.
+    """Return SQL for the ratings in use of these accounts, with metrics read through the model's bands.
+
+    At most one band holds a value, so the bands are joined, which lets the planner estimate the cost correctly. `given`
+    replaces the ratings that it names.
     """
     unless = ""
     if given:
@@ -76,7 +78,7 @@ def ratings_of(accounts: str, given: str = "") -> str:
 
 
 def values(rated: str) -> str:
-    """The value that counts of each factor: the chosen rating, else the sum of all with their number."""
+    """Return SQL for each factor's value: the chosen rating, otherwise the sum of all ratings with their number."""
     return f"""
     SELECT account_id, factor,
       CASE WHEN bool_or(chosen) THEN max(score) FILTER (WHERE chosen) ELSE sum(score) END AS total,
@@ -85,7 +87,7 @@ def values(rated: str) -> str:
 
 
 def _cell_verbs() -> str:
-    """Whether a chosen verb still holds in a cell: only one of the two verbs of a compound cell does."""
+    """Return whether a chosen verb is still valid in a cell: only one of the two verbs of a compound cell is."""
     cells = [
         f"(fiocca_attractiveness = '{band.value}' AND fiocca_position = '{position.value}' AND was_verb IN "
         f"({', '.join(repr(verb.value) for verb in verbs)}))"
@@ -96,7 +98,7 @@ def _cell_verbs() -> str:
 
 
 def _shown(numerator: str, denominator: str, places: int) -> str:
-    """An exact quotient of numbers that are not negative, rounded half up."""
+    """Return an exact quotient of non-negative numbers, rounded half up."""
     unit = 10**places
     return f"div({2 * unit} * {numerator} + {denominator}, 2 * {denominator}) * 0.{1:0{places}}"
 
@@ -106,7 +108,7 @@ SHOWN = {
     "business_strength": _shown("ours", "weights", 4),
     "relative_strength": f"CASE WHEN best > 0 THEN least({_shown('ours', 'best', 6)}, {MOST_SHOWN_RATIO}) END",
 }
-"""The numbers as the columns keep them, of what the positions are decided by."""
+"""The numbers as the columns keep them, computed from the exact values that decide the position."""
 
 _WAS, _IS = (", ".join(f"j.{prefix}{name}" for name in COLUMNS) for prefix in ("was_", ""))
 _DIFFERS = f"({_WAS}) IS DISTINCT FROM ({_IS})"
@@ -150,18 +152,20 @@ judged AS (
   FROM boxed OFFSET 0
 )"""
 COMPARED = f"compared AS MATERIALIZED (SELECT *, {_DIFFERS} AS differs FROM judged j)"
-"""Everything of every account, and whether any column is another one."""
+"""Every column of every account, and whether any of them differs."""
 
 
 _SHARED = "SELECT account_id FROM summed WHERE bits <> scored"
-"""Accounts with several ratings of one factor; the others need not be gathered factor by factor, and where there are
-none the ratings are not read again: EXISTS alone is asked first, which the planner cannot know of IN.
+"""Accounts with several ratings of one factor. Where there are none, the ratings are not read again: EXISTS is
+evaluated first, an order that the planner cannot derive from IN.
 """
 
 
 def judged(accounts: str, rated: str, given: str = "", gathered: str = "") -> str:
-    """The new columns beside the old ones of these accounts (alias `a`); `rated` restricts ratings (alias `r`), and
-    `gathered` is what to keep of each account's ratings besides (aliases `v`, and `f` for the factor).
+    """Return the new columns beside the old ones of these accounts (alias `a`).
+
+    `rated` restricts ratings (alias `r`). `gathered` is what else to keep of each account's ratings (aliases `v`, and
+    `f` for the factor).
     """
     several = f"SELECT * FROM ({ratings_of(rated, given)}) every WHERE EXISTS ({_SHARED}) AND account_id IN ({_SHARED})"
     return f"""
@@ -218,12 +222,12 @@ BINDS: dict[str, Any] = {
     "event_type": sa.Text(),
     "event_version": sa.BigInteger(),
     "event_cause": Json(),
-    **{f"told_{index}": sa.Text() for index in range(6)},
+    **{f"fragment_{index}": sa.Text() for index in range(6)},
 }
 
 
 def sql(text: str, binds: Mapping[str, Any], *columns: sa.ColumnElement[Any]) -> Statement:
-    """A statement of PostgreSQL's own SQL with typed parameters and results."""
+    """Return a statement of PostgreSQL's own SQL with typed parameters and results."""
     clause = sa.text(text)
     named = [bind(name, kind) for name, kind in binds.items() if name in clause._bindparams]
     return Statement(clause.bindparams(*named).columns(*columns))
@@ -248,7 +252,7 @@ SELECT id, {", ".join(COLUMNS)} FROM judged ORDER BY id
         for name in COLUMNS
     ),
 )
-"""The columns of the accounts from `after` (exclusive) to `upto` by a model; nothing is written."""
+"""The columns of the accounts from `after` (exclusive) to `upto` by a model. Writes nothing."""
 
 RANGE = sql(
     f"""
@@ -260,7 +264,7 @@ SELECT min(attractiveness) AS low, max(attractiveness) AS high FROM judged WHERE
     _column("low", Exact(14, 6)),
     _column("high", Exact(14, 6)),
 )
-"""The least and greatest attractiveness, as shown, of the complete accounts of a range of ids."""
+"""The lowest and highest attractiveness, as shown, of the complete accounts of a range of ids."""
 
 
 _live = accounts.c.deleted_at.is_(None)
@@ -291,23 +295,23 @@ STORED = Statement(
 """Accounts with their positions and success factors, for the rules."""
 
 BATCH_END = _batch_end()
-"""The last of the next accounts, and how many they are."""
+"""The last of the next accounts, and their number."""
 
 COUNT_LIVE = Statement(
     sa.select(sa.func.count()).select_from(sa.select(accounts.c.id).where(_live).limit(_limit).subquery())
 )
-"""How many accounts there are, counted up to `:limit`."""
+"""The number of accounts, counted up to `:limit`."""
 
 SET_BASED = sql(
     "SELECT set_config('work_mem', '64MB', true) || set_config('plan_cache_mode', 'force_custom_plan', true) AS done",
     {},
     _column("done", sa.Text()),
 )
-"""For the rest of the transaction: sort a batch in memory, and plan it for its own range."""
+"""For the rest of the transaction: sort a batch in memory, and plan each batch for its own range."""
 
 
 def model_binds(model: ScoringModel, *, held: bool) -> dict[str, Any]:
-    """A model as the statements bind it. With `held`, a dead band holds accounts in the quadrant that they have."""
+    """Return a model as bind parameters. With `held`, a dead band holds accounts in their present quadrant."""
     return {
         "factors": [
             {"key": factor.key, "weight": f"{factor.weight:f}", "required": factor.required, "place": place}

@@ -1,4 +1,4 @@
-"""How the ratings of an account are read: the current ones with what counts, and all of them as a list."""
+"""Read the ratings of an account: the current ones with the value that counts, and all of them as a list."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from service.models.accounts.accounts import accounts
 from service.models.classification.ratings import RatingRead, ratings
 from service.queries.classification.classification import ACTIVE_ID, ACTIVE_VERSION, CURRENT, latest
 
-a, r = accounts.c, ratings.c
-
 RATINGS = Listing(
     name="ratings",
     table=ratings,
-    members={name: as_json(r[name]) if name == "metric" else r[name] for name in RatingRead.model_fields},
-    sorts={"recorded_at": r.recorded_at},
+    members={
+        name: as_json(ratings.c[name]) if name == "metric" else ratings.c[name] for name in RatingRead.model_fields
+    },
+    sorts={"recorded_at": ratings.c.recorded_at},
     default_sort=(Sort("recorded_at", True),),
 )
 
 CURRENT_RATINGS = {
-    "account_id": a.id,
-    "version": a.version,
+    "account_id": accounts.c.id,
+    "version": accounts.c.version,
     "model_id": ACTIVE_ID,
     "model_version": ACTIVE_VERSION,
     "latest": sa.type_coerce(latest("model_id"), JsonDocument()),
@@ -32,28 +32,28 @@ CURRENT_RATINGS = {
         sa.select(
             json_row(
                 {
-                    "id": r.id,
-                    "factor": r.factor,
-                    "score": exact_text(r.score),
-                    "metric": r.metric,
-                    "evidence": r.evidence,
-                    "rater_id": r.rater_id,
-                    "scored_at": r.scored_at,
-                    "chosen": r.chosen,
-                    "without_new_evidence": r.without_new_evidence,
+                    "id": ratings.c.id,
+                    "factor": ratings.c.factor,
+                    "score": exact_text(ratings.c.score),
+                    "metric": ratings.c.metric,
+                    "evidence": ratings.c.evidence,
+                    "rater_id": ratings.c.rater_id,
+                    "scored_at": ratings.c.scored_at,
+                    "chosen": ratings.c.chosen,
+                    "without_new_evidence": ratings.c.without_new_evidence,
                 }
             )
         )
-        .where(r.account_id == a.id, CURRENT)
-        .order_by(r.factor, r.rater_key)
+        .where(ratings.c.account_id == accounts.c.id, CURRENT)
+        .order_by(ratings.c.factor, ratings.c.rater_key)
         .correlate(accounts)
     ),
 }
-"""An account's current ratings as members of one document, from which it is told what counts."""
+"""An account's current ratings as members of one document, from which the rules derive the values that count."""
 
 RATED = Statement(
     sa.select(sa.type_coerce(json_row(CURRENT_RATINGS), Json()).label("rated")).where(
-        a.id == bind("id", Uuid()), a.deleted_at.is_(None)
+        accounts.c.id == bind("id", Uuid()), accounts.c.deleted_at.is_(None)
     )
 )
-"""The same of one account."""
+"""The same members of one account."""

@@ -1,5 +1,7 @@
-"""Classifying a set of accounts anew inside PostgreSQL: columns, history and events of those whose position differs,
-in one statement. The events are made with the bodies and the content that Python would give them; a test compares.
+"""Reclassify a set of accounts inside PostgreSQL in one statement.
+
+It writes columns, history and events of the accounts whose position differs. The events have the bodies and the content
+that Python would give them; a test compares both.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ _REFS = """
     FROM refs r WHERE r.entity_id = m.id)"""
 
 
-def _told_as(quadrant: str, attractiveness: str, relative_strength: str) -> str:
+def _summary_text(quadrant: str, attractiveness: str, relative_strength: str) -> str:
     return (
         f"""'{{"quadrant":' || coalesce('"' || {quadrant} || '"', 'null')"""
         f""" || ',"attractiveness":' || coalesce(trim_scale({attractiveness})::text, 'null')"""
@@ -59,12 +61,13 @@ _CONTENT = f"""'{{"changed":' || {_CHANGED} || ',"quadrant":["'
     SELECT jsonb_agg(substr(c.tag, {len(CHANNEL) + 1}) ORDER BY c.place)::text FROM (
       SELECT t.tag, t.place FROM jsonb_array_elements_text(n.tags) WITH ORDINALITY AS t(tag, place)
       WHERE t.tag LIKE '{CHANNEL}%' ORDER BY t.place LIMIT {MOST_CHANNELS}) c) ELSE '' END || '}}'"""
-"""What `events.content` makes of the account and its two quadrants."""
+"""SQL for the text that `events/content.py` makes of the account and its two quadrants."""
 _BODY = f"""
-  :told_0 || '"' || n.event_id || '"' || :told_1 || '{{"id":"' || n.id || '","name":' || to_json(n.name)::text
-  || ',"version":' || n.version || ',"refs":' || n.refs || '}}' || :told_2
-  || {_told_as("n.was_quadrant", "n.was_attractiveness", "n.was_relative_strength")} || :told_3
-  || {_told_as("n.quadrant", "n.attractiveness", "n.relative_strength")} || :told_4 || {_CHANGED} || :told_5"""
+  :fragment_0 || '"' || n.event_id || '"' || :fragment_1 || '{{"id":"' || n.id || '","name":' || to_json(n.name)::text
+  || ',"version":' || n.version || ',"refs":' || n.refs || '}}' || :fragment_2
+  || {_summary_text("n.was_quadrant", "n.was_attractiveness", "n.was_relative_strength")} || :fragment_3
+  || {_summary_text("n.quadrant", "n.attractiveness", "n.relative_strength")} || :fragment_4
+  || {_CHANGED} || :fragment_5"""
 _FRESH_ID = "(:id_head || substr(gen_random_uuid()::text, 16))"
 """A UUIDv7: the head holds the instant and the version, the rest is random."""
 
@@ -92,7 +95,7 @@ entered AS (
   FROM moved c {joined}
   LEFT JOIN business_strengths s ON s.account_id = c.id AND s.account_id > :after AND s.account_id <= :upto
 ),
-told AS (
+emitted AS (
   INSERT INTO events (id, type, schema_version, account_id, subject_kind, subject_id, subject_version, occurred_at,
     cause, body, content)
   SELECT n.event_id::uuid, :event_type, :event_version, n.id, 'account', n.id, n.version, :now, :event_cause,
@@ -123,12 +126,10 @@ RECLASSIFY_MANY = _reclassifying(
     f"coalesce(('{{' || k.scores || '}}')::jsonb, {_LOOKED_UP}",
     "LEFT JOIN summed k ON k.account_id = c.id AND k.bits = k.scored",
 )
-"""Classifies the accounts from `after` (exclusive) to `upto` by a model, writes columns, history and events of those
-whose columns differ, and counts them by the quadrant before and after.
+"""Classify the accounts from `after` (exclusive) to `upto` by a model.
 
-An account that somebody else writes meanwhile keeps what was written: its version is another one. `differing` then is
-greater than `written`, and the statement is to be run again.
-
-What the history keeps of the scores is looked up for FEW accounts that differ; for MANY it is gathered while the scores
-are summed, as far as each factor has one rating.
+It writes columns, history and events of those whose columns differ, and counts accounts by the quadrant before and
+after. An account that another transaction changes meanwhile keeps that change, because its version differs. `differing`
+is then greater than `written`, and the statement must run again. The history's scores are looked up for each account
+when FEW differ. When MANY differ they are collected while the scores are summed, as far as each factor has one rating.
 """

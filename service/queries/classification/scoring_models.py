@@ -1,4 +1,4 @@
-"""How scoring models are read, the active one above all."""
+"""Read scoring models, above all the active one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from service.framework.database.listing import Listing, Sort
 from service.framework.database.statements import Statement
 from service.models.classification.scoring_models import ModelState, ScoringModelRead, scoring_models
 
-m = scoring_models.c
+c = scoring_models.c
 DEFINED = ("factors", "cuts", "fiocca", "dead_band", "border_width", "warnings")
 """The members of a model that its definition holds."""
 
@@ -18,17 +18,17 @@ SCORING_MODELS = Listing(
     name="scoring_models",
     table=scoring_models,
     members={
-        name: sa.type_coerce(m.definition[name], Json()) if name in DEFINED else m[name]
+        name: sa.type_coerce(c.definition[name], Json()) if name in DEFINED else c[name]
         for name in ScoringModelRead.model_fields
     },
-    filters={"state": enum_field(m.state, ModelState)},
-    sorts={"number": m.number, "created_at": m.created_at},
+    filters={"state": enum_field(c.state, ModelState)},
+    sorts={"number": c.number, "created_at": c.created_at},
     default_sort=(Sort("number", True),),
 )
 
-ACTIVE = m.state == sa.literal_column("'active'")
+ACTIVE = c.state == sa.literal_column("'active'")
 RULES = ("id", "version", "name", "number", "definition", "range_low", "range_high")
-"""What of a model decides."""
+"""The columns of a model that classification needs."""
 
-ACTIVE_MODEL = Statement(sa.select(*[m[name] for name in RULES]).where(ACTIVE))
-MODEL_BY_ID = Statement(sa.select(*[m[name] for name in RULES]).where(m.id == bind("id", Uuid())))
+ACTIVE_MODEL = Statement(sa.select(*[c[name] for name in RULES]).where(ACTIVE))
+MODEL_BY_ID = Statement(sa.select(*[c[name] for name in RULES]).where(c.id == bind("id", Uuid())))

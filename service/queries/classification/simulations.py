@@ -1,4 +1,4 @@
-"""How a portfolio is looked at by another yardstick: one statement on PostgreSQL, whatever its size."""
+"""Simulate another scoring model over a portfolio: one statement on PostgreSQL for any number of accounts."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from sqlalchemy.dialects import postgresql
 from service.framework.database.columns import Exact, Json, Uuid
 from service.framework.database.filters import Condition, clause
 from service.framework.database.statements import Statement
+from service.models.accounts.accounts import accounts
 from service.models.classification.simulations import SimulationBase
 from service.platform.kept import Kept
-from service.queries.accounts.accounts import ACCOUNTS, AccountFilter, a
+from service.queries.accounts.accounts import ACCOUNTS, AccountFilter
 from service.queries.classification.positions import BINDS, GIVEN, INLINE_FACTORS, SHOWN, judged, sql
 
 _FILTER: Any = (
     AccountFilter | None,
-    Member(default=None, description="Only these accounts; the grammar of a search"),
+    Member(default=None, description="Only the accounts that this filter finds, by the grammar of a search"),
 )
 SimulationCreate = create_model(
     "SimulationCreate", __base__=SimulationBase, __doc__=SimulationBase.__doc__, filter=_FILTER
@@ -88,8 +89,9 @@ SIMULATE_SOME = {
     supposed: _simulating("a.id IN (SELECT unnest(:ids))", "r.account_id IN (SELECT unnest(:ids))", supposed)
     for supposed in (False, True)
 }
-"""Counts from box to box, the next moved accounts and those nearest to a border, of all accounts or of some; by whether
-scores are supposed, since looking for them takes a tenth of the time.
+"""Counts from box to box, the next accounts that move, and those nearest to a border, of all or of some accounts.
+
+The key says whether scores are supposed, because looking for them takes a tenth of the time.
 """
 
 RANGE_ALL = sql(
@@ -102,17 +104,17 @@ SELECT min(attractiveness) AS low, max(attractiveness) AS high FROM judged WHERE
     sa.column("low", Exact(14, 6)),
     sa.column("high", Exact(14, 6)),
 )
-"""The range of all accounts by a model, with the scores that are supposed."""
+"""The range of attractiveness of all accounts by a model, with the supposed scores."""
 
 _STATEMENTS: Kept[Any, Statement] = Kept(200)
 
 
 def ids_where(condition: Condition) -> Statement:
-    """The ids of the accounts that a filter lets through, in order."""
+    """Return the statement that reads the ids of the accounts that a filter finds, in order."""
     return _STATEMENTS.made(condition.shape, lambda: _ids_where(condition.shape))
 
 
 def _ids_where(shape: Any) -> Statement:
-    query = ACCOUNTS.scoped(sa.select(a.id))
+    query = ACCOUNTS.scoped(sa.select(accounts.c.id))
     wanted = clause(shape, ACCOUNTS.filters)
-    return Statement((query if wanted is None else query.where(wanted)).order_by(a.id))
+    return Statement((query if wanted is None else query.where(wanted)).order_by(accounts.c.id))

@@ -1,4 +1,4 @@
-"""How named consumers of the feed are read."""
+"""Read named consumers of the feed."""
 
 from __future__ import annotations
 
@@ -24,4 +24,4 @@ EVENT_CONSUMERS = Listing(
 LEASE_OF = Statement(
     sa.select(c.lease_token, c.lease_until, c.created_by).where(c.id == bind("id", Uuid()), c.deleted_at.is_(None))
 )
-"""Who reads a consumer, and until when, and whose it is; asked while its row is locked."""
+"""A consumer's lease (token and end) and its owner, read while its row is locked."""

@@ -1,4 +1,4 @@
-"""How events are read: the feed in the order of positions, the stored bytes of each with its place and cursor."""
+"""Read events: the feed in the order of positions, with the stored bytes, the position and the cursor of each event."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from service.platform.errors import CursorExpired, CursorInvalid
 from service.platform.ids import first_id
 
 FEED = "events"
-"""What the feed's cursors are bound to: a position only, so one is good for any filter."""
+"""The name that the feed's cursors are bound to. A cursor holds a position only, so it is valid with any filter."""
 
 _COLUMNS = (events.c.position, events.c.body)
 _removed_to = sa.func.coalesce(sa.select(feed_bounds.c.removed_to).scalar_subquery(), 0).label("removed_to")
@@ -49,26 +49,27 @@ _SPAN = Statement(
     )
 )
 SLACK = timedelta(hours=1)
-"""Longer than a transaction lasts and clocks differ: by so much may an event stand before one that occurred earlier."""
+"""Longer than a transaction lasts and clocks differ: an event may stand this much before one that occurred earlier."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Where the feed begins, exclusive, and ends."""
+    """The bounds of the feed: the position after which events are kept, and the last position."""
 
     removed_to: int
     end: int
 
 
 async def bounds(reader: Reader) -> Bounds:
-    """Where the feed begins and ends now."""
+    """Return the bounds of the feed now."""
     row = await reader.one(_BOUNDS) or {"removed_to": 0, "end": 0}
     return Bounds(int(row["removed_to"]), int(row["end"]))
 
 
 async def span(reader: Reader, since: datetime, until: datetime) -> tuple[int, int]:
-    """Places of the feed, the first exclusive, between which everything lies that happened in a range of time, and some
-    more around it. A look-up each, because an event's id begins with its time.
+    """Return the positions (the first exclusive) between which all events of a range of time stand, with some margin.
+
+    Each end is one look-up in the primary key, because an event's id begins with its time.
     """
     row = await reader.one(_SPAN, since=first_id(since - SLACK), until=first_id(until + SLACK))
     return (0, 0) if row is None else (int(row["after"]), int(row["end"]))
@@ -102,15 +103,14 @@ async def feed(
     between: tuple[datetime, datetime] | None = None,
     limit: int = 50,
 ) -> Page:
-    """The next events after a cursor, oldest first; raises CursorInvalid and CursorExpired. `between` are two instants,
-    the second exclusive.
+    """Return the next events after a cursor, oldest first. Raises CursorInvalid and CursorExpired.
 
-    `next_cursor` is always there, also at the end, and then stands after everything that was looked at: whoever asks
-    with it gets what came since, and nothing is looked at twice.
+    `between` are two instants, the second exclusive. `next_cursor` is always present, also at the end of the feed. It
+    stands after every event that was examined, so a reader that polls with it examines no event twice.
     """
     kept = await bounds(reader)
-    asked = kept.removed_to if after is None else position_of(cursors, after, kept)
-    start, end = asked, kept.end
+    wanted = kept.removed_to if after is None else position_of(cursors, after, kept)
+    start, end = wanted, kept.end
     since = until = None
     if between is not None:
         since, until = between
@@ -127,10 +127,10 @@ async def feed(
         limit=limit + 1,
     )
     if rows or start >= end:
-        removed_to = rows[0]["removed_to"] if rows else asked
+        removed_to = rows[0]["removed_to"] if rows else wanted
     else:
         removed_to = (await bounds(reader)).removed_to
-    if removed_to > asked and after is not None:  # between the two statements some of what was asked for went
+    if removed_to > wanted and after is not None:  # retention removed wanted events between the two statements
         raise CursorExpired(cursors.encode(FEED, [removed_to]))
     more = len(rows) > limit
     rows = rows[:limit]
@@ -141,7 +141,7 @@ async def feed(
 
 
 async def find(reader: Reader, cursors: Cursors, identifier: str) -> Resource | None:
-    """One event as the feed shows it, or None; one that has no position yet is not in the feed."""
+    """Return one event as the feed shows it, or None. An event without a position is not in the feed yet."""
     row = await reader.one(_BY_ID, id=identifier)
     if row is None or row["position"] is None:
         return None
@@ -149,9 +149,11 @@ async def find(reader: Reader, cursors: Cursors, identifier: str) -> Resource | 
 
 
 def position_of(cursors: Cursors, after: str, kept: Bounds) -> int:
-    """Where a cursor stands; raises CursorInvalid for one beyond the end (it comes from another database, or this one
-    was set back to a backup) and CursorExpired where events after it are no longer kept: a reader that was away for
-    too long must know that it has missed some.
+    """Return the position of a cursor.
+
+    Raises CursorInvalid when it lies beyond the end of the feed: the cursor comes from another database, or this one
+    was restored from a backup. Raises CursorExpired when events after it are no longer kept, because the reader must
+    learn that it has missed some.
     """
     position = int(cursors.decode(FEED, after)[0])
     if position > kept.end:
@@ -162,6 +164,6 @@ def position_of(cursors: Cursors, after: str, kept: Bounds) -> int:
 
 
 def _item(row: Row, cursor: str) -> str:
-    """The bytes that webhooks send too, with two members more; never serialised again."""
+    """Return the bytes that webhooks send with two more members, without serialising them again."""
     body: str = row["body"]
     return f'{body[:-1]},"position":{row["position"]},"cursor":{orjson.dumps(cursor).decode()}}}'

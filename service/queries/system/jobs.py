@@ -1,4 +1,4 @@
-"""How jobs are read."""
+"""Read jobs."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from service.framework.database.listing import Listing, Sort
 from service.models.shapes import JobRead, JobState
 from service.models.system.jobs import jobs
 
-j = jobs.c
+c = jobs.c
 _HUNDRED: sa.ColumnElement[int] = sa.literal_column("100", sa.BigInteger)
 _PERCENT: sa.ColumnElement[Any] = sa.case(
-    (j.total == sa.literal_column("0"), _HUNDRED), (j.done >= j.total, _HUNDRED), else_=j.done * _HUNDRED // j.total
+    (c.total == sa.literal_column("0"), _HUNDRED), (c.done >= c.total, _HUNDRED), else_=c.done * _HUNDRED // c.total
 )
 
 JOBS = Listing(
     name="jobs",
     table=jobs,
-    members={name: _PERCENT if name == "percent" else j[name] for name in JobRead.model_fields},
+    members={name: _PERCENT if name == "percent" else c[name] for name in JobRead.model_fields},
     filters={
-        "kind": Filterable(j.kind, "text"),
-        "state": enum_field(j.state, JobState),
-        "created_at": Filterable(j.created_at, "instant"),
+        "kind": Filterable(c.kind, "text"),
+        "state": enum_field(c.state, JobState),
+        "created_at": Filterable(c.created_at, "instant"),
     },
-    sorts={"created_at": j.created_at},
+    sorts={"created_at": c.created_at},
     default_sort=(Sort("created_at", True),),
 )
 

@@ -1,4 +1,4 @@
-"""How webhook endpoints, deliveries and attempts are read; never a secret."""
+"""Read webhook endpoints, deliveries and attempts, never a secret."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from service.models.webhooks.endpoints import (
     webhook_endpoints,
 )
 
-_e = webhook_endpoints.c
 _COMPOSED: dict[str, ColumnElement[Any]] = {
     "state": sa.case(
-        (_e.enabled.is_(sa.true()), sa.literal_column("'enabled'")), else_=sa.literal_column("'disabled'")
+        (webhook_endpoints.c.enabled.is_(sa.true()), sa.literal_column("'enabled'")),
+        else_=sa.literal_column("'disabled'"),
     ),
     "breaker": json_row(
         {
-            "state": _e.breaker_state,
-            "opened_at": _e.breaker_opened_at,
-            "probe_at": _e.breaker_probe_at,
-            "failures": _e.breaker_failures,
+            "state": webhook_endpoints.c.breaker_state,
+            "opened_at": webhook_endpoints.c.breaker_opened_at,
+            "probe_at": webhook_endpoints.c.breaker_probe_at,
+            "failures": webhook_endpoints.c.breaker_failures,
         }
     ),
 }
@@ -39,14 +39,19 @@ _COMPOSED: dict[str, ColumnElement[Any]] = {
 WEBHOOK_ENDPOINTS = Listing(
     name="webhook_endpoints",
     table=webhook_endpoints,
-    members={name: _COMPOSED[name] if name in _COMPOSED else _e[name] for name in WebhookEndpointRead.model_fields},
+    members={
+        name: _COMPOSED[name] if name in _COMPOSED else webhook_endpoints.c[name]
+        for name in WebhookEndpointRead.model_fields
+    },
     sorts={"created_at": webhook_endpoints.c.created_at, "url": webhook_endpoints.c.url},
 )
 
 TRANSPORT = document(
-    json_row({name: _e[name] for name in ("format", "body_map", "headers", "auth", "handshake")})
+    json_row({name: webhook_endpoints.c[name] for name in ("format", "body_map", "headers", "auth", "handshake")})
 ).label("transport")
-"""How an endpoint is called, as one text: what the delivery engine passes on and the destination reads."""
+"""An endpoint's transport (format, headers, authentication ...) as one text. The delivery engine passes it to the
+destination, which parses it.
+"""
 
 DELIVERIES = Listing(
     name="webhook_deliveries",

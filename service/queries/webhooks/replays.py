@@ -1,7 +1,7 @@
-"""Which events a replay sends: window by window through the feed, judged as the sequencer judges them.
+"""Choose the events that a replay sends, window by window through the feed, by the sequencer's own rules.
 
-A window is so many places of the feed, not so many events that fit: so a step takes the same short time whether
-everything or nothing in it is wanted. Reading only; whoever replays writes the deliveries with the window's end in one
+A window is a fixed number of positions, not of matching events. So a step takes the same short time whether all events
+of the window match or none. This module only reads: the replay writes the deliveries and the window's end in one
 transaction.
 """
 
@@ -25,23 +25,31 @@ from service.models.events.events import events
 from service.models.webhooks.endpoints import deliveries, webhook_endpoints
 
 WINDOW = 1000
-"""Places of the feed in one step."""
+"""Positions of the feed in one step."""
 MISSING = "missing"
 ON_ITS_WAY = frozenset({"pending", "leased", "blocked", "held"})
 
-_e, _d = events.c, deliveries.c
 _IN_WINDOW = Statement(
-    sa.select(_e.id, _e.position, _e.type, _e.account_id, _e.subject_id, _e.occurred_at, _e.cause, _e.content)
-    .where(
-        _e.position > bind("after", sa.BigInteger),
-        _e.position <= bind("end", sa.BigInteger),
+    sa.select(
+        events.c.id,
+        events.c.position,
+        events.c.type,
+        events.c.account_id,
+        events.c.subject_id,
+        events.c.occurred_at,
+        events.c.cause,
+        events.c.content,
     )
-    .order_by(_e.position)
+    .where(
+        events.c.position > bind("after", sa.BigInteger),
+        events.c.position <= bind("end", sa.BigInteger),
+    )
+    .order_by(events.c.position)
 )
 _DELIVERED = Statement(
-    sa.select(_d.event_id, _d.state, _d.replay_no)
-    .where(_d.endpoint_id == bind("endpoint_id", Uuid()), one_of(_d.event_id, "ids"))
-    .order_by(_d.replay_no)
+    sa.select(deliveries.c.event_id, deliveries.c.state, deliveries.c.replay_no)
+    .where(deliveries.c.endpoint_id == bind("endpoint_id", Uuid()), one_of(deliveries.c.event_id, "ids"))
+    .order_by(deliveries.c.replay_no)
 )
 ENDPOINT = Statement(
     sa.select(
@@ -57,14 +65,16 @@ ENDPOINT = Statement(
     .where(webhook_endpoints.c.id == bind("id", Uuid()), webhook_endpoints.c.deleted_at.is_(None))
     .with_for_update(key_share=True, of=webhook_endpoints)
 )
-"""An endpoint as a replay needs it, which is not turned on or off meanwhile, nor replayed to by another: the next
-replay number of an event is counted from those that are there. New events may still be put in its line.
+"""An endpoint as a replay needs it, locked against being turned on or off and against another replay.
+
+The lock is needed because the next replay number of an event is counted from the deliveries that exist. New events may
+still be queued for the endpoint meanwhile.
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A replay's conditions, beside the range of places."""
+class ReplayConditions:
+    """A replay's conditions, beside the range of positions."""
 
     since: datetime
     until: datetime
@@ -72,8 +82,8 @@ class Asked:
     states: list[str] | None = None
     account_id: str | None = None
 
-    def wants(self, event: Row, state: str) -> bool:
-        """Whether an event whose last delivery ended so is asked for."""
+    def include(self, event: Row, state: str) -> bool:
+        """Return whether the conditions include an event whose last delivery has this state."""
         return (
             self.since <= event["occurred_at"] < self.until
             and (self.account_id is None or event["account_id"] == self.account_id)
@@ -84,15 +94,17 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """An event to send, how its last delivery ended, and the number of the next one."""
+    """An event to send, the state of its last delivery, and the number of its next replay."""
 
     event: Row
     state: str
     replay_no: int
 
 
-async def choose(reader: Reader, wants: Subscription, asked: Asked, after: int, end: int) -> list[Chosen]:
-    """The events to replay between two places of the feed (`after` exclusive), in order."""
+async def choose(
+    reader: Reader, wants: Subscription, conditions: ReplayConditions, after: int, end: int
+) -> list[Chosen]:
+    """Return the events to replay between two positions of the feed (`after` exclusive), in order."""
     found: list[Row] = await reader.all(_IN_WINDOW, after=after, end=end)
     found = [row for row in found if row["type"] != WebhookTest.type and wants.match(EventRow.of(row))]
     if not found:
@@ -109,6 +121,6 @@ async def choose(reader: Reader, wants: Subscription, asked: Asked, after: int, 
     out = []
     for event in found:
         state, number = last.get(event["id"], (MISSING, 0))
-        if event["id"] not in open_ and asked.wants(event, state):
+        if event["id"] not in open_ and conditions.include(event, state):
             out.append(Chosen(event, state, number + 1))
     return out

@@ -1,7 +1,7 @@
-"""How an endpoint is doing, in two statements: its deliveries by state, and its attempts by outcome and duration.
+"""The statistics of an endpoint in two statements: its deliveries by state, its attempts by outcome and duration.
 
-Both look at the last seven days only (and at what is open), whatever is kept: so they stay quick for as long as an
-endpoint lives. Percentiles are exact: attempts come grouped by duration, of which there are few.
+Both read open deliveries and the last seven days only, so they stay fast for as long as an endpoint lives. Percentiles
+are exact: attempts come grouped by duration, of which there are few.
 """
 
 from __future__ import annotations
@@ -23,18 +23,19 @@ from service.platform.clock import instant_text
 
 HOURS = (1, 24, 168)
 _LONGEST_LIFE = timedelta(days=5)
-"""A delivery is given up after so long: older ones have no attempts in the last seven days."""
+"""The time after which a delivery is given up: older deliveries have no attempts in the last seven days."""
 
-_d, _a = deliveries.c, attempts.c
-_of_endpoint = _d.endpoint_id == bind("id", Uuid())
+_of_endpoint = deliveries.c.endpoint_id == bind("id", Uuid())
 _since, _made = (bind(name, Instant()) for name in ("since", "made"))
 _ENDED = ("succeeded", "dead", "superseded", "canceled")
 
 
 def _by_state(*conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    """Grouped rows of (state, number, since when the first of them is due)."""
-    chosen = sa.select(_d.state, sa.func.count().label("number"), sa.func.min(_d.next_at).label("at"))
-    return chosen.where(_of_endpoint, *conditions).group_by(_d.state)
+    """Select the state, the number of deliveries and the earliest due time, grouped by state."""
+    chosen = sa.select(
+        deliveries.c.state, sa.func.count().label("number"), sa.func.min(deliveries.c.next_at).label("at")
+    )
+    return chosen.where(_of_endpoint, *conditions).group_by(deliveries.c.state)
 
 
 _STATES = Statement(
@@ -44,40 +45,40 @@ _STATES = Statement(
             sa.literal_column("1", sa.BigInteger).label("number"),
             webhook_endpoints.c.last_success_at.label("at"),
         ).where(webhook_endpoints.c.id == bind("id", Uuid()), webhook_endpoints.c.deleted_at.is_(None)),
-        _by_state(_d.state.in_(OPEN), _d.state.in_([PENDING, LEASED, BLOCKED])),
-        _by_state(_d.state == HELD),
+        _by_state(deliveries.c.state.in_(OPEN), deliveries.c.state.in_([PENDING, LEASED, BLOCKED])),
+        _by_state(deliveries.c.state == HELD),
         _by_state(
-            _d.created_at >= _since,
-            _d.state.in_([sa.literal_column(f"'{state}'") for state in _ENDED]),
+            deliveries.c.created_at >= _since,
+            deliveries.c.state.in_([sa.literal_column(f"'{state}'") for state in _ENDED]),
         ),
     )
 )
 _SLOT = sa.case(
-    (_a.started_at >= bind("hour", Instant()), sa.literal_column("1")),
-    (_a.started_at >= bind("day", Instant()), sa.literal_column("24")),
+    (attempts.c.started_at >= bind("hour", Instant()), sa.literal_column("1")),
+    (attempts.c.started_at >= bind("day", Instant()), sa.literal_column("24")),
     else_=sa.literal_column("168"),
 )
 _ATTEMPTS = Statement(
     sa.select(
         sa.type_coerce(_SLOT, sa.BigInteger).label("slot"),
-        _a.outcome,
-        _a.duration_ms,
+        attempts.c.outcome,
+        attempts.c.duration_ms,
         sa.func.count().label("number"),
-        sa.func.max(_a.started_at).label("last"),
+        sa.func.max(attempts.c.started_at).label("last"),
     )
-    .select_from(deliveries.join(attempts, _a.delivery_id == _d.id))
+    .select_from(deliveries.join(attempts, attempts.c.delivery_id == deliveries.c.id))
     .where(
         _of_endpoint,
-        _d.created_at >= _made,
-        _a.started_at >= _since,
-        _a.outcome != sa.literal_column("'open'"),
+        deliveries.c.created_at >= _made,
+        attempts.c.started_at >= _since,
+        attempts.c.outcome != sa.literal_column("'open'"),
     )
     .group_by(sa.literal_column("1"), sa.literal_column("2"), sa.literal_column("3"))
 )
 
 
 async def stats(reader: Reader, identifier: str, now: datetime) -> dict[str, Any] | None:
-    """The document of an endpoint's statistics; None when there is no such endpoint."""
+    """Return the document of an endpoint's statistics, or None when there is no such endpoint."""
     since = {hours: now - timedelta(hours=hours) for hours in HOURS}
     states = {row["state"]: row for row in await reader.all(_STATES, id=identifier, since=since[168])}
     if "endpoint" not in states:
@@ -124,7 +125,7 @@ def _window(hours: int, grouped: list[Row]) -> dict[str, Any]:
 
 
 def percentile(durations: Counter[int], share: int) -> int | None:
-    """The duration that `share` of 100 do not exceed (nearest rank); None without any."""
+    """Return the duration that `share` of 100 durations do not exceed (nearest rank), or None without durations."""
     rank = math.ceil(durations.total() * share / 100)
     for duration in sorted(durations):
         rank -= durations[duration]

@@ -20,7 +20,7 @@ from service.models.classification.classification import classifications
 from service.platform.clock import instant_text
 from service.platform.ids import new_id
 from service.queries.accounts.accounts import ACCOUNTS
-from service.queries.classification.classification import RATINGS_IN_USE, STANDINGS
+from service.queries.classification.classification import RATINGS_IN_USE, STORED_ACCOUNTS
 from service.records.classification.positions import (
     Position,
     Standing,
@@ -80,7 +80,7 @@ class Judged:
 async def read_standings(tx: Transaction, locked: Sequence[Resource]) -> list[Stored]:
     """What is stored of accounts that the transaction has locked, in their order; two statements, however many."""
     ids = [account.id for account in locked]
-    rows = {row["id"]: row for row in await tx.all(STANDINGS, ids=ids)}
+    rows = {row["id"]: row for row in await tx.all(STORED_ACCOUNTS, ids=ids)}
     ratings: dict[str, list[Row]] = {}
     for row in await tx.all(RATINGS_IN_USE, ids=ids):
         ratings.setdefault(row["account_id"], []).append(row)

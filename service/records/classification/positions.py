@@ -298,10 +298,11 @@ def live_document(
 
 
 def past_document(stored: Mapping[str, Any], at: str) -> dict[str, Any]:
-    """An account's classification as of an instant, from the document that `queries.past.STANDING_THEN` reads of it:
-    explained from the inputs of the entry that held, by the model that held. An account whose place that model had not
-    changed, or not yet, is explained as the present is: by the active model of then where it gives the same place, else
-    by the model of the entry. Ages of inputs are told of the present only.
+    """Return the explained classification of an account as of an instant.
+
+    `PAST_INPUTS` of `queries/accounts/past.py` reads `stored`. The entry that was valid then gives the inputs and the
+    model. An account whose position the active model of that time had not changed is explained by that model where it
+    gives the same position, otherwise by the model of the entry. Ages of inputs are shown for the present only.
     """
     active = None if stored["model_period"] is None else model_of(stored["model_period"])
     if stored["inputs"] is None:

@@ -304,7 +304,7 @@ def _told(tx: Transaction, order: Order, progress: Progress, model: ActiveModel)
         "event_type": AccountQuadrantChanged.type,
         "event_version": AccountQuadrantChanged.version,
         "event_cause": tx.cause,
-        **{f"told_{index}": piece for index, piece in enumerate(pieces)},
+        **{f"fragment_{index}": piece for index, piece in enumerate(pieces)},
     }
 
 

@@ -1,1 +1,1 @@
-"""What transactions share about jobs."""
+"""Writing jobs inside a transaction."""

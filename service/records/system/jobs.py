@@ -1,4 +1,4 @@
-"""Asking for long work inside an open transaction: the job exists exactly if what asked for it was committed."""
+"""Add jobs inside an open transaction: a job exists exactly if the change that needs it is committed."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from service.platform.ids import new_id
 from service.queries.system.jobs import JOBS
 from service.records.context import Transaction
 
-_GIVEN = (
+_COLUMNS = (
     "id", "version", "kind", "state", "params", "cursor", "done", "total", "created_by", "created_at", "updated_at",
     "next_at", "attempts",
 )  # fmt: skip
 _ADD: Statement = WriteThenRead(
     jobs,
-    sa.insert(jobs).values({name: bind(f"v_{name}", jobs.c[name]) for name in _GIVEN}),
+    sa.insert(jobs).values({name: bind(f"v_{name}", jobs.c[name]) for name in _COLUMNS}),
     JOBS.by_id().clause,
 )
 
@@ -31,10 +31,10 @@ _ADD: Statement = WriteThenRead(
 async def enqueue(
     tx: Transaction, kind: str, params: Mapping[str, Any], total: int | None = None, *, cursor: Any = None
 ) -> Resource:
-    """Ask for work of a kind; the job as it reads. A worker takes it as soon as the transaction is committed.
+    """Add a job of a kind and return it. A worker takes it when the transaction is committed.
 
-    `params` are kept as they are and shown to whoever reads the job: no secrets. `total` is the number of pieces, if it
-    is known already; `cursor` is where the work begins, if not at the beginning.
+    `params` are stored as they are and shown to all who may read the job: put no secrets there. `total` is the number
+    of pieces, if it is known; `cursor` is where the work begins, if not at the beginning.
     """
     values: dict[str, Any] = {
         "id": new_id(tx.now),
@@ -52,9 +52,9 @@ async def enqueue(
         "attempts": 0,
     }
     binds = {f"v_{name}": value for name, value in values.items()}
-    made = as_resource(await tx.one(_ADD, **binds, id=values["id"]))
-    if made is None:
+    job = as_resource(await tx.one(_ADD, **binds, id=values["id"]))
+    if job is None:
         raise RuntimeError("an insert returned no row")
     tx.job_added()
-    made.outcome = "accepted"
-    return made
+    job.outcome = "accepted"
+    return job

@@ -1,1 +1,1 @@
-"""What transactions share about webhook endpoints and deliveries."""
+"""Writing webhook endpoints and deliveries inside a transaction."""

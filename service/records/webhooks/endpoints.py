@@ -1,5 +1,5 @@
-"""What the operations on webhook endpoints share: the name of the kind, an endpoint's signing keys, and what turning it
-on and off means for its deliveries and its health.
+"""What the operations on webhook endpoints share: signing keys, consent, and what enabling and disabling an endpoint
+does to its deliveries and its health.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ SEALED = Statement(
 
 
 def delivering(*given: str, **fixed: Any) -> Statement:
-    """INSERT of one delivery that is none of an event's first: `given` columns come with `endpoint_id` and `now`, when
-    it is due and made; `fixed` are the same for all.
+    """Return the INSERT of a delivery that repeats an event. The `given` columns are bound by name, besides `id`,
+    `endpoint_id` and `now` (when it is created and due); the `fixed` columns have the same value in every row.
     """
     now = bind("now", Instant())
     binds = {name: bind(name, deliveries.c[name]) for name in ("id", "endpoint_id", *given)}
@@ -51,17 +51,17 @@ NOT_ASKED: dict[str, Any] = {
     "tries": 0,
     "detail": None,
 }
-"""The consent of a receiver that was not asked yet."""
+"""The consent of a receiver that has not been asked yet."""
 
 
 def consent_columns(
     before: Mapping[str, Any] | None, changes: Mapping[str, Any], public_url: str | None, now: datetime
 ) -> dict[str, Any]:
-    """What an endpoint's creation or change means for its receiver's consent; raises Invalid when nobody could be asked
-    on behalf of this service.
+    """Return the consent columns to write when an endpoint is created or changed. Raises Invalid for a handshake when
+    the service has no public URL to ask in the name of.
 
-    A new url or a handshake turned on takes the consent away until it is given anew; any other change asks again, and
-    what was given stands meanwhile.
+    A new url or a new handshake withdraws the consent until the receiver gives it again. Any other change asks again,
+    and a consent that was given stays valid meanwhile.
     """
     had = before is not None and before["handshake"]
     if not changes.get("handshake", had):
@@ -71,37 +71,45 @@ def consent_columns(
             else {}
         )
     if "handshake" in changes and not origin_of(public_url):
-        raise refuse("/handshake", "public_url_missing", "The service has no public URL (KAM_PUBLIC_URL) to ask for")
+        raise refuse(
+            "/handshake",
+            "public_url_missing",
+            "The service has no public URL to ask in the name of. Set KAM_PUBLIC_URL",
+        )
     if not had or "url" in changes:
         return {"consent": NOT_ASKED, "consent_due_at": now, "awaits_consent": True, "allowed_per_minute": None}
     return {"consent_due_at": now}
 
 
 def origin_of(public_url: str | None) -> str:
-    """The DNS name by which this service asks receivers for their consent; empty when it has none."""
+    """Return the host name in whose name this service asks receivers for consent, or an empty string when it has no
+    public URL.
+    """
     return (urlsplit(public_url).hostname or "") if public_url else ""
 
 
 def check_secret(secret: str | None, signature_kind: str) -> None:
-    """Raise Invalid for a caller's own secret that is none, or that an endpoint of this kind would not sign with."""
+    """Raise Invalid for a caller's own secret of the wrong form, or for any secret when the endpoint signs with v1a
+    only.
+    """
     if secret is None:
         return
     if "v1" not in KINDS[signature_kind]:
-        raise refuse("/secret", "secret_not_taken", "An endpoint that signs with v1a only has no symmetric secret")
+        raise refuse("/secret", "secret_not_taken", "An endpoint that signs with v1a takes no secret. Leave it out")
     try:
         key_of(secret)
     except ValueError:
-        raise refuse("/secret", "secret_format", "Must be whsec_ and the base64 of 24 to 64 bytes") from None
+        raise refuse("/secret", "secret_format", "A secret is whsec_ followed by 24 to 64 bytes in base64") from None
 
 
 def sealed_ring(secrets: Secrets, ring: Sequence[SigningKey]) -> str:
-    """Signing keys as they stand in an endpoint's row."""
+    """Return signing keys encrypted for storage."""
     return secrets.seal(pack(ring))
 
 
 def opened_ring(secrets: Secrets, sealed: str) -> tuple[SigningKey, ...]:
-    """An endpoint's signing keys, newest first; none when they were sealed with another key than the present one, for
-    a rotation is the way out of that.
+    """Return an endpoint's signing keys, newest first. Empty when they were encrypted with another service key:
+    rotating the secret then makes new ones.
     """
     try:
         return unpack(secrets.open(sealed))
@@ -110,21 +118,21 @@ def opened_ring(secrets: Secrets, sealed: str) -> tuple[SigningKey, ...]:
 
 
 def without_ended(secrets: Secrets, sealed: str, now: datetime) -> dict[str, Any]:
-    """The column of an endpoint's signing keys, when some of them have ended and need not be kept any longer."""
+    """Return the column of an endpoint's signing keys without those that have ended, or nothing when none has."""
     ring = opened_ring(secrets, sealed)
     kept = living(ring, now)
     return {"secret_encrypted": sealed_ring(secrets, kept)} if kept and len(kept) < len(ring) else {}
 
 
 def shown_once(endpoint: Resource, new: Sequence[SigningKey]) -> Resource:
-    """The endpoint with its new keys, as far as receivers need them."""
+    """Return the endpoint with the secret and the public key of its new keys, for the one answer that shows them."""
     secret = next((key.secret for key in new if key.kind == "v1"), None)
     public_key = next((key.public_key for key in new if key.kind == "v1a"), None)
     shown = {**endpoint.data, "secret": secret, "public_key": public_key}
     return Resource(endpoint.version, orjson.dumps(shown), secret=True)
 
 
-ANEW: dict[str, Any] = {
+HEALTHY: dict[str, Any] = {
     "breaker_state": "closed",
     "breaker_failures": 0,
     "breaker_event": None,
@@ -137,16 +145,18 @@ ANEW: dict[str, Any] = {
     "failing_since": None,
     "failing_told": 0,
 }
-"""An endpoint that is turned on begins without a history of failures."""
+"""The health of an endpoint that was just enabled: no failures, a closed circuit breaker."""
 
 
 async def stand_still(tx: Transaction) -> None:
-    """Before an endpoint is locked to be turned on or off: let no event become a delivery until this is committed."""
+    """Stop the sequencer from making deliveries until this transaction ends. Call it before locking an endpoint to
+    enable or disable it, so that no delivery is made by the old state. PostgreSQL only; SQLite has one writer.
+    """
     if tx.database_kind == "postgresql":
         await tx.value(STAND_STILL)
 
 
 async def release(tx: Transaction, identifier: str) -> None:
-    """Make what is held for an endpoint pending, in its order."""
+    """Make the held deliveries of an endpoint pending, in their order."""
     await tx.execute(RELEASE, endpoint_id=identifier, now=tx.now)
     await tx.execute(LET_FIRST_GO, endpoint_id=identifier)

@@ -1,4 +1,6 @@
-"""What a webhook endpoint may be sent, judged when it is made or changed, and what becomes of it without its owner."""
+"""Which events a webhook endpoint may be sent: checks of creating and changing it, and disabling it when its owner's
+key ends.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +25,9 @@ from service.queries.webhooks.endpoints import WEBHOOK_ENDPOINTS
 from service.records.context import Transaction, refuse
 from service.records.webhooks.endpoints import stand_still
 
-OWNER_GONE = "The API key that it belongs to was revoked, or has expired"
-_LOOKED_AT = frozenset({"url", "event_types", "filter", "changed", "channels"})
-"""Members that decide who gets to see what."""
+OWNER_GONE = "The API key of its owner was revoked or has expired"
+_DECIDING = frozenset({"url", "event_types", "filter", "changed", "channels"})
+"""The members that decide which data is sent where."""
 
 _now = bind("now", Instant())
 _OWNER = Statement(
@@ -60,17 +62,23 @@ _TURN_OFF = Statement(
 
 
 def check_patterns(principal: Principal, patterns: list[str]) -> None:
-    """Raise Invalid for patterns that no event type is like, Forbidden for those of which the caller may see none."""
+    """Raise Invalid for a pattern that matches no event type, and Forbidden for one whose types the caller may not read
+    at all.
+    """
     for index, pattern in enumerate(patterns):
         known = known_types(pattern)
         if not known:
-            raise refuse(f"/event_types/{index}", "unknown_event_type", "No event type is like this")
+            raise refuse(
+                f"/event_types/{index}", "unknown_event_type", f'"{pattern}" matches no event type. See /v1/event-types'
+            )
         if not any(may_see(principal.scopes, name) for name in known):
-            raise Forbidden(reader_of(known[0]), "This key may not read what these events tell")
+            raise Forbidden(reader_of(known[0]), f"This key may read none of the events that {pattern} matches")
 
 
 def stored_filter(given: Any, before: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
-    """A filter as it is stored: every member, those that were not given as they were; none of them is no filter."""
+    """Return a filter as it is stored, with every member: those that were not given keep their value from `before`. A
+    filter without any condition is None.
+    """
     if given is None:
         return None
     kept = {name: (before or {}).get(name) for name in type(given).model_fields}
@@ -81,27 +89,29 @@ def stored_filter(given: Any, before: Mapping[str, Any] | None = None) -> dict[s
 async def check_change(
     tx: Transaction, principal: Principal, before: Resource, changes: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Judge a change of an endpoint by who makes it; the columns that change besides.
+    """Check that the caller may make these changes and return further columns to change.
 
-    Whoever says where an endpoint sends, and what, must be able to see all that its owner may be sent; otherwise any
-    key that writes webhooks could read with the owner's eyes. Raises Forbidden. An endpoint without an owner becomes
-    the caller's when it is turned on.
+    A caller that changes where an endpoint sends or what it sends must be able to read everything that the owner may be
+    sent. Otherwise a key that may write webhooks could have the owner's data sent to itself. An endpoint whose owner's
+    key ended becomes the caller's when it is enabled. Raises Forbidden.
     """
     owner = await tx.one(_OWNER, id=before.id) or {"created_by": None}
     scopes = owner_scopes(owner, tx.now)
     if not scopes:
         return {"created_by": principal.id} if changes.get("enabled") else {}
-    if owner["created_by"] == principal.id or not _LOOKED_AT & changes.keys():
+    if owner["created_by"] == principal.id or not _DECIDING & changes.keys():
         return {}
     patterns = changes.get("event_types", before.data["event_types"])
     for name in {name for pattern in patterns for name in known_types(pattern)}:
         if may_see(scopes, name) and not may_see(principal.scopes, name):
-            raise Forbidden(reader_of(name), "This endpoint gets events that this key may not read")
+            raise Forbidden(reader_of(name), f"The endpoint may be sent {name}, which this key may not read")
     return {}
 
 
 async def turn_off_ownerless(tx: Transaction) -> int:
-    """Turn off the endpoints whose owner's key is revoked or expired, hold what waits for them, and tell; how many."""
+    """Disable the endpoints whose owner's key is revoked or expired, hold their deliveries, emit
+    `webhook_endpoint.disabled` for each, and return their number.
+    """
     await stand_still(tx)
     ids = await tx.column(_TURN_OFF, now=tx.now)
     if ids:

@@ -1,4 +1,6 @@
-"""How an endpoint is called, as a caller asks for it: checked, parted into what is shown and what is sealed."""
+"""How an endpoint is called (credentials, headers, client certificate, body): checked, and split into a readable part
+and encrypted secrets.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,7 @@ _SECRET = ("token", "password", "client_secret")
 
 
 class Transport:
-    """What is asked for, beside what is there: `shown` (the endpoint's document) and `sealed` (its secrets)."""
+    """Turns the transport members of a request into columns."""
 
     def __init__(self, secrets: Secrets, policy: AddressPolicy, now: datetime) -> None:
         self._secrets = secrets
@@ -43,8 +45,8 @@ class Transport:
     def columns(
         self, given: Mapping[str, Any], shown: Mapping[str, Any] | None = None, sealed: str | None = None
     ) -> dict[str, Any]:
-        """The columns to write for the members given, whole and checked; raises Invalid. What is there already is left
-        out.
+        """Return the columns that change for the given members; raises Invalid. `shown` are the endpoint's readable
+        members so far, `sealed` its encrypted secrets.
         """
         before = dict(shown or {})
         kept = self._opened(sealed)
@@ -68,7 +70,9 @@ class Transport:
         return changed
 
     def _opened(self, sealed: str | None) -> dict[str, Any]:
-        """The secrets that are there; none when they were sealed with another key: they are to be given again."""
+        """Return the stored secrets, or none when they were encrypted with another service key: the caller must send
+        them again.
+        """
         if sealed is None:
             return {}
         try:
@@ -83,12 +87,12 @@ class Transport:
             return None, {}
         allowed = {"kind", *_NEEDS[kind], *_MAY.get(kind, ())}
         errors = [
-            FieldError(pointer=f"/auth/{name}", code="missing", message=f"{kind} needs this member")
+            FieldError(pointer=f"/auth/{name}", code="missing", message=f"auth of kind {kind} needs {name}")
             for name in _NEEDS[kind]
             if name not in given
         ]
         errors += [
-            FieldError(pointer=f"/auth/{name}", code="not_taken", message=f"{kind} takes no such member")
+            FieldError(pointer=f"/auth/{name}", code="not_taken", message=f"auth of kind {kind} takes no {name}")
             for name in given
             if name not in allowed
         ]
@@ -97,7 +101,7 @@ class Transport:
         if "header" in given:
             given["header"] = given["header"].lower()
             if is_reserved(given["header"]):
-                raise refuse("/auth/header", "header_reserved", "This header is not to be set by callers")
+                raise refuse("/auth/header", "header_reserved", _reserved(given["header"]))
         if "token_url" in given:
             try:
                 self._policy.check_url(given["token_url"])
@@ -111,45 +115,53 @@ class Transport:
         if given is None:
             return None, {}
         try:
-            told = described(given.certificate, given.private_key, self._now)
+            certificate = described(given.certificate, given.private_key, self._now)
         except Unusable as unusable:
             raise refuse(f"/client_certificate/{unusable.member}", unusable.code, str(unusable)) from None
-        return told.document(), {"chain": given.certificate, "key": given.private_key}
+        return certificate.document(), {"chain": given.certificate, "key": given.private_key}
 
 
 def check_credentials_stay(before: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """Raise Invalid for a url of another host, port or scheme without `auth`: credentials are never shown, and whoever
-    could send them to a host of their own would see them.
+    """Raise Invalid for a url with another host, port or scheme when `auth` is not sent with it. Otherwise a caller who
+    cannot read the stored credentials could have them sent to a host of their own.
     """
     if "url" in given and before["auth"] is not None and "auth" not in given:
         was, will = urlsplit(before["url"]), urlsplit(given["url"])
         if (was.scheme, was.hostname, was.port) != (will.scheme, will.hostname, will.port):
-            message = "These credentials were given for another host: send them again, or null, with the new url"
+            message = "The stored credentials belong to another host. Send auth (or null) with the new url"
             raise refuse("/auth", "needed_with_url", message)
 
 
 def _lowered(headers: Mapping[str, str]) -> dict[str, str]:
-    """Headers by their names in lower case; raises Invalid for a name that is there twice."""
+    """Return headers by their names in lower case; raises Invalid for a name that is given twice."""
     lowered: dict[str, str] = {}
     for name, value in headers.items():
         if name.lower() in lowered:
-            raise refuse(pointer(("headers", name)), "duplicate_header", "This header is given twice")
+            raise refuse(
+                pointer(("headers", name)),
+                "duplicate_header",
+                f"{name} is given twice in different case",
+            )
         lowered[name.lower()] = value
     return lowered
 
 
 def _check_headers(members: Mapping[str, Any], as_given: Mapping[str, str]) -> None:
-    """Raise Invalid for a header that is not a caller's to set, or that the authentication sets; `as_given` has the
-    names as the caller spelled them.
+    """Raise Invalid for a reserved header and for one that `auth` sets. `as_given` maps names in lower case to the
+    request's spelling.
     """
     auth = members.get("auth") or {"kind": "none"}
     taken = auth.get("header") if auth["kind"] == "api_key" else None if auth["kind"] == "none" else "authorization"
     for name in members.get("headers") or {}:
         place = pointer(("headers", as_given.get(name, name)))
         if is_reserved(name):
-            raise refuse(place, "header_reserved", "This header is not to be set by callers")
+            raise refuse(place, "header_reserved", _reserved(name))
         if name == taken:
-            raise refuse(place, "header_reserved", "This header is set by `auth`")
+            raise refuse(place, "header_reserved", f"{name} is set by auth. Leave it out")
+
+
+def _reserved(name: str) -> str:
+    return f"{name} is set by the service. Leave it out"
 
 
 def _check_map(template: Any) -> None:

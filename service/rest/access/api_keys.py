@@ -20,9 +20,9 @@ ApiKeyListQuery = list_query("ApiKeyListQuery", API_KEYS)
 ApiKeyPage = page_of("ApiKeyPage", ApiKeyRead)
 
 
-@part.get("/me", response_model=Me, summary="Who am I?")
+@part.get("/me", response_model=Me, summary="Read the calling key")
 async def read_me(ctx: Caller) -> Answer:
-    """Says which key is asking and what it may do."""
+    """Shows the calling key, its scopes and its permissions."""
     caller = ctx.principal
     return plain(
         Me(
@@ -43,23 +43,27 @@ async def read_me(ctx: Caller) -> Answer:
     errors=[Forbidden],
 )
 async def create_api_key(ctx: Caller, data: Annotated[ApiKeyCreate, Body()]) -> Answer:
-    """Makes a key. Its value is shown in this answer only; a key can't create one with more than it has itself."""
+    """Creates a key. Its value is shown in this answer only. A key can't create a key with a scope that it lacks
+    itself.
+    """
     return created(await api_keys.create_api_key(ctx, data))
 
 
 @part.get("/api-keys", response_model=ApiKeyPage, summary="List API keys")
 async def list_api_keys(ctx: Caller, query: Annotated[ApiKeyListQuery, Query()]) -> Answer:  # type: ignore[valid-type]
-    """Lists keys without their values."""
+    """Lists keys, without their values."""
     return page(await api_keys.list_api_keys(ctx, page_request(query, API_KEYS)))
 
 
 @part.get("/api-keys/{id}", response_model=ApiKeyRead, summary="Read an API key")
 async def read_api_key(ctx: Caller, id: PathId) -> Answer:
-    """Reads one key without its value."""
+    """Reads a key, without its value."""
     return found(await api_keys.get_api_key(ctx, id))
 
 
 @part.delete("/api-keys/{id}", summary="Revoke an API key", errors=[Forbidden])
 async def revoke_api_key(ctx: Caller, id: PathId) -> Answer:
-    """Makes a key stop working, here at once and in other processes within five seconds."""
+    """Revokes a key: it stops working at once in the process that answers and within five seconds in others. The
+    webhook endpoints that it owns are disabled.
+    """
     return no_content(await api_keys.revoke_api_key(ctx, id))

@@ -46,21 +46,23 @@ UPSERT_RESULT = {"Upsert-Result": "created, updated or unchanged"}
     errors=[ReferenceTaken],
 )
 async def create_account(ctx: Caller, data: Annotated[AccountCreate, Body()]) -> Answer:
-    """Takes a customer into the programme. It starts in stage pre_kam, unclassified. Sends account.created."""
+    """Creates an account. It starts in stage pre_kam, unclassified. Sends account.created."""
     return created(await accounts.create_account(ctx, data))
 
 
 @part.get("/accounts", response_model=AccountPage, summary="List accounts")
 async def list_accounts(ctx: Caller, query: Annotated[AccountListQuery, Query()]) -> Answer:  # type: ignore[valid-type]
-    """Lists accounts by keyset: pages are stable at any depth. Filters are parameters; several values are comma-
-    separated. With `as_of` it is the portfolio of then: accounts that were there, as they stood.
+    """Lists accounts page by page; pages are stable at any depth. Filters are parameters; several values are
+    comma-separated. With `as_of` it lists the accounts that existed then, with their position and stage as of then.
     """
     return page(await accounts.list_accounts(ctx, page_request(query, ACCOUNTS), looked_back(query)))
 
 
 @part.post("/accounts/search", response_model=AccountPage, summary="Search accounts")
 async def search_accounts(ctx: Caller, query: Annotated[AccountSearch, Body()]) -> Answer:  # type: ignore[valid-type]
-    """Lists what a nested filter of `and`, `or` and `not` finds; the same grammar as GraphQL's `filter`."""
+    """Lists the accounts that match a nested filter of `and`, `or` and `not`; the grammar is that of GraphQL's
+    `filter`.
+    """
     return page(await accounts.list_accounts(ctx, search_request(query, ACCOUNTS), looked_back(query)))
 
 
@@ -72,8 +74,8 @@ async def search_accounts(ctx: Caller, query: Annotated[AccountSearch, Body()]) 
     errors=[Conflict],
 )
 async def batch_upsert_accounts(ctx: Caller, batch: Annotated[account_batches.SHAPES.body, Body()]) -> Answer:  # type: ignore[name-defined]
-    """Upserts up to 1,000 accounts by their references in one transaction; each row has its own result, and a bad row
-    fails alone.
+    """Upserts up to 1,000 accounts by their references in one transaction. Each row has its own result; a row with
+    errors fails alone.
     """
     return found(await account_batches.batch_upsert_accounts(ctx, batch))
 
@@ -97,8 +99,8 @@ async def upsert_account(
     external_id: Annotated[ExternalId, Path()],
     data: Annotated[AccountCreate, Body()],
 ) -> Answer:
-    """Creates the account, or brings it up to date: members that are not sent stay as they are. An unchanged account
-    is not written and sends nothing.
+    """Creates the account or updates it: members that are not sent stay as they are. An unchanged account is not
+    written and sends no event.
     """
     account = await accounts.upsert_account(ctx, system, external_id, data)
     headers = {"Upsert-Result": account.outcome}
@@ -107,22 +109,22 @@ async def upsert_account(
 
 @part.get("/accounts/{id}", response_model=AccountRead, summary="Read an account")
 async def read_account(ctx: Caller, id: PathId, query: Annotated[AsOfQuery, Query()]) -> Answer:
-    """Reads one account; with `as_of` as it stood then, also when it was deleted since."""
+    """Reads an account. With `as_of` it reads the account as of then, also if it was deleted since."""
     return found(await accounts.get_account(ctx, id, query.as_of))
 
 
 @part.patch("/accounts/{id}", response_model=AccountRead, summary="Change an account", errors=[ReferenceTaken])
-async def update_account(ctx: Caller, id: PathId, patch: Annotated[AccountPatch, Body()], asked: Inquiry) -> Answer:  # type: ignore[valid-type]
-    """Changes the members that are sent; null clears. With If-Match only if the account is still at that version.
+async def update_account(ctx: Caller, id: PathId, patch: Annotated[AccountPatch, Body()], info: Inquiry) -> Answer:  # type: ignore[valid-type]
+    """Changes the given members; null clears. With If-Match it changes the account only if it is still at that version.
     Sends account.updated when something changed.
     """
-    return found(await accounts.update_account(ctx, id, patch, asked.expected))
+    return found(await accounts.update_account(ctx, id, patch, info.expected))
 
 
 @part.delete("/accounts/{id}", summary="Delete an account")
-async def delete_account(ctx: Caller, id: PathId, asked: Inquiry) -> Answer:
-    """Marks it as deleted, with its stakeholders, plans, objectives and actions. Restoring brings them back."""
-    return no_content(await accounts.delete_account(ctx, id, asked.expected))
+async def delete_account(ctx: Caller, id: PathId, info: Inquiry) -> Answer:
+    """Deletes an account with its stakeholders, plans, objectives and actions. Restoring it restores them too."""
+    return no_content(await accounts.delete_account(ctx, id, info.expected))
 
 
 @part.post(
@@ -131,12 +133,14 @@ async def delete_account(ctx: Caller, id: PathId, asked: Inquiry) -> Answer:
     summary="Restore a deleted account",
     errors=[StaleVersion, ReferenceTaken],
 )
-async def restore_account(ctx: Caller, id: PathId, asked: Inquiry) -> Answer:
-    """Brings a deleted account back with everything that was deleted with it; a live account stays as it is."""
-    return found(await accounts.restore_account(ctx, id, asked.expected))
+async def restore_account(ctx: Caller, id: PathId, info: Inquiry) -> Answer:
+    """Restores a deleted account with everything that was deleted with it. An account that is not deleted stays as it
+    is.
+    """
+    return found(await accounts.restore_account(ctx, id, info.expected))
 
 
 @part.get("/accounts/{id}/hierarchy", response_model=AccountPage, summary="List the accounts below an account")
 async def list_child_accounts(ctx: Caller, id: PathId, query: Annotated[AccountListQuery, Query()]) -> Answer:  # type: ignore[valid-type]
-    """Lists the accounts whose parent this account is."""
+    """Lists the accounts whose parent is this account."""
     return page(await accounts.list_children(ctx, id, page_request(query, ACCOUNTS), looked_back(query)))

@@ -18,9 +18,9 @@ part = Part("portfolio")
 
 @part.post("/portfolio/screenings", response_model=ScreeningRead, summary="Screen accounts for candidates")
 async def screen_portfolio(ctx: Caller, data: Annotated[ScreeningCreate, Body()]) -> Answer:
-    """Judges accounts by named criteria over their members, the first of two steps of selection (simple criteria, then
-    scoring): which hold and which do not, who passed and why, with counts of all. Nothing is written, unless
-    `move_to_candidate`: then customers that passed become candidates, at most 1,000 at once; each sends
+    """Screens accounts by named criteria, the first of the two steps of selection (simple criteria, then scoring). Each
+    account shows which criteria hold, whether it passed and why; counts cover all accounts. Nothing is written without
+    `move_to_candidate`. With it, customers that passed become candidates, at most 1,000 at once; each sends
     account.status_changed.
     """
     return unversioned(await screenings.screen_portfolio(ctx, data))

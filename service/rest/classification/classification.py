@@ -1,4 +1,4 @@
-"""Classification over HTTP: our strength with a customer, the explained result, its history."""
+"""Classification over HTTP: our strength with a customer, the explained position, its history."""
 
 from __future__ import annotations
 
@@ -27,19 +27,20 @@ ClassificationPage = page_of("ClassificationPage", ClassificationEntry)
     errors=[Conflict],
 )
 async def put_business_strength(
-    ctx: Caller, id: PathId, data: Annotated[BusinessStrengthPut, Body()], asked: Inquiry
+    ctx: Caller, id: PathId, data: Annotated[BusinessStrengthPut, Body()], info: Inquiry
 ) -> Answer:
     """Replaces this customer's success factors (weights sum to 100) with our score and each competitor's, and answers
-    with the classification. Without a competitor, say no_known_competitor: true. Sends the same events as the scores.
+    with the classification. A customer without known competitors needs `no_known_competitor: true`. Sends
+    account.classified, and account.quadrant_changed when the quadrant changed.
     """
-    return found(await classification.put_business_strength(ctx, id, data, asked.expected))
+    return found(await classification.put_business_strength(ctx, id, data, info.expected))
 
 
 @part.get(
     "/accounts/{id}/business-strength", response_model=BusinessStrengthRead, summary="Read a customer's success factors"
 )
 async def read_business_strength(ctx: Caller, id: PathId) -> Answer:
-    """Reads the stored success factors with everybody's scores."""
+    """Reads the success factors with our scores and the competitors'."""
     return found(await classification.get_business_strength(ctx, id))
 
 
@@ -50,9 +51,9 @@ async def read_business_strength(ctx: Caller, id: PathId) -> Answer:
     errors=[Conflict],
 )
 async def read_classification(ctx: Caller, id: PathId, query: Annotated[AsOfQuery, Query()]) -> Answer:
-    """Reads where the account stands and why: what each factor adds, both strengths, the distance to each border. For
-    an account that nobody has scored it names what is missing. With `as_of` it is explained from the inputs and by the
-    model of then.
+    """Reads the account's position and explains it: the contribution of each factor, both strengths, the distance to
+    each border. For an account without scores it names what is missing. With `as_of` it is computed from the inputs and
+    by the model of then.
     """
     if query.as_of is not None:
         return plain((await classification.get_past_classification(ctx, id, query.as_of)).body)
@@ -66,7 +67,7 @@ async def read_classification(ctx: Caller, id: PathId, query: Annotated[AsOfQuer
     summary="List an account's classifications",
 )
 async def list_classifications(ctx: Caller, id: PathId, query: Annotated[PageQuery, Query()]) -> Answer:
-    """Lists every position or input that differed from the one before, newest first, with what led to it and the
-    inputs from which the named model gives the same position again.
+    """Lists every classification that differed in position or inputs from the previous one, newest first, with its
+    cause and its inputs. The named model gives the same position from these inputs again.
     """
     return page(await classification.list_classifications(ctx, id, PageRequest(limit=query.limit, after=query.after)))

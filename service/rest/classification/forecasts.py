@@ -1,4 +1,4 @@
-"""Forecast positions over HTTP: where an account is expected to stand."""
+"""Forecast positions over HTTP: the position that an account is expected to reach."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ part = Part("classification")
 @part.put(
     "/accounts/{id}/forecast-position",
     response_model=ForecastPositionRead,
-    summary="State an account's forecast position",
+    summary="Set an account's forecast position",
 )
 async def put_forecast_position(
-    ctx: Caller, id: PathId, data: Annotated[ForecastPositionPut, Body()], asked: Inquiry
+    ctx: Caller, id: PathId, data: Annotated[ForecastPositionPut, Body()], info: Inquiry
 ) -> Answer:
-    """States where the account is expected to stand on a day ahead, three years from today unless said otherwise. The
-    box follows from the active model's cuts; the present position stays as it is. Sends account.forecast_changed when
-    something changed.
+    """Sets the position that the account is expected to reach on a day ahead, by default three years from today. The
+    active model's cuts give the box; the present position stays as it is. Sends account.forecast_changed when something
+    changed.
     """
-    return found(await forecasts.put_forecast_position(ctx, id, data, asked.expected))
+    return found(await forecasts.put_forecast_position(ctx, id, data, info.expected))
 
 
 @part.get(
@@ -36,11 +36,11 @@ async def put_forecast_position(
     summary="Read an account's forecast position",
 )
 async def read_forecast_position(ctx: Caller, id: PathId) -> Answer:
-    """Reads where the account is expected to stand; 404 when nobody has said."""
+    """Reads the account's forecast position; 404 when it has none."""
     return found(await forecasts.get_forecast_position(ctx, id))
 
 
-@part.delete("/accounts/{id}/forecast-position", summary="Take an account's forecast position back")
-async def delete_forecast_position(ctx: Caller, id: PathId, asked: Inquiry) -> Answer:
-    """Takes the forecast back; looks into the past still show it. Sends account.forecast_changed."""
-    return no_content(await forecasts.delete_forecast_position(ctx, id, asked.expected))
+@part.delete("/accounts/{id}/forecast-position", summary="Delete an account's forecast position")
+async def delete_forecast_position(ctx: Caller, id: PathId, info: Inquiry) -> Answer:
+    """Deletes the forecast; earlier instants (`as_of`) still show it. Sends account.forecast_changed."""
+    return no_content(await forecasts.delete_forecast_position(ctx, id, info.expected))

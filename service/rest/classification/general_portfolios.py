@@ -1,4 +1,4 @@
-"""The general portfolio of all accounts over HTTP: how important and how difficult an account is."""
+"""The general portfolio of all accounts over HTTP: an account's strategic importance and difficulty."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ part = Part("classification")
 @part.put(
     "/accounts/{id}/general-portfolio",
     response_model=GeneralPortfolioRead,
-    summary="Judge an account's importance and difficulty",
+    summary="Score an account's importance and difficulty",
 )
 async def put_general_portfolio(
-    ctx: Caller, id: PathId, data: Annotated[GeneralPortfolioPut, Body()], asked: Inquiry
+    ctx: Caller, id: PathId, data: Annotated[GeneralPortfolioPut, Body()], info: Inquiry
 ) -> Answer:
-    """Judges the account for the general portfolio of all accounts (Fiocca's step 1, before the four boxes and the nine
-    cells, which are for key accounts): strategic importance and difficulty of managing, each the mean of its factors 0
-    to 10, high from 5.0 on. Sends account.general_portfolio_changed when something changed.
+    """Scores the account for the general portfolio of all accounts (Fiocca's step 1, which comes before the four boxes
+    and the nine cells of key accounts): strategic importance and difficulty of managing, each the mean of its factors
+    from 0 to 10, high from 5.0. Sends account.general_portfolio_changed when something changed.
     """
-    return found(await general_portfolios.put_general_portfolio(ctx, id, data, asked.expected))
+    return found(await general_portfolios.put_general_portfolio(ctx, id, data, info.expected))
 
 
 @part.get(
@@ -36,11 +36,11 @@ async def put_general_portfolio(
     summary="Read an account's importance and difficulty",
 )
 async def read_general_portfolio(ctx: Caller, id: PathId) -> Answer:
-    """Reads the account's cell in the general portfolio with everything that led there; 404 when nobody has judged."""
+    """Reads the account's cell in the general portfolio with the scores behind it; 404 when it has none."""
     return found(await general_portfolios.get_general_portfolio(ctx, id))
 
 
-@part.delete("/accounts/{id}/general-portfolio", summary="Take an account's importance and difficulty back")
-async def delete_general_portfolio(ctx: Caller, id: PathId, asked: Inquiry) -> Answer:
-    """Takes the judgement back: the account is in no cell. Sends account.general_portfolio_changed."""
-    return no_content(await general_portfolios.delete_general_portfolio(ctx, id, asked.expected))
+@part.delete("/accounts/{id}/general-portfolio", summary="Delete an account's importance and difficulty")
+async def delete_general_portfolio(ctx: Caller, id: PathId, info: Inquiry) -> Answer:
+    """Deletes the scores: the account is in no cell. Sends account.general_portfolio_changed."""
+    return no_content(await general_portfolios.delete_general_portfolio(ctx, id, info.expected))

@@ -1,4 +1,4 @@
-"""The portfolio over HTTP: the matrix, and what moved between two instants."""
+"""The portfolio over HTTP: the matrix, and the accounts that moved between two instants."""
 
 from __future__ import annotations
 
@@ -29,20 +29,19 @@ _SVG = "image/svg+xml"
     response_model=MatrixRead,
     summary="Show all accounts by box",
     produces=(*JSON, _SVG),
-    answer_headers={"ETag": "Of the content: the same portfolio has the same"},
+    answer_headers={"ETag": "Of the content: the same portfolio has the same tag"},
 )
-async def read_matrix(ctx: Caller, query: Annotated[MatrixQuery, Query()], asked: Inquiry) -> Answer:
+async def read_matrix(ctx: Caller, query: Annotated[MatrixQuery, Query()], info: Inquiry) -> Answer:
     """Shows the four boxes (strategic, star, status, streamline), Fiocca's nine cells, McDonald's ten boxes
-    (relationship stage by attractiveness) or the general portfolio (strategic importance by difficulty), with
-    how many accounts stand in each and the largest of them by revenue.
-    Accounts whose scores are incomplete are counted as unclassified.
-
-    As a picture (`format=svg`, or Accept: image/svg+xml) strength is high on the left and attractiveness high on top,
-    bubbles are sized by revenue, and the lines are drawn with their values and borders. Forecast positions come with
-    `forecast=true`: as members of their own, and in the picture as arrows. With `as_of` it is the portfolio of then.
+    (relationship stage by attractiveness) or the general portfolio (strategic importance by difficulty). Each box has
+    the number of its accounts and the largest of them by revenue. Accounts with incomplete scores are counted as
+    unclassified. As a picture (`format=svg`, or Accept: image/svg+xml) strength is high on the left and attractiveness
+    high at the top, bubbles are sized by revenue, and the lines are drawn with their values and borders.
+    `forecast=true` adds forecast positions: as members, and in the picture as arrows. With `as_of` it shows the
+    portfolio as of then.
     """
     view = MatrixView(query.view)
-    accept = asked.headers.get(b"accept")
+    accept = info.headers.get(b"accept")
     if query.format is None:
         picture = accept is not None and preferred(accept, (*JSON, _SVG)) == _SVG
     else:
@@ -59,8 +58,11 @@ MovementQuery = list_query(
     MOVEMENTS[MovementChanges.ALL],
     without=("count",),
     more={
-        "from_": (Moment, Field(alias="from", description="The first instant, or a day (its last moment)")),
-        "to": (Moment | None, Field(default=None, description="The second one; now when left out")),
+        "from_": (Moment, Field(alias="from", description="The earlier instant, or a day (its last moment)")),
+        "to": (
+            Moment | None,
+            Field(default=None, description="The later instant or day; now when left out"),
+        ),
         "changes": (
             MovementChanges,
             Field(default=MovementChanges.QUADRANT, description="Which accounts are listed: quadrant, stage, any, all"),
@@ -69,11 +71,14 @@ MovementQuery = list_query(
 )
 
 
-@part.get("/portfolio/movements", response_model=MovementPage, summary="Show what moved between two instants")
+@part.get(
+    "/portfolio/movements", response_model=MovementPage, summary="Show the accounts that moved between two instants"
+)
 async def read_movements(ctx: Caller, query: Annotated[MovementQuery, Query()]) -> Answer:  # type: ignore[valid-type]
-    """Shows the accounts that stand in another quadrant (or stage) than before: where each stood at both instants, the
-    entries of its histories in between with their causes and model versions, and the inputs that moved. The first page
-    also counts all of them: the migration table, who entered and left, and changes of quadrant by cause.
+    """Shows the accounts that are in another quadrant (or stage) than before: the position at both instants, the
+    entries of the histories in between with their causes and model versions, and the inputs that changed. The first
+    page also has a summary of all accounts: the migration table, how many entered and left, and the changes of quadrant
+    by cause.
     """
     shown = await movements.list_movements(
         ctx,

@@ -1,4 +1,4 @@
-"""Quadrants by hand, confirmations, leading verbs and reusable success factors over HTTP."""
+"""Quadrant overrides, confirmations, leading verbs and the library of success factors over HTTP."""
 
 from __future__ import annotations
 
@@ -30,27 +30,31 @@ part = Part("classification")
     errors=[Conflict],
 )
 async def put_quadrant_override(
-    ctx: Caller, id: PathId, data: Annotated[QuadrantOverridePut, Body()], asked: Inquiry
+    ctx: Caller, id: PathId, data: Annotated[QuadrantOverridePut, Body()], info: Inquiry
 ) -> Answer:
-    """Sets the quadrant for a time and with a reason, and answers with the classification; what the scores say is still
-    shown. When the time is over, the worker classifies the account anew within seconds and that is told.
-    Sends account.classified and account.quadrant_changed when the quadrant changed.
+    """Sets the quadrant by hand until an expiry and with a reason, and answers with the classification, which still
+    shows the quadrant of the scores. Within seconds of the expiry the account is reclassified by its scores. Sends
+    account.classified, and account.quadrant_changed when the quadrant changed.
     """
-    return found(await quadrant_choices.put_quadrant_override(ctx, id, data, asked.expected))
+    return found(await quadrant_choices.put_quadrant_override(ctx, id, data, info.expected))
 
 
 @part.get(
     "/accounts/{id}/quadrant-override", response_model=QuadrantOverrideRead, summary="Read a quadrant set by hand"
 )
 async def read_quadrant_override(ctx: Caller, id: PathId) -> Answer:
-    """Reads who set the quadrant, why and until when, beside what the scores say; 404 for an account without one."""
+    """Reads who set the quadrant by hand, why and until when, beside the quadrants of the scores; 404 when it is not
+    set by hand.
+    """
     return found(await quadrant_choices.get_quadrant_override(ctx, id))
 
 
-@part.delete("/accounts/{id}/quadrant-override", summary="Take a quadrant set by hand away", errors=[Conflict])
-async def remove_quadrant_override(ctx: Caller, id: PathId, asked: Inquiry) -> Answer:
-    """Takes it away, so that the computed quadrant holds again. Sends the same events."""
-    return no_content(await quadrant_choices.remove_quadrant_override(ctx, id, asked.expected))
+@part.delete("/accounts/{id}/quadrant-override", summary="Remove a quadrant set by hand", errors=[Conflict])
+async def remove_quadrant_override(ctx: Caller, id: PathId, info: Inquiry) -> Answer:
+    """Removes the quadrant set by hand; the computed quadrant holds again. Sends account.classified, and
+    account.quadrant_changed when the quadrant changed.
+    """
+    return no_content(await quadrant_choices.remove_quadrant_override(ctx, id, info.expected))
 
 
 @part.post(
@@ -60,12 +64,12 @@ async def remove_quadrant_override(ctx: Caller, id: PathId, asked: Inquiry) -> A
     errors=[StaleVersion, NothingToConfirm, Conflict],
 )
 async def confirm_quadrant(
-    ctx: Caller, id: PathId, data: Annotated[ClassificationConfirm, Body()], asked: Inquiry
+    ctx: Caller, id: PathId, data: Annotated[ClassificationConfirm, Body()], info: Inquiry
 ) -> Answer:
-    """Takes the quadrant of the scores alone although the dead band still holds the account in another one; 409
-    nothing_to_confirm where both are the same. Sends account.classified and account.quadrant_changed.
+    """Takes the quadrant of the scores at once, although the dead band still holds the account in another one; 409
+    nothing_to_confirm when both are the same. Sends account.classified and account.quadrant_changed.
     """
-    return found(await quadrant_choices.confirm_quadrant(ctx, id, data, asked.expected))
+    return found(await quadrant_choices.confirm_quadrant(ctx, id, data, info.expected))
 
 
 @part.put(
@@ -74,24 +78,24 @@ async def confirm_quadrant(
     summary="Choose the leading verb",
     errors=[Conflict],
 )
-async def put_leading_verb(ctx: Caller, id: PathId, data: Annotated[LeadingVerbPut, Body()], asked: Inquiry) -> Answer:
-    """Chooses which of the two verbs of a compound Fiocca cell leads, and why. The choice ends when the account leaves
-    the cell for one that doesn't list it beside another. Sends account.classified.
+async def put_leading_verb(ctx: Caller, id: PathId, data: Annotated[LeadingVerbPut, Body()], info: Inquiry) -> Answer:
+    """Chooses which of the two verbs of a Fiocca cell leads, and why. The choice ends when the account moves to a cell
+    that does not list the verb beside another. Sends account.classified.
     """
-    return found(await quadrant_choices.put_leading_verb(ctx, id, data, asked.expected))
+    return found(await quadrant_choices.put_leading_verb(ctx, id, data, info.expected))
 
 
-@part.delete("/accounts/{id}/leading-verb", summary="Withdraw the leading verb", errors=[Conflict])
-async def remove_leading_verb(ctx: Caller, id: PathId, asked: Inquiry) -> Answer:
-    """Withdraws the choice: both verbs of the cell stand side by side again; 404 for an account without one. Sends
-    account.classified.
+@part.delete("/accounts/{id}/leading-verb", summary="Remove the leading verb", errors=[Conflict])
+async def remove_leading_verb(ctx: Caller, id: PathId, info: Inquiry) -> Answer:
+    """Removes the choice of a leading verb: both verbs of the cell stand side by side again; 404 for an account without
+    a choice. Sends account.classified.
     """
-    return no_content(await quadrant_choices.remove_leading_verb(ctx, id, asked.expected))
+    return no_content(await quadrant_choices.remove_leading_verb(ctx, id, info.expected))
 
 
 @part.get("/success-factors", response_model=SuccessFactorLibrary, summary="List reusable success factors")
 async def list_success_factors(ctx: Caller) -> Answer:
-    """Lists success factors to begin with, with their sources; those with a weight are a default set that sums to 100.
-    A customer should name, weigh or confirm its own.
+    """Lists success factors to begin with, with their sources. Those with a weight are a default set whose weights sum
+    to 100. A customer should name, weigh or confirm its own.
     """
     return plain({"items": await classification.list_success_factors(ctx)})

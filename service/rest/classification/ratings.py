@@ -1,4 +1,4 @@
-"""Ratings over HTTP: how people judge what makes an account attractive, and what counts of it."""
+"""Ratings over HTTP: people's scores of an account's attractiveness, and the value used of each factor."""
 
 from __future__ import annotations
 
@@ -27,24 +27,25 @@ RatingPage = page_of("RatingPage", RatingRead)
     errors=[Conflict],
 )
 async def put_attractiveness(
-    ctx: Caller, id: PathId, data: Annotated[AttractivenessPut, Body()], asked: Inquiry
+    ctx: Caller, id: PathId, data: Annotated[AttractivenessPut, Body()], info: Inquiry
 ) -> Answer:
     """Replaces the account's current ratings on the factors of the active model and answers with the classification.
-    Each is a score from 0 to 10, or a metric that the factor's bands turn into one, by one rater. Sends
-    account.classified, and account.quadrant_changed when the quadrant changed; writing the same again sends nothing.
+    Each rating is by one rater: a score from 0 to 10, or a metric that the factor's bands turn into a score. Sends
+    account.classified, and account.quadrant_changed when the quadrant changed. Writing the same ratings again sends no
+    event.
     """
-    return found(await ratings.put_attractiveness(ctx, id, data, asked.expected))
+    return found(await ratings.put_attractiveness(ctx, id, data, info.expected))
 
 
 @part.get(
     "/accounts/{id}/attractiveness",
     response_model=AttractivenessRead,
-    summary="Read an account's ratings and what counts of them",
+    summary="Read an account's ratings and the values used",
     errors=[Conflict],
 )
 async def read_attractiveness(ctx: Caller, id: PathId) -> Answer:
-    """Reads the current ratings with their evidence and raters, the value used of each factor and by which rule, how
-    far the raters are apart, and which required factors are missing.
+    """Reads the current ratings with their evidence and raters, the value used of each factor and the rule that gave
+    it, how far apart the raters are, and which required factors are missing.
     """
     result = await ratings.get_attractiveness(ctx, id)
     return found(result) if result.version else plain(result.body)
@@ -52,21 +53,22 @@ async def read_attractiveness(ctx: Caller, id: PathId) -> Answer:
 
 @part.get("/accounts/{id}/attractiveness/ratings", response_model=RatingPage, summary="List an account's ratings")
 async def list_ratings(ctx: Caller, id: PathId, query: Annotated[PageQuery, Query()]) -> Answer:
-    """Lists every rating the account ever got, newest first: current, superseded and withdrawn ones."""
+    """Lists every rating of the account, newest first: current, superseded and withdrawn ones."""
     return page(await ratings.list_ratings(ctx, id, PageRequest(limit=query.limit, after=query.after)))
 
 
 @part.post(
     "/accounts/{id}/attractiveness/ratings",
     response_model=ClassificationRead,
-    summary="Take one rater's ratings",
+    summary="Add one rater's ratings",
     errors=[StaleVersion, Conflict],
 )
-async def add_rating_sheet(ctx: Caller, id: PathId, data: Annotated[RatingSheet, Body()], asked: Inquiry) -> Answer:
-    """Takes one rater's sheet and answers with the classification: each rating takes the place of this rater's earlier
-    one of that factor, others stay. Sends the same events as the PUT.
+async def add_rating_sheet(ctx: Caller, id: PathId, data: Annotated[RatingSheet, Body()], info: Inquiry) -> Answer:
+    """Stores one rater's ratings and answers with the classification. Each rating supersedes this rater's earlier
+    rating of the factor; all other ratings stay. Sends account.classified, and account.quadrant_changed when the
+    quadrant changed.
     """
-    return found(await ratings.add_rating_sheet(ctx, id, data, asked.expected))
+    return found(await ratings.add_rating_sheet(ctx, id, data, info.expected))
 
 
 @part.put(
@@ -75,20 +77,20 @@ async def add_rating_sheet(ctx: Caller, id: PathId, data: Annotated[RatingSheet,
     summary="Choose the rating that counts",
     errors=[Conflict],
 )
-async def choose_rating(ctx: Caller, id: PathId, data: Annotated[RatingChoice, Body()], asked: Inquiry) -> Answer:
-    """Chooses one rating as the value of its factor, or goes back to the mean of all raters, and answers with the
+async def choose_rating(ctx: Caller, id: PathId, data: Annotated[RatingChoice, Body()], info: Inquiry) -> Answer:
+    """Chooses one rating as the value of its factor, or returns to the mean of all raters, and answers with the
     classification.
     """
-    return found(await ratings.choose_rating(ctx, id, data, asked.expected))
+    return found(await ratings.choose_rating(ctx, id, data, info.expected))
 
 
 @part.get("/ratings/{id}", response_model=RatingRead, summary="Read one rating")
 async def read_rating(ctx: Caller, id: PathId) -> Answer:
-    """Reads one rating, current or not."""
+    """Reads a rating, current or not."""
     return plain((await ratings.get_rating(ctx, id)).body)
 
 
 @part.delete("/ratings/{id}", summary="Withdraw a rating", errors=[Conflict])
 async def withdraw_rating(ctx: Caller, id: PathId) -> Answer:
-    """Withdraws a current rating: it no longer counts and stays in the history. Its account is classified anew."""
+    """Withdraws a current rating: it no longer counts and stays in the history. The account is reclassified."""
     return no_content(await ratings.withdraw_rating(ctx, id))

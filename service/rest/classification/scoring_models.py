@@ -39,22 +39,22 @@ ScoringModelPage = page_of("ScoringModelPage", ScoringModelRead)
     location="/v1/scoring-models/{id}",
 )
 async def create_scoring_model(ctx: Caller, data: Annotated[ScoringModelCreate, Body()]) -> Answer:
-    """Writes a scoring model: factors whose weights sum to 100 (within 0.01, never normalised), their score bands, cut
-    lines and limits. It decides nothing until it is activated, and once it has been its definition never changes.
-    `warnings` say what is allowed but unwise.
+    """Creates a scoring model: factors whose weights sum to 100 (within 0.01; they are never normalised), their score
+    bands, cut lines and limits. It has no effect until it is activated; from then on its definition never changes.
+    `warnings` names what is allowed but unwise.
     """
     return created(await scoring_models.create_scoring_model(ctx, data))
 
 
 @part.get("/scoring-models", response_model=ScoringModelPage, summary="List scoring models")
 async def list_scoring_models(ctx: Caller, query: Annotated[ScoringModelListQuery, Query()]) -> Answer:  # type: ignore[valid-type]
-    """Lists scoring models, newest first. `state=active` finds the one that decides."""
+    """Lists scoring models, newest first. `state=active` finds the active one."""
     return page(await scoring_models.list_scoring_models(ctx, page_request(query, SCORING_MODELS)))
 
 
 @part.get("/scoring-models/{id}", response_model=ScoringModelRead, summary="Read a scoring model")
 async def read_scoring_model(ctx: Caller, id: PathId) -> Answer:
-    """Reads one scoring model."""
+    """Reads a scoring model."""
     return found(await scoring_models.get_scoring_model(ctx, id))
 
 
@@ -65,18 +65,18 @@ async def update_scoring_model(
     ctx: Caller,
     id: PathId,
     patch: Annotated[ScoringModelPatch, Body()],  # type: ignore[valid-type]
-    asked: Inquiry,
+    info: Inquiry,
 ) -> Answer:
-    """Changes a model that has never been active: of `cuts`, `fiocca` and `border_width` the members that are sent,
-    `factors` as a whole. A model that has been active is 409 scoring_model_used; clone it.
+    """Changes a model that has never been active: the given members of `cuts`, `fiocca` and `border_width`, and
+    `factors` as a whole. A model that has been active gives 409 scoring_model_used; clone it.
     """
-    return found(await scoring_models.update_scoring_model(ctx, id, patch, asked.expected))
+    return found(await scoring_models.update_scoring_model(ctx, id, patch, info.expected))
 
 
 @part.delete("/scoring-models/{id}", summary="Delete a draft", errors=[ScoringModelUsed])
-async def delete_scoring_model(ctx: Caller, id: PathId, asked: Inquiry) -> Answer:
-    """Drops a model that has never been active. One that has been is 409 scoring_model_used."""
-    return no_content(await scoring_models.delete_scoring_model(ctx, id, asked.expected))
+async def delete_scoring_model(ctx: Caller, id: PathId, info: Inquiry) -> Answer:
+    """Deletes a model that has never been active. One that has been active gives 409 scoring_model_used."""
+    return no_content(await scoring_models.delete_scoring_model(ctx, id, info.expected))
 
 
 @part.post(
@@ -86,9 +86,7 @@ async def delete_scoring_model(ctx: Caller, id: PathId, asked: Inquiry) -> Answe
     location="/v1/scoring-models/{id}",
 )
 async def clone_scoring_model(ctx: Caller, id: PathId, data: Annotated[ScoringModelClone, Body()]) -> Answer:
-    """Makes a new draft from any model, with `changes` as in a patch: the way to go on from a model that has been
-    active.
-    """
+    """Creates a new draft from any model, with `changes` as in a patch. Use it to change an active model."""
     return created(await scoring_models.clone_scoring_model(ctx, id, data))
 
 
@@ -96,16 +94,16 @@ async def clone_scoring_model(ctx: Caller, id: PathId, data: Annotated[ScoringMo
     "/scoring-models/{id}/comparison", response_model=ScoringModelComparison, summary="Compare two scoring models"
 )
 async def compare_scoring_models(ctx: Caller, id: PathId, query: Annotated[ComparisonQuery, Query()]) -> Answer:
-    """Tells what the model named by `with` changes: factors that came, went or differ in weight, bands, direction or
-    being required, and the cut lines, limits, dead band and border widths that differ.
+    """Compares the model with the one that `with` names: factors that were added, removed or differ in weight, bands,
+    direction or being required, and the cut lines, limits, dead band and border widths that differ.
     """
     return plain(await scoring_models.compare_scoring_models(ctx, id, query.with_))
 
 
 @part.get("/attractiveness-factors", response_model=FactorLibrary, summary="List the factor library")
 async def list_attractiveness_factors(ctx: Caller, query: Annotated[LibraryQuery, Query()]) -> Answer:
-    """Lists the criteria that the sources name, ready to pick for a scoring model: each with its source, direction,
-    unit and, where the method gives some, score bands. `axis` says which of them belong to attractiveness.
+    """Lists the criteria that the sources name, to pick from for a scoring model: each with its source, direction, unit
+    and, where the method gives some, score bands. `axis` selects those of attractiveness or of another axis.
     """
     axis = None if query.axis is None else FactorAxis(query.axis)
     return plain({"items": await scoring_models.list_attractiveness_factors(ctx, axis)})
@@ -116,15 +114,15 @@ async def list_attractiveness_factors(ctx: Caller, query: Annotated[LibraryQuery
     response_model=ScoringModelRead,
     summary="Activate a scoring model",
     errors=[StaleVersion],
-    responses={202: {"model": JobRead, "description": "More than 1,000 accounts: the job that does it"}},
+    responses={202: {"model": JobRead, "description": "With more than 1,000 accounts: the job that reclassifies them"}},
 )
 async def activate_scoring_model(
-    ctx: Caller, id: PathId, asked: Inquiry, data: Annotated[ReclassificationCreate | None, Body()] = None
+    ctx: Caller, id: PathId, info: Inquiry, data: Annotated[ReclassificationCreate | None, Body()] = None
 ) -> Answer:
-    """Makes this the active model, retires the one before, and classifies every account anew. Up to 1,000 accounts this
-    happens in one transaction (200); beyond, a job does it (202, with its place in Location), and the model becomes the
-    active one when the job begins. Sends scoring_model.activated, account.quadrant_changed for each account that moved
-    to another quadrant, and portfolio.reclassified with the counts. Activating the active model changes nothing.
+    """Makes this the active model, retires the previous one and reclassifies every account. Up to 1,000 accounts this
+    happens in one transaction (200). With more accounts a job does it (202, with the job in Location), and the model
+    becomes active when the job begins. Sends scoring_model.activated, account.quadrant_changed for each account that
+    moved to another quadrant, and portfolio.reclassified with the counts. Activating the active model changes nothing.
     """
-    done = await reclassifications.activate_scoring_model(ctx, id, data, asked.expected)
+    done = await reclassifications.activate_scoring_model(ctx, id, data, info.expected)
     return accepted(done, "/v1/jobs/{id}") if done.outcome == "accepted" else found(done)

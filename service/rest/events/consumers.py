@@ -39,7 +39,7 @@ async def list_event_consumers(
     ctx: Caller,
     query: Annotated[EventConsumerListQuery, Query()],  # type: ignore[valid-type]
 ) -> Answer:
-    """Lists named consumers with how far they have come."""
+    """Lists named consumers with their positions in the feed."""
     return page(await event_consumers.list_event_consumers(ctx, page_request(query, EVENT_CONSUMERS)))
 
 
@@ -51,32 +51,32 @@ async def list_event_consumers(
     errors=[NameTaken],
 )
 async def create_event_consumer(ctx: Caller, data: Annotated[EventConsumerCreate, Body()]) -> Answer:
-    """Names a reader of the feed whose place the service keeps."""
+    """Creates a named reader of the feed; the service stores its position."""
     return created(await event_consumers.create_event_consumer(ctx, data))
 
 
 @part.get("/event-consumers/{id}", response_model=EventConsumerRead, summary="Read an event consumer")
 async def read_event_consumer(ctx: Caller, id: PathId) -> Answer:
-    """Reads one consumer: its place, its lease, how far it is behind."""
+    """Reads a consumer: its position, its lease, and how many events it is behind."""
     return found(await event_consumers.get_event_consumer(ctx, id))
 
 
 @part.delete("/event-consumers/{id}", summary="Delete an event consumer")
-async def delete_event_consumer(ctx: Caller, id: PathId, asked: Inquiry) -> Answer:
-    """Forgets a consumer and its place."""
-    return no_content(await event_consumers.delete_event_consumer(ctx, id, asked.expected))
+async def delete_event_consumer(ctx: Caller, id: PathId, info: Inquiry) -> Answer:
+    """Deletes a consumer and its position."""
+    return no_content(await event_consumers.delete_event_consumer(ctx, id, info.expected))
 
 
 @part.post(
     "/event-consumers/{id}/poll",
     response_model=LeasedEvents,
-    summary="Lease events of a consumer",
+    summary="Lease the next events of an event consumer",
     errors=[ConsumerLeased, CursorExpired],
 )
 async def poll_event_consumer(ctx: Caller, id: PathId, data: Annotated[EventConsumerPoll, Body()]) -> Answer:
-    """Gives the events after the committed place and leases the consumer: until the lease ends nobody else gets them.
-    Commit the cursor when they are done; without a commit they are given again, so each event comes at least once, and
-    always in order.
+    """Returns the events after the committed position and leases the consumer: until the lease ends no other reader
+    gets them. Commit the cursor when the events are processed. Without a commit they are returned again, so each event
+    comes at least once, and always in order.
     """
     return unversioned(await event_consumers.poll_event_consumer(ctx, id, data))
 
@@ -84,22 +84,22 @@ async def poll_event_consumer(ctx: Caller, id: PathId, data: Annotated[EventCons
 @part.post(
     "/event-consumers/{id}/commit",
     response_model=EventConsumerRead,
-    summary="Commit a consumer's place",
+    summary="Commit an event consumer's position",
     errors=[ConsumerLeaseLost, CursorInvalid, CursorExpired],
 )
 async def commit_event_consumer(ctx: Caller, id: PathId, data: Annotated[EventConsumerCommit, Body()]) -> Answer:
-    """Says how far the leased events are done, and ends the lease unless `release` is false."""
+    """Stores up to which cursor the leased events are processed, and ends the lease unless `release` is false."""
     return found(await event_consumers.commit_event_consumer(ctx, id, data))
 
 
 @part.post(
     "/event-consumers/{id}/seek",
     response_model=EventConsumerRead,
-    summary="Move a consumer in the feed",
+    summary="Move an event consumer in the feed",
     errors=[StaleVersion, CursorInvalid, CursorExpired],
 )
 async def seek_event_consumer(
-    ctx: Caller, id: PathId, data: Annotated[EventConsumerSeek, Body()], asked: Inquiry
+    ctx: Caller, id: PathId, data: Annotated[EventConsumerSeek, Body()], info: Inquiry
 ) -> Answer:
-    """Puts a consumer somewhere else in the feed, forwards or back; a reader at work loses its lease."""
-    return found(await event_consumers.seek_event_consumer(ctx, id, data, asked.expected))
+    """Moves a consumer forwards or back in the feed; a reader that holds a lease loses it."""
+    return found(await event_consumers.seek_event_consumer(ctx, id, data, info.expected))

@@ -25,20 +25,20 @@ class EventListQuery(PageQuery):
 
     types: EventPatterns | None = Field(
         default=None,
-        description="Event types, comma-separated; `plan.*` for all of a kind, `*.created`",
+        description="Event types, comma-separated; a segment may be `*`: `plan.*` for all about plans, `*.created`",
         examples=["account.quadrant_changed,plan.*"],
     )
     account_id: Id | None = Field(default=None, description="Only events of this account")
-    since: InstantText | None = Field(default=None, description="Only what happened from this instant on")
-    until: InstantText | None = Field(default=None, description="Only what happened before this instant")
+    since: InstantText | None = Field(default=None, description="Only events that happened at this instant or later")
+    until: InstantText | None = Field(default=None, description="Only events that happened before this instant")
 
 
 class EventPage(Shape):
     """One page of the feed."""
 
     items: Annotated[list[EventRead], Field(max_length=200)] = Field(description="Events, oldest first")
-    next_cursor: Cursor = Field(description="Pass as `after` to go on, now or later; also there at the end of the feed")
-    has_more: bool = Field(description="Whether there are more already; false when the end is reached")
+    next_cursor: Cursor = Field(description="Pass as `after` to go on, now or later; never null")
+    has_more: bool = Field(description="Whether the feed already has more; false at its end")
 
 
 class EventTypeList(Shape):
@@ -49,11 +49,11 @@ class EventTypeList(Shape):
 
 @part.get("/events", response_model=EventPage, summary="Read the feed of events", errors=[CursorExpired])
 async def list_events(ctx: Caller, query: Annotated[EventListQuery, Query()]) -> Answer:
-    """Gives events in the order in which they were committed, without a gap: whoever goes on with `next_cursor` misses
-    none and sees none twice. Events of one account come in the order of its versions. Only events whose data the key
-    may read are shown. A cursor is good for any filter and for as long as events are kept (90 days, unless the service
-    is set otherwise): an older one gives 410 with the cursor `oldest` to go on from, because events between are gone.
-    With `has_more` false the end is reached; ask again later with `next_cursor`.
+    """Lists events in the order in which they were committed, without gaps: a client that goes on with `next_cursor`
+    misses no event and gets none twice. Events of one account come in the order of its versions. Only events whose data
+    the key may read are shown. A cursor works with any filter, for as long as events are kept (90 days by default). An
+    older cursor gives 410, with `oldest` as the cursor to go on from, because the events between are deleted.
+    `has_more: false` means the end; ask again later with `next_cursor`.
     """
     shown = await events.list_events(
         ctx,
@@ -69,17 +69,17 @@ async def list_events(ctx: Caller, query: Annotated[EventListQuery, Query()]) ->
 
 @part.get("/events/{id}", response_model=EventRead, summary="Read an event")
 async def read_event(ctx: Caller, id: PathId) -> Answer:
-    """Reads one event as the feed shows it; it never changes."""
+    """Reads an event as it is in the feed; events never change."""
     return found(await events.get_event(ctx, id))
 
 
 @part.get("/event-types", response_model=EventTypeList, summary="List event types")
 async def list_event_types(ctx: Caller) -> Answer:
-    """Lists what can happen: every type with its version and when it is sent."""
+    """Lists the event types, each with its version and when it is sent."""
     return plain(EventTypeList(items=await events.list_event_types(ctx)))
 
 
 @part.get("/event-types/{type}", response_model=EventTypeDetail, summary="Read an event type")
 async def read_event_type(ctx: Caller, type: TypeName) -> Answer:
-    """Reads one type: its JSON Schema, an example, and the scope that it takes to be told of it."""
+    """Reads an event type: its JSON Schema, an example, and the scope that a key needs to read it."""
     return plain(await events.get_event_type(ctx, type))

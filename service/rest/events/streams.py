@@ -1,4 +1,4 @@
-"""Events as they happen, over HTTP: server-sent events (WHATWG HTML, section 9.2)."""
+"""Events as they are committed, over HTTP: server-sent events (WHATWG HTML, section 9.2)."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _LAST_EVENT_ID = {
     "name": "Last-Event-ID",
     "in": "header",
     "required": False,
-    "description": "The `id` of the last event that arrived, as browsers send it when they connect again; goes before "
-    "`after`",
+    "description": "The `id` of the last event that arrived; browsers send it when they connect again. It takes "
+    "precedence over `after`",
     "schema": {"type": "string", "minLength": 1, "maxLength": 1000, "pattern": "^[A-Za-z0-9_-]+$"},
 }
 _CONTENT = {
     MEDIA: {
-        "schema": {"type": "string", "description": "Events in the form of server-sent events"},
+        "schema": {"type": "string", "description": "Server-sent events"},
         "examples": {
             "one": {
                 "summary": "One event",
@@ -48,11 +48,12 @@ class StreamQuery(Shape):
     """Query of the stream."""
 
     types: EventPatterns | None = Field(
-        default=None, description="Event types, comma-separated; `plan.*` for all of a kind"
+        default=None, description="Event types, comma-separated; `plan.*` for all about plans"
     )
     account_id: Id | None = Field(default=None, description="Only events of this account")
     after: Cursor | None = Field(
-        default=None, description="Begin behind this cursor of the feed; without it, and without Last-Event-ID, now"
+        default=None,
+        description="Start after this cursor of the feed; the stream starts now without it and Last-Event-ID",
     )
 
 
@@ -62,23 +63,23 @@ class StreamQuery(Shape):
     errors=[CursorInvalid, CursorExpired, TooManyStreams],
     produces=(MEDIA,),
     openapi_extra={"parameters": [_LAST_EVENT_ID]},
-    responses={200: {"description": "The events, as they come", "content": _CONTENT}},
+    responses={200: {"description": "The events, each when it is committed", "content": _CONTENT}},
 )
-async def stream_events(ctx: Caller, query: Annotated[StreamQuery, Query()], asked: Inquiry) -> Answer:
-    """Sends each event as it is committed, in the order of the feed: `id` is the feed's cursor, `event` the type,
-    `data` the same JSON as the feed shows. A client that was cut off goes on where it was: it sends the last `id` as
-    `Last-Event-ID` (browsers do), and nothing is missing or told twice. A comment every 15 seconds shows that the
-    stream lives; it ends when the service stops or the key is revoked.
+async def stream_events(ctx: Caller, query: Annotated[StreamQuery, Query()], info: Inquiry) -> Answer:
+    """Sends each event when it is committed, in the order of the feed: `id` is the feed's cursor, `event` the type,
+    `data` the same JSON as in the feed. A client that lost its connection sends the last `id` as `Last-Event-ID`
+    (browsers do) and goes on from there: no event is missed and none comes twice. A comment every 15 seconds shows that
+    the stream is alive. It ends when the service stops or the key is revoked.
     """
-    last = asked.headers.get(b"last-event-id")
-    told = await event_streams.follow_events(
+    last = info.headers.get(b"last-event-id")
+    batches = await event_streams.follow_events(
         ctx,
         after=last.decode("latin-1") if last else query.after,
         types=None if query.types is None else query.types.split(","),
         account_id=query.account_id,
     )
     return Answer(
-        media=MEDIA.encode() + b"; charset=utf-8", stream=_written(told), headers=((b"x-accel-buffering", b"no"),)
+        media=MEDIA.encode() + b"; charset=utf-8", stream=_written(batches), headers=((b"x-accel-buffering", b"no"),)
     )
 
 

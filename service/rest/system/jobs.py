@@ -22,21 +22,19 @@ JobPage = page_of("JobPage", JobRead)
 
 @part.get("/jobs", response_model=JobPage, summary="List jobs")
 async def list_jobs(ctx: Caller, query: Annotated[JobListQuery, Query()]) -> Answer:  # type: ignore[valid-type]
-    """Lists long work, newest first; `state=queued,running` for what is not done."""
+    """Lists jobs, newest first; `state=queued,running` finds those that have not ended."""
     return page(await jobs.list_jobs(ctx, page_request(query, JOBS)))
 
 
 @part.get("/jobs/{id}", response_model=JobRead, summary="Read a job")
 async def read_job(ctx: Caller, id: PathId) -> Answer:
-    """Reads one job: its state, how much of it is done, and its result. Whoever asked for it may read it without
-    `jobs:read`.
-    """
+    """Reads a job: its state, progress and result. The key that started a job may read it without `jobs:read`."""
     return found(await jobs.get_job(ctx, id))
 
 
 @part.post("/jobs/{id}/cancel", response_model=JobRead, summary="Cancel a job", errors=[StaleVersion, Conflict])
-async def cancel_job(ctx: Caller, id: PathId, asked: Inquiry) -> Answer:
-    """Stops a job between two of its steps: what is done stays done. Whoever asked for it may cancel it without
-    `jobs:write`; one that has ended gives 409.
+async def cancel_job(ctx: Caller, id: PathId, info: Inquiry) -> Answer:
+    """Cancels a job: it stops after its current step, and what is done stays done. The key that started a job may
+    cancel it without `jobs:write`. A job that has succeeded or failed gives 409.
     """
-    return found(await jobs.cancel_job(ctx, id, asked.expected))
+    return found(await jobs.cancel_job(ctx, id, info.expected))

@@ -1,7 +1,7 @@
 """Webhook endpoints, their deliveries and attempts over HTTP.
 
-A secret can't be read again: it is shown when it is made, by creating or rotating. What `secret` reads is which keys
-there are, and the public half of those that have one.
+A secret is shown once, by creating an endpoint or rotating its keys. `secret` reads which keys are in use and the
+public half of those that have one.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ AttemptPage = page_of("AttemptPage", AttemptRead)
     location="/v1/webhook-endpoints/{id}",
 )
 async def create_webhook_endpoint(ctx: Caller, data: Annotated[WebhookEndpointCreate, Body()]) -> Answer:
-    """Has events sent to a URL from now on, as signed POSTs (Standard Webhooks). The secret is shown in this answer
-    only. The URL must be https and public, unless the service's settings allow its network. The endpoint gets what
-    the key that creates it may read: events whose data it could not read are not sent.
+    """Creates an endpoint: events that happen from now on are sent to its URL as signed POSTs (Standard Webhooks). The
+    secret is shown in this answer only. The URL must be https and public, unless the service's settings allow its
+    network. The endpoint gets the events whose data the creating key may read.
     """
     return created(await webhooks.create_webhook_endpoint(ctx, data))
 
@@ -60,13 +60,13 @@ async def list_webhook_endpoints(
     ctx: Caller,
     query: Annotated[WebhookEndpointListQuery, Query()],  # type: ignore[valid-type]
 ) -> Answer:
-    """Lists endpoints without their secrets."""
+    """Lists endpoints, without their secrets."""
     return page(await webhooks.list_webhook_endpoints(ctx, page_request(query, WEBHOOK_ENDPOINTS)))
 
 
 @part.get("/webhook-endpoints/{id}", response_model=WebhookEndpointRead, summary="Read a webhook endpoint")
 async def read_webhook_endpoint(ctx: Caller, id: PathId) -> Answer:
-    """Reads one endpoint without its secret."""
+    """Reads an endpoint, without its secret."""
     return found(await webhooks.get_webhook_endpoint(ctx, id))
 
 
@@ -75,25 +75,27 @@ async def update_webhook_endpoint(
     ctx: Caller,
     id: PathId,
     patch: Annotated[WebhookEndpointPatch, Body()],  # type: ignore[valid-type]
-    asked: Inquiry,
+    info: Inquiry,
 ) -> Answer:
-    """Changes the members that are sent. While an endpoint is not enabled its deliveries are held, none is lost;
-    enabled again, they go out in their order. A `url` of another host, port or scheme needs `auth` with it, if there
-    is one: credentials that were given for one host are never sent to another.
+    """Changes the given members. While an endpoint is disabled its deliveries are held and none is lost; enabled again,
+    it gets them in their order. A `url` with another host, port or scheme needs `auth` with it if the endpoint has
+    credentials: those of one host are never sent to another.
     """
-    return found(await webhooks.update_webhook_endpoint(ctx, id, patch, asked.expected))
+    return found(await webhooks.update_webhook_endpoint(ctx, id, patch, info.expected))
 
 
 @part.delete("/webhook-endpoints/{id}", summary="Delete a webhook endpoint")
-async def delete_webhook_endpoint(ctx: Caller, id: PathId, asked: Inquiry) -> Answer:
-    """Ends the subscription: deliveries that wait are canceled."""
-    return no_content(await webhooks.delete_webhook_endpoint(ctx, id, asked.expected))
+async def delete_webhook_endpoint(ctx: Caller, id: PathId, info: Inquiry) -> Answer:
+    """Deletes an endpoint. Deliveries that wait are canceled; past deliveries stay readable."""
+    return no_content(await webhooks.delete_webhook_endpoint(ctx, id, info.expected))
 
 
-@part.get("/webhook-endpoints/{id}/secret", response_model=WebhookKeysRead, summary="Read which keys sign")
+@part.get(
+    "/webhook-endpoints/{id}/secret", response_model=WebhookKeysRead, summary="Read a webhook endpoint's signing keys"
+)
 async def read_webhook_secret(ctx: Caller, id: PathId) -> Answer:
-    """Reads the keys that deliveries are signed with now, newest first: id, kind, when each was made and when it ends,
-    and the public half of v1a keys. A symmetric secret is not shown again.
+    """Reads the keys that sign deliveries now, newest first: id, kind, when each was made and when it ends, and the
+    public half of v1a keys. A symmetric secret is never shown again.
     """
     return plain((await webhook_secrets.get_webhook_secret(ctx, id)).body)
 
@@ -101,45 +103,45 @@ async def read_webhook_secret(ctx: Caller, id: PathId) -> Answer:
 @part.post(
     "/webhook-endpoints/{id}/secret/rotate",
     response_model=WebhookEndpointCreated,
-    summary="Rotate the signing keys",
+    summary="Rotate a webhook endpoint's signing keys",
     errors=[StaleVersion],
 )
 async def rotate_webhook_secret(
-    ctx: Caller, id: PathId, asked: Inquiry, data: Annotated[WebhookSecretRotation | None, Body()] = None
+    ctx: Caller, id: PathId, info: Inquiry, data: Annotated[WebhookSecretRotation | None, Body()] = None
 ) -> Answer:
-    """Makes new signing keys, shown in this answer only. Until the grace is over deliveries carry a signature with the
-    new keys and one with each key before; at most five keys live at once. `grace_seconds: 0` ends the others at once,
-    for a secret that leaked. The body may be left out.
+    """Makes new signing keys, shown in this answer only. Until the grace is over, deliveries carry a signature by the
+    new keys and one by each previous key. At most five keys are in use at once. `grace_seconds: 0` ends the previous
+    keys at once: use it when a secret leaked. The body may be left out.
     """
-    return found(await webhook_secrets.rotate_webhook_secret(ctx, id, data, asked.expected))
+    return found(await webhook_secrets.rotate_webhook_secret(ctx, id, data, info.expected))
 
 
 @part.post(
     "/webhook-endpoints/{id}/enable",
     response_model=WebhookEndpointRead,
-    summary="Turn a webhook endpoint on",
+    summary="Enable a webhook endpoint",
     errors=[StaleVersion],
 )
 async def enable_webhook_endpoint(
-    ctx: Caller, id: PathId, data: Annotated[WebhookEndpointEnable, Body()], asked: Inquiry
+    ctx: Caller, id: PathId, data: Annotated[WebhookEndpointEnable, Body()], info: Inquiry
 ) -> Answer:
-    """Turns the endpoint on, with a clean history and a closed breaker; `held` says what becomes of the deliveries it
-    missed: resume, drop, or replay since an instant.
+    """Enables the endpoint, with no failures and a closed circuit breaker. `held` decides on the deliveries that were
+    held: resume, drop, or replay since an instant.
     """
-    return found(await webhook_switches.enable_webhook_endpoint(ctx, id, data, asked.expected))
+    return found(await webhook_switches.enable_webhook_endpoint(ctx, id, data, info.expected))
 
 
 @part.post(
     "/webhook-endpoints/{id}/disable",
     response_model=WebhookEndpointRead,
-    summary="Turn a webhook endpoint off",
+    summary="Disable a webhook endpoint",
     errors=[StaleVersion],
 )
 async def disable_webhook_endpoint(
-    ctx: Caller, id: PathId, data: Annotated[WebhookEndpointDisable, Body()], asked: Inquiry
+    ctx: Caller, id: PathId, data: Annotated[WebhookEndpointDisable, Body()], info: Inquiry
 ) -> Answer:
-    """Turns the endpoint off: its deliveries are held, none is lost, until it is turned on."""
-    return found(await webhook_switches.disable_webhook_endpoint(ctx, id, data, asked.expected))
+    """Disables the endpoint. Its deliveries are held until it is enabled; none is lost."""
+    return found(await webhook_switches.disable_webhook_endpoint(ctx, id, data, info.expected))
 
 
 @part.post(
@@ -150,9 +152,9 @@ async def disable_webhook_endpoint(
     errors=[Conflict],
 )
 async def ask_webhook_consent(ctx: Caller, id: PathId) -> Answer:
-    """Has the receiver asked again within moments, as CloudEvents' web hooks do it: OPTIONS with
-    WebHook-Request-Origin. The answer is the endpoint; read it again to see its `consent`. An endpoint
-    without a handshake gives 409.
+    """Asks the receiver for its consent again within moments (CloudEvents web hooks: OPTIONS with
+    WebHook-Request-Origin). The answer is the endpoint; read it again later to see its `consent`. An endpoint without a
+    handshake, or a disabled one, gives 409.
     """
     return unversioned(await webhook_handshakes.ask_webhook_consent(ctx, id), 202)
 
@@ -165,9 +167,7 @@ async def ask_webhook_consent(ctx: Caller, id: PathId) -> Answer:
     errors=[Conflict],
 )
 async def send_webhook_test(ctx: Caller, id: PathId) -> Answer:
-    """Sends webhook.test to this endpoint only, whatever event types it takes. An endpoint that is not enabled gives
-    409.
-    """
+    """Sends a `webhook.test` event to this endpoint only, whatever its event types. A disabled endpoint gives 409."""
     return unversioned(await webhooks.send_webhook_test(ctx, id), 202)
 
 
@@ -177,19 +177,19 @@ async def send_webhook_test(ctx: Caller, id: PathId) -> Answer:
     summary="List the deliveries of a webhook endpoint",
 )
 async def list_webhook_deliveries(ctx: Caller, id: PathId, query: Annotated[DeliveryListQuery, Query()]) -> Answer:  # type: ignore[valid-type]
-    """Lists what was or will be sent to an endpoint, newest first; `state=pending,dead` for what has not arrived."""
+    """Lists the deliveries of an endpoint, newest first; `state=pending,dead` finds those that have not arrived."""
     return page(await webhooks.list_deliveries(ctx, id, page_request(query, DELIVERIES)))
 
 
 @part.get("/webhook-deliveries/{id}", response_model=DeliveryRead, summary="Read a delivery")
 async def read_webhook_delivery(ctx: Caller, id: PathId) -> Answer:
-    """Reads one delivery: its state, how often it was tried, when it is tried next."""
+    """Reads a delivery: its state, the number of attempts, when the next one is due."""
     return plain((await webhooks.get_delivery(ctx, id)).body)
 
 
 @part.get("/webhook-deliveries/{id}/attempts", response_model=AttemptPage, summary="List the attempts of a delivery")
 async def list_webhook_attempts(ctx: Caller, id: PathId, query: Annotated[AttemptListQuery, Query()]) -> Answer:  # type: ignore[valid-type]
-    """Lists the calls that were made for a delivery, with what the receiver answered."""
+    """Lists the calls that were made for a delivery, with the receiver's answers."""
     return page(await webhooks.list_attempts(ctx, id, page_request(query, ATTEMPTS)))
 
 
@@ -201,7 +201,7 @@ async def list_webhook_attempts(ctx: Caller, id: PathId, query: Annotated[Attemp
     errors=[Conflict],
 )
 async def retry_webhook_delivery(ctx: Caller, id: PathId) -> Answer:
-    """Sends the event again with the same webhook-id, as a new delivery, which is the answer. A delivery that waits
-    for its next attempt is tried now instead; one that is being sent or held gives 409.
+    """Sends the event again with the same webhook-id. The answer is the new delivery. A delivery that waits for its
+    next attempt or blocks its queue is sent now instead; one that is being sent or held gives 409.
     """
     return unversioned(await webhooks.retry_delivery(ctx, id), 202)

@@ -21,7 +21,9 @@ class Criterion:
 
 @dataclass(frozen=True, slots=True)
 class Screened:
-    """Whether an account passed, how many criteria hold, the required ones that do not, and why in words."""
+    """The result of a screening: whether the account passed, how many criteria hold, the required ones that do not, and
+    the reason in words.
+    """
 
     passed: bool
     held: int
@@ -44,7 +46,9 @@ def validate_criteria(criteria: Sequence[Criterion], at_least: int | None) -> li
 
 
 def needed(criteria: Sequence[Criterion], at_least: int | None) -> int:
-    """How many criteria must hold: as many as said; else all, or where some are required those."""
+    """The number of criteria that must hold: the given one; otherwise all, or the required ones where some are
+    required.
+    """
     if at_least is not None:
         return at_least
     required = sum(criterion.required for criterion in criteria)
@@ -52,10 +56,10 @@ def needed(criteria: Sequence[Criterion], at_least: int | None) -> int:
 
 
 def screen(criteria: Sequence[Criterion], held: Sequence[bool], at_least: int) -> Screened:
-    """Judge one account: it passes when every required criterion holds and at least so many hold in all."""
+    """Judge one account: it passes when every required criterion holds and at least `needed` hold in all."""
     failed = tuple(one.name for one, holds in zip(criteria, held, strict=True) if one.required and not holds)
     count = sum(held)
-    told = f"{count} of {len(criteria)} criteria hold, {at_least} must."
+    reason = f"{count} of {len(criteria)} criteria hold, {at_least} must."
     if failed:
-        told += f" Required, and does not hold: {', '.join(failed)}."
-    return Screened(not failed and count >= at_least, count, failed, told)
+        reason += f" Required, and does not hold: {', '.join(failed)}."
+    return Screened(not failed and count >= at_least, count, failed, reason)

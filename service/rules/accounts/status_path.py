@@ -12,7 +12,7 @@ from service.rules.vocabulary import AccountStatus
 
 
 class Requirement(StrEnum):
-    """What a step on the path can ask for."""
+    """A requirement of a step of the programme status."""
 
     CLASSIFICATION_COMPLETE = "classification_complete"
     BENEFIT_TO_US = "benefit_to_us"
@@ -45,9 +45,9 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class StepVerdict:
-    """Whether a step is allowed; codes: allowed, status_unchanged, status_not_reachable, requirements_missing.
+    """The verdict on a step. Codes: allowed, status_unchanged, status_not_reachable, requirements_missing.
 
-    `missing` is what the step still asks for, `open_steps` what can be reached from here.
+    `missing` lists the requirements that are not met, `open_steps` the statuses that can be reached.
     """
 
     allowed: bool
@@ -84,7 +84,7 @@ STEPS: Mapping[AccountStatus, tuple[Step, ...]] = {
         Step(_S.AGREED, "The plan was withdrawn."),
         _DESELECTED,
     ),
-    _S.MANAGED: (Step(_S.PLANNED, "It is planned anew."), _DESELECTED),
+    _S.MANAGED: (Step(_S.PLANNED, "It is planned again."), _DESELECTED),
     _S.DESELECTED: (
         Step(_S.SELECTED, "It is selected again, by its scores of today.", (_R.CLASSIFICATION_COMPLETE,)),
         _CANDIDATE,

@@ -54,7 +54,7 @@ class Classification:
 
     @property
     def held_by_dead_band(self) -> bool:
-        """Tell whether the scores alone would put the account elsewhere."""
+        """Return whether the scores alone would put the account elsewhere."""
         return self.quadrant is not self.raw_quadrant
 
 

@@ -49,7 +49,7 @@ class Input:
 
     @property
     def old(self) -> bool:
-        """Tell whether it is older than a year."""
+        """Return whether it is older than a year."""
         return self.age_days > OLD_AFTER_DAYS
 
 
@@ -59,8 +59,8 @@ class Background:
 
     `used` gives, by factor, the sum and the count of the ratings that are averaged. `inputs` are those ratings and the
     success factors, with their ages. `factors` are the customer's success factors. `override` is the quadrant set by
-    hand, if one is in force. `model_number` is the number of the model that explains, `active_number` that of the
-    active model. Ages are counted to the day `explained_on`.
+    hand, if one is in force. `model_number` is the number of the explaining model, `active_number` that of the active
+    model. Ages are counted to the day `explained_on`.
     """
 
     stage: Stage | None = None
@@ -200,7 +200,7 @@ def _meaning(verb: FioccaVerb) -> dict[str, Any]:
 
 
 def _limits(axis: str, value: Fraction, limits: FioccaLimits, width: Decimal) -> list[dict[str, Any]]:
-    """Return how far a number lies from each limit of the nine cells. A limit itself belongs to the middle band."""
+    """Return the distance of a number to each limit of the nine cells. A limit itself belongs to the middle band."""
     return [
         {
             "axis": axis,

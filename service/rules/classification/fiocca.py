@@ -17,7 +17,7 @@ NEAR_LIMIT = Decimal("0.3")
 
 
 class FioccaVerb(StrEnum):
-    """What to do with the effort spent on an account."""
+    """The verbs of the nine cells: how the effort at an account should change."""
 
     DEVELOP = "develop"
     DEFEND = "defend"
@@ -30,7 +30,7 @@ class FioccaVerb(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class VerbMeaning:
-    """What a verb asks for in the next period, and what would contradict it."""
+    """What a verb demands in the next period, and what would contradict it."""
 
     resources: str
     typical_action: str
@@ -125,7 +125,7 @@ def position_band(score: Fraction | Decimal, limits: FioccaLimits) -> FioccaPosi
 
 
 def near_limit(score: Fraction | Decimal, limits: FioccaLimits, width: Decimal = NEAR_LIMIT) -> bool:
-    """Tell whether a score lies within the border width (0.3) of either limit: a small change of opinion moves it."""
+    """Return whether a score lies within the border width (0.3) of either limit: a small change of opinion moves it."""
     exactly = fraction(score)
     return any(abs(exactly - fraction(limit)) <= fraction(width) for limit in (limits.low, limits.high))
 

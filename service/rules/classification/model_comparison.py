@@ -31,7 +31,7 @@ class SettingChange:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What another model changes; empty throughout when both decide and say the same (names of models aside)."""
+    """The differences of another model. All parts are empty when both models give the same results (names aside)."""
 
     added: tuple[Factor, ...]
     removed: tuple[Factor, ...]
@@ -42,7 +42,7 @@ class Comparison:
 
     @property
     def same(self) -> bool:
-        """Tell whether nothing differs."""
+        """Return whether nothing differs."""
         return not (self.added or self.removed or self.changed or self.settings or self.rule_changed)
 
 
@@ -90,7 +90,7 @@ def _settings(before: ScoringModel, after: ScoringModel) -> Iterator[SettingChan
 
 
 def comparison_to_dict(comparison: Comparison, before: ScoringModel, after: ScoringModel) -> dict[str, Any]:
-    """Write a comparison for JSON; a changed factor stands as it was and as it is."""
+    """Write a comparison for JSON; a changed factor shows its old and its new values."""
     rules = (before.cuts.attractiveness_rule.value, after.cuts.attractiveness_rule.value)
     return {
         "same": comparison.same,

@@ -18,11 +18,11 @@ from service.rules.verdicts import HIGHEST_SCORE, LOWEST_SCORE, fraction, weight
 from service.rules.vocabulary import Quadrant
 
 STEP_PLACES = 4
-"""Scores to aim at are told in steps of 0.0001, the places that are shown."""
+"""Target scores are given in steps of 0.0001, the decimal places that are shown."""
 
 
 class Whose(StrEnum):
-    """Whose score would change: the account's own, ours as its supplier, or the best competitor's."""
+    """The party whose score would change: the account, we as its supplier, or the best competitor."""
 
     ACCOUNT = "account"
     OURS = "ours"
@@ -30,7 +30,7 @@ class Whose(StrEnum):
 
 
 class Comparison(StrEnum):
-    """How the new score must lie to the threshold."""
+    """The relation between the new score and the threshold."""
 
     AT_LEAST = "at_least"
     ABOVE = "above"
@@ -40,13 +40,13 @@ class Comparison(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """Where a number must come to lie: a comparison with a threshold, exact."""
+    """The range that a number must reach: an exact comparison with a threshold."""
 
     comparison: Comparison
     threshold: Fraction
 
     def holds(self, value: Fraction | Decimal) -> bool:
-        """Tell whether a number lies where it must."""
+        """Return whether a number lies where it must."""
         exactly = fraction(value)
         if self.comparison in (Comparison.AT_LEAST, Comparison.AT_MOST) and exactly == self.threshold:
             return True
@@ -54,7 +54,7 @@ class Bound:
         return exactly > self.threshold if rising else exactly < self.threshold
 
     def nearest_score(self) -> Decimal | None:
-        """The first score 0-10 in steps of 0.0001 that lies where it must; None when no score does."""
+        """Return the first score 0-10 in steps of 0.0001 within the range, or None when there is none."""
         steps = self.threshold * 10**STEP_PLACES
         below = steps.numerator // steps.denominator
         above = -(-steps.numerator // steps.denominator)
@@ -89,7 +89,7 @@ class Move:
 
     @property
     def change(self) -> Fraction | None:
-        """How much the score must change, signed; None when there is no score yet."""
+        """The signed change of the score that is needed; None when there is no score yet."""
         return None if self.score is None else fraction(self.to) - self.score
 
 
@@ -117,7 +117,9 @@ def _size(move: Move) -> tuple[bool, Fraction]:
 
 
 def _crossing(high: bool, cut: Fraction, dead_band: Fraction) -> Bound:
-    """Where a value must come to lie so that its side changes; the cut itself is high, the dead band is not left."""
+    """Return the range that a value must reach to change its side. The cut itself is high; inside the dead band no side
+    is left.
+    """
     if high:
         return Bound(Comparison.BELOW, cut - dead_band)
     return Bound(Comparison.ABOVE if dead_band else Comparison.AT_LEAST, cut + dead_band)
@@ -177,7 +179,9 @@ def _strength_moves(
 
 
 def _rival_bound(ours: Fraction, ratio: Fraction, high: bool, dead_band: Fraction) -> Bound:
-    """Where the best competitor's total must come to lie so that our side changes: ours against ratio x theirs."""
+    """Return the range that the best competitor's total must reach to change our side: our total against ratio x
+    theirs.
+    """
     if high:
         return Bound(Comparison.ABOVE, (ours + dead_band) / ratio)
     return Bound(Comparison.BELOW if dead_band else Comparison.AT_MOST, (ours - dead_band) / ratio)

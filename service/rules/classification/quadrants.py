@@ -45,10 +45,10 @@ class PortfolioRange:
 
 @dataclass(frozen=True, slots=True)
 class Cuts:
-    """The cut lines: attractiveness high from `attractiveness` (0-10), strength from `relative_strength` (a ratio).
+    """The cut lines: attractiveness is high from `attractiveness` (0-10), strength from `relative_strength` (a ratio).
 
     By the rule `range_middle` the attractiveness cut is the middle of `range` as soon as the portfolio has one; until
-    then `attractiveness` itself is. `resolved_cuts` puts the middle in its place, so whoever decides reads one number.
+    then it is `attractiveness`. `resolved_cuts` replaces it by the middle, so that every decision reads one number.
     """
 
     attractiveness: Decimal = Decimal(5)
@@ -59,7 +59,8 @@ class Cuts:
 
 @dataclass(frozen=True, slots=True)
 class BorderWidth:
-    """How near to a border is borderline: score points for attractiveness and Fiocca's limits, a ratio for strength.
+    """The distance to a border that counts as near: score points for attractiveness and Fiocca's limits, a ratio for
+    strength.
 
     Our own total, which decides when no competitor is known, has the width of attractiveness.
     """
@@ -70,7 +71,7 @@ class BorderWidth:
 
 
 class Axis(StrEnum):
-    """What a border is measured on."""
+    """The measure of a border."""
 
     ATTRACTIVENESS = "attractiveness"
     RELATIVE_STRENGTH = "relative_strength"
@@ -95,7 +96,7 @@ class Border:
 
     @property
     def high(self) -> bool:
-        """Tell whether the account is on the high side; the cut itself is high."""
+        """Return whether the account is on the high side; the cut itself is high."""
         return self.distance >= 0
 
 
@@ -128,10 +129,10 @@ def validate_cuts(cuts: Cuts, pointer: str = "/cuts") -> list[Verdict]:
 
 
 def resolved_cuts(cuts: Cuts, portfolio: PortfolioRange | None) -> Cuts:
-    """The cuts that decide: by `range_middle` the attractiveness cut is the middle of the portfolio's range.
+    """Return the cuts that decide: by `range_middle` the attractiveness cut is the middle of the portfolio's range.
 
-    McDonald's matrix compares accounts with each other, so its cut can lie in their middle: (max A + min A) / 2. With
-    a fixed cut, or without a single complete account, the model's own number stands.
+    McDonald's matrix compares accounts with each other, so its cut can be their middle: (max A + min A) / 2. With a
+    fixed cut, or without a complete account, the model's own number applies.
     """
     if cuts.attractiveness_rule is CutRule.FIXED or portfolio is None:
         return cuts

@@ -1,7 +1,8 @@
-"""Several people rate one factor of an account: which value counts, how far they are apart, what changed unsupported.
+"""Combine several people's ratings of one factor: which value counts, how much they differ, what changed without
+evidence.
 
-The value used is the chosen rating if somebody chose one, else the mean of the latest rating of each rater, as an exact
-fraction: no rounding of a mean of thirds moves an account across a border.
+The value is the chosen rating if there is one, otherwise the mean of each rater's latest rating, as an exact fraction:
+rounding a mean of thirds would move an account across a border.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +23,7 @@ DISAGREEMENT = Decimal(3)
 
 
 class ValueRule(StrEnum):
-    """Which value of a factor counts: the only rating, the mean of all raters' latest, or the one somebody chose."""
+    """The value of a factor that counts: the only rating, the mean of all raters' latest, or the chosen one."""
 
     SINGLE = "single"
     MEAN = "mean"
@@ -77,7 +78,7 @@ class FactorValue:
 
     @property
     def disagreement(self) -> bool:
-        """Tell whether the raters are at least a whole written band apart."""
+        """Return whether the raters are at least a whole written band apart."""
         return self.spread >= DISAGREEMENT
 
 
@@ -163,7 +164,7 @@ def exact_decimal(value: Fraction) -> Decimal:
 
 
 def unsupported(before: Mapping[str, object] | None, after: Mapping[str, object]) -> bool:
-    """Tell whether a rater's new rating differs from the one it supersedes without new evidence (method 12.11).
+    """Return whether a rater's new rating differs from the one it supersedes without new evidence (method 12.11).
 
     Both name `score`, `metric` and `evidence`; a first rating supersedes nothing.
     """

@@ -133,7 +133,7 @@ class Attractiveness:
 
     @property
     def complete(self) -> bool:
-        """Tell whether there is a score."""
+        """Return whether there is a score."""
         return self.score is not None
 
 

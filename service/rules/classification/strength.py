@@ -17,7 +17,7 @@ RATIO_PLACES = 6
 
 @dataclass(frozen=True, slots=True)
 class SuccessFactor:
-    """What a supplier must do well to win this customer: weight (in all 100), our score and each rival's, 0-10."""
+    """A critical success factor of a customer: its weight (all together 100), our score and each competitor's, 0-10."""
 
     name: str
     weight: Decimal

@@ -25,7 +25,7 @@ class Transition(Generic[State]):
 
 @dataclass(frozen=True, slots=True)
 class StateVerdict(Generic[State]):
-    """Whether a change of state is allowed; codes: allowed, state_unchanged, state_not_reachable."""
+    """The verdict on a change of state. Codes: allowed, state_unchanged, state_not_reachable."""
 
     allowed: bool
     code: str
@@ -82,14 +82,14 @@ ACTION_TRANSITIONS: Mapping[ActionState, tuple[Transition[ActionState], ...]] = 
 
 
 OUTCOME_MEMBERS = frozenset({"state", "closed_on", "completed_on", "notes"})
-"""What may still be said of the objectives and actions of a closed plan: how they turned out."""
+"""The members of a closed plan's objectives and actions that can still change: they record outcomes."""
 
 
 def frozen_members(plan: PlanState, changed: Iterable[str]) -> list[str]:
-    """Name those of the changed members of an objective or action that its plan no longer lets change.
+    """Return the changed members of an objective or action that its plan no longer allows to change.
 
-    While the plan is open that is none. Once it is closed, what was planned stands as it was agreed: outcomes may be
-    recorded or corrected, targets, dates and owners not.
+    An open plan allows all. In a closed plan outcomes may be recorded or corrected; targets, dates and owners stay as
+    they were agreed.
     """
     return [] if plan is not PlanState.CLOSED else [name for name in changed if name not in OUTCOME_MEMBERS]
 

@@ -30,7 +30,9 @@ class Movement:
 
 @dataclass(frozen=True, slots=True)
 class MovementVerdict:
-    """Whether a movement is allowed; `code` and `reason` say why or why not, `allowed_stages` what would be."""
+    """The verdict on a movement: `code` and `reason` say why it is allowed or not, `allowed_stages` lists the allowed
+    ones.
+    """
 
     allowed: bool
     code: str
@@ -117,10 +119,10 @@ def ordinal(stage: Stage) -> int:
 
 
 def allowed_movements(current: Stage, *, skip: bool = False, uncoupled_from: Stage | None = None) -> list[Movement]:
-    """List the movements open from a stage, in the order of the ladder, with reasons.
+    """List the movements that are allowed from a stage, in the order of the ladder, with reasons.
 
-    Up one step at a time (`skip` opens every step above, for a relationship that verifiably leapt), down any number of
-    steps, to uncoupling from any stage at any time. From uncoupling the account may be retrieved to any earlier stage;
+    Allowed are: up one step at a time (`skip` allows every step above, for a relationship that verifiably leapt), down
+    any number of steps, and to uncoupling from any stage. From uncoupling the account may return to any earlier stage;
     `uncoupled_from`, when known, is the highest of them unless `skip`.
     """
     if current is Stage.UNCOUPLING_KAM:

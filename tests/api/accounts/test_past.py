@@ -1,4 +1,6 @@
-"""Looking back, on both databases: what was read at an instant is read again as of that instant, whatever came after."""
+"""Looking back through HTTP, on both databases: what was read at an instant is read again as of that instant, after any
+later change.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The general portfolio of all accounts through HTTP, on both databases: judged, judged anew, taken back, side by side."""
+"""The general portfolio of all accounts through HTTP, on both databases: judged, judged again, taken back, compared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a manager decides beside the scores, through HTTP: overrides and their end, confirmations, leading verbs."""
+"""A manager's choices beside the scores, through HTTP: overrides and their end, confirmations, leading verbs."""
 
 from __future__ import annotations
 
@@ -202,7 +202,8 @@ async def test_a_compound_cell_has_a_leading_verb_with_a_reason(client: httpx.As
     assert (await client.get(f"{account}/classification")).json()["fiocca"]["choice"]["reason"] == "It goes on"
     refused = await client.put(f"{account}/leading-verb", json={"verb": "withdraw", "reason": "No"})
     assert refused.status_code == 422 and refused.json()["errors"][0] == {
-        "pointer": "/verb", "code": "verb_not_permitted", "message": "The account's cell permits develop or defend"
+        "pointer": "/verb", "code": "verb_not_permitted",
+        "message": "The account's cell does not permit withdraw. Choose develop or defend",
     }  # fmt: skip
     moved = (await client.put(f"{account}/attractiveness", json=scores(a=5, b=5, c=5))).json()
     assert moved["fiocca"]["verbs"] == ["defend", "maintain"] and moved["fiocca"]["leading_verb"] == "defend"

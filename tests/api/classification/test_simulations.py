@@ -1,4 +1,4 @@
-"""A dry run of another scoring model: who would move, and nothing is written."""
+"""A simulation of another scoring model through HTTP: it lists the accounts that would move, and writes nothing."""
 
 from __future__ import annotations
 

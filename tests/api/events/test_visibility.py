@@ -1,4 +1,4 @@
-"""What a key may not read, no event tells it: in the feed, by id, as a stream, to a consumer, through GraphQL."""
+"""No event shows what its reader's key may not read: in the feed, by id, as a stream, to a consumer, through GraphQL."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ async def test_canceling(services: Services, client: httpx.AsyncClient) -> None:
     done = await ask(services)
     await Runner(services, [Counting()]).run_due()
     refused = await client.post(f"/v1/jobs/{done['id']}/cancel")
-    assert (refused.status_code, refused.json()["detail"]) == (409, "This job has succeeded")
+    assert (refused.status_code, refused.json()["detail"]) == (409, "The job has succeeded already")
 
 
 async def test_permissions(services: Services, make_client: Callable[..., Any]) -> None:

@@ -1,4 +1,4 @@
-"""Subscriptions through HTTP: who is sent what, by type, by the account's state, by what changed, by the owner's key."""
+"""Subscriptions through HTTP: the events that an endpoint gets by type, account, changed fields and its owner's key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turning endpoints on and off through HTTP: what becomes of what was held, of the owner and of the consent."""
+"""Turning endpoints on and off through HTTP: held deliveries, the owner, and the consent."""
 
 from __future__ import annotations
 

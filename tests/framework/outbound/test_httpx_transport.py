@@ -1,4 +1,4 @@
-"""httpx over the egress policy: what is never connected to, and the bounds on what a receiver may answer."""
+"""httpx over the egress policy: addresses that are never connected to, and the bounds on a receiver's answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a FastAPI user may do to the application with its edge on: middleware, overrides, routes and mounts of his own."""
+"""Middleware, overrides, routes and mounts of a FastAPI user work with the edge on."""
 
 from __future__ import annotations
 

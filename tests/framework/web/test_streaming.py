@@ -1,4 +1,4 @@
-"""Answers in parts: their generator is closed however they end."""
+"""Streamed answers: their generator is closed, however the stream ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How streams are counted: from the moment they are asked for until they are closed, however that comes."""
+"""Open streams are counted from the call until they are closed, in every way of closing."""
 
 from __future__ import annotations
 

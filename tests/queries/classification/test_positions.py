@@ -1,4 +1,4 @@
-"""What PostgreSQL decides for sets of accounts is what the rules decide, to the last digit; and so is what it writes."""
+"""PostgreSQL computes for sets of accounts the same positions as the rules, to the last digit, and writes the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changing an account at once, without a lock: the same facts are told as with one, and nobody's change is lost."""
+"""Changing an account in one statement, without a lock, emits the same events as with one, and loses no change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The path from customer to managed key account: one step at a time, each with what it asks for."""
+"""The path from customer to managed key account: one step at a time, each with its requirements."""
 
 from itertools import pairwise
 

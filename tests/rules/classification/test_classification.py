@@ -1,4 +1,4 @@
-"""A classification says everything that led to it, and an account without all scores has no quadrant."""
+"""A classification shows everything that led to it, and an account without all scores has no quadrant."""
 
 from dataclasses import replace
 from decimal import Decimal

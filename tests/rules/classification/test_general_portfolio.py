@@ -1,4 +1,4 @@
-"""The general portfolio: four cells, exact means, what is missing is missing."""
+"""The general portfolio: four cells, exact means, and a missing score stays missing."""
 
 from decimal import Decimal
 from fractions import Fraction

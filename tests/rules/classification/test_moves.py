@@ -1,4 +1,4 @@
-"""Each smallest change, applied, really moves the account to the box it says; anything smaller does not."""
+"""Each smallest change, when applied, moves the account to the box it names; a smaller change does not."""
 
 from dataclasses import replace
 from decimal import Decimal
