@@ -8,7 +8,6 @@ last use is collected in memory and written by the worker, to the minute, so tha
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -20,9 +19,9 @@ from service.framework.database.statements import Statement
 from service.models.access.api_keys import api_keys
 from service.platform.clock import Clock
 from service.platform.errors import Unauthenticated
+from service.platform.kept import Kept
 
 KEEP_SECONDS = 5.0
-_KEPT = 10_000
 
 _BY_HASH = Statement(
     sa.select(api_keys.c.id, api_keys.c.name, api_keys.c.scopes, api_keys.c.expires_at).where(
@@ -42,7 +41,7 @@ class Authenticator:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._known: OrderedDict[bytes, tuple[float, Principal]] = OrderedDict()
+        self._known: Kept[bytes, tuple[float, Principal]] = Kept(10_000)
         self._used: dict[str, datetime] = {}
 
     def known(self, authorization: bytes | None, now: float) -> Principal | None:
@@ -68,10 +67,8 @@ class Authenticator:
         principal = Principal.of(row["id"], row["name"], row["scopes"], row["expires_at"])
         if self._expired(principal):
             raise Unauthenticated
-        self._known[digest.digest()] = (now, principal)
+        self._known.put(digest.digest(), (now, principal))
         self._used[principal.id] = self._clock.now()
-        while len(self._known) > _KEPT:
-            self._known.popitem(last=False)
         return principal
 
     def forget(self) -> None:

@@ -1,13 +1,12 @@
 """Every event type by its name. Importing this module imports the subjects, which declare the classes."""
 
+# ruff: noqa: F401 - importing a module of events declares their classes
+
 from __future__ import annotations
 
 from service.events import accounts, classification, plans, relationship, system, webhooks
 from service.events.event import DECLARED, Event
 from service.events.patterns import matches
-
-SUBJECTS = (accounts, classification, relationship, plans, webhooks, system)
-"""The modules that declare events."""
 
 
 def catalogue() -> dict[str, type[Event]]:

@@ -1,5 +1,7 @@
 """All tables: the metadata that migrations compare with, and the names of constraints."""
 
+# ruff: noqa: F401 - importing a module of models defines its tables
+
 from __future__ import annotations
 
 import sqlalchemy as sa
@@ -25,30 +27,6 @@ from service.models.system import jobs
 from service.models.webhooks import endpoints as webhooks
 
 metadata: sa.MetaData = SQLModel.metadata
-MODULES = (
-    account_statuses,
-    accounts,
-    actions,
-    api_keys,
-    classification,
-    event_consumers,
-    deletions,
-    events,
-    jobs,
-    forecasts,
-    general_portfolios,
-    objectives,
-    people,
-    plans,
-    quadrant_overrides,
-    ratings,
-    refs,
-    scoring_models,
-    stages,
-    stakeholders,
-    webhooks,
-    model_periods,
-)
 
 
 def constraint_name(columns: str) -> str | None:

@@ -69,6 +69,7 @@ class KamError(Exception):
     code: ClassVar[str] = ""
     status: ClassVar[int] = 500
     title: ClassVar[str] = ""
+    says: ClassVar[str | None] = None
 
     def __init__(
         self,
@@ -78,18 +79,16 @@ class KamError(Exception):
         headers: Mapping[str, str] | None = None,
         members: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(detail or self.title)
-        self.detail = detail
+        self.detail = detail or self.says
+        super().__init__(self.detail or self.title)
         self.errors = tuple(errors)
         self.headers: dict[str, str] = dict(headers or {})
         self.members: dict[str, Any] = dict(members or {})
 
     def extensions(self) -> dict[str, Any]:
         """Return the content of `extensions` in GraphQL: code, status, extra members, and errors if there are any."""
-        extensions: dict[str, Any] = {"code": self.code, "status": self.status, **self.members}
-        if self.errors:
-            extensions["errors"] = [error.members() for error in self.errors]
-        return extensions
+        errors = {"errors": [error.members() for error in self.errors]} if self.errors else {}
+        return {"code": self.code, "status": self.status, **self.members, **errors}
 
 
 class RequestRefused(KamError):
@@ -268,9 +267,7 @@ class ScoringModelUsed(Conflict):
     """A scoring model that has classified accounts cannot be changed. Clone it and change the copy."""
 
     code, status, title = "scoring_model_used", 409, "Scoring model used"
-
-    def __init__(self) -> None:
-        super().__init__("This model has been active and cannot be changed. Clone it and change the copy.")
+    says = "This model has been active and cannot be changed. Clone it and change the copy."
 
 
 class NameTaken(Conflict):
@@ -297,9 +294,7 @@ class ConsumerLeaseLost(Conflict):
     """The lease has ended or another reader has taken it. Events that were read under it may be read again."""
 
     code, status, title = "consumer_lease_lost", 409, "Consumer lease lost"
-
-    def __init__(self) -> None:
-        super().__init__("The lease has ended. Poll again.")
+    says = "The lease has ended. Poll again."
 
 
 class StageTransitionNotAllowed(Conflict):
@@ -354,11 +349,10 @@ class StaleVersion(KamError):
     """The version in `If-Match` (in GraphQL, `ifVersion`) is not the current one: the resource was changed."""
 
     code, status, title = "stale_version", 412, "Stale version"
+    says = "The resource has changed since it was read. Read it again and repeat the change."
 
     def __init__(self, current: int | None = None) -> None:
-        members = None if current is None else {"current_version": current}
-        message = "The resource has changed since it was read. Read it again and repeat the change."
-        super().__init__(message, members=members)
+        super().__init__(members=None if current is None else {"current_version": current})
 
 
 class ServiceFailed(KamError):
@@ -382,14 +376,11 @@ class Unavailable(ServiceFailed):
 
 def catalogue() -> list[dict[str, Any]]:
     """Return every code with status, title and description, sorted by status and code (served at /v1/errors)."""
-    return sorted(
-        (
-            {"code": kind.code, "status": kind.status, "title": kind.title, "description": (kind.__doc__ or "").strip()}
-            for kind in _family(KamError)
-            if kind.code
-        ),
-        key=lambda entry: (entry["status"], entry["code"]),
-    )
+    kinds = sorted((kind for kind in _family(KamError) if kind.code), key=lambda kind: (kind.status, kind.code))
+    return [
+        {"code": kind.code, "status": kind.status, "title": kind.title, "description": (kind.__doc__ or "").strip()}
+        for kind in kinds
+    ]
 
 
 def _family(kind: type[KamError]) -> Iterator[type[KamError]]:

@@ -141,6 +141,21 @@ def _uuid(value: Any) -> str:
     raise PydanticCustomError("uuid_format", "Must be a UUID")
 
 
+def _within(**bounds: Any) -> Any:
+    """Return the bounds (`ge`, `gt`, `le`) of a decimal."""
+    return Field(allow_inf_nan=False, **bounds)
+
+
+def _schema(**bounds: Any) -> WithJsonSchema:
+    """Return the JSON Schema of a decimal that travels as a number; pydantic's own would also take a text."""
+    names = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum"}
+    return WithJsonSchema({"type": "number", **{names[name]: bound for name, bound in bounds.items()}})
+
+
+_PARSED = BeforeValidator(_number)
+_ROUNDED = AfterValidator(_four_places)
+_EXACT = AfterValidator(_as_sent)
+
 NO_NUL = r"^[^\u0000]*$"
 """The pattern of a text that PostgreSQL can hold. Lone surrogates are refused by pydantic."""
 
@@ -217,87 +232,35 @@ Version = Annotated[int, Field(ge=1, le=2**31 - 1, json_schema_extra={"format": 
 Limit = Annotated[int, Field(ge=1, le=200, json_schema_extra={"format": "int32"}), BeforeValidator(_whole)]
 """Items per page, 1 to 200."""
 
-Score = Annotated[
-    Decimal,
-    Field(ge=0, le=10, allow_inf_nan=False),
-    BeforeValidator(_number),
-    AfterValidator(_four_places),
-    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 10}),
-]
+Score = Annotated[Decimal, _within(ge=0, le=10), _PARSED, _ROUNDED, _schema(ge=0, le=10)]
 """0 to 10 as a JSON number, kept to 4 decimals (half to even)."""
 
-ExactScore = Annotated[
-    Decimal,
-    Field(ge=0, le=10, allow_inf_nan=False),
-    BeforeValidator(_number),
-    AfterValidator(_as_sent),
-    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 10}),
-]
+ExactScore = Annotated[Decimal, _within(ge=0, le=10), _PARSED, _EXACT, _schema(ge=0, le=10)]
 """0 to 10 as a JSON number, kept as it was sent: a score that decides a quadrant is never rounded."""
 
-Weight = Annotated[
-    Decimal,
-    Field(ge=0, le=1000, allow_inf_nan=False),
-    BeforeValidator(_number),
-    AfterValidator(_as_sent),
-    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1000}),
-]
+Weight = Annotated[Decimal, _within(ge=0, le=1000), _PARSED, _EXACT, _schema(ge=0, le=1000)]
 """0 to 1,000 as a JSON number, kept as it was sent. Weights are compared within one model only."""
 
-Ratio = Annotated[
-    Decimal,
-    Field(gt=0, le=10, allow_inf_nan=False),
-    BeforeValidator(_number),
-    AfterValidator(_as_sent),
-    WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 10}),
-]
+Ratio = Annotated[Decimal, _within(gt=0, le=10), _PARSED, _EXACT, _schema(gt=0, le=10)]
 """Above 0 to 10 as a JSON number, kept as it was sent."""
 
-BandWidth = Annotated[
-    Decimal,
-    Field(ge=0, le=5, allow_inf_nan=False),
-    BeforeValidator(_number),
-    AfterValidator(_as_sent),
-    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 5}),
-]
+BandWidth = Annotated[Decimal, _within(ge=0, le=5), _PARSED, _EXACT, _schema(ge=0, le=5)]
 """0 to 5 score points as a JSON number, kept as it was sent."""
 
 RatePerSecond = Annotated[
-    Decimal,
-    Field(ge=Decimal("0.01"), le=10_000, allow_inf_nan=False),
-    BeforeValidator(_number),
-    AfterValidator(_four_places),
-    WithJsonSchema({"type": "number", "minimum": 0.01, "maximum": 10_000}),
+    Decimal, _within(ge=Decimal("0.01"), le=10_000), _PARSED, _ROUNDED, _schema(ge=0.01, le=10_000)
 ]
 """0.01 to 10,000 per second, kept to 4 decimals."""
 
-Measure = Annotated[
-    Decimal,
-    Field(ge=-(10**12), le=10**12, allow_inf_nan=False),
-    BeforeValidator(_number),
-    AfterValidator(_four_places),
-    WithJsonSchema({"type": "number", "minimum": -(10**12), "maximum": 10**12}),
-]
+Measure = Annotated[Decimal, _within(ge=-(10**12), le=10**12), _PARSED, _ROUNDED, _schema(ge=-(10**12), le=10**12)]
 """A measured value (metric, baseline, target) between plus and minus a million million, kept to 4 decimals."""
 
-Figure = Annotated[
-    Decimal,
-    Field(ge=-9999, le=9999, allow_inf_nan=False),
-    BeforeValidator(_number),
-    AfterValidator(_four_places),
-    WithJsonSchema({"type": "number", "minimum": -9999, "maximum": 9999}),
-]
+Figure = Annotated[Decimal, _within(ge=-9999, le=9999), _PARSED, _ROUNDED, _schema(ge=-9999, le=9999)]
 """A number that scores and ratios are compared with, kept to 4 decimals. Every column that it is compared with can hold
 it.
 """
 
-ExactMeasure = Annotated[
-    Decimal,
-    Field(ge=-(10**12), le=10**12, allow_inf_nan=False),
-    BeforeValidator(_number),
-    AfterValidator(_as_sent),
-    WithJsonSchema({"type": "number", "minimum": -(10**12), "maximum": 10**12}),
-]
+ExactMeasure = Annotated[Decimal, _within(ge=-(10**12), le=10**12), _PARSED, _EXACT, _schema(ge=-(10**12), le=10**12)]
 """As Measure, but kept as it was sent: score bands turn this metric into a score."""
 
 Money = Annotated[

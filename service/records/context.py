@@ -20,7 +20,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
@@ -34,7 +34,7 @@ from service.events.feed.watch import FeedWatch
 from service.framework.database.columns import Instant, bind
 from service.framework.database.database import Database, Reader, Resource, Row, Writer
 from service.framework.database.pagination import Cursors
-from service.framework.database.statements import Statement
+from service.framework.database.statements import Statement, inserting
 from service.models.access.api_keys import idempotency_keys
 from service.platform.clock import Clock
 from service.platform.errors import FieldError, IdempotencyKeyInProgress, IdempotencyKeyReused, Invalid
@@ -63,16 +63,13 @@ _STORED = Statement(
 _FORGET = Statement(
     sa.delete(idempotency_keys).where(_k.owner == bind("owner", sa.Text), _k.key == bind("key", sa.Text))
 )
-_STORE = Statement(
-    sa.insert(idempotency_keys).values({column.name: bind(column.name, column) for column in idempotency_keys.c})
-)
+_STORE = inserting(idempotency_keys)
 FORGET_OLD = Statement(sa.delete(idempotency_keys).where(_k.created_at < bind("before", Instant())))
 
 _IN_OPERATION: ContextVar[bool] = ContextVar("in_operation", default=False)
 """Whether this task runs an operation, whose transaction must state an answer."""
 
 Arguments = ParamSpec("Arguments")
-Result = TypeVar("Result")
 
 
 @dataclass
@@ -164,7 +161,7 @@ class Context:
                 tx = Transaction(self, writer)
                 yield tx
                 tx.require_answer()
-                await tx.finish()
+                await tx.flush()
             tx.wake_job_runner()
             return
         running = (self.principal.id, key.key)
@@ -177,7 +174,7 @@ class Context:
                 await tx.begin_idempotent(key)
                 yield tx
                 tx.require_answer()
-                await tx.finish()
+                await tx.flush()
                 await tx.store_answer(key)
             tx.wake_job_runner()
         finally:
@@ -288,10 +285,6 @@ class Transaction:
         if self._events:
             await outbox.append(self._writer, self._events)
             self._events.clear()
-
-    async def finish(self) -> None:
-        """Write the events: the last thing before the commit."""
-        await self.flush()
 
     async def begin_idempotent(self, key: Idempotency) -> None:
         """Raise Replayed, IdempotencyKeyReused or IdempotencyKeyInProgress, or return when the key is new."""

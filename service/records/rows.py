@@ -27,6 +27,7 @@ from service.platform.errors import (
     StateTransitionNotAllowed,
 )
 from service.platform.ids import new_id
+from service.platform.kept import Kept
 from service.queries.accounts.accounts import SUMMARY, summary_of
 from service.records.context import Transaction, refuse
 from service.rules.plans.states import StateVerdict
@@ -34,8 +35,7 @@ from service.rules.plans.states import StateVerdict
 Expected = tuple[int, ...] | None
 """The versions that a write may replace; None for any."""
 
-_CHANGES: dict[Any, Statement] = {}
-_KEPT = 1000
+_STATEMENTS: Kept[Any, Statement] = Kept(1000)
 _r = refs.c
 _CLEAR_REFS = Statement(sa.delete(refs).where(_r.entity_id == bind("entity_id", _r.entity_id)))
 _ADD_REF = Statement(
@@ -74,7 +74,7 @@ async def require(reader: Reader, listing: Listing, identifier: str, what: str, 
 async def require_live(reader: Reader, listing: Listing, identifier: str, what: str) -> None:
     """Raise NotFound unless a live record has this id, without reading it."""
     table = listing.table
-    statement = _statement(
+    statement = _STATEMENTS.made(
         ("exists", listing.name),
         lambda: Statement(
             sa.select(table.c.id).where(table.c.id == bind("id", table.c.id), table.c.deleted_at.is_(None))
@@ -109,8 +109,8 @@ async def lock_owned(
     the transaction, and guards all of its records. Raises NotFound or StaleVersion.
     """
     table = listing.table
-    lock_statement = _statement(("lock_owned", listing.name), lambda: _lock_account_of(table))
-    read_statement = _statement(
+    lock_statement = _STATEMENTS.made(("lock_owned", listing.name), lambda: _lock_account_of(table))
+    read_statement = _STATEMENTS.made(
         ("read_owned", listing.name),
         lambda: Statement(listing.by_id().clause.add_columns(summary_of(table.c.account_id).label("account"))),
     )
@@ -136,7 +136,7 @@ async def find_locked(tx: Transaction, listing: Listing, identifier: str) -> Res
     A statement that waited for its lock shows the row as it is now, but other tables (the references) as they were
     before the wait. If the version has changed since then, the record is read again.
     """
-    statement = _statement(("find_locked", listing.name), lambda: _find_locked(listing))
+    statement = _STATEMENTS.made(("find_locked", listing.name), lambda: _find_locked(listing))
     row = await tx.one(statement, id=identifier)
     if row is not None and row["seen"] != row["version"]:
         return await listing.find(tx.reader, identifier)
@@ -170,7 +170,7 @@ async def insert(tx: Transaction, listing: Listing, values: Mapping[str, Any]) -
     """Insert a live record with a new id, or the one given, and return it as it reads."""
     row = {"id": new_id(tx.now), "version": 1, "created_at": tx.now, "updated_at": tx.now, "deleted_at": None, **values}
     table = listing.table
-    statement = _statement(
+    statement = _STATEMENTS.made(
         ("insert", listing.name, tuple(row)),
         lambda: WriteThenRead(
             table,
@@ -189,7 +189,7 @@ async def insert(tx: Transaction, listing: Listing, values: Mapping[str, Any]) -
 async def change(tx: Transaction, listing: Listing, identifier: str, values: Mapping[str, Any]) -> Resource:
     """Set columns of a record that the transaction has locked, raise its version by one, and return it."""
     table = listing.table
-    statement = _statement(
+    statement = _STATEMENTS.made(
         ("change", listing.name, tuple(values)),
         lambda: WriteThenRead(
             table,
@@ -215,7 +215,7 @@ async def change(tx: Transaction, listing: Listing, identifier: str, values: Map
 
 async def delete_below(tx: Transaction, table: sa.Table, column: str, above: Sequence[str]) -> list[str]:
     """Mark the live rows whose `column` names one of the records `above` as deleted; return their ids."""
-    statement = _statement(
+    statement = _STATEMENTS.made(
         ("delete_below", table.name, column),
         lambda: Statement(
             sa.update(table)
@@ -271,15 +271,6 @@ def violated(error: ConstraintViolated) -> Exception:
     if error.kind == "unique" and error.constraint == "uq_refs_live":
         return ReferenceTaken()
     return Conflict("The change contradicts another record")
-
-
-def _statement(shape: Any, build: Any) -> Statement:
-    statement = _CHANGES.get(shape)
-    if statement is None:
-        statement = _CHANGES[shape] = build()
-        if len(_CHANGES) > _KEPT:
-            del _CHANGES[next(iter(_CHANGES))]
-    return statement
 
 
 def differing(before: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from fastapi import Body, Path, Query
 from service.framework.web.answers import Answer, created, found, no_content, page, upserted
 from service.framework.web.request import RequestInfo
 from service.framework.web.router import Inquiry, Part, PathId
-from service.platform.errors import Conflict, CursorInvalid, NotFound, ReferenceTaken, StaleVersion
+from service.platform.errors import Conflict, ReferenceTaken
 from service.records.batches import MOST_BYTES, BatchResult
 from service.records.context import Context
 from service.records.plain import PlainRecord
@@ -52,7 +52,6 @@ class _Routes:
         """The path under which records are created and listed."""
         self.place: dict[str, Any] = {} if parent is None else {"id": PathId}
         """The parent's id, as an argument."""
-        self.under = [] if parent is None else [NotFound]
         self.location = f"/v1/{record.path}/{{id}}"
 
     def declare_list(self) -> None:
@@ -64,8 +63,8 @@ class _Routes:
 
         self._declare(
             "post", self.path, "create", f"create_{record.name}", create, {**self.place, "data": _body(record.create)},
-            status_code=201, response_model=record.read, location=self.location,
-            errors=[*self.under, ReferenceTaken, *record.creating.errors],
+            response_model=record.read, location=self.location,
+            errors=[ReferenceTaken, *record.creating.errors],
         )  # fmt: skip
         shown, whole_list = page_of(f"{record.type_name}Page", record.read), f"list_{record.names}"
         if parent is None:
@@ -84,11 +83,8 @@ class _Routes:
         async def list_records(ctx: Context, query: Any, id: str | None = None) -> Answer:
             return page(await record.list(ctx, page_request(query, record.listing), id))
 
-        place, missing = (self.place, self.under) if fixed else ({}, [])
-        self._declare(
-            "get", path, verb, name, list_records, {**place, "query": Annotated[query, Query()]},
-            response_model=shown, errors=[*missing, CursorInvalid],
-        )  # fmt: skip
+        takes = {**(self.place if fixed else {}), "query": Annotated[query, Query()]}
+        self._declare("get", path, verb, name, list_records, takes, response_model=shown)
 
     def declare_batch(self) -> None:
         """Declare the batch of upserts."""
@@ -113,15 +109,13 @@ class _Routes:
             return upserted(await record.upsert(ctx, system, external_id, data, id))
 
         takes = {**self.place, **_REFERENCE}
-        self._declare(
-            "get", path, "read_by_ref", f"read_{record.name}_by_ref", read_by_ref, takes,
-            response_model=record.read, errors=[NotFound],
-        )  # fmt: skip
+        name = f"read_{record.name}_by_ref"
+        self._declare("get", path, "read_by_ref", name, read_by_ref, takes, response_model=record.read)
         self._declare(
             "put", path, "upsert", f"upsert_{record.name}", upsert, {**takes, "data": _body(record.create)},
             response_model=record.read, location=self.location, answer_headers=UPSERT_RESULT,
             responses={201: {"model": record.read, "description": "Created"}},
-            errors=[*self.under, ReferenceTaken, *record.creating.errors, *record.changing.errors],
+            errors=[ReferenceTaken, *record.creating.errors, *record.changing.errors],
         )  # fmt: skip
 
     def declare_single(self) -> None:
@@ -137,18 +131,16 @@ class _Routes:
         async def delete(ctx: Context, id: str, info: RequestInfo) -> Answer:
             return no_content(await record.delete(ctx, id, info.expected))
 
-        takes, single = {"id": PathId}, [NotFound, StaleVersion]
-        self._declare(
-            "get", path, "read", f"read_{record.name}", read, takes, response_model=record.read, errors=[NotFound]
-        )
+        takes = {"id": PathId}
+        self._declare("get", path, "read", f"read_{record.name}", read, takes, response_model=record.read)
         self._declare(
             "patch", path, "update", f"update_{record.name}", update,
             {**takes, "patch": _body(record.patch), "info": Inquiry},
-            response_model=record.read, errors=[*single, ReferenceTaken, *record.changing.errors],
+            response_model=record.read, errors=[ReferenceTaken, *record.changing.errors],
         )  # fmt: skip
         self._declare(
             "delete", path, "delete", f"delete_{record.name}", delete, {**takes, "info": Inquiry},
-            errors=[*single, *record.deleting.errors],
+            errors=record.deleting.errors,
         )  # fmt: skip
 
     def _declare(

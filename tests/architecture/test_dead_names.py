@@ -18,7 +18,11 @@ KEPT = {
     **dict.fromkeys(["do_POST", "log_message"], "http.server calls it"),
     **dict.fromkeys(["list_commands", "resolve_command"], "typer calls it"),
     **dict.fromkeys(["startup"], "uvicorn calls it"),
-    **dict.fromkeys(["get_route_handler"], "FastAPI calls it"),
+    **dict.fromkeys(["build_middleware_stack"], "FastAPI calls it"),
+    **dict.fromkeys(["execute_fields", "execute_fields_serially"], "graphql-core calls it"),
+    **dict.fromkeys(
+        ["handle_async_request", "has_redirect_location", "extract_cookies", "build_request"], "httpx calls it"
+    ),
     **dict.fromkeys(
         ["load_dialect_impl", "process_bind_param", "process_result_value", "bind_processor"], "SQLAlchemy calls it"
     ),
@@ -32,11 +36,6 @@ KEPT = {
     ),
     "POSITIONS": "the classification of a set in SQL, which a property test holds equal to the rules",
     "run_due": "one round of the loop that runs jobs, for tests that run it when they want it",
-    "traceparent": "a part of a request, for the handlers of other applications of the framework",
-    "is_current": "asks whether a migration is needed; the tests of migrations do",
-    "downgrade": "the way back of a migration; the tests of migrations take it",
-    "MODULES": "holds the imports that define the tables",
-    **dict.fromkeys(["_METHODS", "Result"], "is to go with the next change of its file"),
 }
 
 

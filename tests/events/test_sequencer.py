@@ -34,8 +34,7 @@ async def emit(services: Services, account: dict[str, Any], version: int, hold: 
     async with ctx.transaction(Permission.ACCOUNT_WRITE) as tx:
         await lock_account(tx, account["id"])
         tx.emit(AccountUpdated.of({**account, "version": version}))
-        await tx.finish()
-        tx._events.clear()
+        await tx.flush()
         await asyncio.sleep(hold)
 
 

@@ -40,10 +40,16 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return postgres.create_database(request.getfixturevalue("server"), f"migrations_{os.getpid()}")
 
 
+def downgrade(url: str, revision: str = "base") -> None:
+    """Take migrations back down to a revision; the service itself only goes forward."""
+    command, config = migrate.alembic(url)
+    command.downgrade(config, revision)
+
+
 def test_up_down_and_up_again_leaves_no_difference_to_the_tables(url: str):
     assert asyncio.run(migrate.ensure_migrated(url)) is True
     assert migrate.differences(url) == []
-    migrate.downgrade(url)
+    downgrade(url)
     assert asyncio.run(migrate.current_revision(url)) is None
     assert leftovers(url) == set()
     migrate.upgrade(url)
@@ -64,7 +70,7 @@ def test_processes_that_start_at_once_do_not_collide(url: str):
     ask = (
         "import asyncio, time\nfrom service.framework.database import migrate\n"
         f"time.sleep(max(0, {time.time() + 1.5} - time.time()))\n"
-        f"asyncio.run(migrate.ensure_migrated({url!r}))\nprint(asyncio.run(migrate.is_current({url!r})))"
+        f"asyncio.run(migrate.ensure_migrated({url!r}))\nprint(asyncio.run(migrate.current_revision({url!r})) == migrate.revisions()[-1])"
     )
     running = [
         subprocess.Popen([sys.executable, "-c", ask], cwd=ROOT, stdout=-1, stderr=-1, text=True) for _ in range(3)
@@ -171,6 +177,6 @@ def test_scoring_models_from_before_get_the_members_that_models_have_now(url: st
     read = json.loads(now)
     assert read["cuts"]["attractiveness_rule"] == "fixed" and read["border_width"]["relative_strength"] == 0.05
     assert read["factors"][0]["unit"] is read["factors"][0]["group"] is read["factors"][0]["source"] is None
-    migrate.downgrade(url, "202611220900")
+    downgrade(url, "202611220900")
     ((back,),) = run(url, "SELECT definition FROM scoring_models")
     assert json.loads(back) == json.loads(old)

@@ -7,7 +7,7 @@ import pytest
 
 from service.framework.database import migrate
 from tests import postgres
-from tests.migrations.test_migrations import run, server  # noqa: F401 - the server is a fixture
+from tests.migrations.test_migrations import downgrade, run, server  # noqa: F401 - the server is a fixture
 
 BEFORE, AFTER = "202611221100", "202611271410"
 MODEL, PERIOD = (f"01890000-0000-7000-8000-00000000000{digit}" for digit in (1, 2))
@@ -35,7 +35,7 @@ def test_model_periods_keep_their_rows_up_and_down(url: str):
     kept = run(url, "SELECT * FROM yardsticks")
     migrate.upgrade(url, AFTER)
     assert run(url, "SELECT * FROM model_periods") == kept
-    migrate.downgrade(url, BEFORE)
+    downgrade(url, BEFORE)
     assert run(url, "SELECT * FROM yardsticks") == kept
 
 
@@ -47,7 +47,7 @@ def test_no_number_of_an_event_is_given_twice_on_sqlite(tmp_path: Path):
     run(url, insert)
     run(url, "DELETE FROM events")
     for revision in (AFTER, BEFORE):
-        (migrate.upgrade if revision == AFTER else migrate.downgrade)(url, revision)
+        (migrate.upgrade if revision == AFTER else downgrade)(url, revision)
         run(url, insert)
         run(url, "DELETE FROM events")
     run(url, insert)

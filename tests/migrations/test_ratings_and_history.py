@@ -9,7 +9,7 @@ import pytest
 
 from service.framework.database import migrate
 from tests import postgres
-from tests.migrations.test_migrations import run, server  # noqa: F401 - the server is a fixture
+from tests.migrations.test_migrations import downgrade, run, server  # noqa: F401 - the server is a fixture
 
 BEFORE, AFTER = "202611220910", "202611220920"
 MODEL, ACCOUNT, ENTRY = (f"01890000-0000-7000-8000-00000000000{digit}" for digit in (1, 2, 3))
@@ -109,7 +109,7 @@ def test_what_was_stored_before_is_read_today_and_goes_back(url: str):
             "no_known_competitor": False,
         },
     }
-    migrate.downgrade(url, BEFORE)
+    downgrade(url, BEFORE)
     ((factor, back),) = run(url, "SELECT factor, score FROM attractiveness_scores")
     assert (factor, back) == ("a", score)
     ((result,),) = run(url, "SELECT result FROM classifications")

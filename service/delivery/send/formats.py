@@ -8,7 +8,6 @@ the types collide with no other sender's.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,6 +16,7 @@ from urllib.parse import quote
 import orjson
 
 from service.framework.outbound.body_templates import Render
+from service.platform.kept import Kept
 
 Format = Literal["standard", "cloudevents-structured", "cloudevents-binary"]
 TYPE_PREFIX = "alt.kam."
@@ -24,7 +24,6 @@ JSON = "application/json"
 STRUCTURED = "application/cloudevents+json; charset=utf-8"
 
 _PLAIN = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%')
-_MOST_KEPT = 256
 _LARGEST_KEPT = 65_536
 
 
@@ -46,7 +45,7 @@ class Formatter:
 
     def __init__(self, source: str) -> None:
         self._source = source
-        self._kept: OrderedDict[tuple[str, str, str], Message] = OrderedDict()
+        self._kept: Kept[tuple[str, str, str], Message] = Kept(256)
 
     def message(self, event_id: str, body: bytes, form: Format, fill: Render | None, shape: str) -> Message:
         """Return the message of an event in a format. `fill` renders the endpoint's body template, if it has one, and
@@ -59,9 +58,7 @@ class Formatter:
         if made is None:
             made = self._made(orjson.loads(body), form, fill)
             if len(made.body) <= _LARGEST_KEPT:
-                if len(self._kept) >= _MOST_KEPT:
-                    self._kept.popitem(last=False)
-                self._kept[key] = made
+                self._kept.put(key, made)
         return made
 
     def _made(self, event: dict[str, Any], form: Format, fill: Render | None) -> Message:

@@ -20,7 +20,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
 
-from service.framework.database.columns import Day, Exact, Instant, Json, Money
+from service.framework.database.columns import Day, Exact, Instant, Json, Money, bind
 from service.platform.clock import instant_text
 
 
@@ -109,7 +109,7 @@ def json_rows(name: str, columns: Mapping[str, Any], dialect: str) -> sa.FromCla
     """The rows of a bound JSON list of objects called `name`, with columns of the given types: a batch of values in one
     statement. `jsonb_to_recordset` on PostgreSQL, `json_each` on SQLite.
     """
-    bound = sa.bindparam(name, type_=Json())
+    bound = bind(name, Json())
     if dialect == "postgresql":
         rows = sa.func.jsonb_to_recordset(bound)
         listed = [sa.column(column, kind) for column, kind in columns.items()]
@@ -252,12 +252,12 @@ def _lite_exact_text(element: exact_text, compiler: Any, **kw: Any) -> str:
 @compiles(one_of, "postgresql")
 def _pg_one_of(element: one_of, compiler: Any, **kw: Any) -> str:
     column = next(iter(element.clauses))
-    values = sa.bindparam(element.bind, type_=postgresql.ARRAY(column.type))
+    values = bind(element.bind, postgresql.ARRAY(column.type))
     return f"{compiler.process(column, **kw)} = ANY ({compiler.process(values, **kw)})"
 
 
 @compiles(one_of, "sqlite")
 def _lite_one_of(element: one_of, compiler: Any, **kw: Any) -> str:
     column = next(iter(element.clauses))
-    values = sa.bindparam(element.bind, type_=Json())
+    values = bind(element.bind, Json())
     return f"{compiler.process(column, **kw)} IN (SELECT value FROM json_each({compiler.process(values, **kw)}))"

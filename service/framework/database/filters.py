@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from operator import eq, ge, gt, le, lt
 from typing import Annotated, Any
 
 import sqlalchemy as sa
 from pydantic import Field, StringConstraints, create_model
 from sqlalchemy.sql.elements import ColumnElement
 
-from service.framework.database.columns import Uuid
+from service.framework.database.columns import Uuid, bind
 from service.framework.database.dialects import like_pattern, one_of
 from service.platform.errors import FieldError, Invalid
 from service.platform.types import DayText, Figure, Flag, Id, InstantText, Money, Search, Shape, Whole
@@ -226,22 +227,22 @@ def clause(shape: Shaped, fields: Mapping[str, Filterable]) -> ColumnElement[boo
     return _comparison(fields[kind], shape[1], shape[2])
 
 
-def _comparison(item: Filterable, operator: str, bind: Any) -> ColumnElement[bool]:
+_COMPARED: Mapping[str, Callable[[Any, Any], Any]] = {"eq": eq, "gt": gt, "gte": ge, "lt": lt, "lte": le}
+
+
+def _comparison(item: Filterable, operator: str, value: Any) -> ColumnElement[bool]:
     column = item.column
     if item.condition is not None:
-        return item.condition(bind)
+        return item.condition(value)
     if operator == "is_null":
-        return column.is_(None) if bind else column.is_not(None)
+        return column.is_(None) if value else column.is_not(None)
     if operator == "in":
-        return one_of(column, bind)
-    value: Any = sa.bindparam(bind, type_=sa.Text() if operator == "contains" else column.type)
+        return one_of(column, value)
+    bound: Any = bind(value, sa.Text() if operator == "contains" else column)
     if operator == "contains":
-        return sa.func.lower(column).like(sa.func.lower(value), escape="\\")
-    comparisons: dict[str, Callable[[], ColumnElement[bool]]] = {
-        "eq": lambda: column == value, "gt": lambda: column > value, "gte": lambda: column >= value,
-        "lt": lambda: column < value, "lte": lambda: column <= value,
-    }  # fmt: skip
-    return comparisons[operator]()
+        return sa.func.lower(column).like(sa.func.lower(bound), escape="\\")
+    found: ColumnElement[bool] = _COMPARED[operator](column, bound)
+    return found
 
 
 def flat_parameters(fields: Mapping[str, Filterable]) -> dict[str, Any]:
@@ -258,18 +259,17 @@ def flat_parameters(fields: Mapping[str, Filterable]) -> dict[str, Any]:
             out[key] = (Search | None, Field(None, description=f"{key} equals this"))
         else:
             kind = _value_type(item)
-            names = (
-                {"gt": f"{_stem(key)}_after", "lt": f"{_stem(key)}_before"}
-                if item.kind in ("instant", "day")
-                else {"gte": f"{key}_gte", "lte": f"{key}_lte"}
-            )
-            for operator, parameter in names.items():
+            for operator, parameter in _bounds(key, item).items():
                 out[parameter] = (kind | None, Field(None, description=f"{key}: {_MEANING[operator].lower()} this"))
     return out
 
 
-def _stem(key: str) -> str:
-    return key.removesuffix("_at").removesuffix("_on")
+def _bounds(key: str, item: Filterable) -> dict[str, str]:
+    """Return the parameters of a range by operator: `created_after` for `created_at`, `revenue_gte` for `revenue`."""
+    if item.kind not in ("instant", "day"):
+        return {"gte": f"{key}_gte", "lte": f"{key}_lte"}
+    stem = key.removesuffix("_at").removesuffix("_on")
+    return {"gt": f"{stem}_after", "lt": f"{stem}_before"}
 
 
 def flat_tree(values: Mapping[str, Any], fields: Mapping[str, Filterable]) -> dict[str, Any]:
@@ -286,16 +286,8 @@ def flat_tree(values: Mapping[str, Any], fields: Mapping[str, Filterable]) -> di
             if values.get(key) is not None:
                 tree[key] = {"eq": values[key]}
         else:
-            names = (
-                {f"{_stem(key)}_after": "gt", f"{_stem(key)}_before": "lt"}
-                if item.kind in ("instant", "day")
-                else {f"{key}_gte": "gte", f"{key}_lte": "lte"}
-            )
-            found = {
-                operator: values[parameter]
-                for parameter, operator in names.items()
-                if values.get(parameter) is not None
-            }
+            names = _bounds(key, item)
+            found = {operator: values[name] for operator, name in names.items() if values.get(name) is not None}
             if found:
                 tree[key] = found
     return tree

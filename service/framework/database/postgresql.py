@@ -165,12 +165,16 @@ class _Session:
         self._database.statements += 1
         try:
             return compiled, await self._connection.fetch(compiled.sql, *compiled.arguments(values))
-        except asyncpg.IntegrityConstraintViolationError as error:
-            raise _violation(error) from None
         except Exception as error:
-            if _lost(self._connection, error):
-                raise _unavailable() from error
+            self._refuse(error)
             raise
+
+    def _refuse(self, error: Exception) -> None:
+        """Raise what the driver's error means to callers; return when it is a defect."""
+        if isinstance(error, asyncpg.IntegrityConstraintViolationError):
+            raise _violation(error) from None
+        if _lost(self._connection, error):
+            raise _unavailable() from error
 
     async def one(self, statement: Statement, /, **values: Any) -> Row | None:
         compiled, rows = await self._fetch(statement, values)
@@ -201,11 +205,8 @@ class _Session:
         self._database.statements += 1
         try:
             status: str = await self._connection.execute(compiled.sql, *compiled.arguments(values))
-        except asyncpg.IntegrityConstraintViolationError as error:
-            raise _violation(error) from None
         except Exception as error:
-            if _lost(self._connection, error):
-                raise _unavailable() from error
+            self._refuse(error)
             raise
         return int(status.rpartition(" ")[2]) if status[-1:].isdigit() else 0
 
@@ -214,11 +215,8 @@ class _Session:
         self._database.statements += 1
         try:
             await self._connection.executemany(compiled.sql, [compiled.arguments(row) for row in rows])
-        except asyncpg.IntegrityConstraintViolationError as error:
-            raise _violation(error) from None
         except Exception as error:
-            if _lost(self._connection, error):
-                raise _unavailable() from error
+            self._refuse(error)
             raise
 
 

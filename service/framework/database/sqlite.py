@@ -161,19 +161,13 @@ class _Connection:
         if self._open.in_transaction:
             self._open.execute("ROLLBACK")
 
-    def _fetch(self, compiled: Compiled, values: dict[str, Any]) -> list[Any]:
+    def _fetch(self, compiled: Compiled, values: dict[str, Any]) -> tuple[list[Any], int]:
+        """Return the rows of a statement, and the number of rows it touched."""
         try:
             for each in compiled.first:
                 self._open.execute(each.sql, each.arguments(values))
-            return self._open.execute(compiled.sql, compiled.arguments(values)).fetchall()
-        except sqlite3.IntegrityError as error:
-            raise self._violation(error) from None
-
-    def _execute(self, compiled: Compiled, values: dict[str, Any]) -> int:
-        try:
-            for each in compiled.first:
-                self._open.execute(each.sql, each.arguments(values))
-            return self._open.execute(compiled.sql, compiled.arguments(values)).rowcount
+            cursor = self._open.execute(compiled.sql, compiled.arguments(values))
+            return cursor.fetchall(), cursor.rowcount
         except sqlite3.IntegrityError as error:
             raise self._violation(error) from None
 
@@ -189,18 +183,18 @@ class _Connection:
         named = match[2] if match else None
         return ConstraintViolated(kind, self._names(named) if named and kind == "unique" else named)
 
-    async def one(self, statement: Statement, /, **values: Any) -> Row | None:
-        compiled = self._compiled(statement)
-        rows = await self.run(self._fetch, compiled, values)
-        return compiled.row(rows[0]) if rows else None
-
-    async def all(self, statement: Statement, /, **values: Any) -> list[Row]:
-        compiled = self._compiled(statement)
-        return [compiled.row(row) for row in await self.run(self._fetch, compiled, values)]
-
     async def raw(self, statement: Statement, /, **values: Any) -> tuple[list[Any], Callable[[Any], Row]]:
         compiled = self._compiled(statement)
-        return await self.run(self._fetch, compiled, values), compiled.row
+        rows, _ = await self.run(self._fetch, compiled, values)
+        return rows, compiled.row
+
+    async def one(self, statement: Statement, /, **values: Any) -> Row | None:
+        rows, as_row = await self.raw(statement, **values)
+        return as_row(rows[0]) if rows else None
+
+    async def all(self, statement: Statement, /, **values: Any) -> list[Row]:
+        rows, as_row = await self.raw(statement, **values)
+        return [as_row(row) for row in rows]
 
     async def value(self, statement: Statement, /, **values: Any) -> Any:
         row = await self.one(statement, **values)
@@ -210,7 +204,8 @@ class _Connection:
         return [next(iter(row.values())) for row in await self.all(statement, **values)]
 
     async def execute(self, statement: Statement, /, **values: Any) -> int:
-        return int(await self.run(self._execute, self._compiled(statement), values))
+        _, touched = await self.run(self._fetch, self._compiled(statement), values)
+        return int(touched)
 
     async def many(self, statement: Statement, rows: Sequence[Row], /) -> None:
         await self.run(self._many, self._compiled(statement), rows)

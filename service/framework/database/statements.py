@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
-from service.framework.database.columns import Exact, Json, Uuid
+from service.framework.database.columns import Exact, Json, Uuid, bind
 
 _POSTGRESQL = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
 _SQLITE = SQLiteDialect_pysqlite()
@@ -98,6 +98,12 @@ class Statement:
 
     def _compile(self, kind: str) -> Compiled:
         return Compiled(self.clause, kind)
+
+
+def inserting(table: sa.Table, *left_out: str) -> Statement:
+    """Return the insert of one row of a table, which takes a value for every column but those `left_out`."""
+    columns = [column for column in table.c if column.name not in left_out]
+    return Statement(sa.insert(table).values({column.name: bind(column.name, column) for column in columns}))
 
 
 class WriteThenRead(Statement):

@@ -97,7 +97,7 @@ class Engine:
     ) -> Run:
         operation = document.operations[name]
         conditions = {each: bool(variables.coerced.get(each)) for each in document.conditions}
-        plan = document.plans.get(
+        plan = document.plans.made(
             (name, *conditions.values()),
             lambda: self._compile(document, operation, conditions, ctx.services.database.kind),
         )

@@ -6,6 +6,7 @@ Documents that were refused are not kept: a caller must not be able to push the 
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, parse, validate
@@ -13,9 +14,9 @@ from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefiniti
 from service.framework.graph import errors
 from service.framework.graph.limits import Limits, refuse_deep, refuse_oversized
 from service.framework.graph.plan import Plan, directive_variables
-from service.framework.graph.recent import Recent
 from service.framework.graph.variables import Variables
 from service.platform.errors import KamError, QueryTooComplex
+from service.platform.kept import Kept
 
 
 @dataclass(slots=True)
@@ -26,7 +27,7 @@ class Document:
     operations: dict[str, OperationDefinitionNode]
     variables: dict[str, Variables]
     conditions: frozenset[str]
-    plans: Recent[Plan] = field(default_factory=lambda: Recent(16))
+    plans: Kept[Hashable, Plan] = field(default_factory=lambda: Kept(16))
 
     def choose(self, name: str | None) -> str:
         """The name of the operation to run, which may be empty; raises Refused when the given one does not tell."""
@@ -45,11 +46,11 @@ class Documents:
     def __init__(self, schema: GraphQLSchema, limits: Limits, size: int = 500) -> None:
         self._schema = schema
         self._limits = limits
-        self._kept: Recent[Document] = Recent(size)
+        self._kept: Kept[str, Document] = Kept(size)
 
     def document(self, text: str) -> Document:
         """The document of a text; raises Refused."""
-        return self._kept.get(text, lambda: self._read(text))
+        return self._kept.made(text, lambda: self._read(text))
 
     def _read(self, text: str) -> Document:
         try:

@@ -7,7 +7,7 @@ makes SQL of a plan, `execute.py` runs it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,7 +31,6 @@ from graphql.language import BooleanValueNode
 from service.framework.database.statements import Statement
 from service.framework.graph.cut import Cutter
 from service.framework.graph.edges import Document, Graph, Many
-from service.framework.graph.recent import Recent
 from service.framework.graph.selection import (
     Arguments,
     Connection,
@@ -43,6 +42,7 @@ from service.framework.graph.selection import (
     Selection,
     Single,
 )
+from service.platform.kept import Kept
 
 Fields = dict[str, list[FieldNode]]
 
@@ -84,7 +84,7 @@ class Plan:
     operation: OperationDefinitionNode
     roots: list[Root | Constant | Introspective]
     introspection: DocumentNode | None = None
-    statements: Recent[Statement] = field(default_factory=lambda: Recent(64))
+    statements: Kept[Hashable, Statement] = field(default_factory=lambda: Kept(64))
     introspected: dict[str, Any] | None = None
     fixed: dict[int, Any] = field(default_factory=dict)
     """The page arguments of connections, by slot, where no variable or cursor changes them."""

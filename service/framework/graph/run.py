@@ -321,7 +321,7 @@ class Run:
     ) -> Statement:
         forms = {slot: each.form for slot, each in asked.items()}
         past = self._as_of is not None
-        return self._plan.statements.get(
+        return self._plan.statements.made(
             (*key, past, *forms.values()), lambda: build(Builder(self._engine.graph, forms, past))
         )
 

@@ -18,7 +18,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from service.framework.web.rate_limits import RateLimiter
 from service.framework.web.request import RequestInfo
 from service.platform.errors import KamError, RateLimited
-from service.platform.idempotency import Idempotency
 
 bearer = HTTPBearer(
     scheme_name="apiKey",
@@ -34,13 +33,6 @@ class Principal(Protocol):
     @property
     def id(self) -> str:
         """The id of the key, which is counted and logged instead of the key itself."""
-
-
-class CallerContext(Protocol):
-    """What operations take, as far as the framework needs to know."""
-
-    def with_idempotency(self, idempotency: Idempotency) -> Any:
-        """Return the same context with an Idempotency-Key."""
 
 
 Authenticate = Callable[[Mapping[bytes, bytes]], Any]

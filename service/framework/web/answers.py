@@ -85,6 +85,11 @@ def upserted(resource: Versioned) -> Answer:
     return Answer(resource.body, status, resource.version, _headers(resource, {"Upsert-Result": resource.outcome}))
 
 
+def unversioned(resource: Versioned, status: int = 200) -> Answer:
+    """Return the result of an action, without an ETag."""
+    return Answer(resource.body, status, None, _headers(resource, None))
+
+
 def page(shown: Paged) -> Answer:
     """Return 200 with one page of a list; the edge adds `Link: <...>; rel="next"` while there is more."""
     return Answer(shown.body, next_cursor=shown.next_cursor)

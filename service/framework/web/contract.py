@@ -24,6 +24,7 @@ from service.framework.web.problems import Problem, ProblemError
 from service.framework.web.router import LeanRoute, Part
 from service.platform.errors import (
     BodyTooLarge,
+    CursorInvalid,
     Forbidden,
     IdempotencyKeyInProgress,
     IdempotencyKeyReused,
@@ -45,7 +46,6 @@ from service.platform.types import Count, Shape
 Document = dict[str, Any]
 
 _WRITES = ("post", "put", "patch", "delete")
-_METHODS = ("get", *_WRITES)
 _HEADERS: dict[str, tuple[str, Document]] = {
     "ETag": ("Version of the resource, for If-Match and If-None-Match", {"type": "string", "maxLength": 40}),
     "Location": ("Where the new resource is", {"type": "string", "format": "uri-reference", "maxLength": 500}),
@@ -222,7 +222,8 @@ def _complete_operation(operation: Document, method: str, route: APIRoute, compi
             "headers": {name: _ref("headers", name) for name in ("ETag", "X-Request-Id")},
         }
     operation["responses"].pop("422", None)
-    _add_errors(operation, [*_implied(method, compiled, conditional), *declared.errors])
+    paged = _has(route.response_model, "next_cursor")
+    _add_errors(operation, [*_implied(method, compiled, conditional, paged), *declared.errors])
     operation["responses"] = dict(sorted(operation["responses"].items()))
 
 
@@ -260,7 +261,7 @@ def _complete_answer(answer: Document, method: str, status: int, route: APIRoute
         )
 
 
-def _implied(method: str, compiled: CompiledRoute, conditional: bool) -> list[type[KamError]]:
+def _implied(method: str, compiled: CompiledRoute, conditional: bool, paged: bool) -> list[type[KamError]]:
     """Return the errors that a request may get before its endpoint runs."""
     errors: list[type[KamError]] = [MalformedRequest, Invalid, InternalError]
     if compiled.declared.produces:
@@ -275,6 +276,8 @@ def _implied(method: str, compiled: CompiledRoute, conditional: bool) -> list[ty
         errors += [BodyTooLarge, UnsupportedMediaType]
     if conditional:
         errors.append(StaleVersion)
+    if paged:
+        errors.append(CursorInvalid)
     return errors
 
 

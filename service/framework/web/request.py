@@ -53,12 +53,6 @@ class RequestInfo:
         """The versions that this write may replace (If-Match); None when any will do."""
         return expected_versions(self.headers.get(b"if-match"))
 
-    @property
-    def traceparent(self) -> str | None:
-        """The W3C trace context as it came."""
-        given = self.headers.get(b"traceparent")
-        return None if given is None or len(given) > 200 else given.decode("ascii", "ignore")
-
 
 async def request_info(request: Request) -> RequestInfo:
     """Return the request of an endpoint: a FastAPI dependency."""

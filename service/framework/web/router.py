@@ -92,7 +92,8 @@ def _receiving(request: Request) -> Receive:
 class Part(APIRouter):
     """The routes of one part. Each method is FastAPI's own with more options:
 
-    errors      the errors it may answer with besides those that every route has
+    errors      the errors it may answer with besides those that the contract derives from its path, arguments and
+                answer: NotFound with path parameters, StaleVersion with If-Match, CursorInvalid for a page
     location    template of the Location of a 201, from the members of its body and the path parameters
     takes       media types of the body (merge patches are the default of PATCH)
     produces    media types of the answer; empty when Accept is ignored
@@ -108,8 +109,8 @@ class Part(APIRouter):
         return self._declare("GET", path, options)
 
     def post(self, path: str, **options: Any) -> Callable[[Endpoint], Endpoint]:
-        """Declare a creation or an action."""
-        return self._declare("POST", path, options)
+        """Declare a creation, which answers 201 with its `location`, or an action."""
+        return self._declare("POST", path, {"status_code": 201, **options} if "location" in options else options)
 
     def put(self, path: str, **options: Any) -> Callable[[Endpoint], Endpoint]:
         """Declare a replacement or an upsert."""

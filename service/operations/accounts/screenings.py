@@ -16,7 +16,7 @@ from service.framework.database.columns import Instant, bind
 from service.framework.database.database import Reader, Resource, Row
 from service.framework.database.dialects import one_of
 from service.framework.database.filters import clause, read_filter
-from service.framework.database.statements import Statement
+from service.framework.database.statements import Statement, inserting
 from service.models.accounts.accounts import accounts
 from service.models.accounts.screenings import ScreeningCursor
 from service.models.accounts.statuses import status_entries
@@ -42,9 +42,7 @@ _MAKE_CANDIDATES = Statement(
         updated_at=bind("v_now", Instant()),
     )
 )
-_ADD_ENTRIES = Statement(
-    sa.insert(status_entries).values({column.name: bind(column.name, column) for column in status_entries.c})
-)
+_ADD_ENTRIES = inserting(status_entries)
 
 
 class ScreeningCriterion(Shape):

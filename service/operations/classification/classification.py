@@ -13,7 +13,7 @@ from service.access.policy import Permission
 from service.framework.database.columns import Uuid, bind
 from service.framework.database.database import Page, Resource
 from service.framework.database.listing import PageRequest
-from service.framework.database.statements import Statement
+from service.framework.database.statements import Statement, inserting
 from service.models.classification.classification import BusinessStrengthPut, business_strengths
 from service.platform.clock import instant_text
 from service.platform.errors import NotFound
@@ -42,9 +42,7 @@ from service.rules.vocabulary import ClassificationCause
 KIND = "account"
 
 _c = business_strengths.c
-_ADD_STRENGTH = Statement(
-    sa.insert(business_strengths).values({column.name: bind(column.name, column) for column in _c})
-)
+_ADD_STRENGTH = inserting(business_strengths)
 _SET_STRENGTH = Statement(
     sa.update(business_strengths)
     .where(_c.account_id == bind("b_account_id", Uuid()))

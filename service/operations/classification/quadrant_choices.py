@@ -15,7 +15,7 @@ from service.access.policy import Permission
 from service.framework.database.columns import Instant, Json, Uuid, bind
 from service.framework.database.database import Resource
 from service.framework.database.dialects import json_row, one_of
-from service.framework.database.statements import Statement
+from service.framework.database.statements import Statement, inserting
 from service.models.accounts.accounts import accounts
 from service.models.classification.quadrant_choices import ClassificationConfirm, LeadingVerbPut, QuadrantOverridePut
 from service.models.classification.quadrant_overrides import quadrant_overrides
@@ -36,8 +36,7 @@ reviewed.
 
 EXPIRED_AT_ONCE = 100
 _overrides = quadrant_overrides.c
-_VALUES = {column.name: bind(column.name, column) for column in _overrides}
-_ADD = Statement(sa.insert(quadrant_overrides).values(_VALUES))
+_ADD = inserting(quadrant_overrides)
 _REMOVE = Statement(sa.delete(quadrant_overrides).where(one_of(_overrides.account_id, "ids")))
 _DUE = Statement(
     sa.select(_overrides.account_id)

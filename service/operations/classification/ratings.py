@@ -16,7 +16,7 @@ from service.framework.database.columns import bind
 from service.framework.database.database import Page, Resource, Row
 from service.framework.database.dialects import one_of
 from service.framework.database.listing import PageRequest
-from service.framework.database.statements import Statement
+from service.framework.database.statements import Statement, inserting
 from service.models.classification.ratings import AttractivenessPut, RatingChoice, RatingSheet, SheetEntry, ratings
 from service.platform.errors import FieldError, Invalid, NotFound
 from service.platform.ids import new_id
@@ -42,12 +42,11 @@ from service.rules.vocabulary import ClassificationCause
 
 KIND = "account"
 _c = ratings.c
-_COLUMNS = {column.name: bind(column.name, column) for column in _c}
 _SUPERSEDE = Statement(
     sa.update(ratings).where(one_of(_c.id, "ids")).values(superseded_at=bind("now", _c.superseded_at))
 )
 _CHOOSE = Statement(sa.update(ratings).where(one_of(_c.id, "ids")).values(chosen=bind("chosen", _c.chosen)))
-_ADD = Statement(sa.insert(ratings).values(_COLUMNS))
+_ADD = inserting(ratings)
 
 
 @operation

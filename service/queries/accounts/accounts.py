@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 
 from service.events.content import FACETS
-from service.framework.database.columns import Uuid
+from service.framework.database.columns import Uuid, bind
 from service.framework.database.dialects import JsonDocument, as_json, document, json_row
 from service.framework.database.filters import Filterable, enum_field, filter_model
 from service.framework.database.listing import Listing
@@ -92,7 +92,7 @@ def summary_of(account_id: ColumnElement[Any]) -> ColumnElement[str]:
     )
 
 
-SUMMARY = Statement(sa.select(summary_of(sa.bindparam("id", type_=Uuid())).label("summary")))
+SUMMARY = Statement(sa.select(summary_of(bind("id", Uuid())).label("summary")))
 
 
 def low(column: ColumnElement[Any], lowest: int = LOWEST) -> ColumnElement[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +12,12 @@ from service.framework.database.columns import Uuid, bind
 from service.framework.database.filters import Shaped, clause
 from service.framework.database.statements import Statement
 from service.models.accounts.accounts import accounts
+from service.platform.kept import Kept
 from service.queries.accounts.accounts import ACCOUNTS
 from service.rules.vocabulary import AccountStatus
 
-_KEPT = 200
 _ONE, _ZERO = sa.literal_column("1", sa.BigInteger), sa.literal_column("0", sa.BigInteger)
-_statements: OrderedDict[Any, Statement] = OrderedDict()
+_STATEMENTS: Kept[Any, Statement] = Kept(200)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +37,14 @@ def judging(shape: ScreeningShape, passed: bool | None, after: bool) -> Statemen
     Counts: `total`, `passed_total`, `customers`, `held_0` ... Page: `id`, `name`, `status`, `passed`, `h0` ... An empty
     page gives one row of counts and nulls.
     """
-    return _kept((shape, passed, after), lambda: _judging(shape, passed, after))
+    return _STATEMENTS.made((shape, passed, after), lambda: _judging(shape, passed, after))
 
 
 def passing(shape: ScreeningShape) -> Statement:
     """Return the statement that locks at most `:most` customers that passed, each with its fulfilled criteria (`id`,
     `h0` ...).
     """
-    return _kept((shape, "passing"), lambda: _passing(shape))
+    return _STATEMENTS.made((shape, "passing"), lambda: _passing(shape))
 
 
 def _held(shape: ScreeningShape) -> list[ColumnElement[Any]]:
@@ -106,12 +105,3 @@ def _passing(shape: ScreeningShape) -> Statement:
     )
     most = bind("most", sa.BigInteger)
     return Statement(query.order_by(accounts.c.id).limit(most).with_for_update(of=accounts))
-
-
-def _kept(key: Any, build: Any) -> Statement:
-    statement = _statements.get(key)
-    if statement is None:
-        statement = _statements[key] = build()
-        if len(_statements) > _KEPT:
-            _statements.popitem(last=False)
-    return statement

@@ -17,6 +17,7 @@ from service.models.classification.classification import classifications
 from service.models.classification.movements import MovementChanges
 from service.models.classification.scoring_models import scoring_models
 from service.models.relationship.stages import stage_entries
+from service.platform.kept import Kept
 from service.queries.accounts.accounts import low
 from service.queries.accounts.past import Then, existed
 from service.queries.classification.classification import COLUMNS
@@ -222,15 +223,10 @@ def _filtered(query: sa.Select[Any], shape: Any) -> sa.Select[Any]:
     return query if condition is None else query.where(condition)
 
 
-_KEPT: dict[Any, tuple[Statement, Statement]] = {}
-_MOST = 100
+_SUMMARIES: Kept[Any, tuple[Statement, Statement]] = Kept(100)
 
 
 def summary_statements(condition: Condition) -> tuple[Statement, Statement]:
     """Return the two statements of a summary for a form of filter. Each form is compiled once."""
-    found = _KEPT.get(condition.shape)
-    if found is None:
-        if len(_KEPT) >= _MOST:
-            _KEPT.clear()
-        found = _KEPT[condition.shape] = (counted(condition.shape), caused(condition.shape))
-    return found
+    shape = condition.shape
+    return _SUMMARIES.made(shape, lambda: (counted(shape), caused(shape)))

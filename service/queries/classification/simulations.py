@@ -14,6 +14,7 @@ from service.framework.database.filters import Condition, clause
 from service.framework.database.statements import Statement
 from service.models.accounts.accounts import accounts
 from service.models.classification.simulations import SimulationBase
+from service.platform.kept import Kept
 from service.queries.accounts.accounts import ACCOUNTS, AccountFilter
 from service.queries.classification.positions import BINDS, GIVEN, INLINE_FACTORS, SHOWN, judged, sql
 
@@ -105,18 +106,15 @@ SELECT min(attractiveness) AS low, max(attractiveness) AS high FROM judged WHERE
 )
 """The range of attractiveness of all accounts by a model, with the supposed scores."""
 
-_KEPT: dict[Any, Statement] = {}
-_MOST_KEPT = 200
+_STATEMENTS: Kept[Any, Statement] = Kept(200)
 
 
 def ids_where(condition: Condition) -> Statement:
     """Return the statement that reads the ids of the accounts that a filter finds, in order."""
-    statement = _KEPT.get(condition.shape)
-    if statement is None:
-        query = ACCOUNTS.scoped(sa.select(accounts.c.id))
-        wanted = clause(condition.shape, ACCOUNTS.filters)
-        query = query if wanted is None else query.where(wanted)
-        statement = _KEPT[condition.shape] = Statement(query.order_by(accounts.c.id))
-        if len(_KEPT) > _MOST_KEPT:
-            del _KEPT[next(iter(_KEPT))]
-    return statement
+    return _STATEMENTS.made(condition.shape, lambda: _ids_where(condition.shape))
+
+
+def _ids_where(shape: Any) -> Statement:
+    query = ACCOUNTS.scoped(sa.select(accounts.c.id))
+    wanted = clause(shape, ACCOUNTS.filters)
+    return Statement((query if wanted is None else query.where(wanted)).order_by(accounts.c.id))

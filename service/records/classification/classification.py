@@ -12,13 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import sqlalchemy as sa
-
 from service.events.classification import AccountClassified, AccountQuadrantChanged
 from service.events.event import Event
-from service.framework.database.columns import bind
 from service.framework.database.database import Resource, Row
-from service.framework.database.statements import Statement
+from service.framework.database.statements import inserting
 from service.models.classification.classification import classifications
 from service.platform.clock import instant_text
 from service.platform.ids import new_id
@@ -46,9 +43,7 @@ from service.rules.classification.scoring import ScoringModel
 from service.rules.verdicts import shown
 from service.rules.vocabulary import ClassificationCause, FioccaAttractiveness, FioccaPosition
 
-_REMEMBER = Statement(
-    sa.insert(classifications).values({column.name: bind(column.name, column) for column in classifications.c})
-)
+_REMEMBER = inserting(classifications)
 
 
 @dataclass

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from service.framework.database.columns import Instant, Uuid, bind
 from service.framework.database.database import Reader, Row
-from service.framework.database.statements import Statement
+from service.framework.database.statements import Statement, inserting
 from service.platform.errors import NotFound
 from service.platform.ids import new_id
 from service.records.context import Transaction
@@ -21,8 +21,7 @@ class Judgements:
 
     def __init__(self, table: sa.Table, query: Statement, kind: str) -> None:
         self._query, self._kind = query, kind
-        columns = [column for column in table.c if column.name != "superseded_at"]
-        self._add = Statement(sa.insert(table).values({column.name: bind(column.name, column) for column in columns}))
+        self._add = inserting(table, "superseded_at")
         self._supersede = Statement(
             sa.update(table)
             .where(table.c.account_id == bind("b_account_id", Uuid()), table.c.superseded_at.is_(None))

@@ -13,7 +13,7 @@ from service.events.classification import AccountQuadrantChanged
 from service.events.event import Event
 from service.framework.database.columns import Uuid, bind
 from service.framework.database.database import Reader, Row
-from service.framework.database.statements import Statement
+from service.framework.database.statements import Statement, inserting
 from service.models.accounts.accounts import accounts
 from service.models.classification.classification import classifications
 from service.platform.ids import new_id
@@ -26,9 +26,7 @@ from service.records.context import Transaction
 from service.rules.classification.scoring import ScoringModel
 from service.rules.vocabulary import ClassificationCause, QuadrantSource
 
-_REMEMBER = Statement(
-    sa.insert(classifications).values({column.name: bind(column.name, column) for column in classifications.c})
-)
+_REMEMBER = inserting(classifications)
 _PLACE = Statement(
     sa.update(accounts)
     .where(accounts.c.id == bind("b_id", Uuid()))

@@ -8,14 +8,12 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-import sqlalchemy as sa
-
-from service.framework.database.columns import bind
 from service.framework.database.database import Reader, Resource
-from service.framework.database.statements import Statement
+from service.framework.database.statements import inserting
 from service.models.classification.model_periods import model_periods
 from service.platform.errors import Conflict, FieldError, Invalid
 from service.platform.ids import new_id
+from service.platform.kept import Kept
 from service.queries.accounts.past import MODEL_PERIOD
 from service.queries.classification.scoring_models import ACTIVE_MODEL, DEFINED, MODEL_BY_ID
 from service.records.context import Transaction
@@ -27,8 +25,6 @@ from service.rules.verdicts import Verdict, exact
 
 MODEL_LOCK = "active scoring model"
 """Held shared by whoever classifies, alone by whoever activates a model."""
-
-_KEPT_MODELS = 64
 
 
 @dataclass(frozen=True)
@@ -49,9 +45,7 @@ class ActiveModel:
         return {"id": self.id, "name": self.name, "version": self.number}
 
 
-_REMEMBER = Statement(
-    sa.insert(model_periods).values({column.name: bind(column.name, column) for column in model_periods.c})
-)
+_REMEMBER = inserting(model_periods)
 
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -73,7 +67,7 @@ async def record_model_period(
     await tx.execute(_REMEMBER, **row, since=since or tx.now)
 
 
-_MODELS: dict[tuple[str, int], ActiveModel] = {}
+_MODELS: Kept[tuple[str, int], ActiveModel] = Kept(64)
 
 
 async def active_model(reader: Reader, identifier: str | None = None, version: int | None = None) -> ActiveModel:
@@ -103,10 +97,7 @@ async def stored_model(reader: Reader, identifier: str, version: int) -> ActiveM
 
 def _kept(row: Mapping[str, Any]) -> ActiveModel:
     model = model_of(row)
-    if len(_MODELS) >= _KEPT_MODELS:
-        _MODELS.clear()
-    _MODELS[model.id, model.version] = model
-    return model
+    return _MODELS.put((model.id, model.version), model)
 
 
 async def model_at(reader: Reader, at: datetime | None) -> ActiveModel:

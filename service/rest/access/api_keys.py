@@ -10,7 +10,7 @@ from service.framework.web.answers import Answer, created, found, no_content, pa
 from service.framework.web.router import Part, PathId
 from service.models.access.api_keys import ApiKeyCreate, ApiKeyCreated, ApiKeyRead, Me
 from service.operations.access import api_keys
-from service.platform.errors import CursorInvalid, Forbidden, NotFound
+from service.platform.errors import Forbidden
 from service.queries.access.api_keys import API_KEYS
 from service.rest.dependencies import Caller, list_query, page_of, page_request
 
@@ -37,7 +37,6 @@ async def read_me(ctx: Caller) -> Answer:
 
 @part.post(
     "/api-keys",
-    status_code=201,
     response_model=ApiKeyCreated,
     summary="Create an API key",
     location="/v1/api-keys/{id}",
@@ -50,19 +49,19 @@ async def create_api_key(ctx: Caller, data: Annotated[ApiKeyCreate, Body()]) -> 
     return created(await api_keys.create_api_key(ctx, data))
 
 
-@part.get("/api-keys", response_model=ApiKeyPage, summary="List API keys", errors=[CursorInvalid])
+@part.get("/api-keys", response_model=ApiKeyPage, summary="List API keys")
 async def list_api_keys(ctx: Caller, query: Annotated[ApiKeyListQuery, Query()]) -> Answer:  # type: ignore[valid-type]
     """Lists keys, without their values."""
     return page(await api_keys.list_api_keys(ctx, page_request(query, API_KEYS)))
 
 
-@part.get("/api-keys/{id}", response_model=ApiKeyRead, summary="Read an API key", errors=[NotFound])
+@part.get("/api-keys/{id}", response_model=ApiKeyRead, summary="Read an API key")
 async def read_api_key(ctx: Caller, id: PathId) -> Answer:
     """Reads a key, without its value."""
     return found(await api_keys.get_api_key(ctx, id))
 
 
-@part.delete("/api-keys/{id}", summary="Revoke an API key", errors=[NotFound, Forbidden])
+@part.delete("/api-keys/{id}", summary="Revoke an API key", errors=[Forbidden])
 async def revoke_api_key(ctx: Caller, id: PathId) -> Answer:
     """Revokes a key: it stops working at once in the process that answers and within five seconds in others. The
     webhook endpoints that it owns are disabled.

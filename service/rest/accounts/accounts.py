@@ -13,7 +13,7 @@ from service.framework.web.router import Inquiry, Part, PathId
 from service.models.accounts.accounts import AccountCreate, AccountPatch, AccountRead
 from service.operations.accounts import accounts
 from service.operations.accounts import batches as account_batches
-from service.platform.errors import Conflict, CursorInvalid, NotFound, ReferenceTaken, StaleVersion
+from service.platform.errors import Conflict, ReferenceTaken, StaleVersion
 from service.queries.accounts.accounts import ACCOUNTS, AccountFilter
 from service.records.batches import MOST_BYTES, BatchResult
 from service.rest.dependencies import (
@@ -40,7 +40,6 @@ UPSERT_RESULT = {"Upsert-Result": "created, updated or unchanged"}
 
 @part.post(
     "/accounts",
-    status_code=201,
     response_model=AccountRead,
     summary="Create an account",
     location="/v1/accounts/{id}",
@@ -51,7 +50,7 @@ async def create_account(ctx: Caller, data: Annotated[AccountCreate, Body()]) ->
     return created(await accounts.create_account(ctx, data))
 
 
-@part.get("/accounts", response_model=AccountPage, summary="List accounts", errors=[CursorInvalid])
+@part.get("/accounts", response_model=AccountPage, summary="List accounts")
 async def list_accounts(ctx: Caller, query: Annotated[AccountListQuery, Query()]) -> Answer:  # type: ignore[valid-type]
     """Lists accounts page by page; pages are stable at any depth. Filters are parameters; several values are
     comma-separated. With `as_of` it lists the accounts that existed then, with their position and stage as of then.
@@ -59,7 +58,7 @@ async def list_accounts(ctx: Caller, query: Annotated[AccountListQuery, Query()]
     return page(await accounts.list_accounts(ctx, page_request(query, ACCOUNTS), looked_back(query)))
 
 
-@part.post("/accounts/search", response_model=AccountPage, summary="Search accounts", errors=[CursorInvalid])
+@part.post("/accounts/search", response_model=AccountPage, summary="Search accounts")
 async def search_accounts(ctx: Caller, query: Annotated[AccountSearch, Body()]) -> Answer:  # type: ignore[valid-type]
     """Lists the accounts that match a nested filter of `and`, `or` and `not`; the grammar is that of GraphQL's
     `filter`.
@@ -81,12 +80,7 @@ async def batch_upsert_accounts(ctx: Caller, batch: Annotated[account_batches.SH
     return found(await account_batches.batch_upsert_accounts(ctx, batch))
 
 
-@part.get(
-    "/accounts/by-ref/{system}/{external_id}",
-    response_model=AccountRead,
-    summary="Read an account by reference",
-    errors=[NotFound],
-)
+@part.get("/accounts/by-ref/{system}/{external_id}", response_model=AccountRead, summary="Read an account by reference")
 async def read_account_by_ref(
     ctx: Caller, system: Annotated[System, Path()], external_id: Annotated[ExternalId, Path()]
 ) -> Answer:
@@ -113,18 +107,13 @@ async def upsert_account(
     return created(account, headers) if account.outcome == "created" else found(account, headers)
 
 
-@part.get("/accounts/{id}", response_model=AccountRead, summary="Read an account", errors=[NotFound])
+@part.get("/accounts/{id}", response_model=AccountRead, summary="Read an account")
 async def read_account(ctx: Caller, id: PathId, query: Annotated[AsOfQuery, Query()]) -> Answer:
     """Reads an account. With `as_of` it reads the account as of then, also if it was deleted since."""
     return found(await accounts.get_account(ctx, id, query.as_of))
 
 
-@part.patch(
-    "/accounts/{id}",
-    response_model=AccountRead,
-    summary="Change an account",
-    errors=[NotFound, StaleVersion, ReferenceTaken],
-)
+@part.patch("/accounts/{id}", response_model=AccountRead, summary="Change an account", errors=[ReferenceTaken])
 async def update_account(ctx: Caller, id: PathId, patch: Annotated[AccountPatch, Body()], info: Inquiry) -> Answer:  # type: ignore[valid-type]
     """Changes the given members; null clears. With If-Match it changes the account only if it is still at that version.
     Sends account.updated when something changed.
@@ -132,7 +121,7 @@ async def update_account(ctx: Caller, id: PathId, patch: Annotated[AccountPatch,
     return found(await accounts.update_account(ctx, id, patch, info.expected))
 
 
-@part.delete("/accounts/{id}", summary="Delete an account", errors=[NotFound, StaleVersion])
+@part.delete("/accounts/{id}", summary="Delete an account")
 async def delete_account(ctx: Caller, id: PathId, info: Inquiry) -> Answer:
     """Deletes an account with its stakeholders, plans, objectives and actions. Restoring it restores them too."""
     return no_content(await accounts.delete_account(ctx, id, info.expected))
@@ -142,7 +131,7 @@ async def delete_account(ctx: Caller, id: PathId, info: Inquiry) -> Answer:
     "/accounts/{id}/restore",
     response_model=AccountRead,
     summary="Restore a deleted account",
-    errors=[NotFound, StaleVersion, ReferenceTaken],
+    errors=[StaleVersion, ReferenceTaken],
 )
 async def restore_account(ctx: Caller, id: PathId, info: Inquiry) -> Answer:
     """Restores a deleted account with everything that was deleted with it. An account that is not deleted stays as it
@@ -151,12 +140,7 @@ async def restore_account(ctx: Caller, id: PathId, info: Inquiry) -> Answer:
     return found(await accounts.restore_account(ctx, id, info.expected))
 
 
-@part.get(
-    "/accounts/{id}/hierarchy",
-    response_model=AccountPage,
-    summary="List the accounts below an account",
-    errors=[NotFound, CursorInvalid],
-)
+@part.get("/accounts/{id}/hierarchy", response_model=AccountPage, summary="List the accounts below an account")
 async def list_child_accounts(ctx: Caller, id: PathId, query: Annotated[AccountListQuery, Query()]) -> Answer:  # type: ignore[valid-type]
     """Lists the accounts whose parent is this account."""
     return page(await accounts.list_children(ctx, id, page_request(query, ACCOUNTS), looked_back(query)))

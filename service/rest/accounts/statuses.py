@@ -11,7 +11,7 @@ from service.framework.web.answers import Answer, created, found, page
 from service.framework.web.router import Inquiry, Part, PathId
 from service.models.accounts.statuses import AccountStatusRead, StatusEntryRead, StatusTransitionCreate
 from service.operations.accounts import statuses as account_statuses
-from service.platform.errors import CursorInvalid, NotFound, StaleVersion, StateTransitionNotAllowed
+from service.platform.errors import StaleVersion, StateTransitionNotAllowed
 from service.rest.dependencies import Caller, PageQuery, page_of
 
 part = Part("accounts")
@@ -19,12 +19,7 @@ part = Part("accounts")
 StatusEntryPage = page_of("StatusEntryPage", StatusEntryRead)
 
 
-@part.get(
-    "/accounts/{id}/status",
-    response_model=AccountStatusRead,
-    summary="Read an account's status",
-    errors=[NotFound],
-)
+@part.get("/accounts/{id}/status", response_model=AccountStatusRead, summary="Read an account's status")
 async def read_status(ctx: Caller, id: PathId) -> Answer:
     """Reads the account's status, the steps that can follow, and what each step requires: which requirements are met
     and which are missing.
@@ -34,11 +29,10 @@ async def read_status(ctx: Caller, id: PathId) -> Answer:
 
 @part.post(
     "/accounts/{id}/status-transitions",
-    status_code=201,
     response_model=StatusEntryRead,
     summary="Move an account to another status",
     location="/v1/status-transitions/{id}",
-    errors=[NotFound, StaleVersion, StateTransitionNotAllowed],
+    errors=[StaleVersion, StateTransitionNotAllowed],
 )
 async def move_status(
     ctx: Caller, id: PathId, data: Annotated[StatusTransitionCreate, Body()], info: Inquiry
@@ -52,10 +46,7 @@ async def move_status(
 
 
 @part.get(
-    "/accounts/{id}/status-transitions",
-    response_model=StatusEntryPage,
-    summary="List an account's status history",
-    errors=[NotFound, CursorInvalid],
+    "/accounts/{id}/status-transitions", response_model=StatusEntryPage, summary="List an account's status history"
 )
 async def list_status_transitions(ctx: Caller, id: PathId, query: Annotated[PageQuery, Query()]) -> Answer:
     """Lists the account's steps, newest first. Before the first step an account is a customer."""
@@ -63,7 +54,7 @@ async def list_status_transitions(ctx: Caller, id: PathId, query: Annotated[Page
     return page(await account_statuses.list_status_transitions(ctx, id, request))
 
 
-@part.get("/status-transitions/{id}", response_model=StatusEntryRead, summary="Read one step", errors=[NotFound])
+@part.get("/status-transitions/{id}", response_model=StatusEntryRead, summary="Read one step")
 async def read_status_transition(ctx: Caller, id: PathId) -> Answer:
     """Reads one step of an account."""
     return found(await account_statuses.get_status_transition(ctx, id))

@@ -12,7 +12,7 @@ from service.framework.web.router import Inquiry, Part, PathId
 from service.models.classification.classification import BusinessStrengthPut
 from service.models.classification.results import BusinessStrengthRead, ClassificationEntry, ClassificationRead
 from service.operations.classification import classification
-from service.platform.errors import Conflict, CursorInvalid, NotFound, StaleVersion
+from service.platform.errors import Conflict
 from service.rest.dependencies import AsOfQuery, Caller, PageQuery, page_of
 
 part = Part("classification")
@@ -24,7 +24,7 @@ ClassificationPage = page_of("ClassificationPage", ClassificationEntry)
     "/accounts/{id}/business-strength",
     response_model=ClassificationRead,
     summary="Score our strength with a customer",
-    errors=[NotFound, StaleVersion, Conflict],
+    errors=[Conflict],
 )
 async def put_business_strength(
     ctx: Caller, id: PathId, data: Annotated[BusinessStrengthPut, Body()], info: Inquiry
@@ -37,10 +37,7 @@ async def put_business_strength(
 
 
 @part.get(
-    "/accounts/{id}/business-strength",
-    response_model=BusinessStrengthRead,
-    summary="Read a customer's success factors",
-    errors=[NotFound],
+    "/accounts/{id}/business-strength", response_model=BusinessStrengthRead, summary="Read a customer's success factors"
 )
 async def read_business_strength(ctx: Caller, id: PathId) -> Answer:
     """Reads the success factors with our scores and the competitors'."""
@@ -51,7 +48,7 @@ async def read_business_strength(ctx: Caller, id: PathId) -> Answer:
     "/accounts/{id}/classification",
     response_model=ClassificationRead,
     summary="Read an account's classification",
-    errors=[NotFound, Conflict],
+    errors=[Conflict],
 )
 async def read_classification(ctx: Caller, id: PathId, query: Annotated[AsOfQuery, Query()]) -> Answer:
     """Reads the account's position and explains it: the contribution of each factor, both strengths, the distance to
@@ -68,7 +65,6 @@ async def read_classification(ctx: Caller, id: PathId, query: Annotated[AsOfQuer
     "/accounts/{id}/classification/history",
     response_model=ClassificationPage,
     summary="List an account's classifications",
-    errors=[NotFound, CursorInvalid],
 )
 async def list_classifications(ctx: Caller, id: PathId, query: Annotated[PageQuery, Query()]) -> Answer:
     """Lists every classification that differed in position or inputs from the previous one, newest first, with its

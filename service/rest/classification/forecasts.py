@@ -10,7 +10,6 @@ from service.framework.web.answers import Answer, found, no_content
 from service.framework.web.router import Inquiry, Part, PathId
 from service.models.classification.forecasts import ForecastPositionPut, ForecastPositionRead
 from service.operations.classification import forecasts
-from service.platform.errors import NotFound, StaleVersion
 from service.rest.dependencies import Caller
 
 part = Part("classification")
@@ -20,7 +19,6 @@ part = Part("classification")
     "/accounts/{id}/forecast-position",
     response_model=ForecastPositionRead,
     summary="Set an account's forecast position",
-    errors=[NotFound, StaleVersion],
 )
 async def put_forecast_position(
     ctx: Caller, id: PathId, data: Annotated[ForecastPositionPut, Body()], info: Inquiry
@@ -36,18 +34,13 @@ async def put_forecast_position(
     "/accounts/{id}/forecast-position",
     response_model=ForecastPositionRead,
     summary="Read an account's forecast position",
-    errors=[NotFound],
 )
 async def read_forecast_position(ctx: Caller, id: PathId) -> Answer:
     """Reads the account's forecast position; 404 when it has none."""
     return found(await forecasts.get_forecast_position(ctx, id))
 
 
-@part.delete(
-    "/accounts/{id}/forecast-position",
-    summary="Delete an account's forecast position",
-    errors=[NotFound, StaleVersion],
-)
+@part.delete("/accounts/{id}/forecast-position", summary="Delete an account's forecast position")
 async def delete_forecast_position(ctx: Caller, id: PathId, info: Inquiry) -> Answer:
     """Deletes the forecast; earlier instants (`as_of`) still show it. Sends account.forecast_changed."""
     return no_content(await forecasts.delete_forecast_position(ctx, id, info.expected))

@@ -10,7 +10,6 @@ from service.framework.web.answers import Answer, found, no_content
 from service.framework.web.router import Inquiry, Part, PathId
 from service.models.classification.general_portfolios import GeneralPortfolioPut, GeneralPortfolioRead
 from service.operations.classification import general_portfolios
-from service.platform.errors import NotFound, StaleVersion
 from service.rest.dependencies import Caller
 
 part = Part("classification")
@@ -20,7 +19,6 @@ part = Part("classification")
     "/accounts/{id}/general-portfolio",
     response_model=GeneralPortfolioRead,
     summary="Score an account's importance and difficulty",
-    errors=[NotFound, StaleVersion],
 )
 async def put_general_portfolio(
     ctx: Caller, id: PathId, data: Annotated[GeneralPortfolioPut, Body()], info: Inquiry
@@ -36,18 +34,13 @@ async def put_general_portfolio(
     "/accounts/{id}/general-portfolio",
     response_model=GeneralPortfolioRead,
     summary="Read an account's importance and difficulty",
-    errors=[NotFound],
 )
 async def read_general_portfolio(ctx: Caller, id: PathId) -> Answer:
     """Reads the account's cell in the general portfolio with the scores behind it; 404 when it has none."""
     return found(await general_portfolios.get_general_portfolio(ctx, id))
 
 
-@part.delete(
-    "/accounts/{id}/general-portfolio",
-    summary="Delete an account's importance and difficulty",
-    errors=[NotFound, StaleVersion],
-)
+@part.delete("/accounts/{id}/general-portfolio", summary="Delete an account's importance and difficulty")
 async def delete_general_portfolio(ctx: Caller, id: PathId, info: Inquiry) -> Answer:
     """Deletes the scores: the account is in no cell. Sends account.general_portfolio_changed."""
     return no_content(await general_portfolios.delete_general_portfolio(ctx, id, info.expected))

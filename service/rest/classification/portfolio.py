@@ -14,7 +14,6 @@ from service.framework.web.router import Inquiry, Part
 from service.models.classification.movements import MovementChanges, MovementPage
 from service.models.classification.portfolio import MatrixFormat, MatrixQuery, MatrixRead, MatrixView
 from service.operations.classification import movements, portfolio
-from service.platform.errors import CursorInvalid
 from service.platform.moments import Moment
 from service.queries.classification.movements import MOVEMENTS
 from service.rest.dependencies import Caller, list_query, page_request
@@ -73,10 +72,7 @@ MovementQuery = list_query(
 
 
 @part.get(
-    "/portfolio/movements",
-    response_model=MovementPage,
-    summary="Show the accounts that moved between two instants",
-    errors=[CursorInvalid],
+    "/portfolio/movements", response_model=MovementPage, summary="Show the accounts that moved between two instants"
 )
 async def read_movements(ctx: Caller, query: Annotated[MovementQuery, Query()]) -> Answer:  # type: ignore[valid-type]
     """Shows the accounts that are in another quadrant (or stage) than before: the position at both instants, the

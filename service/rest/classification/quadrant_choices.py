@@ -17,7 +17,7 @@ from service.models.classification.quadrant_choices import (
 )
 from service.models.classification.results import ClassificationRead
 from service.operations.classification import classification, quadrant_choices
-from service.platform.errors import Conflict, NotFound, NothingToConfirm, StaleVersion
+from service.platform.errors import Conflict, NothingToConfirm, StaleVersion
 from service.rest.dependencies import Caller
 
 part = Part("classification")
@@ -27,7 +27,7 @@ part = Part("classification")
     "/accounts/{id}/quadrant-override",
     response_model=ClassificationRead,
     summary="Set a quadrant by hand",
-    errors=[NotFound, StaleVersion, Conflict],
+    errors=[Conflict],
 )
 async def put_quadrant_override(
     ctx: Caller, id: PathId, data: Annotated[QuadrantOverridePut, Body()], info: Inquiry
@@ -40,10 +40,7 @@ async def put_quadrant_override(
 
 
 @part.get(
-    "/accounts/{id}/quadrant-override",
-    response_model=QuadrantOverrideRead,
-    summary="Read a quadrant set by hand",
-    errors=[NotFound],
+    "/accounts/{id}/quadrant-override", response_model=QuadrantOverrideRead, summary="Read a quadrant set by hand"
 )
 async def read_quadrant_override(ctx: Caller, id: PathId) -> Answer:
     """Reads who set the quadrant by hand, why and until when, beside the quadrants of the scores; 404 when it is not
@@ -52,11 +49,7 @@ async def read_quadrant_override(ctx: Caller, id: PathId) -> Answer:
     return found(await quadrant_choices.get_quadrant_override(ctx, id))
 
 
-@part.delete(
-    "/accounts/{id}/quadrant-override",
-    summary="Remove a quadrant set by hand",
-    errors=[NotFound, StaleVersion, Conflict],
-)
+@part.delete("/accounts/{id}/quadrant-override", summary="Remove a quadrant set by hand", errors=[Conflict])
 async def remove_quadrant_override(ctx: Caller, id: PathId, info: Inquiry) -> Answer:
     """Removes the quadrant set by hand; the computed quadrant holds again. Sends account.classified, and
     account.quadrant_changed when the quadrant changed.
@@ -68,7 +61,7 @@ async def remove_quadrant_override(ctx: Caller, id: PathId, info: Inquiry) -> An
     "/accounts/{id}/classification/confirm",
     response_model=ClassificationRead,
     summary="Confirm the raw quadrant",
-    errors=[NotFound, StaleVersion, NothingToConfirm, Conflict],
+    errors=[StaleVersion, NothingToConfirm, Conflict],
 )
 async def confirm_quadrant(
     ctx: Caller, id: PathId, data: Annotated[ClassificationConfirm, Body()], info: Inquiry
@@ -83,7 +76,7 @@ async def confirm_quadrant(
     "/accounts/{id}/leading-verb",
     response_model=ClassificationRead,
     summary="Choose the leading verb",
-    errors=[NotFound, StaleVersion, Conflict],
+    errors=[Conflict],
 )
 async def put_leading_verb(ctx: Caller, id: PathId, data: Annotated[LeadingVerbPut, Body()], info: Inquiry) -> Answer:
     """Chooses which of the two verbs of a Fiocca cell leads, and why. The choice ends when the account moves to a cell
@@ -92,11 +85,7 @@ async def put_leading_verb(ctx: Caller, id: PathId, data: Annotated[LeadingVerbP
     return found(await quadrant_choices.put_leading_verb(ctx, id, data, info.expected))
 
 
-@part.delete(
-    "/accounts/{id}/leading-verb",
-    summary="Remove the leading verb",
-    errors=[NotFound, StaleVersion, Conflict],
-)
+@part.delete("/accounts/{id}/leading-verb", summary="Remove the leading verb", errors=[Conflict])
 async def remove_leading_verb(ctx: Caller, id: PathId, info: Inquiry) -> Answer:
     """Removes the choice of a leading verb: both verbs of the cell stand side by side again; 404 for an account without
     a choice. Sends account.classified.

@@ -12,7 +12,7 @@ from service.framework.web.router import Inquiry, Part, PathId
 from service.models.classification.ratings import AttractivenessPut, RatingChoice, RatingRead, RatingSheet
 from service.models.classification.results import AttractivenessRead, ClassificationRead
 from service.operations.classification import ratings
-from service.platform.errors import Conflict, CursorInvalid, NotFound, StaleVersion
+from service.platform.errors import Conflict, StaleVersion
 from service.rest.dependencies import Caller, PageQuery, page_of
 
 part = Part("classification")
@@ -24,7 +24,7 @@ RatingPage = page_of("RatingPage", RatingRead)
     "/accounts/{id}/attractiveness",
     response_model=ClassificationRead,
     summary="Score an account's attractiveness",
-    errors=[NotFound, StaleVersion, Conflict],
+    errors=[Conflict],
 )
 async def put_attractiveness(
     ctx: Caller, id: PathId, data: Annotated[AttractivenessPut, Body()], info: Inquiry
@@ -41,7 +41,7 @@ async def put_attractiveness(
     "/accounts/{id}/attractiveness",
     response_model=AttractivenessRead,
     summary="Read an account's ratings and the values used",
-    errors=[NotFound, Conflict],
+    errors=[Conflict],
 )
 async def read_attractiveness(ctx: Caller, id: PathId) -> Answer:
     """Reads the current ratings with their evidence and raters, the value used of each factor and the rule that gave
@@ -51,12 +51,7 @@ async def read_attractiveness(ctx: Caller, id: PathId) -> Answer:
     return found(result) if result.version else plain(result.body)
 
 
-@part.get(
-    "/accounts/{id}/attractiveness/ratings",
-    response_model=RatingPage,
-    summary="List an account's ratings",
-    errors=[NotFound, CursorInvalid],
-)
+@part.get("/accounts/{id}/attractiveness/ratings", response_model=RatingPage, summary="List an account's ratings")
 async def list_ratings(ctx: Caller, id: PathId, query: Annotated[PageQuery, Query()]) -> Answer:
     """Lists every rating of the account, newest first: current, superseded and withdrawn ones."""
     return page(await ratings.list_ratings(ctx, id, PageRequest(limit=query.limit, after=query.after)))
@@ -66,7 +61,7 @@ async def list_ratings(ctx: Caller, id: PathId, query: Annotated[PageQuery, Quer
     "/accounts/{id}/attractiveness/ratings",
     response_model=ClassificationRead,
     summary="Add one rater's ratings",
-    errors=[NotFound, StaleVersion, Conflict],
+    errors=[StaleVersion, Conflict],
 )
 async def add_rating_sheet(ctx: Caller, id: PathId, data: Annotated[RatingSheet, Body()], info: Inquiry) -> Answer:
     """Stores one rater's ratings and answers with the classification. Each rating supersedes this rater's earlier
@@ -80,7 +75,7 @@ async def add_rating_sheet(ctx: Caller, id: PathId, data: Annotated[RatingSheet,
     "/accounts/{id}/attractiveness/choice",
     response_model=ClassificationRead,
     summary="Choose the rating that counts",
-    errors=[NotFound, StaleVersion, Conflict],
+    errors=[Conflict],
 )
 async def choose_rating(ctx: Caller, id: PathId, data: Annotated[RatingChoice, Body()], info: Inquiry) -> Answer:
     """Chooses one rating as the value of its factor, or returns to the mean of all raters, and answers with the
@@ -89,13 +84,13 @@ async def choose_rating(ctx: Caller, id: PathId, data: Annotated[RatingChoice, B
     return found(await ratings.choose_rating(ctx, id, data, info.expected))
 
 
-@part.get("/ratings/{id}", response_model=RatingRead, summary="Read one rating", errors=[NotFound])
+@part.get("/ratings/{id}", response_model=RatingRead, summary="Read one rating")
 async def read_rating(ctx: Caller, id: PathId) -> Answer:
     """Reads a rating, current or not."""
     return plain((await ratings.get_rating(ctx, id)).body)
 
 
-@part.delete("/ratings/{id}", summary="Withdraw a rating", errors=[NotFound, Conflict])
+@part.delete("/ratings/{id}", summary="Withdraw a rating", errors=[Conflict])
 async def withdraw_rating(ctx: Caller, id: PathId) -> Answer:
     """Withdraws a current rating: it no longer counts and stays in the history. The account is reclassified."""
     return no_content(await ratings.withdraw_rating(ctx, id))

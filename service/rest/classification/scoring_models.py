@@ -21,7 +21,7 @@ from service.models.classification.scoring_models import (
 )
 from service.models.shapes import JobRead
 from service.operations.classification import reclassifications, scoring_models
-from service.platform.errors import CursorInvalid, NotFound, ScoringModelUsed, StaleVersion
+from service.platform.errors import ScoringModelUsed, StaleVersion
 from service.queries.classification.scoring_models import SCORING_MODELS
 from service.rest.dependencies import Caller, list_query, page_of, page_request
 from service.rules.classification.factor_library import FactorAxis
@@ -34,7 +34,6 @@ ScoringModelPage = page_of("ScoringModelPage", ScoringModelRead)
 
 @part.post(
     "/scoring-models",
-    status_code=201,
     response_model=ScoringModelRead,
     summary="Create a scoring model",
     location="/v1/scoring-models/{id}",
@@ -47,23 +46,20 @@ async def create_scoring_model(ctx: Caller, data: Annotated[ScoringModelCreate, 
     return created(await scoring_models.create_scoring_model(ctx, data))
 
 
-@part.get("/scoring-models", response_model=ScoringModelPage, summary="List scoring models", errors=[CursorInvalid])
+@part.get("/scoring-models", response_model=ScoringModelPage, summary="List scoring models")
 async def list_scoring_models(ctx: Caller, query: Annotated[ScoringModelListQuery, Query()]) -> Answer:  # type: ignore[valid-type]
     """Lists scoring models, newest first. `state=active` finds the active one."""
     return page(await scoring_models.list_scoring_models(ctx, page_request(query, SCORING_MODELS)))
 
 
-@part.get("/scoring-models/{id}", response_model=ScoringModelRead, summary="Read a scoring model", errors=[NotFound])
+@part.get("/scoring-models/{id}", response_model=ScoringModelRead, summary="Read a scoring model")
 async def read_scoring_model(ctx: Caller, id: PathId) -> Answer:
     """Reads a scoring model."""
     return found(await scoring_models.get_scoring_model(ctx, id))
 
 
 @part.patch(
-    "/scoring-models/{id}",
-    response_model=ScoringModelRead,
-    summary="Change a draft",
-    errors=[NotFound, StaleVersion, ScoringModelUsed],
+    "/scoring-models/{id}", response_model=ScoringModelRead, summary="Change a draft", errors=[ScoringModelUsed]
 )
 async def update_scoring_model(
     ctx: Caller,
@@ -77,7 +73,7 @@ async def update_scoring_model(
     return found(await scoring_models.update_scoring_model(ctx, id, patch, info.expected))
 
 
-@part.delete("/scoring-models/{id}", summary="Delete a draft", errors=[NotFound, StaleVersion, ScoringModelUsed])
+@part.delete("/scoring-models/{id}", summary="Delete a draft", errors=[ScoringModelUsed])
 async def delete_scoring_model(ctx: Caller, id: PathId, info: Inquiry) -> Answer:
     """Deletes a model that has never been active. One that has been active gives 409 scoring_model_used."""
     return no_content(await scoring_models.delete_scoring_model(ctx, id, info.expected))
@@ -85,11 +81,9 @@ async def delete_scoring_model(ctx: Caller, id: PathId, info: Inquiry) -> Answer
 
 @part.post(
     "/scoring-models/{id}/clone",
-    status_code=201,
     response_model=ScoringModelRead,
     summary="Clone a scoring model",
     location="/v1/scoring-models/{id}",
-    errors=[NotFound],
 )
 async def clone_scoring_model(ctx: Caller, id: PathId, data: Annotated[ScoringModelClone, Body()]) -> Answer:
     """Creates a new draft from any model, with `changes` as in a patch. Use it to change an active model."""
@@ -97,10 +91,7 @@ async def clone_scoring_model(ctx: Caller, id: PathId, data: Annotated[ScoringMo
 
 
 @part.get(
-    "/scoring-models/{id}/comparison",
-    response_model=ScoringModelComparison,
-    summary="Compare two scoring models",
-    errors=[NotFound],
+    "/scoring-models/{id}/comparison", response_model=ScoringModelComparison, summary="Compare two scoring models"
 )
 async def compare_scoring_models(ctx: Caller, id: PathId, query: Annotated[ComparisonQuery, Query()]) -> Answer:
     """Compares the model with the one that `with` names: factors that were added, removed or differ in weight, bands,
@@ -122,7 +113,7 @@ async def list_attractiveness_factors(ctx: Caller, query: Annotated[LibraryQuery
     "/scoring-models/{id}/activate",
     response_model=ScoringModelRead,
     summary="Activate a scoring model",
-    errors=[NotFound, StaleVersion],
+    errors=[StaleVersion],
     responses={202: {"model": JobRead, "description": "With more than 1,000 accounts: the job that reclassifies them"}},
 )
 async def activate_scoring_model(

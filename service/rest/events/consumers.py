@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Body, Query
 
-from service.framework.web.answers import Answer, created, found, no_content, page, plain
+from service.framework.web.answers import Answer, created, found, no_content, page, unversioned
 from service.framework.web.router import Inquiry, Part, PathId
 from service.models.events.consumers import (
     EventConsumerCommit,
@@ -23,7 +23,6 @@ from service.platform.errors import (
     CursorExpired,
     CursorInvalid,
     NameTaken,
-    NotFound,
     StaleVersion,
 )
 from service.queries.events.consumers import EVENT_CONSUMERS
@@ -35,7 +34,7 @@ EventConsumerListQuery = list_query("EventConsumerListQuery", EVENT_CONSUMERS)
 EventConsumerPage = page_of("EventConsumerPage", EventConsumerRead)
 
 
-@part.get("/event-consumers", response_model=EventConsumerPage, summary="List event consumers", errors=[CursorInvalid])
+@part.get("/event-consumers", response_model=EventConsumerPage, summary="List event consumers")
 async def list_event_consumers(
     ctx: Caller,
     query: Annotated[EventConsumerListQuery, Query()],  # type: ignore[valid-type]
@@ -46,7 +45,6 @@ async def list_event_consumers(
 
 @part.post(
     "/event-consumers",
-    status_code=201,
     response_model=EventConsumerRead,
     summary="Create an event consumer",
     location="/v1/event-consumers/{id}",
@@ -57,15 +55,13 @@ async def create_event_consumer(ctx: Caller, data: Annotated[EventConsumerCreate
     return created(await event_consumers.create_event_consumer(ctx, data))
 
 
-@part.get(
-    "/event-consumers/{id}", response_model=EventConsumerRead, summary="Read an event consumer", errors=[NotFound]
-)
+@part.get("/event-consumers/{id}", response_model=EventConsumerRead, summary="Read an event consumer")
 async def read_event_consumer(ctx: Caller, id: PathId) -> Answer:
     """Reads a consumer: its position, its lease, and how many events it is behind."""
     return found(await event_consumers.get_event_consumer(ctx, id))
 
 
-@part.delete("/event-consumers/{id}", summary="Delete an event consumer", errors=[NotFound, StaleVersion])
+@part.delete("/event-consumers/{id}", summary="Delete an event consumer")
 async def delete_event_consumer(ctx: Caller, id: PathId, info: Inquiry) -> Answer:
     """Deletes a consumer and its position."""
     return no_content(await event_consumers.delete_event_consumer(ctx, id, info.expected))
@@ -75,22 +71,21 @@ async def delete_event_consumer(ctx: Caller, id: PathId, info: Inquiry) -> Answe
     "/event-consumers/{id}/poll",
     response_model=LeasedEvents,
     summary="Lease the next events of an event consumer",
-    errors=[NotFound, ConsumerLeased, CursorExpired],
+    errors=[ConsumerLeased, CursorExpired],
 )
 async def poll_event_consumer(ctx: Caller, id: PathId, data: Annotated[EventConsumerPoll, Body()]) -> Answer:
     """Returns the events after the committed position and leases the consumer: until the lease ends no other reader
     gets them. Commit the cursor when the events are processed. Without a commit they are returned again, so each event
     comes at least once, and always in order.
     """
-    leased = await event_consumers.poll_event_consumer(ctx, id, data)
-    return plain(leased.body, headers={"Idempotent-Replayed": "true"} if leased.replayed else None)
+    return unversioned(await event_consumers.poll_event_consumer(ctx, id, data))
 
 
 @part.post(
     "/event-consumers/{id}/commit",
     response_model=EventConsumerRead,
     summary="Commit an event consumer's position",
-    errors=[NotFound, ConsumerLeaseLost, CursorInvalid, CursorExpired],
+    errors=[ConsumerLeaseLost, CursorInvalid, CursorExpired],
 )
 async def commit_event_consumer(ctx: Caller, id: PathId, data: Annotated[EventConsumerCommit, Body()]) -> Answer:
     """Stores up to which cursor the leased events are processed, and ends the lease unless `release` is false."""
@@ -101,7 +96,7 @@ async def commit_event_consumer(ctx: Caller, id: PathId, data: Annotated[EventCo
     "/event-consumers/{id}/seek",
     response_model=EventConsumerRead,
     summary="Move an event consumer in the feed",
-    errors=[NotFound, StaleVersion, CursorInvalid, CursorExpired],
+    errors=[StaleVersion, CursorInvalid, CursorExpired],
 )
 async def seek_event_consumer(
     ctx: Caller, id: PathId, data: Annotated[EventConsumerSeek, Body()], info: Inquiry

@@ -11,7 +11,7 @@ from service.framework.web.answers import Answer, found, plain
 from service.framework.web.router import Part, PathId
 from service.models.events.events import EventPatterns, EventRead, EventTypeDetail, EventTypeRead
 from service.operations.events import events
-from service.platform.errors import CursorExpired, CursorInvalid, NotFound
+from service.platform.errors import CursorExpired
 from service.platform.types import Id, InstantText, Shape
 from service.rest.dependencies import Caller, Cursor, PageQuery
 
@@ -47,7 +47,7 @@ class EventTypeList(Shape):
     items: Annotated[list[EventTypeRead], Field(max_length=500)] = Field(description="In the catalogue's order")
 
 
-@part.get("/events", response_model=EventPage, summary="Read the feed of events", errors=[CursorInvalid, CursorExpired])
+@part.get("/events", response_model=EventPage, summary="Read the feed of events", errors=[CursorExpired])
 async def list_events(ctx: Caller, query: Annotated[EventListQuery, Query()]) -> Answer:
     """Lists events in the order in which they were committed, without gaps: a client that goes on with `next_cursor`
     misses no event and gets none twice. Events of one account come in the order of its versions. Only events whose data
@@ -67,7 +67,7 @@ async def list_events(ctx: Caller, query: Annotated[EventListQuery, Query()]) ->
     return Answer(shown.body, next_cursor=shown.next_cursor if shown.has_more else None)
 
 
-@part.get("/events/{id}", response_model=EventRead, summary="Read an event", errors=[NotFound])
+@part.get("/events/{id}", response_model=EventRead, summary="Read an event")
 async def read_event(ctx: Caller, id: PathId) -> Answer:
     """Reads an event as it is in the feed; events never change."""
     return found(await events.get_event(ctx, id))
@@ -79,7 +79,7 @@ async def list_event_types(ctx: Caller) -> Answer:
     return plain(EventTypeList(items=await events.list_event_types(ctx)))
 
 
-@part.get("/event-types/{type}", response_model=EventTypeDetail, summary="Read an event type", errors=[NotFound])
+@part.get("/event-types/{type}", response_model=EventTypeDetail, summary="Read an event type")
 async def read_event_type(ctx: Caller, type: TypeName) -> Answer:
     """Reads an event type: its JSON Schema, an example, and the scope that a key needs to read it."""
     return plain(await events.get_event_type(ctx, type))

@@ -10,7 +10,7 @@ from service.framework.web.answers import Answer, found
 from service.framework.web.router import Inquiry, PathId
 from service.models.plans.plans import PlanRead, PlanTransition
 from service.operations.plans import plans
-from service.platform.errors import Conflict, NotFound, StaleVersion, StateTransitionNotAllowed
+from service.platform.errors import Conflict, StaleVersion, StateTransitionNotAllowed
 from service.rest.dependencies import Caller
 from service.rest.plain import plain_part
 
@@ -21,7 +21,7 @@ part = plain_part("plans", plans.PLAN)
     "/plans/{id}/transitions",
     response_model=PlanRead,
     summary="Submit, approve, activate or close a plan",
-    errors=[NotFound, StaleVersion, StateTransitionNotAllowed, Conflict],
+    errors=[StaleVersion, StateTransitionNotAllowed, Conflict],
 )
 async def transition_plan(ctx: Caller, id: PathId, step: Annotated[PlanTransition, Body()], asked: Inquiry) -> Answer:
     """Takes the plan to its next state: draft, submitted, approved, active, closed. Going back to draft needs a reason,

@@ -17,7 +17,7 @@ from service.models.relationship.stages import (
     TargetStagePut,
 )
 from service.operations.relationship import stages
-from service.platform.errors import CursorInvalid, NotFound, StageTransitionNotAllowed, StaleVersion
+from service.platform.errors import StageTransitionNotAllowed, StaleVersion
 from service.rest.dependencies import Caller, PageQuery, page_of
 
 part = Part("stages")
@@ -31,18 +31,13 @@ async def list_stages(ctx: Caller) -> Answer:
     return plain({"items": await stages.list_stages(ctx)})
 
 
-@part.get("/accounts/{id}/stage", response_model=AccountStageRead, summary="Read an account's stage", errors=[NotFound])
+@part.get("/accounts/{id}/stage", response_model=AccountStageRead, summary="Read an account's stage")
 async def read_stage(ctx: Caller, id: PathId) -> Answer:
     """Reads the account's stage, since when and why it holds, the target stage, and the stages it may move to."""
     return found(await stages.get_stage(ctx, id))
 
 
-@part.put(
-    "/accounts/{id}/stage/target",
-    response_model=AccountStageRead,
-    summary="Set the target stage",
-    errors=[NotFound, StaleVersion],
-)
+@part.put("/accounts/{id}/stage/target", response_model=AccountStageRead, summary="Set the target stage")
 async def put_target_stage(ctx: Caller, id: PathId, data: Annotated[TargetStagePut, Body()], info: Inquiry) -> Answer:
     """Sets the target stage with a day and a reason. It may equal the present stage; null removes it. Sends
     account.target_stage_changed when something changed.
@@ -52,11 +47,10 @@ async def put_target_stage(ctx: Caller, id: PathId, data: Annotated[TargetStageP
 
 @part.post(
     "/accounts/{id}/stage-transitions",
-    status_code=201,
     response_model=StageEntryRead,
     summary="Move an account to another stage",
     location="/v1/stage-transitions/{id}",
-    errors=[NotFound, StaleVersion, StageTransitionNotAllowed],
+    errors=[StaleVersion, StageTransitionNotAllowed],
 )
 async def move_stage(ctx: Caller, id: PathId, data: Annotated[StageTransitionCreate, Body()], info: Inquiry) -> Answer:
     """Moves the account to another stage: up one step at a time (more with `skip`), down any number, to uncoupling from
@@ -66,23 +60,13 @@ async def move_stage(ctx: Caller, id: PathId, data: Annotated[StageTransitionCre
     return created(await stages.move_stage(ctx, id, data, info.expected))
 
 
-@part.get(
-    "/accounts/{id}/stage-transitions",
-    response_model=StageEntryPage,
-    summary="List an account's stage history",
-    errors=[NotFound, CursorInvalid],
-)
+@part.get("/accounts/{id}/stage-transitions", response_model=StageEntryPage, summary="List an account's stage history")
 async def list_stage_transitions(ctx: Caller, id: PathId, query: Annotated[PageQuery, Query()]) -> Answer:
     """Lists the account's stage history, newest first; the oldest entry is its creation in pre_kam."""
     return page(await stages.list_stage_transitions(ctx, id, PageRequest(limit=query.limit, after=query.after)))
 
 
-@part.get(
-    "/stage-transitions/{id}",
-    response_model=StageEntryRead,
-    summary="Read a stage transition",
-    errors=[NotFound],
-)
+@part.get("/stage-transitions/{id}", response_model=StageEntryRead, summary="Read a stage transition")
 async def read_stage_transition(ctx: Caller, id: PathId) -> Answer:
     """Reads one entry of an account's stage history."""
     return found(await stages.get_stage_transition(ctx, id))

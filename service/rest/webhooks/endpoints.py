@@ -6,13 +6,11 @@ public half of those that have one.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Body, Query
 
-from service.framework.database.database import Resource
-from service.framework.web.answers import Answer, created, found, no_content, page, plain
+from service.framework.web.answers import Answer, created, found, no_content, page, plain, unversioned
 from service.framework.web.router import Inquiry, Part, PathId
 from service.models.webhooks.endpoints import (
     AttemptRead,
@@ -29,7 +27,7 @@ from service.operations.webhooks import endpoints as webhooks
 from service.operations.webhooks import handshakes as webhook_handshakes
 from service.operations.webhooks import secrets as webhook_secrets
 from service.operations.webhooks import switches as webhook_switches
-from service.platform.errors import Conflict, CursorInvalid, NotFound, StaleVersion
+from service.platform.errors import Conflict, StaleVersion
 from service.queries.webhooks.endpoints import ATTEMPTS, DELIVERIES, WEBHOOK_ENDPOINTS
 from service.rest.dependencies import Caller, list_query, page_of, page_request
 
@@ -45,7 +43,6 @@ AttemptPage = page_of("AttemptPage", AttemptRead)
 
 @part.post(
     "/webhook-endpoints",
-    status_code=201,
     response_model=WebhookEndpointCreated,
     summary="Create a webhook endpoint",
     location="/v1/webhook-endpoints/{id}",
@@ -58,9 +55,7 @@ async def create_webhook_endpoint(ctx: Caller, data: Annotated[WebhookEndpointCr
     return created(await webhooks.create_webhook_endpoint(ctx, data))
 
 
-@part.get(
-    "/webhook-endpoints", response_model=WebhookEndpointPage, summary="List webhook endpoints", errors=[CursorInvalid]
-)
+@part.get("/webhook-endpoints", response_model=WebhookEndpointPage, summary="List webhook endpoints")
 async def list_webhook_endpoints(
     ctx: Caller,
     query: Annotated[WebhookEndpointListQuery, Query()],  # type: ignore[valid-type]
@@ -69,20 +64,13 @@ async def list_webhook_endpoints(
     return page(await webhooks.list_webhook_endpoints(ctx, page_request(query, WEBHOOK_ENDPOINTS)))
 
 
-@part.get(
-    "/webhook-endpoints/{id}", response_model=WebhookEndpointRead, summary="Read a webhook endpoint", errors=[NotFound]
-)
+@part.get("/webhook-endpoints/{id}", response_model=WebhookEndpointRead, summary="Read a webhook endpoint")
 async def read_webhook_endpoint(ctx: Caller, id: PathId) -> Answer:
     """Reads an endpoint, without its secret."""
     return found(await webhooks.get_webhook_endpoint(ctx, id))
 
 
-@part.patch(
-    "/webhook-endpoints/{id}",
-    response_model=WebhookEndpointRead,
-    summary="Change a webhook endpoint",
-    errors=[NotFound, StaleVersion],
-)
+@part.patch("/webhook-endpoints/{id}", response_model=WebhookEndpointRead, summary="Change a webhook endpoint")
 async def update_webhook_endpoint(
     ctx: Caller,
     id: PathId,
@@ -96,17 +84,14 @@ async def update_webhook_endpoint(
     return found(await webhooks.update_webhook_endpoint(ctx, id, patch, info.expected))
 
 
-@part.delete("/webhook-endpoints/{id}", summary="Delete a webhook endpoint", errors=[NotFound, StaleVersion])
+@part.delete("/webhook-endpoints/{id}", summary="Delete a webhook endpoint")
 async def delete_webhook_endpoint(ctx: Caller, id: PathId, info: Inquiry) -> Answer:
     """Deletes an endpoint. Deliveries that wait are canceled; past deliveries stay readable."""
     return no_content(await webhooks.delete_webhook_endpoint(ctx, id, info.expected))
 
 
 @part.get(
-    "/webhook-endpoints/{id}/secret",
-    response_model=WebhookKeysRead,
-    summary="Read a webhook endpoint's signing keys",
-    errors=[NotFound],
+    "/webhook-endpoints/{id}/secret", response_model=WebhookKeysRead, summary="Read a webhook endpoint's signing keys"
 )
 async def read_webhook_secret(ctx: Caller, id: PathId) -> Answer:
     """Reads the keys that sign deliveries now, newest first: id, kind, when each was made and when it ends, and the
@@ -119,7 +104,7 @@ async def read_webhook_secret(ctx: Caller, id: PathId) -> Answer:
     "/webhook-endpoints/{id}/secret/rotate",
     response_model=WebhookEndpointCreated,
     summary="Rotate a webhook endpoint's signing keys",
-    errors=[NotFound, StaleVersion],
+    errors=[StaleVersion],
 )
 async def rotate_webhook_secret(
     ctx: Caller, id: PathId, info: Inquiry, data: Annotated[WebhookSecretRotation | None, Body()] = None
@@ -135,7 +120,7 @@ async def rotate_webhook_secret(
     "/webhook-endpoints/{id}/enable",
     response_model=WebhookEndpointRead,
     summary="Enable a webhook endpoint",
-    errors=[NotFound, StaleVersion],
+    errors=[StaleVersion],
 )
 async def enable_webhook_endpoint(
     ctx: Caller, id: PathId, data: Annotated[WebhookEndpointEnable, Body()], info: Inquiry
@@ -150,7 +135,7 @@ async def enable_webhook_endpoint(
     "/webhook-endpoints/{id}/disable",
     response_model=WebhookEndpointRead,
     summary="Disable a webhook endpoint",
-    errors=[NotFound, StaleVersion],
+    errors=[StaleVersion],
 )
 async def disable_webhook_endpoint(
     ctx: Caller, id: PathId, data: Annotated[WebhookEndpointDisable, Body()], info: Inquiry
@@ -164,14 +149,14 @@ async def disable_webhook_endpoint(
     status_code=202,
     response_model=WebhookEndpointRead,
     summary="Ask a receiver for its consent again",
-    errors=[NotFound, Conflict],
+    errors=[Conflict],
 )
 async def ask_webhook_consent(ctx: Caller, id: PathId) -> Answer:
     """Asks the receiver for its consent again within moments (CloudEvents web hooks: OPTIONS with
     WebHook-Request-Origin). The answer is the endpoint; read it again later to see its `consent`. An endpoint without a
     handshake, or a disabled one, gives 409.
     """
-    return _accepted(await webhook_handshakes.ask_webhook_consent(ctx, id))
+    return unversioned(await webhook_handshakes.ask_webhook_consent(ctx, id), 202)
 
 
 @part.post(
@@ -179,36 +164,30 @@ async def ask_webhook_consent(ctx: Caller, id: PathId) -> Answer:
     status_code=202,
     response_model=WebhookTestSent,
     summary="Send a test event",
-    errors=[NotFound, Conflict],
+    errors=[Conflict],
 )
 async def send_webhook_test(ctx: Caller, id: PathId) -> Answer:
     """Sends a `webhook.test` event to this endpoint only, whatever its event types. A disabled endpoint gives 409."""
-    return _accepted(await webhooks.send_webhook_test(ctx, id))
+    return unversioned(await webhooks.send_webhook_test(ctx, id), 202)
 
 
 @part.get(
     "/webhook-endpoints/{id}/deliveries",
     response_model=DeliveryPage,
     summary="List the deliveries of a webhook endpoint",
-    errors=[NotFound, CursorInvalid],
 )
 async def list_webhook_deliveries(ctx: Caller, id: PathId, query: Annotated[DeliveryListQuery, Query()]) -> Answer:  # type: ignore[valid-type]
     """Lists the deliveries of an endpoint, newest first; `state=pending,dead` finds those that have not arrived."""
     return page(await webhooks.list_deliveries(ctx, id, page_request(query, DELIVERIES)))
 
 
-@part.get("/webhook-deliveries/{id}", response_model=DeliveryRead, summary="Read a delivery", errors=[NotFound])
+@part.get("/webhook-deliveries/{id}", response_model=DeliveryRead, summary="Read a delivery")
 async def read_webhook_delivery(ctx: Caller, id: PathId) -> Answer:
     """Reads a delivery: its state, the number of attempts, when the next one is due."""
     return plain((await webhooks.get_delivery(ctx, id)).body)
 
 
-@part.get(
-    "/webhook-deliveries/{id}/attempts",
-    response_model=AttemptPage,
-    summary="List the attempts of a delivery",
-    errors=[NotFound, CursorInvalid],
-)
+@part.get("/webhook-deliveries/{id}/attempts", response_model=AttemptPage, summary="List the attempts of a delivery")
 async def list_webhook_attempts(ctx: Caller, id: PathId, query: Annotated[AttemptListQuery, Query()]) -> Answer:  # type: ignore[valid-type]
     """Lists the calls that were made for a delivery, with the receiver's answers."""
     return page(await webhooks.list_attempts(ctx, id, page_request(query, ATTEMPTS)))
@@ -219,15 +198,10 @@ async def list_webhook_attempts(ctx: Caller, id: PathId, query: Annotated[Attemp
     status_code=202,
     response_model=DeliveryRead,
     summary="Send a delivery again",
-    errors=[NotFound, Conflict],
+    errors=[Conflict],
 )
 async def retry_webhook_delivery(ctx: Caller, id: PathId) -> Answer:
     """Sends the event again with the same webhook-id. The answer is the new delivery. A delivery that waits for its
     next attempt or blocks its queue is sent now instead; one that is being sent or held gives 409.
     """
-    return _accepted(await webhooks.retry_delivery(ctx, id))
-
-
-def _accepted(resource: Resource) -> Answer:
-    """Return a 202 without a version, since the record is still changing."""
-    return replace(found(resource), status=202, version=None)
+    return unversioned(await webhooks.retry_delivery(ctx, id), 202)

@@ -6,14 +6,14 @@ from typing import Annotated
 
 from fastapi import Body
 
-from service.framework.web.answers import Answer, plain
+from service.framework.web.answers import Answer, plain, unversioned
 from service.framework.web.router import Part, PathId
 from service.models.webhooks.endpoints import DeliveryRead
 from service.models.webhooks.operating import WebhookCallRead, WebhookExample, WebhookStatsRead
 from service.models.webhooks.replays import WebhookReplay, WebhookReplayRead
 from service.operations.webhooks import operating as webhook_operating
 from service.operations.webhooks import replays as webhook_replays
-from service.platform.errors import Conflict, NotFound, RateLimited
+from service.platform.errors import Conflict, RateLimited
 from service.rest.dependencies import Caller
 
 part = Part("webhooks")
@@ -25,7 +25,7 @@ part = Part("webhooks")
     response_model=WebhookReplayRead,
     responses={200: {"model": WebhookReplayRead, "description": "The counts of a dry run"}},
     summary="Replay events to a webhook endpoint",
-    errors=[NotFound, Conflict],
+    errors=[Conflict],
 )
 async def replay_webhook_endpoint(ctx: Caller, id: PathId, data: Annotated[WebhookReplay, Body()]) -> Answer:
     """Sends the events of a range to the endpoint again, or for the first time (`missing_only`), as a job (202). With
@@ -34,15 +34,14 @@ async def replay_webhook_endpoint(ctx: Caller, id: PathId, data: Annotated[Webho
     disabled endpoint gives 409.
     """
     replay = await webhook_replays.replay_webhook_endpoint(ctx, id, data)
-    headers = {"Idempotent-Replayed": "true"} if replay.replayed else None
-    return plain(replay.body, 200 if replay.data["dry_run"] else 202, headers)
+    return unversioned(replay, 200 if replay.data["dry_run"] else 202)
 
 
 @part.post(
     "/webhook-endpoints/{id}/ping",
     response_model=WebhookCallRead,
     summary="Call a webhook endpoint now",
-    errors=[NotFound, RateLimited],
+    errors=[RateLimited],
 )
 async def ping_webhook_endpoint(ctx: Caller, id: PathId) -> Answer:
     """Calls the endpoint at once with a signed `webhook.test` event and answers with the outcome, whether the endpoint
@@ -57,7 +56,7 @@ async def ping_webhook_endpoint(ctx: Caller, id: PathId) -> Answer:
     "/webhook-endpoints/{id}/send-example",
     response_model=WebhookCallRead,
     summary="Send an example event to a webhook endpoint",
-    errors=[NotFound, RateLimited],
+    errors=[RateLimited],
 )
 async def send_webhook_example(ctx: Caller, id: PathId, data: Annotated[WebhookExample, Body()]) -> Answer:
     """Calls the endpoint at once with an example of any event type, signed and in the endpoint's format, and answers
@@ -68,10 +67,7 @@ async def send_webhook_example(ctx: Caller, id: PathId, data: Annotated[WebhookE
 
 
 @part.get(
-    "/webhook-endpoints/{id}/stats",
-    response_model=WebhookStatsRead,
-    summary="Read a webhook endpoint's statistics",
-    errors=[NotFound],
+    "/webhook-endpoints/{id}/stats", response_model=WebhookStatsRead, summary="Read a webhook endpoint's statistics"
 )
 async def read_webhook_stats(ctx: Caller, id: PathId) -> Answer:
     """Counts the endpoint's deliveries by state and shows how long the oldest one has been due. For the last hour, day
@@ -81,14 +77,10 @@ async def read_webhook_stats(ctx: Caller, id: PathId) -> Answer:
 
 
 @part.post(
-    "/webhook-deliveries/{id}/cancel",
-    response_model=DeliveryRead,
-    summary="Cancel a delivery",
-    errors=[NotFound, Conflict],
+    "/webhook-deliveries/{id}/cancel", response_model=DeliveryRead, summary="Cancel a delivery", errors=[Conflict]
 )
 async def cancel_webhook_delivery(ctx: Caller, id: PathId) -> Answer:
     """Cancels a delivery that waits, is held or blocks its queue, and releases the next delivery of that queue. A
     delivery that is being sent or has ended gives 409.
     """
-    canceled = await webhook_operating.cancel_delivery(ctx, id)
-    return plain(canceled.body, headers={"Idempotent-Replayed": "true"} if canceled.replayed else None)
+    return unversioned(await webhook_operating.cancel_delivery(ctx, id))

@@ -267,7 +267,7 @@ async def forbid(ctx: Caller) -> Answer:
 @things.get("/open", summary="Public", response_model=ThingRead)
 async def read_open(info: Inquiry) -> Answer:
     """Needs no key."""
-    return plain({"request_id": info.request_id, "traceparent": info.traceparent})
+    return plain({"request_id": info.request_id, "traceparent": info.headers.get(b"traceparent", b"").decode()})
 
 
 def authenticate(headers: Any) -> Someone:
