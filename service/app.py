@@ -37,7 +37,7 @@ from service.framework.web.request import RequestInfo
 from service.framework.web.router import Part
 from service.graphql.graph import GRAPH
 from service.operations.classification.scoring_models import ensure_default_model
-from service.platform.long_running import keep_what_lives
+from service.platform.long_running import keep_what_lives, return_unused_memory
 from service.platform.settings import Settings
 from service.platform.telemetry import AccessLog, Metrics, configure_logging
 from service.records.context import Context, Services
@@ -237,6 +237,7 @@ async def _prepare_soon(graph: GraphQLApp) -> None:
     """Build the GraphQL schema once the service listens; a request that comes earlier builds it itself."""
     await asyncio.sleep(PREPARE_AFTER_SECONDS)
     await graph.prepare()
+    await asyncio.to_thread(return_unused_memory)
 
 
 def events_document() -> dict[str, Any]:

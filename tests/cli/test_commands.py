@@ -75,6 +75,15 @@ def test_help_loads_neither_the_database_nor_the_application():
     assert found.stdout.splitlines()[-1] == "set()"
 
 
+def test_serve_loads_neither_the_command_line_of_httpx_nor_strawberry():
+    asked = (
+        "import sys\nfrom service.cli.main import load\nload('serve')\nimport httpx\n"
+        "print({'httpx._main', 'pygments', 'httpcore', 'strawberry'} & {name for name in sys.modules if sys.modules[name]})"
+    )
+    found = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout.splitlines()[-1] == "set()"
+
+
 def test_a_command_that_is_not_there_is_a_mistake_of_the_caller(kam: Kam):
     code, _, told = kam("nope")
     assert code == 2

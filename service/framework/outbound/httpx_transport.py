@@ -9,19 +9,15 @@ from __future__ import annotations
 
 import logging
 import ssl
-import sys
 from collections.abc import Callable
 from http.cookiejar import CookieJar
 from typing import Any
 
-# httpx imports its command line (rich, pygments, click) when it can: 35 ms and 2.6 MB of every start. None makes that
-# import fail, and httpx goes on without, as it does where these packages are not installed.
-sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
-import httpx  # noqa: E402
+import httpx
 
-from service.framework.outbound.addresses import AddressPolicy, Blocked  # noqa: E402
-from service.framework.outbound.connections import Lookup  # noqa: E402
-from service.framework.outbound.egress import DEADLINE, CallFailed, Egress, FailureKind  # noqa: E402
+from service.framework.outbound.addresses import AddressPolicy, Blocked
+from service.framework.outbound.connections import Lookup
+from service.framework.outbound.egress import DEADLINE, CallFailed, Egress, FailureKind
 
 CONNECTIONS = 100
 """Connections that one client has open at most."""

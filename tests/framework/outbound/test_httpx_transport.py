@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 import ssl
-import subprocess
-import sys
 import time
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
@@ -229,10 +227,3 @@ async def test_failures_are_errors_of_httpx_with_the_kind_of_the_log() -> None:
 )
 def test_errors_of_a_faked_transport_have_a_kind_too(error: httpx.HTTPError, kind: str) -> None:
     assert failure_kind(error) == kind
-
-
-def test_the_command_line_of_httpx_is_not_imported() -> None:
-    program = "import sys, service.framework.outbound.httpx_transport as t; print(t.httpx.__version__, *sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
-    assert loaded[0] == httpx.__version__
-    assert not {"rich", "pygments", "httpcore"} & set(loaded)
