@@ -111,9 +111,18 @@ class Graph:
             **{kind.name: kind.permission for kind in self.types.values()},
             **{edge.target: edge.permission for edge in documents},
         }
+        self._needed: dict[frozenset[str], tuple[Any, ...]] = {}
         self.singles = {name[:1].lower() + name[1:]: name for name in self.types}
         self._roots = {"node", "nodes", *self.singles, *self.pages, *self.calls, *self.mutations, *self.subscriptions}
         self._members = {camel(name): name for kind in self.types.values() for name in kind.model.model_fields}
+
+    def needed(self, types: frozenset[str]) -> tuple[Any, ...]:
+        """Return the permissions that reading these types takes, in the order of the types' names."""
+        kept = self._needed.get(types)
+        if kept is None:
+            known = self.permissions
+            kept = self._needed[types] = tuple(dict.fromkeys(known[each] for each in sorted(types) if each in known))
+        return kept
 
     def answers(self, name: str) -> bool:
         """Whether a root field is declared here, and so answered without its resolver."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -41,8 +42,18 @@ class Ground(Protocol):
     whereabouts: Statement
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A statement, the arguments of its connections, the values to bind, and the objects it takes off the budget."""
+
+    statement: Statement
+    asked: dict[int, PageArguments]
+    binds: dict[str, Any]
+    cost: int
+
+
 class Run:
-    """One operation on its way."""
+    """One execution of an operation's plan."""
 
     __slots__ = ("_as_of", "_budget", "_ctx", "_engine", "_errors", "_given", "_plan", "_variables")
 
@@ -136,17 +147,16 @@ class Run:
     async def _page(self, root: Root) -> bytes:
         connection = root.connection
         assert connection is not None  # noqa: S101 - chosen by it
-        reading = self._reading({connection.many.target}.union(*(node.types for node in connection.nodes)))
+        reading = self._reading(connection.types)
         self._look_back(connection.arguments.read(self._variables))
-        asked = self._ask((connection,), 1)
-        statement = self._statement((root.key,), asked, lambda builder: builder.page(connection))
+        prepared = self._prepare((root.key,), (connection,), lambda builder: builder.page(connection))
         async with reading as reader:
-            text: str = await reader.value(statement, **self._binds(asked))
+            text: str = await reader.value(prepared.statement, **prepared.binds)
         if connection.plain and connection.nodes[0].final:
             return text.encode()
-        finisher = Finisher(asked, self._engine.paging.cursor, self._ctx.services.clock.now())
+        finisher = self._finisher(prepared.asked)
         answer = finisher.connection(connection, orjson.loads(text))
-        await self._complete(finisher, asked)
+        await self._complete(finisher, prepared.asked)
         return orjson.dumps(answer)
 
     async def _single(self, root: Root) -> bytes:
@@ -161,15 +171,16 @@ class Run:
     async def _row(self, key: str, selection: Selection, identifier: Any) -> bytes | None:
         """One row by its id, in its final form; None when there is none that may be seen."""
         reading = self._reading(selection.types)
-        asked = self._ask(selection.connections, 1)
-        statement = self._statement((key, selection.typename), asked, lambda builder: builder.by_id(selection))
+        prepared = self._prepare(
+            (key, selection.typename), selection.connections, lambda builder: builder.by_id(selection)
+        )
         async with reading as reader:
-            text: str | None = await reader.value(statement, id=read_id(identifier), **self._binds(asked))
+            text: str | None = await reader.value(prepared.statement, id=read_id(identifier), **prepared.binds)
         if text is None or selection.final:
             return None if text is None else text.encode()
-        finisher = Finisher(asked, self._engine.paging.cursor, self._ctx.services.clock.now())
+        finisher = self._finisher(prepared.asked)
         answer = finisher.row(selection, orjson.loads(text))
-        await self._complete(finisher, asked)
+        await self._complete(finisher, prepared.asked)
         return orjson.dumps(answer)
 
     async def _node(self, root: Root) -> bytes:
@@ -196,7 +207,7 @@ class Run:
             rows = await reader.all(statement, ids=list(ids), **self._binds(asked))
         if selection.final:
             return {row["id"]: row["document"].encode() for row in rows}
-        finisher = Finisher(asked, self._engine.paging.cursor, self._ctx.services.clock.now())
+        finisher = self._finisher(asked)
         answers = {row["id"]: finisher.row(selection, orjson.loads(row["document"])) for row in rows}
         await self._complete(finisher, asked)
         return {identifier: orjson.dumps(answer) for identifier, answer in answers.items()}
@@ -281,17 +292,32 @@ class Run:
 
     # -- what all of them need
 
-    def _reading(self, types: frozenset[str] | set[str]) -> AbstractAsyncContextManager[Reader]:
+    def _reading(self, types: frozenset[str]) -> AbstractAsyncContextManager[Reader]:
         """Open a read of these types; raises Forbidden at once. A mutation sees what it has just committed."""
-        known = self._engine.graph.permissions
-        return self._ctx.reading(
-            *(known[each] for each in sorted(types) if each in known), fresh=self._plan.is_mutation
-        )
+        return self._ctx.reading(*self._engine.graph.needed(types), fresh=self._plan.is_mutation)
 
     def _look_back(self, arguments: Mapping[str, Any]) -> None:
         """Take the instant that a root field looks back to; raises Invalid for what lies ahead."""
         if arguments.get("asOf") is not None:
             self._as_of = self._ctx.past(read_moment("asOf", arguments["asOf"]), "asOf")
+
+    def _finisher(self, asked: Mapping[int, PageArguments]) -> Finisher:
+        return Finisher(asked, self._engine.paging.cursor, self._ctx.services.clock.now())
+
+    def _prepare(
+        self, key: tuple[str, ...], connections: Sequence[Connection], build: Callable[[Builder], Statement]
+    ) -> Prepared:
+        """Return the statement of one row or page; the plan keeps it where no variable changes an argument."""
+        kept: Prepared | None = self._plan.prepared.get(key) if self._as_of is None else None
+        if kept is not None:
+            self._budget.spend(kept.cost)
+            return kept
+        left = self._budget.left
+        asked = self._ask(connections, 1)
+        made = Prepared(self._statement(key, asked, build), asked, self._binds(asked), left - self._budget.left)
+        if self._as_of is None and self._plan.fixed.keys() >= asked.keys():
+            self._plan.prepared[key] = made
+        return made
 
     def _ask(self, connections: Sequence[Connection], parents: int) -> dict[int, PageArguments]:
         asked: dict[int, PageArguments] = {}
