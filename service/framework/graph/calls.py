@@ -217,3 +217,13 @@ def members(value: Any, kind: Any) -> Any:
     if isinstance(kind, GraphQLInputObjectType) and isinstance(value, Mapping):
         return {snake(key): members(part, kind.fields[key].type) for key, part in value.items()}
     return value
+
+
+def itself(result: Any) -> Any:
+    """What the operation returned, as it is."""
+    return result
+
+
+def shows(kind: Any, value: Any = document) -> tuple[Gives, ...]:
+    """Return the one value of a query: by default the document of the resource that the operation returned."""
+    return (Gives("value", kind, value),)

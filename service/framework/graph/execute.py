@@ -97,10 +97,11 @@ class Engine:
     ) -> Run:
         operation = document.operations[name]
         conditions = {each: bool(variables.coerced.get(each)) for each in document.conditions}
-        plan = document.plans.get(
-            (name, *conditions.values()),
-            lambda: self._compile(document, operation, conditions, ctx.services.database.kind),
-        )
+        key = (name, *conditions.values()) if conditions else name
+        plan = document.plans.find(key)
+        if plan is None:
+            plan = self._compile(document, operation, conditions, ctx.services.database.kind)
+            document.plans.keep(key, plan)
         return Run(self, ctx, plan, variables, given)
 
     async def _through_strawberry(self, ctx: GraphContext, request: Request, name: str) -> bytes:

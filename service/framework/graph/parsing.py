@@ -48,8 +48,12 @@ class Documents:
         self._kept: Recent[Document] = Recent(size)
 
     def document(self, text: str) -> Document:
-        """The document of a text; raises Refused."""
-        return self._kept.get(text, lambda: self._read(text))
+        """Return the document of a text; raises Refused."""
+        document = self._kept.find(text)
+        if document is None:
+            document = self._read(text)
+            self._kept.keep(text, document)
+        return document
 
     def _read(self, text: str) -> Document:
         try:

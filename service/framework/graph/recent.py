@@ -1,11 +1,9 @@
-"""A bounded memory of what was made before: documents, plans and statements are made once and asked for again and
-again.
-"""
+"""A bounded cache of documents, plans and statements."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 Value = TypeVar("Value")
@@ -18,14 +16,15 @@ class Recent(Generic[Value]):
         self._size = size
         self._kept: OrderedDict[Hashable, Value] = OrderedDict()
 
-    def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
-        """The value of `key`, made when it is not there; what `make` raises is passed on and not kept."""
-        kept = self._kept
-        if key in kept:
-            kept.move_to_end(key)
-            return kept[key]
-        value = make()
-        kept[key] = value
-        if len(kept) > self._size:
-            kept.popitem(last=False)
+    def find(self, key: Hashable) -> Value | None:
+        """Return the value of `key`, or None."""
+        value = self._kept.get(key)
+        if value is not None:
+            self._kept.move_to_end(key)
         return value
+
+    def keep(self, key: Hashable, value: Value) -> None:
+        """Keep a value; drops the one that was not used for longest when there are too many."""
+        self._kept[key] = value
+        if len(self._kept) > self._size:
+            self._kept.popitem(last=False)

@@ -347,9 +347,12 @@ class Run:
     ) -> Statement:
         forms = {slot: each.form for slot, each in asked.items()}
         past = self._as_of is not None
-        return self._plan.statements.get(
-            (*key, past, *forms.values()), lambda: build(Builder(self._engine.graph, forms, past))
-        )
+        form = (*key, past, *forms.values())
+        statement = self._plan.statements.find(form)
+        if statement is None:
+            statement = build(Builder(self._engine.graph, forms, past))
+            self._plan.statements.keep(form, statement)
+        return statement
 
     def _binds(self, asked: Mapping[int, PageArguments]) -> dict[str, Any]:
         values: dict[str, Any] = {} if self._as_of is None else {"as_of": self._as_of}
