@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from service.framework.graph.calls import Call, Gives, scalar
-from service.graphql.queries.queries import OF_EVENTS
+from service.graphql.queries.events import OF_EVENTS
 from service.models.events.events import EventRead
 from service.operations.events.streams import Batch, follow_events
 from service.platform.types import Search
