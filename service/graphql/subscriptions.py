@@ -26,7 +26,7 @@ async def follow(
 
 
 async def _events(batches: AsyncGenerator[Batch, None]) -> AsyncGenerator[dict[str, Any] | None, None]:
-    """The events one by one; None when nothing came for a while. What is told ends with it."""
+    """Yield the events one by one; None when none came for a while. Closes the batches at the end."""
     async with aclosing(batches):
         async for each in batches:
             for _, item in each.events:

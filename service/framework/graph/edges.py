@@ -76,9 +76,9 @@ class Document:
     finish: Callable[..., Any] | None = None
     description: str = ""
     dated: bool = False
-    """Whether `finish` takes the present instant too, because the document tells ages."""
+    """Whether `finish` takes the present instant too, because the document holds ages."""
     past: ColumnElement[Any] | None = None
-    """The same document as of the instant that its root field looks back to; without one it tells of the present only
+    """The same document as of the instant that its root field looks back to; without one it holds for the present only
     and is refused there.
     """
 

@@ -29,7 +29,7 @@ class Document:
     plans: Recent[Plan] = field(default_factory=lambda: Recent(16))
 
     def choose(self, name: str | None) -> str:
-        """The name of the operation to run, which may be empty; raises Refused when the given one does not tell."""
+        """Return the name of the operation to run, which may be empty; raises Refused when it is not clear."""
         if name is None or name == "":
             if len(self.operations) == 1:
                 return next(iter(self.operations))

@@ -16,7 +16,7 @@ from service.framework.database.database import Reader
 from service.framework.database.statements import Statement
 from service.framework.graph import errors
 from service.framework.graph.answer import Finisher, project
-from service.framework.graph.calls import Call, Reread, read_id, read_moment
+from service.framework.graph.calls import Call, RecordId, read_id, read_moment
 from service.framework.graph.context import GraphContext
 from service.framework.graph.edges import Graph
 from service.framework.graph.limits import Budget, Limits
@@ -33,7 +33,7 @@ from service.platform.errors import (
 
 
 class Ground(Protocol):
-    """What all operations of an engine share."""
+    """The schema, graph and limits that all operations of an engine share."""
 
     schema: GraphQLSchema
     graph: Graph
@@ -68,10 +68,10 @@ class Run:
         self._budget = Budget(engine.limits.cost)
         self._errors: list[dict[str, Any]] = []
         self._as_of: datetime | None = None
-        """The instant that the root field at hand looks back to."""
+        """The instant that the current root field looks back to."""
 
     async def answer(self) -> bytes:
-        """Run every root field and put the answer together."""
+        """Run every root field and return the answer's body."""
         if self._ctx.idempotency is not None and self._plan.is_mutation:
             self._one_mutation()
         fields = [b'"%s":%s' % (root.key.encode(), await self._field(root)) for root in self._plan.roots]
@@ -91,7 +91,7 @@ class Run:
         return found, self._errors
 
     async def source(self) -> AsyncIterator[Any]:
-        """What a subscription follows; raises what keeps it from beginning."""
+        """Return the values that a subscription follows; raises KamError when it cannot begin."""
         root = self._followed()
         call = self._engine.graph.subscriptions[root.name]
         values = call.arguments(root.arguments.read(self._variables), root.arguments.definition.args)
@@ -99,7 +99,7 @@ class Run:
         return source
 
     async def follow(self, source: AsyncIterator[Any]) -> AsyncGenerator[bytes, None]:
-        """An answer for everything that the source gives; empty bytes say that it lives."""
+        """Yield an answer per value of the source; empty bytes are a sign of life."""
         root = self._followed()
         typename = get_named_type(root.arguments.definition.type).name
         selection = root.selection(typename)
@@ -169,7 +169,7 @@ class Run:
         return found
 
     async def _row(self, key: str, selection: Selection, identifier: Any) -> bytes | None:
-        """One row by its id, in its final form; None when there is none that may be seen."""
+        """Return the answer for one row by its id; None when no visible row has it."""
         reading = self._reading(selection.types)
         prepared = self._prepare(
             (key, selection.typename), selection.connections, lambda builder: builder.by_id(selection)
@@ -213,7 +213,7 @@ class Run:
         return {identifier: orjson.dumps(answer) for identifier, answer in answers.items()}
 
     async def _complete(self, finisher: Finisher, asked: dict[int, PageArguments]) -> None:
-        """Put what is read later into its rows: one statement per cut, however many rows."""
+        """Read the parts that were cut off and put them into their rows: one statement per cut."""
         while finisher.later:
             rows, finisher.later = finisher.later, []
             cuts: dict[int, list[tuple[Selection, str, dict[str, Any]]]] = {}
@@ -236,7 +236,7 @@ class Run:
         return {row["id"]: orjson.loads(row["document"]) for row in rows}
 
     async def _whereabouts(self, identifiers: Sequence[Any]) -> dict[str, list[str]]:
-        """The ids that exist, by type; text that is no id names nothing."""
+        """Return the ids that exist, by type; text that is no id is left out."""
         ids = []
         for identifier in identifiers:
             try:
@@ -283,14 +283,14 @@ class Run:
         return b"{" + b",".join(parts) + b"}"
 
     async def _shaped(self, key: str, selection: Selection, value: Any) -> bytes:
-        """What a selection asks of a document that an operation returned; edges are read by its id."""
+        """Return the selected members of a document that an operation returned; edges are read by its id."""
         if isinstance(value, dict) and selection.has_edges:
-            value = Reread(value["id"])
-        if isinstance(value, Reread):
+            value = RecordId(value["id"])
+        if isinstance(value, RecordId):
             return await self._row(key, selection, value) or b"null"
         return orjson.dumps(project(selection, value))
 
-    # -- what all of them need
+    # -- statements and their arguments
 
     def _reading(self, types: frozenset[str]) -> AbstractAsyncContextManager[Reader]:
         """Open a read of these types; raises Forbidden at once. A mutation sees what it has just committed."""
