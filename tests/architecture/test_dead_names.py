@@ -19,6 +19,7 @@ KEPT = {
     **dict.fromkeys(["list_commands", "resolve_command"], "typer calls it"),
     **dict.fromkeys(["startup"], "uvicorn calls it"),
     **dict.fromkeys(["get_route_handler"], "FastAPI calls it"),
+    **dict.fromkeys(["execute_fields", "execute_fields_serially"], "graphql-core calls it"),
     **dict.fromkeys(
         ["load_dialect_impl", "process_bind_param", "process_result_value", "bind_processor"], "SQLAlchemy calls it"
     ),

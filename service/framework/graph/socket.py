@@ -1,7 +1,7 @@
 """GraphQL over WebSocket: the protocol graphql-transport-ws (that of the library graphql-ws).
 
 One socket carries many operations, each by an id of the client's. The caller is known by the header Authorization of
-the handshake or, because browsers can't send one, by `{"Authorization": "Bearer ..."}` as the payload of connection_init.
+the handshake or, as browsers send none, by `{"Authorization": "Bearer ..."}` as the payload of connection_init.
 Closing codes are the protocol's: 4400 a message that is none, 4401 an operation before the acknowledgement, 4403 not
 let in, 4406 another sub-protocol, 4408 no init in time, 4409 an id in use, 4429 init twice; and 4413 for too much.
 """
