@@ -12,7 +12,9 @@ from enum import StrEnum
 from service.access.policy import Permission
 from service.framework.database.filters import filter_model
 from service.framework.graph.edges import Graph, Many, One, Type
-from service.graphql.documents.accounts import DOCUMENTS
+from service.graphql.documents import accounts as account_documents
+from service.graphql.documents import classification as classification_documents
+from service.graphql.documents import relationship as relationship_documents
 from service.graphql.mutations.access import api_keys
 from service.graphql.mutations.accounts import accounts, people, screenings, stakeholders
 from service.graphql.mutations.accounts import statuses as account_statuses
@@ -24,7 +26,14 @@ from service.graphql.mutations.system import jobs
 from service.graphql.mutations.webhooks import endpoints as webhooks
 from service.graphql.mutations.webhooks import operating as webhook_operating
 from service.graphql.plain import edges_of, page_of, query_by_ref, type_of
-from service.graphql.queries.queries import QUERIES
+from service.graphql.queries import access as access_queries
+from service.graphql.queries import accounts as account_queries
+from service.graphql.queries import classification as classification_queries
+from service.graphql.queries import events as event_queries
+from service.graphql.queries import portfolio as portfolio_queries
+from service.graphql.queries import relationship as relationship_queries
+from service.graphql.queries import webhook_keys as webhook_key_queries
+from service.graphql.queries import webhooks as webhook_queries
 from service.graphql.subscriptions import SUBSCRIPTIONS
 from service.models.access.api_keys import ApiKeyRead
 from service.models.accounts.accounts import AccountRead
@@ -89,7 +98,9 @@ EDGES = (
     Many("Account", "ratings", "Rating", "account_id", "Every rating it ever got, newest first"),
     Many("Account", "stageHistory", "StageEntry", "account_id", "Its movements between stages, newest first"),
     Many("Account", "statusHistory", "StatusEntry", "account_id", "Its steps on the path, newest first"),
-    *DOCUMENTS,
+    *classification_documents.DOCUMENTS,
+    *relationship_documents.DOCUMENTS,
+    *account_documents.DOCUMENTS,
     *(edge for record in PLAIN for edge in edges_of(record, TYPES)),
     Many("WebhookEndpoint", "deliveries", "WebhookDelivery", "endpoint_id", "What was or will be sent, newest first"),
     One("WebhookDelivery", "endpoint", "WebhookEndpoint", "endpoint_id", "Where it goes"),
@@ -132,6 +143,21 @@ MUTATIONS = tuple(
         api_keys,
     )
     for call in part.MUTATIONS
+)
+
+QUERIES = tuple(
+    call
+    for part in (
+        access_queries,
+        event_queries,
+        webhook_queries,
+        portfolio_queries,
+        relationship_queries,
+        webhook_key_queries,
+        classification_queries,
+        account_queries,
+    )
+    for call in part.QUERIES
 )
 
 VOCABULARIES = tuple(

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from service.framework.graph.calls import Call, Gives, scalar
-from service.graphql.queries.queries import OF_EVENTS
+from service.graphql.queries.events import OF_EVENTS
 from service.models.events.events import EventRead
 from service.operations.events.streams import Batch, follow_events
 from service.platform.types import Search
@@ -26,7 +26,7 @@ async def follow(
 
 
 async def _events(batches: AsyncGenerator[Batch, None]) -> AsyncGenerator[dict[str, Any] | None, None]:
-    """The events one by one; None when nothing came for a while. What is told ends with it."""
+    """Yield the events one by one; None when none came for a while. Closes the batches at the end."""
     async with aclosing(batches):
         async for each in batches:
             for _, item in each.events:

@@ -27,9 +27,8 @@ from service.framework.database.statements import DIALECTS
 from service.framework.graph.edges import Graph
 from service.framework.graph.schema import sdl
 from service.framework.web.router import Part
-from service.graphql.graph import EDGES, MUTATIONS, PAGES, PLAIN, TYPES, VOCABULARIES
+from service.graphql.graph import EDGES, MUTATIONS, PAGES, PLAIN, QUERIES, TYPES, VOCABULARIES
 from service.graphql.plain import edges_of, mutations_of, page_of, query_by_ref, type_of
-from service.graphql.queries.queries import QUERIES
 from service.graphql.subscriptions import SUBSCRIPTIONS
 from service.models.access.api_keys import ApiKeyCreate
 from service.models.shapes import Living, ReadBase, References, references_field

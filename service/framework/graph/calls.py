@@ -99,23 +99,23 @@ class Call:
         return [each.convert(given.get(each.name), getattr(types.get(each.name), "type", None)) for each in self.takes]
 
 
-class Reread(str):
+class RecordId(str):
     """The id of a record that a payload shows and the operation did not return: it is read."""
 
     __slots__ = ()
 
 
 def document(result: Any) -> Any:
-    """The document of the resource that the operation returned."""
+    """Return the document of the resource that the operation returned."""
     return result.data
 
 
 def gives(name: str, kind: Any) -> tuple[Gives, ...]:
     """The payload of most mutations: the record as it is now, and what was done to it."""
-    told = "What was done: created, updated, unchanged, deleted, restored ..."
+    done = "What was done: created, updated, unchanged, deleted, restored ..."
     return (
         Gives(name, kind, document, "The record as it is now"),
-        Gives("outcome", str, lambda result: result.outcome, told),
+        Gives("outcome", str, lambda result: result.outcome, done),
     )
 
 
@@ -147,11 +147,11 @@ def body(model: type[BaseModel], kind: str, shown: type[BaseModel] | None = None
     """
 
     def convert(value: Any, declared: Any) -> Any:
-        told = members(value, declared)
+        given = members(value, declared)
         try:
-            return model.__pydantic_validator__.validate_json(orjson.dumps(told))
+            return model.__pydantic_validator__.validate_json(orjson.dumps(given))
         except ValidationError as error:
-            raise _refused(error, told) from None
+            raise _refused(error, given) from None
         except TypeError:
             raise Invalid.at("", "json_invalid", "The input holds a value that is not JSON") from None
 
@@ -203,8 +203,8 @@ def if_version() -> Takes:
     )
 
 
-def _refused(error: ValidationError, told: Any) -> Invalid:
-    return Invalid(field_errors(error.errors(include_url=False, include_context=False, include_input=False), told))
+def _refused(error: ValidationError, given: Any) -> Invalid:
+    return Invalid(field_errors(error.errors(include_url=False, include_context=False, include_input=False), given))
 
 
 def members(value: Any, kind: Any) -> Any:
@@ -217,3 +217,13 @@ def members(value: Any, kind: Any) -> Any:
     if isinstance(kind, GraphQLInputObjectType) and isinstance(value, Mapping):
         return {snake(key): members(part, kind.fields[key].type) for key, part in value.items()}
     return value
+
+
+def itself(result: Any) -> Any:
+    """Return an operation's result unchanged."""
+    return result
+
+
+def shows(kind: Any, value: Any = document) -> tuple[Gives, ...]:
+    """Return the one value of a query: by default the document of the resource that the operation returned."""
+    return (Gives("value", kind, value),)

@@ -76,9 +76,9 @@ class Document:
     finish: Callable[..., Any] | None = None
     description: str = ""
     dated: bool = False
-    """Whether `finish` takes the present instant too, because the document tells ages."""
+    """Whether `finish` takes the present instant too, because the document holds ages."""
     past: ColumnElement[Any] | None = None
-    """The same document as of the instant that its root field looks back to; without one it tells of the present only
+    """The same document as of the instant that its root field looks back to; without one it holds for the present only
     and is refused there.
     """
 
@@ -111,9 +111,18 @@ class Graph:
             **{kind.name: kind.permission for kind in self.types.values()},
             **{edge.target: edge.permission for edge in documents},
         }
+        self._needed: dict[frozenset[str], tuple[Any, ...]] = {}
         self.singles = {name[:1].lower() + name[1:]: name for name in self.types}
         self._roots = {"node", "nodes", *self.singles, *self.pages, *self.calls, *self.mutations, *self.subscriptions}
         self._members = {camel(name): name for kind in self.types.values() for name in kind.model.model_fields}
+
+    def needed(self, types: frozenset[str]) -> tuple[Any, ...]:
+        """Return the permissions that reading these types takes, in the order of the types' names."""
+        kept = self._needed.get(types)
+        if kept is None:
+            known = self.permissions
+            kept = self._needed[types] = tuple(dict.fromkeys(known[each] for each in sorted(types) if each in known))
+        return kept
 
     def answers(self, name: str) -> bool:
         """Whether a root field is declared here, and so answered without its resolver."""

@@ -1,8 +1,8 @@
 """Errors as GraphQL shows them: the same codes, status numbers and pointers as REST's problem+json, from the same
 objects.
 
-What the caller did wrong is told in full; what broke inside is logged with its traceback and shown as `internal_error`
-with the request id only.
+An error of the caller is shown in full; one of the service is logged with its traceback and shown as
+`internal_error` with the request id only.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Path = Sequence[str | int]
 class Refused(Exception):
     """A document that is not run at all: `errors` are the entries of the answer, which has no `data`.
 
-    `well_formed` tells that HTTP was served well and only the document is at fault; older clients expect 200 then.
+    `well_formed`: HTTP was served well and only the document is at fault; older clients expect 200 then.
     """
 
     def __init__(
@@ -49,13 +49,13 @@ def entry(error: Exception, path: Path | None = None, request_id: str | None = N
         fields = {"request_id": request_id, "path": list(path or ())}
         log.error("a GraphQL field failed", exc_info=error, extra={"fields": fields})
         error = InternalError()
-    told: dict[str, Any] = {"message": error.detail or error.title}
+    shown: dict[str, Any] = {"message": error.detail or error.title}
     if path is not None:
-        told["path"] = list(path)
+        shown["path"] = list(path)
     extensions = {**error.extensions(), "classification": classification(error)}
     if request_id is not None:
         extensions["request_id"] = request_id
-    return {**told, "extensions": extensions}
+    return {**shown, "extensions": extensions}
 
 
 def classification(error: KamError) -> str:
@@ -79,7 +79,7 @@ def refused(error: KamError, request_id: str | None = None) -> Refused:
 
 
 def _located(error: GraphQLError, kind: type[KamError]) -> dict[str, Any]:
-    told: dict[str, Any] = {"message": error.message}
+    shown: dict[str, Any] = {"message": error.message}
     if error.locations:
-        told["locations"] = [{"line": place.line, "column": place.column} for place in error.locations]
-    return {**told, "extensions": {"code": kind.code, "status": kind.status}}
+        shown["locations"] = [{"line": place.line, "column": place.column} for place in error.locations]
+    return {**shown, "extensions": {"code": kind.code, "status": kind.status}}

@@ -26,7 +26,7 @@ from service.platform.errors import Invalid
 from service.platform.pointers import field_errors
 
 _USUAL_SIZES = frozenset((*range(11), 20, 25, 50, 100, 200))
-"""Page sizes written into the statement: PostgreSQL plans one with a bound LIMIT anew at every run, which costs as much
+"""Page sizes written into the statement: PostgreSQL plans a bound LIMIT again at every run, which costs as much
 as reading a small answer. Others are bound, so that statements stay few.
 """
 

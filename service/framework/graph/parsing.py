@@ -30,7 +30,7 @@ class Document:
     plans: Kept[Hashable, Plan] = field(default_factory=lambda: Kept(16))
 
     def choose(self, name: str | None) -> str:
-        """The name of the operation to run, which may be empty; raises Refused when the given one does not tell."""
+        """Return the name of the operation to run, which may be empty; raises Refused when it is not clear."""
         if name is None or name == "":
             if len(self.operations) == 1:
                 return next(iter(self.operations))
@@ -49,8 +49,12 @@ class Documents:
         self._kept: Kept[str, Document] = Kept(size)
 
     def document(self, text: str) -> Document:
-        """The document of a text; raises Refused."""
-        return self._kept.made(text, lambda: self._read(text))
+        """Return the document of a text; raises Refused."""
+        document = self._kept.get(text)
+        if document is None:
+            document = self._read(text)
+            self._kept.put(text, document)
+        return document
 
     def _read(self, text: str) -> Document:
         try:

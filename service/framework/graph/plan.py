@@ -21,6 +21,7 @@ from graphql import (
     GraphQLSchema,
     InlineFragmentNode,
     OperationDefinitionNode,
+    OperationType,
     SelectionNode,
     SelectionSetNode,
     VariableNode,
@@ -88,13 +89,11 @@ class Plan:
     introspected: dict[str, Any] | None = None
     fixed: dict[int, Any] = field(default_factory=dict)
     """The page arguments of connections, by slot, where no variable or cursor changes them."""
+    prepared: dict[tuple[str, ...], Any] = field(default_factory=dict)
+    """The statements whose page arguments are all fixed, with these arguments."""
     foreign: bool = False
     """Whether a root field is not the graph's and has a resolver of its own."""
-
-    @property
-    def is_mutation(self) -> bool:
-        """Whether the operation changes something."""
-        return self.operation.operation.value == "mutation"
+    is_mutation: bool = False
 
 
 class Compiler:
@@ -121,7 +120,7 @@ class Compiler:
         """The plan of a validated operation."""
         root = self.schema.get_root_type(operation.operation)
         assert root is not None  # noqa: S101 - validation has made sure
-        plan = Plan(operation, [])
+        plan = Plan(operation, [], is_mutation=operation.operation is OperationType.MUTATION)
         fields = self.collect(root, [operation.selection_set])
         for key, nodes in fields.items():
             name = nodes[0].name.value

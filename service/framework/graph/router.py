@@ -2,8 +2,8 @@
 
 `application/graphql-response+json` answers a request that was not run with its 4xx status and no `data`; clients of
 before that type get `application/json`, where a document that does not parse or fit is a 200 as they expect. GET runs
-queries only; a browser that opens the path gets GraphiQL. Who asks is found by `AdmittedApp`: it puts `admit` into the
-scope, which returns the caller's context or raises.
+queries only; a browser that opens the path gets GraphiQL. `AdmittedApp` puts `admit` into the scope, which returns the
+caller's context or raises.
 """
 
 from __future__ import annotations
@@ -47,6 +47,16 @@ LEGACY = "application/json"
 
 Headers = list[tuple[bytes, bytes]]
 
+_FIXED = {
+    media: (
+        (b"content-type", f"{media}; charset=utf-8".encode()),
+        (b"cache-control", b"no-store"),
+        (b"vary", b"Accept"),
+    )
+    for media in (MODERN, LEGACY)
+}
+"""The headers of every answer, by its media type."""
+
 
 class GraphQLApp:
     """The application behind /graphql. `page` is GraphiQL: its HTML and headers.
@@ -82,12 +92,12 @@ class GraphQLApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        headers: Mapping[bytes, bytes] = dict(scope["headers"])
+        headers = RequestInfo.of(scope).headers
         accept = headers.get(b"accept")
         if self._page is not None and _wants_page(scope, accept):
             await _send(send, 200, self._page[0], [(b"content-type", b"text/html; charset=utf-8"), *self._page[1]])
             return
-        streamed = server_sent.asked_for(accept)
+        streamed = server_sent.accepts_stream(accept)
         media = MODERN if streamed else negotiate(accept)
         extra: Headers = []
         try:
@@ -96,8 +106,8 @@ class GraphQLApp:
             if streamed:
                 await self._stream(scope, receive, send, headers)
                 return
-            ctx, asked = await self._asked(scope, receive, headers)
-            body, status = await (self._engine or await self.prepare()).run(ctx, asked), 200
+            ctx, request = await self._read(scope, receive, headers)
+            body, status = await (self._engine or await self.prepare()).run(ctx, request), 200
             extra = _replayed(ctx)
         except errors.Refused as refused:
             status = 200 if refused.well_formed and media != MODERN else refused.status
@@ -111,9 +121,7 @@ class GraphQLApp:
         except Exception as error:
             status = InternalError.status
             body = orjson.dumps({"errors": [errors.entry(error, request_id=scope.get("request_id"))]})
-        kind = f"{media or MODERN}; charset=utf-8".encode()
-        told = [(b"content-type", kind), (b"cache-control", b"no-store"), (b"vary", b"Accept"), *extra]
-        await _send(send, status, body, told)
+        await _send(send, status, body, [*_FIXED[media or MODERN], *extra])
 
     async def connect(self, scope: Scope, receive: Receive, send: Send, admit: Admit) -> None:
         """Serve one WebSocket."""
@@ -122,17 +130,18 @@ class GraphQLApp:
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send, headers: Mapping[bytes, bytes]) -> None:
         """Serve one operation as server-sent events; raises like the engine when nothing of it was run."""
-        ctx, asked = await self._asked(scope, receive, headers)
+        ctx, request = await self._read(scope, receive, headers)
         engine = self._engine or await self.prepare()
-        answers = await engine.stream(ctx, asked)
-        told = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store")]
-        told += [(b"x-accel-buffering", b"no"), *_replayed(ctx)]
-        await send({"type": "http.response.start", "status": 200, "headers": told})
+        answers = await engine.stream(ctx, request)
+        fixed = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store")]
+        fixed.append((b"x-accel-buffering", b"no"))
+        await send({"type": "http.response.start", "status": 200, "headers": [*fixed, *_replayed(ctx)]})
         await send_stream(server_sent.written(answers), receive, send, scope["still_admitted"])
 
-    async def _asked(
+    async def _read(
         self, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes]
     ) -> tuple[GraphContext, Request]:
+        """Return the caller's context and the request; raises KamError."""
         method = scope["method"]
         if method not in ("GET", "POST"):
             raise MethodNotAllowed(["GET", "POST"])
@@ -140,36 +149,36 @@ class GraphQLApp:
         if method == "POST":
             check_media(headers.get(b"content-type"), (LEGACY,), method, required=True)
             raw = await read_body(headers, receive, scope["max_body"])
-            asked = _request(read_json(raw), read_only=False)
+            request = _request(read_json(raw), read_only=False)
             key = headers.get(b"idempotency-key")
             if key is not None:
                 ctx = ctx.with_idempotency(idempotency_of(key, RequestInfo.of(scope), raw))
         else:
-            asked = _request(_parameters(scope["query_string"]), read_only=True)
-        return ctx, asked
+            request = _request(_parameters(scope["query_string"]), read_only=True)
+        return ctx, request
 
 
 def _request(given: Any, *, read_only: bool) -> Request:
-    """The request of a body or a query string; raises MalformedRequest and Invalid."""
+    """Return the request of a body or a query string; raises MalformedRequest and Invalid."""
     if not isinstance(given, dict):
         raise MalformedRequest("The body must be one JSON object; batches are not taken")
     query = given.get("query")
     if query is None:
         raise MalformedRequest("The parameter query is missing")
     name, variables, extensions = given.get("operationName"), given.get("variables"), given.get("extensions")
-    for parameter, value, kind in (
-        ("query", query, str),
-        ("operationName", name, str),
-        ("variables", variables, dict),
-        ("extensions", extensions, dict),
+    for parameter, value, kind, article in (
+        ("query", query, str, "a text"),
+        ("operationName", name, str, "a text"),
+        ("variables", variables, dict, "an object"),
+        ("extensions", extensions, dict, "an object"),
     ):
         if value is not None and not isinstance(value, kind):
-            raise MalformedRequest(f"The parameter {parameter} must be {'a text' if kind is str else 'an object'}")
+            raise MalformedRequest(f"The parameter {parameter} must be {article}")
     return Request(query, name, variables or {}, read_only)
 
 
 def _parameters(raw: bytes) -> dict[str, Any]:
-    """The parameters of a query string; variables and extensions are JSON in it."""
+    """Return the parameters of a query string; variables and extensions are JSON in it."""
     try:
         pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=20)
     except ValueError:
@@ -192,7 +201,7 @@ async def _send(send: Send, status: int, body: bytes, headers: Headers) -> None:
 
 
 def _replayed(ctx: GraphContext) -> Headers:
-    """What REST says too of an answer that was stored with its Idempotency-Key."""
+    """Return the header, the same as in REST, of an answer that was stored with its Idempotency-Key."""
     return [(b"idempotent-replayed", b"true")] if ctx.replayed else []
 
 
@@ -204,7 +213,7 @@ def _wants_page(scope: Scope, accept: bytes | None) -> bool:
 
 @lru_cache(maxsize=256)
 def negotiate(accept: bytes | None) -> str | None:
-    """The media type to answer with; None when the header leaves neither. Without a wish it is the older type."""
+    """Return the media type to answer with: the older one without an Accept header, None when it excludes both."""
     if not accept:
         return LEGACY
     best: tuple[float, bool, str] | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -15,7 +16,7 @@ from service.framework.database.database import Reader
 from service.framework.database.statements import Statement
 from service.framework.graph import errors
 from service.framework.graph.answer import Finisher, project
-from service.framework.graph.calls import Call, Reread, read_id, read_moment
+from service.framework.graph.calls import Call, RecordId, read_id, read_moment
 from service.framework.graph.context import GraphContext
 from service.framework.graph.edges import Graph
 from service.framework.graph.limits import Budget, Limits
@@ -32,7 +33,7 @@ from service.platform.errors import (
 
 
 class Ground(Protocol):
-    """What all operations of an engine share."""
+    """The schema, graph and limits that all operations of an engine share."""
 
     schema: GraphQLSchema
     graph: Graph
@@ -41,8 +42,18 @@ class Ground(Protocol):
     whereabouts: Statement
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A statement, the arguments of its connections, the values to bind, and the objects it takes off the budget."""
+
+    statement: Statement
+    asked: dict[int, PageArguments]
+    binds: dict[str, Any]
+    cost: int
+
+
 class Run:
-    """One operation on its way."""
+    """One execution of an operation's plan."""
 
     __slots__ = ("_as_of", "_budget", "_ctx", "_engine", "_errors", "_given", "_plan", "_variables")
 
@@ -57,10 +68,10 @@ class Run:
         self._budget = Budget(engine.limits.cost)
         self._errors: list[dict[str, Any]] = []
         self._as_of: datetime | None = None
-        """The instant that the root field at hand looks back to."""
+        """The instant that the current root field looks back to."""
 
     async def answer(self) -> bytes:
-        """Run every root field and put the answer together."""
+        """Run every root field and return the answer's body."""
         if self._ctx.idempotency is not None and self._plan.is_mutation:
             self._one_mutation()
         fields = [b'"%s":%s' % (root.key.encode(), await self._field(root)) for root in self._plan.roots]
@@ -80,7 +91,7 @@ class Run:
         return found, self._errors
 
     async def source(self) -> AsyncIterator[Any]:
-        """What a subscription follows; raises what keeps it from beginning."""
+        """Return the values that a subscription follows; raises KamError when it cannot begin."""
         root = self._followed()
         call = self._engine.graph.subscriptions[root.name]
         values = call.arguments(root.arguments.read(self._variables), root.arguments.definition.args)
@@ -88,7 +99,7 @@ class Run:
         return source
 
     async def follow(self, source: AsyncIterator[Any]) -> AsyncGenerator[bytes, None]:
-        """An answer for everything that the source gives; empty bytes say that it lives."""
+        """Yield an answer per value of the source; empty bytes are a sign of life."""
         root = self._followed()
         typename = get_named_type(root.arguments.definition.type).name
         selection = root.selection(typename)
@@ -136,17 +147,16 @@ class Run:
     async def _page(self, root: Root) -> bytes:
         connection = root.connection
         assert connection is not None  # noqa: S101 - chosen by it
-        reading = self._reading({connection.many.target}.union(*(node.types for node in connection.nodes)))
+        reading = self._reading(connection.types)
         self._look_back(connection.arguments.read(self._variables))
-        asked = self._ask((connection,), 1)
-        statement = self._statement((root.key,), asked, lambda builder: builder.page(connection))
+        prepared = self._prepare((root.key,), (connection,), lambda builder: builder.page(connection))
         async with reading as reader:
-            text: str = await reader.value(statement, **self._binds(asked))
+            text: str = await reader.value(prepared.statement, **prepared.binds)
         if connection.plain and connection.nodes[0].final:
             return text.encode()
-        finisher = Finisher(asked, self._engine.paging.cursor, self._ctx.services.clock.now())
+        finisher = self._finisher(prepared.asked)
         answer = finisher.connection(connection, orjson.loads(text))
-        await self._complete(finisher, asked)
+        await self._complete(finisher, prepared.asked)
         return orjson.dumps(answer)
 
     async def _single(self, root: Root) -> bytes:
@@ -159,17 +169,18 @@ class Run:
         return found
 
     async def _row(self, key: str, selection: Selection, identifier: Any) -> bytes | None:
-        """One row by its id, in its final form; None when there is none that may be seen."""
+        """Return the answer for one row by its id; None when no visible row has it."""
         reading = self._reading(selection.types)
-        asked = self._ask(selection.connections, 1)
-        statement = self._statement((key, selection.typename), asked, lambda builder: builder.by_id(selection))
+        prepared = self._prepare(
+            (key, selection.typename), selection.connections, lambda builder: builder.by_id(selection)
+        )
         async with reading as reader:
-            text: str | None = await reader.value(statement, id=read_id(identifier), **self._binds(asked))
+            text: str | None = await reader.value(prepared.statement, id=read_id(identifier), **prepared.binds)
         if text is None or selection.final:
             return None if text is None else text.encode()
-        finisher = Finisher(asked, self._engine.paging.cursor, self._ctx.services.clock.now())
+        finisher = self._finisher(prepared.asked)
         answer = finisher.row(selection, orjson.loads(text))
-        await self._complete(finisher, asked)
+        await self._complete(finisher, prepared.asked)
         return orjson.dumps(answer)
 
     async def _node(self, root: Root) -> bytes:
@@ -196,13 +207,13 @@ class Run:
             rows = await reader.all(statement, ids=list(ids), **self._binds(asked))
         if selection.final:
             return {row["id"]: row["document"].encode() for row in rows}
-        finisher = Finisher(asked, self._engine.paging.cursor, self._ctx.services.clock.now())
+        finisher = self._finisher(asked)
         answers = {row["id"]: finisher.row(selection, orjson.loads(row["document"])) for row in rows}
         await self._complete(finisher, asked)
         return {identifier: orjson.dumps(answer) for identifier, answer in answers.items()}
 
     async def _complete(self, finisher: Finisher, asked: dict[int, PageArguments]) -> None:
-        """Put what is read later into its rows: one statement per cut, however many rows."""
+        """Read the parts that were cut off and put them into their rows: one statement per cut."""
         while finisher.later:
             rows, finisher.later = finisher.later, []
             cuts: dict[int, list[tuple[Selection, str, dict[str, Any]]]] = {}
@@ -225,7 +236,7 @@ class Run:
         return {row["id"]: orjson.loads(row["document"]) for row in rows}
 
     async def _whereabouts(self, identifiers: Sequence[Any]) -> dict[str, list[str]]:
-        """The ids that exist, by type; text that is no id names nothing."""
+        """Return the ids that exist, by type; text that is no id is left out."""
         ids = []
         for identifier in identifiers:
             try:
@@ -272,26 +283,41 @@ class Run:
         return b"{" + b",".join(parts) + b"}"
 
     async def _shaped(self, key: str, selection: Selection, value: Any) -> bytes:
-        """What a selection asks of a document that an operation returned; edges are read by its id."""
+        """Return the selected members of a document that an operation returned; edges are read by its id."""
         if isinstance(value, dict) and selection.has_edges:
-            value = Reread(value["id"])
-        if isinstance(value, Reread):
+            value = RecordId(value["id"])
+        if isinstance(value, RecordId):
             return await self._row(key, selection, value) or b"null"
         return orjson.dumps(project(selection, value))
 
-    # -- what all of them need
+    # -- statements and their arguments
 
-    def _reading(self, types: frozenset[str] | set[str]) -> AbstractAsyncContextManager[Reader]:
+    def _reading(self, types: frozenset[str]) -> AbstractAsyncContextManager[Reader]:
         """Open a read of these types; raises Forbidden at once. A mutation sees what it has just committed."""
-        known = self._engine.graph.permissions
-        return self._ctx.reading(
-            *(known[each] for each in sorted(types) if each in known), fresh=self._plan.is_mutation
-        )
+        return self._ctx.reading(*self._engine.graph.needed(types), fresh=self._plan.is_mutation)
 
     def _look_back(self, arguments: Mapping[str, Any]) -> None:
         """Take the instant that a root field looks back to; raises Invalid for what lies ahead."""
         if arguments.get("asOf") is not None:
             self._as_of = self._ctx.past(read_moment("asOf", arguments["asOf"]), "asOf")
+
+    def _finisher(self, asked: Mapping[int, PageArguments]) -> Finisher:
+        return Finisher(asked, self._engine.paging.cursor, self._ctx.services.clock.now())
+
+    def _prepare(
+        self, key: tuple[str, ...], connections: Sequence[Connection], build: Callable[[Builder], Statement]
+    ) -> Prepared:
+        """Return the statement of one row or page; the plan keeps it where no variable changes an argument."""
+        kept: Prepared | None = self._plan.prepared.get(key) if self._as_of is None else None
+        if kept is not None:
+            self._budget.spend(kept.cost)
+            return kept
+        left = self._budget.left
+        asked = self._ask(connections, 1)
+        made = Prepared(self._statement(key, asked, build), asked, self._binds(asked), left - self._budget.left)
+        if self._as_of is None and self._plan.fixed.keys() >= asked.keys():
+            self._plan.prepared[key] = made
+        return made
 
     def _ask(self, connections: Sequence[Connection], parents: int) -> dict[int, PageArguments]:
         asked: dict[int, PageArguments] = {}
@@ -321,9 +347,12 @@ class Run:
     ) -> Statement:
         forms = {slot: each.form for slot, each in asked.items()}
         past = self._as_of is not None
-        return self._plan.statements.made(
-            (*key, past, *forms.values()), lambda: build(Builder(self._engine.graph, forms, past))
-        )
+        form = (*key, past, *forms.values())
+        statement = self._plan.statements.get(form)
+        if statement is None:
+            statement = build(Builder(self._engine.graph, forms, past))
+            self._plan.statements.put(form, statement)
+        return statement
 
     def _binds(self, asked: Mapping[int, PageArguments]) -> dict[str, Any]:
         values: dict[str, Any] = {} if self._as_of is None else {"as_of": self._as_of}

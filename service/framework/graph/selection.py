@@ -79,6 +79,11 @@ class Connection:
     wants_total: bool
 
     @property
+    def types(self) -> frozenset[str]:
+        """The types of the rows and of everything below them."""
+        return frozenset((self.many.target,)).union(*(node.types for node in self.nodes))
+
+    @property
     def plain(self) -> bool:
         """Whether the database can give the final document: nothing but the rows is asked, forward."""
         return (
@@ -126,8 +131,7 @@ class Selection:
         for item in items:
             if isinstance(item, Connection):
                 connections.append(item)
-                types.add(item.many.target)
-                types.update(*(node.types for node in item.nodes))
+                types |= item.types
             elif isinstance(item, Single):
                 connections.extend(item.shape.connections)
                 types |= item.shape.types

@@ -5,17 +5,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from functools import lru_cache
 
 MEDIA = "text/event-stream"
 
 
-def asked_for(accept: bytes | None) -> bool:
-    """Whether a request asks for a stream."""
+@lru_cache(maxsize=256)
+def accepts_stream(accept: bytes | None) -> bool:
+    """Return whether an Accept header names server-sent events."""
     return accept is not None and MEDIA in accept.decode("latin-1").lower()
 
 
 async def written(answers: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    """The stream's text; the answers are closed with it."""
+    """Write the answers as events; closes the answers at the end."""
     try:
         yield b":\n\n"
         async for answer in answers:

@@ -212,9 +212,9 @@ class _Definitions:
         """Return the type of a member and whether it may be null."""
         if "anyOf" in schema:
             outer = {key: value for key, value in schema.items() if key != "anyOf"} if "type" in schema else None
-            told = [option for option in schema["anyOf"] if option.get("type") != "null"]
-            nullable = len(told) < len(schema["anyOf"])
-            kind = self.kind(outer or told[0], name)[0] if len(told) == 1 else JSON
+            options = [option for option in schema["anyOf"] if option.get("type") != "null"]
+            nullable = len(options) < len(schema["anyOf"])
+            kind = self.kind(outer or options[0], name)[0] if len(options) == 1 else JSON
             return kind, nullable
         if "$ref" in schema:
             return self._reference(schema["$ref"].rpartition("/")[2]), False

@@ -1,7 +1,7 @@
 """GraphQL over WebSocket: the protocol graphql-transport-ws (that of the library graphql-ws).
 
-One socket carries many operations, each by an id of the client's. Who asks is told by the header Authorization of the
-handshake or, because browsers can't send one, by `{"Authorization": "Bearer ..."}` as the payload of connection_init.
+One socket carries many operations, each by an id of the client's. The caller is known by the header Authorization of
+the handshake or, as browsers send none, by `{"Authorization": "Bearer ..."}` as the payload of connection_init.
 Closing codes are the protocol's: 4400 a message that is none, 4401 an operation before the acknowledgement, 4403 not
 let in, 4406 another sub-protocol, 4408 no init in time, 4409 an id in use, 4429 init twice; and 4413 for too much.
 """
@@ -88,7 +88,7 @@ class Socket:
             case "connection_init":
                 await self._init(message.get("payload"))
             case "ping":
-                await self._tell({"type": "pong"})
+                await self._send_message({"type": "pong"})
             case "pong":
                 pass
             case "subscribe":
@@ -112,7 +112,7 @@ class Socket:
             self._ctx = await self._admit(self._headers)
         except KamError as error:
             raise _Ended(4403, error.detail or "Forbidden") from None
-        await self._tell({"type": "connection_ack"})
+        await self._send_message({"type": "connection_ack"})
 
     def _subscribe(self, engine: Engine, message: dict[str, Any]) -> None:
         if self._ctx is None:
@@ -132,7 +132,7 @@ class Socket:
         self._running[identifier] = asyncio.create_task(self._operate(engine, self._ctx, identifier, request))
 
     async def _operate(self, engine: Engine, ctx: GraphContext, identifier: str, request: Request) -> None:
-        """Let one operation in as a request of its own (it counts against the caller's limit), run it, tell its
+        """Let one operation in as a request of its own (it counts against the caller's limit), run it, send its
         answers.
         """
         try:
@@ -141,16 +141,16 @@ class Socket:
             try:
                 async for answer in answers:
                     if answer:
-                        await self._tell({"id": identifier, "type": "next", "payload": orjson.Fragment(answer)})
+                        await self._send_message({"id": identifier, "type": "next", "payload": orjson.Fragment(answer)})
             finally:
                 await answers.aclose()
-            told: dict[str, Any] = {"id": identifier, "type": "complete"}
+            message: dict[str, Any] = {"id": identifier, "type": "complete"}
         except errors.Refused as refused:
-            told = {"id": identifier, "type": "error", "payload": refused.errors}
+            message = {"id": identifier, "type": "error", "payload": refused.errors}
         except Exception as error:
-            told = {"id": identifier, "type": "error", "payload": [errors.entry(error, request_id=ctx.request_id)]}
+            message = {"id": identifier, "type": "error", "payload": [errors.entry(error, request_id=ctx.request_id)]}
         if self._running.pop(identifier, None) is not None:
-            await self._tell(told)
+            await self._send_message(message)
 
     async def _ping_forever(self) -> None:
         """Keep the connection alive, and end it when its caller may no longer ask."""
@@ -161,13 +161,13 @@ class Socket:
             try:
                 await self._admit(self._headers)
             except RateLimited:
-                pass  # still let in, only too fast: its operations are told
+                pass  # still let in, only too fast: its operations are refused
             except KamError:
                 await self._close(4403, "Forbidden")
                 return
-            await self._tell({"type": "ping"})
+            await self._send_message({"type": "ping"})
 
-    async def _tell(self, message: dict[str, Any]) -> None:
+    async def _send_message(self, message: dict[str, Any]) -> None:
         async with self._sending:
             await self._send({"type": "websocket.send", "text": orjson.dumps(message).decode()})
 

@@ -111,8 +111,8 @@ class Builder:
             members[IDENTIFIER] = rows.table.c.id
         if not selection.wide:
             return members
-        told = list(members.items())
-        return {f"~{at}": json_row(dict(told[at : at + WIDEST])) for at in range(0, len(told), WIDEST)}
+        listed = list(members.items())
+        return {f"~{at}": json_row(dict(listed[at : at + WIDEST])) for at in range(0, len(listed), WIDEST)}
 
     def _member(self, item: Item, rows: Rows) -> ColumnElement[Any]:
         if isinstance(item, Constant):

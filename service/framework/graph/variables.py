@@ -1,6 +1,6 @@
 """Variables: coerced as graphql-core does, with a short way for the plain ones that nearly all requests have.
 
-graphql-core reads the types of the variables anew for each request; for scalars and enums that is most of the work of a
+graphql-core reads the types of the variables for each request; for scalars and enums that is most of the work of a
 small query. The short way gives the same values or none at all, and then graphql-core decides and words the errors.
 """
 

@@ -1,4 +1,4 @@
-"""Queries about the whole portfolio: the matrix as numbers and as a picture, and what moved between two instants."""
+"""Queries of the whole portfolio: the matrix as numbers and as a picture, movements, simulations."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from pydantic import ValidationError
 
 from service.framework.database.filters import Condition, read_filter
 from service.framework.database.listing import PageRequest, read_sort
-from service.framework.graph.calls import Call, Gives, Takes, body, document, members, read_moment, scalar
+from service.framework.graph.calls import Call, Takes, body, itself, members, read_moment, scalar, shows
 from service.models.accounts.screenings import ScreeningRead
 from service.models.classification.movements import MovementChanges, MovementPage
 from service.models.classification.portfolio import MatrixRead, MatrixView
+from service.models.classification.simulations import SimulationRead
 from service.operations.accounts import screenings
 from service.operations.accounts.screenings import ScreeningCreate
-from service.operations.classification import movements, portfolio
+from service.operations.classification import movements, portfolio, simulations
 from service.platform.errors import Invalid
 from service.platform.moments import Moment
 from service.platform.pointers import field_errors
 from service.platform.types import Flag, Limit, Search
 from service.queries.classification.movements import MOVEMENT_FILTERS, MOVEMENTS, MovementFilter
+from service.queries.classification.simulations import SimulationCreate
 from service.records.context import Context
 
 
@@ -58,20 +60,15 @@ async def read_movements(
     return orjson.loads(await movements.list_movements(ctx, request, changes, start, end))
 
 
-def itself(result: Any) -> Any:
-    """What the operation returned, as it is."""
-    return result
-
-
 def _condition(value: Any, declared: Any) -> Condition:
     if value is None:
         return Condition()
     tree = members(value, declared)
     try:
-        told = MovementFilter.__pydantic_validator__.validate_json(orjson.dumps(tree))
+        given = MovementFilter.__pydantic_validator__.validate_json(orjson.dumps(tree))
     except ValidationError as error:
         raise Invalid(field_errors(error.errors(include_input=False, include_url=False), tree)) from None
-    return read_filter(told.model_dump(by_alias=True, exclude_none=True), MOVEMENT_FILTERS)
+    return read_filter(given.model_dump(by_alias=True, exclude_none=True), MOVEMENT_FILTERS)
 
 
 MATRIX = (
@@ -96,14 +93,21 @@ MOVED = (
     scalar(Search, str | None, "after", "Only what comes after this cursor"),
 )
 
+
 QUERIES = (
-    Call("portfolioMatrix", read_matrix, MATRIX, (Gives("value", MatrixRead, itself),)),
-    Call("portfolioMatrixSvg", draw_matrix, MATRIX, (Gives("value", str, itself),)),
+    Call("portfolioMatrix", read_matrix, MATRIX, shows(MatrixRead, itself)),
+    Call("portfolioMatrixSvg", draw_matrix, MATRIX, shows(str, itself)),
     Call(
         "portfolioScreening",
         screenings.preview_screening,
         (body(ScreeningCreate, "ScreenPortfolioInput"),),
-        (Gives("value", ScreeningRead, document),),
+        shows(ScreeningRead),
     ),
-    Call("portfolioMovements", read_movements, MOVED, (Gives("value", MovementPage, itself),)),
+    Call("portfolioMovements", read_movements, MOVED, shows(MovementPage, itself)),
+    Call(
+        "portfolioSimulation",
+        simulations.simulate_portfolio,
+        (body(SimulationCreate, "PortfolioSimulationInput"),),
+        shows(SimulationRead, itself),
+    ),
 )

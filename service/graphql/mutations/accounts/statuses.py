@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from service.framework.graph.calls import Call, Gives, Reread, body, gives, identifier, if_version
+from service.framework.graph.calls import Call, Gives, RecordId, body, gives, identifier, if_version
 from service.models.accounts.accounts import AccountRead
 from service.models.accounts.statuses import StatusEntryRead, StatusTransitionCreate
 from service.operations.accounts import statuses as account_statuses
 
 ACCOUNT = Gives(
-    "account", AccountRead | None, lambda result: Reread(result.data["account_id"]), "The account as it is now"
+    "account", AccountRead | None, lambda result: RecordId(result.data["account_id"]), "The account as it is now"
 )
 
 MUTATIONS = (

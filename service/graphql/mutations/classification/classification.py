@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from service.framework.graph.calls import Call, Gives, Reread, body, gives, identifier, if_version, optional_body
+from service.framework.graph.calls import Call, Gives, RecordId, body, gives, identifier, if_version, optional_body
 from service.models.accounts.accounts import AccountRead
 from service.models.classification.classification import BusinessStrengthPut
 from service.models.classification.quadrant_choices import ClassificationConfirm, LeadingVerbPut, QuadrantOverridePut
@@ -29,7 +29,7 @@ from service.operations.classification import (
 
 def _model(result: Any) -> Any:
     job = result.outcome == "accepted"
-    return Reread(result.data["params"]["model_id"]) if job else result.data
+    return RecordId(result.data["params"]["model_id"]) if job else result.data
 
 
 def _job(result: Any) -> Any:
@@ -41,7 +41,12 @@ ACCOUNT = identifier("accountId", "The account")
 MODEL = gives("scoringModel", ScoringModelRead)
 CLASSIFICATION = (
     *gives("classification", ClassificationRead),
-    Gives("account", AccountRead | None, lambda result: Reread(result.data["account_id"]), "The account as it is now"),
+    Gives(
+        "account",
+        AccountRead | None,
+        lambda result: RecordId(result.data["account_id"]),
+        "The account as it is now",
+    ),
 )
 SCORES = body(AttractivenessPut, "PutAttractivenessInput")
 STRENGTH = body(BusinessStrengthPut, "PutBusinessStrengthInput")

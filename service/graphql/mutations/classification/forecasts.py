@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from service.framework.graph.calls import Call, Gives, Reread, body, gives, identifier, if_version
+from service.framework.graph.calls import Call, Gives, RecordId, body, gives, identifier, if_version
 from service.models.accounts.accounts import AccountRead
 from service.models.classification.forecasts import ForecastPositionPut, ForecastPositionRead
 from service.operations.classification import forecasts
 
 ID = identifier("accountId", "The account")
 ACCOUNT = Gives(
-    "account", AccountRead | None, lambda result: Reread(result.data["account_id"]), "The account as it is now"
+    "account", AccountRead | None, lambda result: RecordId(result.data["account_id"]), "The account as it is now"
 )
 INPUT = body(ForecastPositionPut, "PutForecastPositionInput")
 GIVES = (*gives("forecastPosition", ForecastPositionRead), ACCOUNT)

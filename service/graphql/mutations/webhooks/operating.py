@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from service.framework.graph.calls import Call, Gives, Reread, body, document, gives, identifier
+from service.framework.graph.calls import Call, Gives, RecordId, body, document, gives, identifier
 from service.models.shapes import JobRead
 from service.models.webhooks.endpoints import DeliveryRead
 from service.models.webhooks.operating import WebhookCallRead, WebhookExample
@@ -15,7 +15,7 @@ from service.operations.webhooks import replays as webhook_replays
 
 def _job(result: Any) -> Any:
     job = result.data["job"]
-    return None if job is None else Reread(job["id"])
+    return None if job is None else RecordId(job["id"])
 
 
 REPLAY = (

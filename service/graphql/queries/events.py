@@ -1,4 +1,4 @@
-"""Queries that an operation answers: what is asked by something else than an id or a page."""
+"""Queries of the feed of events and its types."""
 
 from __future__ import annotations
 
@@ -8,41 +8,12 @@ from typing import Annotated, Any
 import orjson
 from pydantic import Field
 
-from service.framework.graph.calls import ID, Call, Gives, body, document, identifier, reference, scalar
-from service.graphql.queries import portfolio as portfolio_queries
-from service.models.access.api_keys import Me
-from service.models.accounts.accounts import AccountRead
-from service.models.classification.quadrant_choices import SuccessFactorTemplateRead
-from service.models.classification.scoring_models import LibraryFactorRead, ScoringModelComparison
-from service.models.classification.simulations import SimulationRead
+from service.framework.graph.calls import ID, Call, identifier, itself, scalar, shows
 from service.models.events.events import EventRead, EventTypeDetail, EventTypeRead
-from service.models.relationship.stages import StageTermsRead
 from service.models.webhooks.endpoints import EventPattern
-from service.models.webhooks.operating import WebhookStatsRead
-from service.models.webhooks.transport import WebhookKeysRead
-from service.operations.accounts import accounts
-from service.operations.classification import classification, scoring_models, simulations
 from service.operations.events import events
-from service.operations.relationship import stages
-from service.operations.webhooks import operating as webhook_operating
-from service.operations.webhooks import secrets as webhook_secrets
 from service.platform.types import Flag, Id, InstantText, Limit, Search, Shape, Slug, Text
-from service.queries.classification.simulations import SimulationCreate
 from service.records.context import Context
-from service.rules.classification.factor_library import FactorAxis
-
-
-async def read_me(ctx: Context) -> dict[str, Any]:
-    """Which key is asking and what it may do."""
-    caller = ctx.principal
-    me = Me(
-        id=caller.id,
-        name=caller.name,
-        scopes=list(caller.scopes),
-        permissions=sorted(caller.permissions),
-        expires_at=caller.expires_at,
-    )
-    return me.model_dump(mode="json")
 
 
 class PageInfo(Shape):
@@ -113,16 +84,6 @@ async def read_event_types(ctx: Context) -> Any:
     return [kind.model_dump(mode="json") for kind in await events.list_event_types(ctx)]
 
 
-async def read_webhook_keys(ctx: Context, identifier: str) -> Any:
-    """The keys that deliveries of a webhook endpoint are signed with now, newest first; never a symmetric secret."""
-    return (await webhook_secrets.get_webhook_secret(ctx, identifier)).data
-
-
-def itself(result: Any) -> Any:
-    """What the operation returned, as it is."""
-    return result
-
-
 OF_EVENTS = (
     scalar(
         Annotated[list[EventPattern], Field(max_length=50)],
@@ -143,13 +104,7 @@ FEED = (
 )
 
 
-def shows(kind: Any, value: Any = document) -> tuple[Gives, ...]:
-    """Return the one value of a query: by default the document of the resource that the operation returned."""
-    return (Gives("value", kind, value),)
-
-
 QUERIES = (
-    Call("me", read_me, (), shows(Me, itself)),
     Call("events", read_events, FEED, shows(EventConnection, itself)),
     Call("event", read_event, (identifier(),), shows(EventRead, itself)),
     Call(
@@ -159,38 +114,4 @@ QUERIES = (
         shows(EventTypeDetail, itself),
     ),
     Call("eventTypes", read_event_types, (), shows(list[EventTypeRead], itself)),
-    Call(
-        "webhookStats",
-        webhook_operating.get_webhook_stats,
-        (identifier("endpointId", "The endpoint"),),
-        shows(WebhookStatsRead, itself),
-    ),
-    *portfolio_queries.QUERIES,
-    Call(
-        "portfolioSimulation",
-        simulations.simulate_portfolio,
-        (body(SimulationCreate, "PortfolioSimulationInput"),),
-        shows(SimulationRead, itself),
-    ),
-    Call("stages", stages.list_stages, (), shows(list[StageTermsRead], itself)),
-    Call("webhookKeys", read_webhook_keys, (identifier(),), shows(WebhookKeysRead, itself)),
-    Call(
-        "scoringModelComparison",
-        scoring_models.compare_scoring_models,
-        (identifier(), identifier("with", "The other model: what it changes is told")),
-        shows(ScoringModelComparison, itself),
-    ),
-    Call(
-        "attractivenessFactors",
-        scoring_models.list_attractiveness_factors,
-        (scalar(FactorAxis, FactorAxis | None, "axis", "Only criteria of this axis"),),
-        shows(list[LibraryFactorRead], itself),
-    ),
-    Call(
-        "successFactors",
-        classification.list_success_factors,
-        (),
-        shows(list[SuccessFactorTemplateRead], itself),
-    ),
-    Call("accountByRef", accounts.get_account_by_ref, reference("account"), shows(AccountRead)),
 )
