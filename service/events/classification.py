@@ -175,4 +175,5 @@ class PortfolioReclassified(Event):
 
     type = "portfolio.reclassified"
     permission = Permission.PORTFOLIO_READ
+    also_needs = (Permission.CLASSIFICATION_READ,)  # `factors` and `model` are parts of scoring models
     payload = Payload(more=_RECLASSIFIED)
