@@ -5,6 +5,7 @@ Each is kept in the history with its reason and who made it; the scores are judg
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import orjson
@@ -21,13 +22,19 @@ from service.models.classification.quadrant_overrides import quadrant_overrides
 from service.platform.clock import instant_text
 from service.platform.errors import NotFound, NothingToConfirm
 from service.queries.accounts.accounts import ACCOUNTS
-from service.records.classification.classification import Stored, judge, read_standings, settle, unchanged
+from service.records.classification.classification import (
+    StoredAccount,
+    classify_stored,
+    lock_stored,
+    read_stored,
+    store_classification,
+    unchanged,
+)
 from service.records.classification.scoring_models import MODEL_LOCK
 from service.records.context import Context, Services, Transaction, operation, refuse, system_context
-from service.records.rows import Expected, lock
+from service.records.rows import Expected
 from service.rules.vocabulary import ClassificationCause
 
-KIND = "account"
 LONGEST = timedelta(days=366)
 """How far ahead an override may expire: a year, an assumption of this programme; then it is looked at again."""
 
@@ -74,7 +81,7 @@ async def put_quadrant_override(
     for an expiry in the past or more than a year ahead. Writing what is set already writes and sends nothing.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
-        stored = await _standing(tx, identifier, expected)
+        stored = await lock_stored(tx, identifier, expected)
         _check_expiry(tx, data.expires_at)
         before, until = stored.override, instant_text(data.expires_at)
         wanted = {"quadrant": data.quadrant, "reason": data.reason, "expires_at": until}
@@ -92,7 +99,9 @@ async def put_quadrant_override(
             **author,
         )
         stored.override = {**wanted, **author, "recorded_at": instant_text(tx.now)}
-        return tx.answer(await settle(tx, stored, (), ClassificationCause.OVERRIDE, reason=data.reason, remember=True))
+        return tx.answer(
+            await store_classification(tx, stored, (), ClassificationCause.OVERRIDE, reason=data.reason, remember=True)
+        )
 
 
 async def get_quadrant_override(ctx: Context, identifier: str) -> Resource:
@@ -110,12 +119,14 @@ async def remove_quadrant_override(ctx: Context, identifier: str, expected: Expe
     and StaleVersion.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
-        stored = await _standing(tx, identifier, expected)
+        stored = await lock_stored(tx, identifier, expected)
         if stored.override is None:
             raise NotFound("quadrant override")
         await tx.execute(_REMOVE, ids=[stored.account.id])
         stored.override = None
-        return tx.answer(await settle(tx, stored, (), ClassificationCause.OVERRIDE_REMOVED, remember=True))
+        return tx.answer(
+            await store_classification(tx, stored, (), ClassificationCause.OVERRIDE_REMOVED, remember=True)
+        )
 
 
 @operation
@@ -128,11 +139,19 @@ async def confirm_quadrant(
     hand, the computed one changes underneath.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
-        stored = await _standing(tx, identifier, expected)
-        if not judge(stored, stored.row["computed_quadrant"]).position.outcome.held_by_dead_band:
+        stored = await lock_stored(tx, identifier, expected)
+        outcome = classify_stored(stored).position.outcome
+        if not outcome.held_by_dead_band:
             raise NothingToConfirm("The account already stands in the quadrant of its scores, or has none")
         return tx.answer(
-            await settle(tx, stored, (), ClassificationCause.CONFIRMATION, reason=data.reason, confirmed=True)
+            await store_classification(
+                tx,
+                stored,
+                (),
+                ClassificationCause.CONFIRMATION,
+                reason=data.reason,
+                known=replace(outcome, quadrant=outcome.raw_quadrant),
+            )
         )
 
 
@@ -145,22 +164,24 @@ async def put_leading_verb(ctx: Context, identifier: str, data: LeadingVerbPut, 
     StaleVersion, and Invalid, with the permitted verbs, for another verb. The only verb of a cell leads by itself.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
-        stored = await _standing(tx, identifier, expected)
-        placed = judge(stored, stored.row["computed_quadrant"]).position.outcome.fiocca
-        if placed is None:
+        stored = await lock_stored(tx, identifier, expected)
+        outcome = classify_stored(stored).position.outcome
+        if outcome.fiocca is None:
             raise refuse("/verb", "verb_not_permitted", "The account has no Fiocca cell yet, so no verb can lead")
-        permitted = [verb.value for verb in placed.verbs]
+        permitted = [verb.value for verb in outcome.fiocca.verbs]
         if data.verb not in permitted:
             message = f"The account's cell permits {' or '.join(permitted)}"
             raise refuse("/verb", "verb_not_permitted", message)
         leading = stored.row["leading"]
         chosen = stored.row["leading_verb"] == data.verb and leading is not None and leading["reason"] == data.reason
         if chosen or len(permitted) == 1:
-            return tx.answer(unchanged(tx, stored), "unchanged")
+            return tx.answer(unchanged(tx, stored, outcome), "unchanged")
         author = {"recorded_by": tx.cause["key_id"], "recorded_at": instant_text(tx.now)}
         stored.row = {**stored.row, "leading_verb": data.verb, "leading": {"reason": data.reason, **author}}
         return tx.answer(
-            await settle(tx, stored, (), ClassificationCause.LEADING_VERB, reason=data.reason, remember=True)
+            await store_classification(
+                tx, stored, (), ClassificationCause.LEADING_VERB, reason=data.reason, known=outcome, remember=True
+            )
         )
 
 
@@ -170,11 +191,11 @@ async def remove_leading_verb(ctx: Context, identifier: str, expected: Expected 
     classification; raises NotFound for an account without a choice, and StaleVersion.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
-        stored = await _standing(tx, identifier, expected)
+        stored = await lock_stored(tx, identifier, expected)
         if stored.row["leading_verb"] is None:
             raise NotFound("leading verb")
         stored.row = {**stored.row, "leading_verb": None, "leading": None}
-        return tx.answer(await settle(tx, stored, (), ClassificationCause.LEADING_VERB, remember=True))
+        return tx.answer(await store_classification(tx, stored, (), ClassificationCause.LEADING_VERB, remember=True))
 
 
 async def expire_overrides(services: Services) -> int:
@@ -195,29 +216,22 @@ async def expire_overrides(services: Services) -> int:
                 return ended
             for stored in await _lapsed(tx, due):
                 stored.override = None
-                await settle(tx, stored, (), ClassificationCause.OVERRIDE_EXPIRED, remember=True)
+                await store_classification(tx, stored, (), ClassificationCause.OVERRIDE_EXPIRED, remember=True)
                 ended += 1
 
 
-async def _lapsed(tx: Transaction, due: list[str]) -> list[Stored]:
+async def _lapsed(tx: Transaction, due: list[str]) -> list[StoredAccount]:
     """Lock the accounts whose overrides looked lapsed, and take away those that are so under the lock."""
     rows = await tx.all(ACCOUNTS.by_ids(lock=True), ids=due)
     if not rows:
         return []
     read = await tx.all(ACCOUNTS.by_ids(), ids=due)  # what waited for a lock shows references of before the wait
-    stored = await read_standings(tx, [Resource(row["version"], row["document"].encode()) for row in read])
+    stored = await read_stored(tx, [Resource(row["version"], row["document"].encode()) for row in read])
     now = instant_text(tx.now)
     lapsed = [one for one in stored if one.override is not None and one.override["expires_at"] <= now]
     if lapsed:
         await tx.execute(_REMOVE, ids=[one.account.id for one in lapsed])
     return lapsed
-
-
-async def _standing(tx: Transaction, identifier: str, expected: Expected) -> Stored:
-    """What is stored of an account, which is locked for its classification."""
-    await tx.serialize([MODEL_LOCK], shared=True)
-    account = await lock(tx, ACCOUNTS, identifier, expected, KIND)
-    return (await read_standings(tx, [account]))[0]
 
 
 def _check_expiry(tx: Transaction, expires_at: datetime) -> None:
