@@ -168,7 +168,7 @@ def _check_sight(ctx: Context, patterns: list[str], held: Mapping[str, Any]) -> 
         for name in known_types(pattern):
             lacking = missing_scope(ctx.principal.scopes, name)
             if lacking is not None:
-                raise Forbidden(lacking, "This consumer tells events that this key may not read")
+                raise Forbidden(lacking, "This consumer reads events that this key may not read")
 
 
 def _is_mine(held: Mapping[str, Any], asked: EventConsumerPoll) -> bool:

@@ -218,7 +218,7 @@ BINDS: dict[str, Any] = {
     "event_type": sa.Text(),
     "event_version": sa.BigInteger(),
     "event_cause": Json(),
-    **{f"told_{index}": sa.Text() for index in range(6)},
+    **{f"body_{index}": sa.Text() for index in range(6)},
 }
 
 

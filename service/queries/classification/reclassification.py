@@ -42,7 +42,7 @@ _REFS = """
     FROM refs r WHERE r.entity_id = m.id)"""
 
 
-def _told_as(quadrant: str, attractiveness: str, relative_strength: str) -> str:
+def _axes_json(quadrant: str, attractiveness: str, relative_strength: str) -> str:
     return (
         f"""'{{"quadrant":' || coalesce('"' || {quadrant} || '"', 'null')"""
         f""" || ',"attractiveness":' || coalesce(trim_scale({attractiveness})::text, 'null')"""
@@ -66,10 +66,10 @@ _CONTENT = f"""'{{"changed":' || {_CHANGED} || ',"quadrant":["'
       WHERE t.tag LIKE '{CHANNEL}%' ORDER BY t.place LIMIT {MOST_CHANNELS}) c) ELSE '' END || '}}'"""
 """What `events.content` makes of the account and its two quadrants."""
 _BODY = f"""
-  :told_0 || '"' || n.event_id || '"' || :told_1 || '{{"id":"' || n.id || '","name":' || to_json(n.name)::text
-  || ',"version":' || n.version || ',"refs":' || n.refs || '}}' || :told_2
-  || {_told_as("n.was_quadrant", "n.was_attractiveness", "n.was_relative_strength")} || :told_3
-  || {_told_as("n.quadrant", "n.attractiveness", "n.relative_strength")} || :told_4 || {_CHANGED} || :told_5"""
+  :body_0 || '"' || n.event_id || '"' || :body_1 || '{{"id":"' || n.id || '","name":' || to_json(n.name)::text
+  || ',"version":' || n.version || ',"refs":' || n.refs || '}}' || :body_2
+  || {_axes_json("n.was_quadrant", "n.was_attractiveness", "n.was_relative_strength")} || :body_3
+  || {_axes_json("n.quadrant", "n.attractiveness", "n.relative_strength")} || :body_4 || {_CHANGED} || :body_5"""
 _FRESH_ID = "(:id_head || substr(gen_random_uuid()::text, 16))"
 """A UUIDv7: the head holds the instant and the version, the rest is random."""
 
@@ -97,7 +97,7 @@ entered AS (
   FROM moved c {joined}
   LEFT JOIN business_strengths s ON s.account_id = c.id AND s.account_id > :after AND s.account_id <= :upto
 ),
-told AS (
+emitted AS (
   INSERT INTO events (id, type, schema_version, account_id, subject_kind, subject_id, subject_version, occurred_at,
     cause, body, content)
   SELECT n.event_id::uuid, :event_type, :event_version, n.id, 'account', n.id, n.version, :now, :event_cause,

@@ -105,8 +105,8 @@ async def feed(
     """The next events after a cursor, oldest first; raises CursorInvalid and CursorExpired. `between` are two instants,
     the second exclusive.
 
-    `next_cursor` is always there, also at the end, and then stands after everything that was looked at: whoever asks
-    with it gets what came since, and nothing is looked at twice.
+    `next_cursor` is always there, also at the end, and then stands after everything that was looked at: a reader
+    that asks with it gets what came since, and nothing is looked at twice.
     """
     kept = await bounds(reader)
     asked = kept.removed_to if after is None else position_of(cursors, after, kept)

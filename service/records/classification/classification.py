@@ -1,7 +1,7 @@
 """Classifying accounts inside an open transaction: what writing inputs and activating a model share.
 
-Whoever writes an account's inputs holds the shared lock MODEL_LOCK first and the account's row second; whoever
-activates a model holds it alone. So no account is classified by a model that is no longer the active one, and nobody
+A writer of an account's inputs takes the shared lock MODEL_LOCK first and the account's row second; the activation
+of a model takes MODEL_LOCK alone. So no account is classified by a model that is no longer the active one, and nobody
 waits for each other in a circle.
 """
 

@@ -101,7 +101,7 @@ async def place_all(
 
 
 async def write_all(tx: Transaction, changed: Sequence[ClassifiedAccount], why: Why) -> int:
-    """Write columns and history of accounts that stand elsewhere, and tell of the quadrants; how many moved."""
+    """Write columns and history of accounts whose position differs, and emit their events. Return how many moved."""
     if not changed:
         return 0
     places, entries = [], []

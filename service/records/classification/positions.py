@@ -143,7 +143,7 @@ def _columns(outcome: Classification, inputs: ClassificationInputs) -> dict[str,
 
 
 def inputs_of(position: Position, strength: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What the history keeps to compute a position again: each factor's value as an exact total of so many ratings,
+    """Return what the history keeps to compute a position again: each factor's exact total with its number of ratings,
     and the success factors as they are stored.
     """
     scored = strength is not None and strength["factors"] is not None
@@ -180,7 +180,7 @@ def explained(
     leading: Mapping[str, Any] | None = None,
     background: Background | None = None,
 ) -> dict[str, Any]:
-    """A position as it is told: numbers rounded for show only, after everything was decided.
+    """Return the document of a position: numbers are rounded for show only, after everything was decided.
 
     `at` is when it came about; `override` and `leading` say who set the quadrant or chose the leading verb, and why;
     `background` is what it rests on beside the numbers.
@@ -265,7 +265,7 @@ def live(stored: Mapping[str, Any], model: ActiveModel) -> Position:
 
 def rests_on_another_model(stored: Mapping[str, Any], position: Position, model: ActiveModel) -> str | None:
     """The model that an account's position still rests on, when it is not the active one: while a job classifies the
-    portfolio anew, the accounts that it has not reached yet keep their place and are explained by that.
+    portfolio, the accounts that it has not reached yet keep their place and are explained by that.
     """
     before = stored["latest"]
     if before is None or before["model_id"] == model.id:
@@ -276,8 +276,8 @@ def rests_on_another_model(stored: Mapping[str, Any], position: Position, model:
 
 
 def same_for_this_version(stored: Mapping[str, Any], model: ActiveModel) -> bool:
-    """Tell whether what an account's classification says follows from the account's version alone, so that an ETag can
-    be made of it: it rests on the model of its latest entry, and its cut does not move with the portfolio.
+    """Return whether an account's classification follows from the account's version alone, so that an ETag can be made
+    of it: it rests on the model of its latest entry, and its cut does not move with the portfolio.
     """
     latest = stored["latest"]
     fixed = model.rules.cuts.attractiveness_rule is CutRule.FIXED
@@ -300,7 +300,7 @@ def past_document(stored: Mapping[str, Any], at: str) -> dict[str, Any]:
     """An account's classification as of an instant, from the document that `queries.past.STANDING_THEN` reads of it:
     explained from the inputs of the entry that held, by the model that held. An account whose place that model had not
     changed, or not yet, is explained as the present is: by the active model of then where it gives the same place, else
-    by the model of the entry. Ages of inputs are told of the present only.
+    by the model of the entry. Ages of inputs are shown for the present only.
     """
     active = None if stored["model_period"] is None else model_of(stored["model_period"])
     if stored["inputs"] is None:
