@@ -1,1 +1,1 @@
-"""What the service tells others: the catalogue of events and the outbox."""
+"""The event classes by subject, and the feed that stores and numbers their rows."""

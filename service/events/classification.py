@@ -93,7 +93,10 @@ _RECLASSIFIED: Mapping[str, Schema] = {
     "attractiveness_cut": {"type": "number", "description": "High attractiveness from this score on"},
     "accounts": {"type": "integer", "description": "Accounts that were looked at"},
     "written": {"type": "integer", "description": "Accounts whose position differed"},
-    "moved": {"type": "integer", "description": "Accounts whose quadrant changed: so many events went before"},
+    "moved": {
+        "type": "integer",
+        "description": "Accounts whose quadrant changed; each has its own event before this one",
+    },
     "boxes": _counts("Each box before and after", "box", "before", "after"),
     "migration": _counts("From where to where, those that stayed included", "from", "to", "accounts"),
     "superseded_by": text("The model that was activated meanwhile, so that the rest was left to it", null=True),
@@ -175,4 +178,5 @@ class PortfolioReclassified(Event):
 
     type = "portfolio.reclassified"
     permission = Permission.PORTFOLIO_READ
+    also_needs = (Permission.CLASSIFICATION_READ,)  # `factors` and `model` are parts of scoring models
     payload = Payload(more=_RECLASSIFIED)

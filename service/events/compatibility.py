@@ -60,8 +60,8 @@ def _types(node: Schema, root: Schema) -> set[str]:
     found: set[str] = set()
     for part in node.get("anyOf", ()):
         found |= _types(_resolved(part, root), root)
-    told = node.get("type")
-    found |= set(told) if isinstance(told, list) else {told} if told else set()
+    named = node.get("type")
+    found |= set(named) if isinstance(named, list) else {named} if named else set()
     return found | ({"integer"} if "number" in found else set())
 
 

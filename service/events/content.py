@@ -1,8 +1,8 @@
 """The content of an event that subscriptions filter by: the account's state around the event, what changed, channels.
 
 It is written with the event, in its own row: a filter that looked at the account when the event goes out would judge by
-a state that the event does not tell. Every facet holds the values before and after the event, so that whoever watches
-a quadrant, an owner or a tag is told too when an account leaves it. Small, because every write pays for it.
+a state that the event does not show. Every facet holds the values before and after the event, so that a subscriber
+to a quadrant, an owner or a tag also gets the event when an account leaves it. Small, because every write pays for it.
 """
 
 from __future__ import annotations

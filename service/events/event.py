@@ -32,6 +32,8 @@ class Event:
     version: ClassVar[int] = 1
     permission: ClassVar[Permission]
     """What a key must hold to receive the event: the permission of the operation that reads the same data."""
+    also_needs: ClassVar[tuple[Permission, ...]] = ()
+    """Further permissions, all of them needed, where that operation asks for several."""
     payload: ClassVar[Payload] = Payload()
     """Members of `data` beside the account and the record."""
     record: ClassVar[ReadModel | None] = None
@@ -68,6 +70,11 @@ class Event:
     def kind(cls) -> str:
         """The part of the type before the dot."""
         return cls.type.partition(".")[0]
+
+    @classmethod
+    def permissions(cls) -> tuple[Permission, ...]:
+        """Every permission that a key must hold to receive the event."""
+        return (cls.permission, *cls.also_needs)
 
     @classmethod
     def description(cls) -> str:

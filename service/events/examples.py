@@ -200,8 +200,8 @@ class _Maker:
         before = bool(path) and path[0] == "previous"
         within = self._kind if path[:1] in (("previous",), ("current",)) else path[-2] if len(path) > 1 else ""
         states = _STATES.get(self._type.partition(".")[2])
-        told: Mapping[str, Any] = {"state": states[0 if before else 1]} if states else {}
-        tables = (told, _BEFORE if before else {}, _WITHIN.get(within, {}), _NAMED)
+        state: Mapping[str, Any] = {"state": states[0 if before else 1]} if states else {}
+        tables = (state, _BEFORE if before else {}, _WITHIN.get(within, {}), _NAMED)
         for table in tables:
             value = table.get(name)
             if value is not None and self._fits(node, value):

@@ -44,7 +44,7 @@ def before_and_after(members: Mapping[str, Schema]) -> dict[str, Schema]:
 
 
 CHANGED: Schema = {"type": "array", "items": {"type": "string"}, "description": "The members that changed"}
-REASON = text("Why, in the words of whoever did it", null=True)
+REASON = text("Why, in the words of the caller", null=True)
 _DELETED_WITH_IT: Schema = {
     "type": "object",
     "additionalProperties": {"type": "integer"},

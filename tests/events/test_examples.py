@@ -12,7 +12,7 @@ import pytest
 
 from service.events.catalogue import catalogue
 from service.events.examples import AT, example, examples
-from service.events.feed.subscriptions import reader_of
+from service.events.feed.subscriptions import required_scopes
 from service.events.schemas import schema, strict
 from service.platform.clock import SetClock
 from tests.api.subscribing import subscribe, verified
@@ -52,7 +52,9 @@ def test_examples_read_like_the_method() -> None:
 async def test_a_type_is_read_with_its_schema_and_example(client: httpx.AsyncClient) -> None:
     for name in ("account.quadrant_changed", "webhook.test"):
         shown: dict[str, Any] = (await client.get(f"/v1/event-types/{name}")).json()
-        assert shown["required_scope"] == reader_of(name) and shown["example"] == example(name)
+        assert shown["required_scopes"] == required_scopes(name) == [shown["required_scope"]] and shown[
+            "example"
+        ] == example(name)
         jsonschema_rs.validator_for(shown["event_schema"]).validate(shown["example"])
     assert (await client.get("/v1/event-types/account.exploded")).status_code == 404
     query = '{ eventType(type: "plan.closed") { type requiredScope example eventSchema version } }'

@@ -99,8 +99,10 @@ async def test_a_run_that_finds_nothing_commits_nothing(
     services.database.on_commit(lambda: commits.append(None))
     assert await sequencer.sequence(services.database, services.clock) == 1
     assert len(commits) == 1
-    overtaken = Statement(sa.select(sa.literal_column("1")))  # there seems to be something when there is nothing more
-    monkeypatch.setattr(sequencer, "_WAITING", overtaken)
+    nothing_more = Statement(
+        sa.select(sa.literal_column("1"))
+    )  # there seems to be something when there is nothing more
+    monkeypatch.setattr(sequencer, "_WAITING", nothing_more)
     assert await sequencer.sequence(services.database, services.clock) == 0
     assert len(commits) == 1
 

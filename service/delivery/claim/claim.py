@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from service.delivery.destinations.base import Delivery
-from service.events.feed.queue import LEASED, LET_NEXT_GO, PENDING, none_before, overtaken
+from service.events.feed.queue import LEASED, PENDING, RELEASE_NEXT, none_before, superseded_by_newer
 from service.events.webhooks import WebhookTest
 from service.framework.database.columns import Instant, Uuid, bind
 from service.framework.database.database import Reader, Row, Writer
@@ -166,12 +166,12 @@ def _opening(kind: str) -> Statement:
 
 OPEN_ATTEMPTS = {kind: _opening(kind) for kind in ("postgresql", "sqlite")}
 
-_overtaken = overtaken()
+_superseded = superseded_by_newer()
 LAPSED = Statement(
     sa.update(deliveries)
     .values(
-        state=sa.case((_overtaken, sa.literal_column("'superseded'")), else_=PENDING),
-        finished_at=sa.case((_overtaken, _now), else_=deliveries.c.finished_at),
+        state=sa.case((_superseded, sa.literal_column("'superseded'")), else_=PENDING),
+        finished_at=sa.case((_superseded, _now), else_=deliveries.c.finished_at),
         next_at=_now,
         lease_until=None,
         lease_token=None,
@@ -286,7 +286,7 @@ async def let_next_go(writer: Writer, kind: str, ended: Iterable[Row]) -> None:
     """Release the next delivery behind each of these, which have ended."""
     keys = {(row["endpoint_id"], row["order_key"]) for row in ended}
     if keys:
-        await writer.execute(LET_NEXT_GO[kind], lines=[{"endpoint_id": one, "order_key": key} for one, key in keys])
+        await writer.execute(RELEASE_NEXT[kind], lines=[{"endpoint_id": one, "order_key": key} for one, key in keys])
 
 
 async def return_unsent(writer: Writer, leases: Sequence[Lease]) -> int:

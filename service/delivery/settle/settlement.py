@@ -25,7 +25,7 @@ from service.delivery.settle.schedule import next_attempt, retry_after
 from service.events.catalogue import catalogue
 from service.events.event import Event
 from service.events.feed.outbox import append, event_row
-from service.events.feed.queue import HOLD, LEASED, PENDING, overtaken
+from service.events.feed.queue import HOLD, LEASED, PENDING, superseded_by_newer
 from service.events.webhooks import DeliveryExhausted, DeliveryRecovered, OperatorEvent
 from service.framework.database.columns import Instant, Json, Uuid, bind
 from service.framework.database.database import Writer
@@ -107,7 +107,7 @@ _ANSWERS: dict[str, sa.types.TypeEngine[Any]] = {
 
 
 def _settling(result: sa.FromClause) -> Statement:
-    superseded = sa.and_(result.c.state == PENDING, deliveries.c.family.is_not(None), overtaken())
+    superseded = sa.and_(result.c.state == PENDING, deliveries.c.family.is_not(None), superseded_by_newer())
     return Statement(
         sa.update(deliveries)
         .values(

@@ -61,7 +61,7 @@ def _first_behind(line: sa.FromClause) -> sa.ScalarSelect[str]:
     return query.correlate(line).scalar_subquery()
 
 
-def overtaken() -> sa.ColumnElement[bool]:
+def superseded_by_newer() -> sa.ColumnElement[bool]:
     """Whether a newer delivery of its family waits for the same endpoint, so that one that failed is not sent again."""
     newer = deliveries.alias("newer")
     return sa.exists(
@@ -76,7 +76,7 @@ def overtaken() -> sa.ColumnElement[bool]:
 
 
 def locked(ids: sa.Select[Any] | sa.CompoundSelect[Any]) -> sa.CTE:
-    """Those deliveries, locked in the order of their ids: whoever changes several waits in the same order."""
+    """Those deliveries, locked in the order of their ids, so that two writers of several never wait for each other."""
     query = sa.select(deliveries.c.id).where(deliveries.c.id.in_(ids)).order_by(deliveries.c.id)
     return query.with_for_update().cte("locked")
 
@@ -146,14 +146,14 @@ STEP_UP = {kind: _stepping_up(kind) for kind in _KINDS}
 """Takes the mark from the first pending delivery of `lines` (endpoint and key) when nothing is open before it."""
 
 
-def _letting_next_go(kind: str) -> Statement:
+def _release_next(kind: str) -> Statement:
     line = json_rows("lines", _LINES, kind)
     heads = sa.select(_first_behind(line).label("id")).select_from(line).cte("heads")
     mine = locked(sa.select(heads.c.id))
     return Statement(sa.update(deliveries).values(behind=False).where(deliveries.c.id.in_(sa.select(mine.c.id))))
 
 
-LET_NEXT_GO = {kind: _letting_next_go(kind) for kind in _KINDS}
+RELEASE_NEXT = {kind: _release_next(kind) for kind in _KINDS}
 """Takes the mark from the next of `lines` (endpoint and key), whose delivery that was open has ended."""
 
 _endpoint = deliveries.c.endpoint_id == bind("endpoint_id", Uuid())

@@ -1,11 +1,11 @@
 """What is older than events are kept goes: events, what became of their deliveries, and every attempt.
 
 From the front of the feed, batch by batch, each a transaction; the bound of the feed moves with it, so that a reader
-whose cursor lies before it is told that it has missed something. An event that is still to be delivered somewhere
+whose cursor lies before it gets an error: it has missed events. An event that is still to be delivered somewhere
 leaves the feed like its neighbours, but stays in the table until its deliveries have ended. The newest event always
 stays: the next position is counted from it.
 
-Readers of the feed do not keep anything back: whoever does not come for longer than events are kept loses its place
+Readers of the feed do not keep anything back: a reader that stays away for longer than events are kept loses its place
 (named consumers too). A rule that kept events for one of them would belong into `_upto`.
 """
 
@@ -59,7 +59,7 @@ _REMOVE_EVENTS = Statement(sa.delete(events).where(one_of(_e.id, "ids")))
 
 
 async def forget_old(database: Database, now: datetime, days: int) -> int:
-    """Remove events that happened more than so many days ago and are delivered, and everything about them; how many.
+    """Remove delivered events that are older than the retention, with everything about them. Return how many.
     Costs one read when there is nothing to remove.
     """
     before, removed = now - timedelta(days=days), 0
@@ -88,10 +88,10 @@ async def _remove(writer: Writer, before: datetime) -> int:
     if ids:
         await writer.column(_LOCK_DELIVERIES, ids=ids)
         ids = await writer.column(_LOCK_EVENTS, ids=ids)
-        told = await writer.all(_DELIVERIES, ids=ids)
-        kept = {row["event_id"] for row in told if row["to_send"]}
+        states = await writer.all(_DELIVERIES, ids=ids)
+        kept = {row["event_id"] for row in states if row["to_send"]}
         ids = [identifier for identifier in ids if identifier not in kept]
-        sent = [row["id"] for row in told if row["event_id"] not in kept]
+        sent = [row["id"] for row in states if row["event_id"] not in kept]
         if sent:
             await writer.execute(_REMOVE_ATTEMPTS, ids=sent)
             await writer.execute(_REMOVE_DELIVERIES, ids=sent)

@@ -1,11 +1,11 @@
 """Gives committed events their place in the feed and their deliveries, one sequencer at a time, off the write path.
 
-Writers never wait for each other here. Whoever runs it (worker or feed) takes the sequencer's lock, numbers the
+Writers never wait for each other here. The worker or feed that runs it takes the sequencer's lock, numbers the
 committed rows that have no position in the order of `seq` (which per account is the order of the changes, because
 `seq` is taken under the account's lock), and inserts one delivery per subscribed endpoint. A crash leaves the rows
 without position: the next run takes them. Nothing is lost, nothing numbered twice.
 
-An endpoint gets the events that are numbered while it exists. Whoever creates one runs the sequencer first, so these
+An endpoint gets the events that are numbered while it exists. Creating one runs the sequencer first, so these
 are the events that were committed after its creation began: no clock decides, so neither a slow transaction nor
 clocks that differ can lose one.
 """
@@ -41,8 +41,8 @@ _WAITING = Statement(
     )
 )
 STAND_STILL = Statement(sa.select(sa.func.pg_advisory_xact_lock(sa.literal_column(str(_LOCK), sa.BigInteger))))
-"""PostgreSQL only: no sequencer runs until the transaction ends. Whoever turns an endpoint on or off does this before
-locking it: what a sequencer would make pending or hold meanwhile would not be held or let go.
+"""PostgreSQL only: no sequencer runs until the transaction ends. Turning an endpoint on or off does this before
+locking it: what a sequencer makes pending or holds meanwhile would not be held or released.
 """
 
 
@@ -117,11 +117,11 @@ class _NothingWaits(Exception):
     """Rolls an empty run back: a commit would wake the sequencer again, without end."""
 
 
-async def sequence(database: Database, clock: Clock, told: Callable[[], None] | None = None) -> int:
+async def sequence(database: Database, clock: Clock, after_batch: Callable[[], None] | None = None) -> int:
     """Number waiting events and fan them out until none waits; returns how many. Costs one read when nothing waits.
-    `told` is called after each batch but the last, so that what a long backlog begins with need not wait for its end.
+    `after_batch` is called after each batch but the last, so that a long backlog does not hold its first events up.
 
-    When it returns, every event that was committed before it was called has its place, whoever gave it.
+    When it returns, every event that was committed before it was called has its place, even if another process gave it.
     """
     done = 0
     while True:
@@ -138,8 +138,8 @@ async def sequence(database: Database, clock: Clock, told: Callable[[], None] | 
         done += numbered
         if numbered < BATCH:
             return done
-        if told is not None:
-            told()
+        if after_batch is not None:
+            after_batch()
 
 
 async def _run(writer: Writer, kind: str, clock: Clock) -> int:
@@ -205,7 +205,7 @@ def _fan_out(numbered: list[Row], endpoints: list[Row], now: datetime) -> list[R
 
 def family_of(event: Row) -> str | None:
     """What a newer event must share to supersede this one: the kind of record and its id. None for operator events and
-    tests: those tell of something that happened, not of how a record is now.
+    tests: those report something that happened, not how a record is now.
     """
     if issubclass(DECLARED.get(event["type"], Event), OperatorEvent):
         return None

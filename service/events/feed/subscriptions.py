@@ -30,17 +30,23 @@ EVERYTHING = "*"
 """The scope that reads every type of event."""
 
 
-def reader_of(event_type: str) -> str:
-    """Return the scope that a caller needs to receive events of this type; `*` for types that no class declares, such
-    as those of former versions.
+def required_scopes(event_type: str) -> list[str]:
+    """Return the scopes that a caller needs, all of them, to receive events of this type; `*` for types that no class
+    declares, such as those of former versions.
     """
     declared = DECLARED.get(event_type)
-    return EVERYTHING if declared is None else declared.permission.value
+    return [EVERYTHING] if declared is None else [permission.value for permission in declared.permissions()]
+
+
+def missing_scope(scopes: Iterable[str], event_type: str) -> str | None:
+    """Return the first scope that a caller with these scopes lacks to receive events of this type; None if it may."""
+    held = list(scopes)
+    return next((scope for scope in required_scopes(event_type) if not any_covers(held, scope)), None)
 
 
 def may_see(scopes: Iterable[str], event_type: str) -> bool:
     """Return whether these scopes let a caller receive events of this type."""
-    return any_covers(scopes, reader_of(event_type))
+    return missing_scope(scopes, event_type) is None
 
 
 def readable_types(scopes: Iterable[str], patterns: Iterable[str] | None) -> list[str] | None:
@@ -56,7 +62,7 @@ def readable_types(scopes: Iterable[str], patterns: Iterable[str] | None) -> lis
         if not known:
             raise Invalid.parameter("types", "unknown_event_type", "No event type is like this; see /v1/event-types")
         if pattern != "*" and readable.isdisjoint(known):
-            raise Forbidden(reader_of(known[0]))
+            raise Forbidden(missing_scope(held, known[0]))
         wanted.update(known)
     return None if wanted == every and any_covers(held, EVERYTHING) else sorted(wanted & readable)
 

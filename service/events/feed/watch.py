@@ -50,7 +50,9 @@ class FeedWatch:
         self.closed = False
 
     async def beyond(self, position: int, seconds: float) -> bool:
-        """Whether the feed goes beyond a position; waits up to so many seconds for it. False at once when closed."""
+        """Wait until the feed goes beyond a position, at most this many seconds. Return whether it does;
+        False at once when closed.
+        """
         if self._end > position or self.closed:
             return not self.closed
         if not self._listening:

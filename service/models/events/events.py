@@ -100,7 +100,10 @@ class EventTypeDetail(EventTypeRead):
     """A type of event with its scope, its schema and an example."""
 
     required_scope: Annotated[str, StringConstraints(max_length=50)] = Member(
-        description="The scope that the owner of an endpoint, or a reader of the feed, needs to get it"
+        description="The first of `required_scopes`; a few types need more than one"
+    )
+    required_scopes: list[Annotated[str, StringConstraints(max_length=50)]] = Member(
+        description="The scopes that the owner of an endpoint, or a reader of the feed, needs to get it: all of them"
     )
     event_schema: dict[str, Any] = Member(description="JSON Schema (2020-12) of the whole event")
     example: dict[str, Any] = Member(description="A whole event, as it is sent")

@@ -21,7 +21,7 @@ from service.queries.accounts.accounts import ACCOUNTS
 from service.queries.accounts.past import PAST_CLASSIFICATION_INPUTS
 from service.queries.accounts.stakeholders import STAKEHOLDERS
 from service.queries.classification.classification import CLASSIFICATION_INPUTS, CLASSIFICATIONS, STORED_STRENGTH
-from service.records.classification.classification import read_standings, settle, unchanged
+from service.records.classification.classification import lock_stored, store_classification, unchanged
 from service.records.classification.positions import (
     live,
     live_document,
@@ -31,9 +31,9 @@ from service.records.classification.positions import (
     same_for_this_version,
     success_factors,
 )
-from service.records.classification.scoring_models import MODEL_LOCK, active_model, refused, stored_model
+from service.records.classification.scoring_models import active_model, refused, stored_model
 from service.records.context import Context, Transaction, operation, refuse
-from service.records.rows import Expected, lock, require, require_reference
+from service.records.rows import Expected, require, require_reference
 from service.rules.classification.factor_library import SOURCES, SUCCESS_FACTORS
 from service.rules.classification.ratings import exact_decimal
 from service.rules.classification.strength import strength_points, validate_strength
@@ -62,9 +62,8 @@ async def put_business_strength(
     StaleVersion, and Invalid with pointers.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
-        await tx.serialize([MODEL_LOCK], shared=True)
-        account = await lock(tx, ACCOUNTS, identifier, expected, KIND)
-        stored = (await read_standings(tx, [account]))[0]
+        stored = await lock_stored(tx, identifier, expected)
+        account = stored.account
         factors = plain_numbers([factor.model_dump() for factor in data.factors])
         verdicts = validate_strength(success_factors(factors), data.no_known_competitor)
         if verdicts:
@@ -85,7 +84,7 @@ async def put_business_strength(
             await tx.execute(_SET_STRENGTH, **{f"b_{name}": value for name, value in values.items()})
         moved = _moved_factors(before["factors"] or [], factors)
         stored.row = {**before, **wanted, "strength_at": tx.now}
-        return tx.answer(await settle(tx, stored, moved, ClassificationCause.BUSINESS_STRENGTH))
+        return tx.answer(await store_classification(tx, stored, moved, ClassificationCause.BUSINESS_STRENGTH))
 
 
 async def list_success_factors(ctx: Context) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ Each is kept in the history with its reason and author. The scores are still cla
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import orjson
@@ -22,13 +23,19 @@ from service.models.classification.quadrant_overrides import quadrant_overrides
 from service.platform.clock import instant_text
 from service.platform.errors import NotFound, NothingToConfirm
 from service.queries.accounts.accounts import ACCOUNTS
-from service.records.classification.classification import Stored, judge, read_standings, settle, unchanged
+from service.records.classification.classification import (
+    StoredAccount,
+    classify_stored,
+    lock_stored,
+    read_stored,
+    store_classification,
+    unchanged,
+)
 from service.records.classification.scoring_models import MODEL_LOCK
 from service.records.context import Context, Services, Transaction, operation, refuse, system_context
-from service.records.rows import Expected, lock
+from service.records.rows import Expected
 from service.rules.vocabulary import ClassificationCause
 
-KIND = "account"
 LONGEST = timedelta(days=366)
 """The longest time until a quadrant set by hand expires: a year, an assumption of this programme, so that each one is
 reviewed.
@@ -79,7 +86,7 @@ async def put_quadrant_override(
     NotFound, StaleVersion, and Invalid for an expiry in the past or more than a year ahead.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
-        stored = await _lock_stored(tx, identifier, expected)
+        stored = await lock_stored(tx, identifier, expected)
         _check_expiry(tx, data.expires_at)
         before, until = stored.override, instant_text(data.expires_at)
         wanted = {"quadrant": data.quadrant, "reason": data.reason, "expires_at": until}
@@ -97,7 +104,9 @@ async def put_quadrant_override(
             **author,
         )
         stored.override = {**wanted, **author, "recorded_at": instant_text(tx.now)}
-        return tx.answer(await settle(tx, stored, (), ClassificationCause.OVERRIDE, reason=data.reason, remember=True))
+        return tx.answer(
+            await store_classification(tx, stored, (), ClassificationCause.OVERRIDE, reason=data.reason, remember=True)
+        )
 
 
 async def get_quadrant_override(ctx: Context, identifier: str) -> Resource:
@@ -115,12 +124,14 @@ async def remove_quadrant_override(ctx: Context, identifier: str, expected: Expe
     NotFound, StaleVersion.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
-        stored = await _lock_stored(tx, identifier, expected)
+        stored = await lock_stored(tx, identifier, expected)
         if stored.override is None:
             raise NotFound("quadrant override")
         await tx.execute(_REMOVE, ids=[stored.account.id])
         stored.override = None
-        return tx.answer(await settle(tx, stored, (), ClassificationCause.OVERRIDE_REMOVED, remember=True))
+        return tx.answer(
+            await store_classification(tx, stored, (), ClassificationCause.OVERRIDE_REMOVED, remember=True)
+        )
 
 
 @operation
@@ -133,11 +144,19 @@ async def confirm_quadrant(
     NothingToConfirm when the dead band holds nothing.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
-        stored = await _lock_stored(tx, identifier, expected)
-        if not judge(stored, stored.row["computed_quadrant"]).position.outcome.held_by_dead_band:
+        stored = await lock_stored(tx, identifier, expected)
+        outcome = classify_stored(stored).position.outcome
+        if not outcome.held_by_dead_band:
             raise NothingToConfirm("The account is in the quadrant of its scores already, or in none")
         return tx.answer(
-            await settle(tx, stored, (), ClassificationCause.CONFIRMATION, reason=data.reason, confirmed=True)
+            await store_classification(
+                tx,
+                stored,
+                (),
+                ClassificationCause.CONFIRMATION,
+                reason=data.reason,
+                known=replace(outcome, quadrant=outcome.raw_quadrant),
+            )
         )
 
 
@@ -150,22 +169,24 @@ async def put_leading_verb(ctx: Context, identifier: str, data: LeadingVerbPut, 
     other verb.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
-        stored = await _lock_stored(tx, identifier, expected)
-        cell = judge(stored, stored.row["computed_quadrant"]).position.outcome.fiocca
-        if cell is None:
+        stored = await lock_stored(tx, identifier, expected)
+        outcome = classify_stored(stored).position.outcome
+        if outcome.fiocca is None:
             raise refuse("/verb", "verb_not_permitted", "The account has no Fiocca cell yet. Complete its scores first")
-        permitted = [verb.value for verb in cell.verbs]
+        permitted = [verb.value for verb in outcome.fiocca.verbs]
         if data.verb not in permitted:
             message = f"The account's cell does not permit {data.verb}. Choose {' or '.join(permitted)}"
             raise refuse("/verb", "verb_not_permitted", message)
         leading = stored.row["leading"]
         chosen = stored.row["leading_verb"] == data.verb and leading is not None and leading["reason"] == data.reason
         if chosen or len(permitted) == 1:
-            return tx.answer(unchanged(tx, stored), "unchanged")
+            return tx.answer(unchanged(tx, stored, outcome), "unchanged")
         author = {"recorded_by": tx.cause["key_id"], "recorded_at": instant_text(tx.now)}
         stored.row = {**stored.row, "leading_verb": data.verb, "leading": {"reason": data.reason, **author}}
         return tx.answer(
-            await settle(tx, stored, (), ClassificationCause.LEADING_VERB, reason=data.reason, remember=True)
+            await store_classification(
+                tx, stored, (), ClassificationCause.LEADING_VERB, reason=data.reason, known=outcome, remember=True
+            )
         )
 
 
@@ -175,11 +196,11 @@ async def remove_leading_verb(ctx: Context, identifier: str, expected: Expected 
     classification. Raises NotFound for an account without a choice, StaleVersion.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
-        stored = await _lock_stored(tx, identifier, expected)
+        stored = await lock_stored(tx, identifier, expected)
         if stored.row["leading_verb"] is None:
             raise NotFound("leading verb")
         stored.row = {**stored.row, "leading_verb": None, "leading": None}
-        return tx.answer(await settle(tx, stored, (), ClassificationCause.LEADING_VERB, remember=True))
+        return tx.answer(await store_classification(tx, stored, (), ClassificationCause.LEADING_VERB, remember=True))
 
 
 async def expire_overrides(services: Services) -> int:
@@ -201,29 +222,22 @@ async def expire_overrides(services: Services) -> int:
                 return ended
             for stored in await _lapsed(tx, due):
                 stored.override = None
-                await settle(tx, stored, (), ClassificationCause.OVERRIDE_EXPIRED, remember=True)
+                await store_classification(tx, stored, (), ClassificationCause.OVERRIDE_EXPIRED, remember=True)
                 ended += 1
 
 
-async def _lapsed(tx: Transaction, due: list[str]) -> list[Stored]:
+async def _lapsed(tx: Transaction, due: list[str]) -> list[StoredAccount]:
     """Lock the accounts that may have expired overrides, delete the overrides that have, and return the accounts."""
     rows = await tx.all(ACCOUNTS.by_ids(lock=True), ids=due)
     if not rows:
         return []
     read = await tx.all(ACCOUNTS.by_ids(), ids=due)  # rows that waited for a lock show the references of before
-    stored = await read_standings(tx, [Resource(row["version"], row["document"].encode()) for row in read])
+    stored = await read_stored(tx, [Resource(row["version"], row["document"].encode()) for row in read])
     now = instant_text(tx.now)
     lapsed = [one for one in stored if one.override is not None and one.override["expires_at"] <= now]
     if lapsed:
         await tx.execute(_REMOVE, ids=[one.account.id for one in lapsed])
     return lapsed
-
-
-async def _lock_stored(tx: Transaction, identifier: str, expected: Expected) -> Stored:
-    """Lock an account for its classification and return its stored inputs."""
-    await tx.serialize([MODEL_LOCK], shared=True)
-    account = await lock(tx, ACCOUNTS, identifier, expected, KIND)
-    return (await read_standings(tx, [account]))[0]
 
 
 def _check_expiry(tx: Transaction, expires_at: datetime) -> None:

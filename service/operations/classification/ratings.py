@@ -23,11 +23,11 @@ from service.platform.ids import new_id
 from service.queries.accounts.accounts import ACCOUNTS
 from service.queries.accounts.people import PEOPLE
 from service.queries.classification.ratings import RATED, RATINGS
-from service.records.classification.classification import Stored, read_standings, settle, unchanged
+from service.records.classification.classification import StoredAccount, lock_stored, store_classification, unchanged
 from service.records.classification.positions import plain_numbers, same_for_this_version
-from service.records.classification.scoring_models import MODEL_LOCK, ActiveModel, active_model, refused
+from service.records.classification.scoring_models import ActiveModel, active_model, refused
 from service.records.context import Context, Transaction, operation, refuse
-from service.records.rows import Expected, lock, require
+from service.records.rows import Expected, require
 from service.rules.classification.ratings import (
     MOST_RATERS,
     GivenRating,
@@ -63,7 +63,7 @@ async def put_attractiveness(
     band, and a day in the future.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
-        stored = await _lock_stored(tx, identifier, expected)
+        stored = await lock_stored(tx, identifier, expected)
         written = await _sheet(tx, stored, [(one, one.rater_id) for one in data.scores])
         known = {factor.key for factor in stored.model.rules.factors}
         gone = [row for row in stored.ratings if row["factor"] in known and _key(row) not in written]
@@ -79,7 +79,7 @@ async def add_rating_sheet(ctx: Context, identifier: str, data: RatingSheet, exp
     StaleVersion, and Invalid as for replacing all ratings.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
-        stored = await _lock_stored(tx, identifier, expected)
+        stored = await lock_stored(tx, identifier, expected)
         written = await _sheet(tx, stored, [(one, data.rater_id) for one in data.scores], "/rater_id")
         return tx.answer(await _rewrite(tx, stored, written, ()))
 
@@ -91,7 +91,7 @@ async def withdraw_rating(ctx: Context, identifier: str) -> Resource:
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
         rating = await require(tx.reader, RATINGS, identifier, "rating")
-        stored = await _lock_stored(tx, rating.data["account_id"], None)
+        stored = await lock_stored(tx, rating.data["account_id"], None)
         gone = [row for row in stored.ratings if row["id"] == identifier]
         if not gone:
             raise NotFound("rating")
@@ -104,7 +104,7 @@ async def choose_rating(ctx: Context, identifier: str, data: RatingChoice, expec
     classification. Raises NotFound, StaleVersion, and Invalid for an unknown factor or rating.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
-        stored = await _lock_stored(tx, identifier, expected)
+        stored = await lock_stored(tx, identifier, expected)
         if data.factor not in {factor.key for factor in stored.model.rules.factors}:
             raise refuse("/factor", "unknown_factor", f'The active scoring model has no factor "{data.factor}"')
         rated = [row for row in stored.ratings if row["factor"] == data.factor]
@@ -120,7 +120,9 @@ async def choose_rating(ctx: Context, identifier: str, data: RatingChoice, expec
         stored.ratings = [
             {**row, "chosen": row["id"] in after} if row["factor"] == data.factor else row for row in stored.ratings
         ]
-        return tx.answer(await settle(tx, stored, (), ClassificationCause.ATTRACTIVENESS, reason=data.reason))
+        return tx.answer(
+            await store_classification(tx, stored, (), ClassificationCause.ATTRACTIVENESS, reason=data.reason)
+        )
 
 
 async def get_rating(ctx: Context, identifier: str) -> Resource:
@@ -229,13 +231,6 @@ def _disagreements(factors: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]
     ]
 
 
-async def _lock_stored(tx: Transaction, identifier: str, expected: Expected) -> Stored:
-    """Lock an account for its classification and return its stored inputs."""
-    await tx.serialize([MODEL_LOCK], shared=True)
-    account = await lock(tx, ACCOUNTS, identifier, expected, KIND)
-    return (await read_standings(tx, [account]))[0]
-
-
 def _key(row: Mapping[str, Any]) -> tuple[str, str]:
     """Return a rating's factor and rater; only one rating of each pair is current."""
     return row["factor"], row["rater_key"]
@@ -243,7 +238,7 @@ def _key(row: Mapping[str, Any]) -> tuple[str, str]:
 
 async def _sheet(
     tx: Transaction,
-    stored: Stored,
+    stored: StoredAccount,
     given: Sequence[tuple[SheetEntry, str | None]],
     rater: str = "/scores/{index}/rater_id",
 ) -> dict[tuple[str, str], Row]:
@@ -288,7 +283,7 @@ def _scored_at(tx: Transaction, day: date | None, pointer: str) -> datetime | No
 
 
 async def _rewrite(
-    tx: Transaction, stored: Stored, written: Mapping[tuple[str, str], Row], gone: Sequence[Row]
+    tx: Transaction, stored: StoredAccount, written: Mapping[tuple[str, str], Row], gone: Sequence[Row]
 ) -> Resource:
     """Store the ratings that differ from the current ones, withdraw those that are gone, and classify the account."""
     current = {_key(row): row for row in stored.ratings}
@@ -309,7 +304,7 @@ async def _rewrite(
     if added:
         await tx.many(_ADD, added)
     stored.ratings = sorted([*kept, *added], key=_key)
-    return await settle(tx, stored, (), ClassificationCause.ATTRACTIVENESS)
+    return await store_classification(tx, stored, (), ClassificationCause.ATTRACTIVENESS)
 
 
 def _same(stored: Mapping[str, Any], row: Mapping[str, Any]) -> bool:

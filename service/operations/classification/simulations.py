@@ -19,7 +19,7 @@ from service.queries.accounts.accounts import ACCOUNTS
 from service.queries.classification.positions import SET_BASED, model_binds
 from service.queries.classification.scoring_models import SCORING_MODELS
 from service.queries.classification.simulations import NEAREST, RANGE_ALL, SIMULATE_ALL, SIMULATE_SOME, ids_where
-from service.records.classification.position_sets import Placed, place_all
+from service.records.classification.position_sets import ClassifiedAccount, place_all
 from service.records.classification.positions import plain_numbers
 from service.records.classification.reclassifications import BEFORE_ALL, NONE
 from service.records.classification.scoring_models import active_model, document_of, judged_model
@@ -233,7 +233,7 @@ def _by_account(trial: Trial) -> dict[str, dict[str, Any]]:
     return out
 
 
-def _nearness(each: Placed, trial: Trial) -> Fraction:
+def _nearness(each: ClassifiedAccount, trial: Trial) -> Fraction:
     width, ratio_width = trial.widths
     return min(
         abs(border.distance) / Fraction(ratio_width if border.axis is Axis.RELATIVE_STRENGTH else width)
@@ -241,7 +241,7 @@ def _nearness(each: Placed, trial: Trial) -> Fraction:
     )
 
 
-def _bordering(each: Placed) -> dict[str, Any]:
+def _bordering(each: ClassifiedAccount) -> dict[str, Any]:
     borders = {border.axis: border for border in each.position.outcome.borders}
     account: dict[str, Any] = {
         "id": each.row["id"],

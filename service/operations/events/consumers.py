@@ -18,7 +18,7 @@ import orjson
 from service.access.policy import Permission
 from service.events.catalogue import known_types
 from service.events.feed.sequencer import sequence
-from service.events.feed.subscriptions import may_see, readable_types, reader_of
+from service.events.feed.subscriptions import missing_scope, readable_types
 from service.framework.database.database import Page, Resource
 from service.framework.database.listing import PageRequest
 from service.models.events.consumers import (
@@ -166,8 +166,9 @@ def _check_sight(ctx: Context, patterns: list[str], held: Mapping[str, Any]) -> 
         return
     for pattern in patterns:
         for name in known_types(pattern):
-            if not may_see(ctx.principal.scopes, name):
-                raise Forbidden(reader_of(name), "This consumer tells events that this key may not read")
+            lacking = missing_scope(ctx.principal.scopes, name)
+            if lacking is not None:
+                raise Forbidden(lacking, "This consumer reads events that this key may not read")
 
 
 def _is_mine(held: Mapping[str, Any], asked: EventConsumerPoll) -> bool:

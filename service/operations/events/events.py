@@ -13,7 +13,7 @@ from service.access.policy import Permission
 from service.events.catalogue import catalogue
 from service.events.examples import example
 from service.events.feed.sequencer import sequence
-from service.events.feed.subscriptions import may_see, readable_types, reader_of
+from service.events.feed.subscriptions import may_see, readable_types, required_scopes
 from service.events.schemas import schema
 from service.framework.database.database import Page, Resource
 from service.models.events.events import EventTypeDetail, EventTypeRead
@@ -76,7 +76,8 @@ async def get_event_type(ctx: Context, event_type: str) -> EventTypeDetail:
         type=event_type,
         version=kind.version,
         description=kind.description(),
-        required_scope=reader_of(event_type),
+        required_scope=required_scopes(event_type)[0],
+        required_scopes=required_scopes(event_type),
         event_schema=schema(kind),
         example=example(event_type),
     )

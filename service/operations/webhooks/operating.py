@@ -11,7 +11,7 @@ from service.access.policy import Permission
 from service.events.catalogue import catalogue
 from service.events.examples import example
 from service.events.feed.outbox import event_row
-from service.events.feed.queue import LET_NEXT_GO
+from service.events.feed.queue import RELEASE_NEXT
 from service.events.webhooks import WebhookTest
 from service.framework.database.columns import Instant, Uuid, bind
 from service.framework.database.database import Resource
@@ -122,5 +122,5 @@ async def cancel_delivery(ctx: Context, identifier: str) -> Resource:
             raise Conflict(f"The delivery has ended ({row['state']})")
         await tx.execute(_CANCEL, id=identifier, now=tx.now)
         queue = {"endpoint_id": row["endpoint_id"], "order_key": row["order_key"]}
-        await tx.execute(LET_NEXT_GO[tx.database_kind], lines=[queue])
+        await tx.execute(RELEASE_NEXT[tx.database_kind], lines=[queue])
         return tx.answer(await require(tx.reader, DELIVERIES, identifier, DELIVERY), "canceled")

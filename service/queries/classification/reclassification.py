@@ -1,7 +1,10 @@
-"""Reclassify a set of accounts inside PostgreSQL in one statement.
+"""Reclassify a set of accounts inside PostgreSQL: columns, history and events of those whose position differs, in one
+statement.
 
-It writes columns, history and events of the accounts whose position differs. The events have the bodies and the content
-that Python would give them; a test compares both.
+The statement builds the bodies of account.quadrant_changed itself, although AccountQuadrantChanged is their one builder
+everywhere else. Measured on PostgreSQL with 14,979 of 20,000 accounts moving: returning the columns and building the
+bodies with the class takes 0.5 to 1.1 times (median 0.8) as long as the whole raw statement, before the rows are
+inserted; reclassifying may take 1.25 times the raw statement in all. A test compares the bytes of both builders.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
 """Classifying accounts inside an open transaction: what writing inputs and activating a model share.
 
-Whoever writes an account's inputs holds the shared lock MODEL_LOCK first and the account's row second; whoever
-activates a model holds it alone. So no account is classified by a model that is no longer the active one, and nobody
+A writer of an account's inputs takes the shared lock MODEL_LOCK first and the account's row second; the activation
+of a model takes MODEL_LOCK alone. So no account is classified by a model that is no longer the active one, and nobody
 waits for each other in a circle.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,23 +22,23 @@ from service.platform.ids import new_id
 from service.queries.accounts.accounts import ACCOUNTS
 from service.queries.classification.classification import RATINGS_IN_USE, STORED_ACCOUNTS
 from service.records.classification.positions import (
+    ClassificationInputs,
     Position,
-    Standing,
     background_of,
     classification_of,
-    classify_inputs,
     explained,
     inputs_of,
     place,
     plain_numbers,
     scores_of_inputs,
+    strength_in_use,
 )
-from service.records.classification.scoring_models import ActiveModel, active_model, stored_model
+from service.records.classification.scoring_models import MODEL_LOCK, ActiveModel, active_model, stored_model
 from service.records.context import Transaction
-from service.records.rows import change
-from service.rules.classification.classification import Classification
+from service.records.rows import Expected, change, lock
+from service.rules.classification.classification import Classification, known_borders
 from service.rules.classification.fiocca import VERBS, FioccaVerb, leading_verb
-from service.rules.classification.quadrants import Axis
+from service.rules.classification.quadrants import Axis, Border
 from service.rules.classification.scoring import ScoringModel
 from service.rules.verdicts import shown
 from service.rules.vocabulary import ClassificationCause, FioccaAttractiveness, FioccaPosition
@@ -47,8 +47,8 @@ _REMEMBER = inserting(classifications)
 
 
 @dataclass
-class Stored:
-    """What is stored of one account: its row as it reads, its inputs, its latest entry in the history.
+class StoredAccount:
+    """An account with its stored inputs and its latest entry in the history.
 
     `row` holds its columns and its success factors; `earlier` is the model of the latest entry.
     """
@@ -68,8 +68,8 @@ class Stored:
 
 
 @dataclass
-class Judged:
-    """One account classified anew: its position, the inputs to keep, and whether anything is another than before."""
+class Classified:
+    """The classification of one account: its position, the inputs for the history, and whether anything changed."""
 
     position: Position
     inputs: dict[str, Any]
@@ -77,8 +77,15 @@ class Judged:
     changed: bool
 
 
-async def read_standings(tx: Transaction, locked: Sequence[Resource]) -> list[Stored]:
-    """What is stored of accounts that the transaction has locked, in their order; two statements, however many."""
+async def lock_stored(tx: Transaction, identifier: str, expected: Expected) -> StoredAccount:
+    """Lock an account for its classification and read what is stored of it; raises NotFound and StaleVersion."""
+    await tx.serialize([MODEL_LOCK], shared=True)
+    account = await lock(tx, ACCOUNTS, identifier, expected, "account")
+    return (await read_stored(tx, [account]))[0]
+
+
+async def read_stored(tx: Transaction, locked: Sequence[Resource]) -> list[StoredAccount]:
+    """Read what is stored of accounts that the transaction has locked, in their order, with two statements in all."""
     ids = [account.id for account in locked]
     rows = {row["id"]: row for row in await tx.all(STORED_ACCOUNTS, ids=ids)}
     ratings: dict[str, list[Row]] = {}
@@ -92,7 +99,7 @@ async def read_standings(tx: Transaction, locked: Sequence[Resource]) -> list[St
         if entry is not None and entry["model_id"] not in earlier:
             earlier[entry["model_id"]] = await stored_model(tx.reader, entry["model_id"], entry["model_version"])
     return [
-        Stored(
+        StoredAccount(
             account,
             model,
             ratings.get(account.id, []),
@@ -104,15 +111,17 @@ async def read_standings(tx: Transaction, locked: Sequence[Resource]) -> list[St
     ]
 
 
-def judge(stored: Stored, held: str | None) -> Judged:
-    """Classify an account by what is stored; `held` is the quadrant that a dead band holds.
+def classify_stored(stored: StoredAccount, known: Classification | None = None) -> Classified:
+    """Classify an account by what is stored; `known` is the rules' outcome, where the caller has it already.
 
     With a dead band the present computed quadrant holds an account near a border, unless a manager confirmed the raw
-    one. While another model is brought to the portfolio, the job that does it then lets go of what was held meanwhile.
+    one. While a job brings another model to the portfolio, it releases the accounts that were held meanwhile.
     """
     strength = stored.row if stored.row["factors"] is not None else None
-    standing = Standing(stored.ratings, strength, held, stored.override, stored.row["leading_verb"])
-    position = place(stored.model.rules, standing)
+    held, verb = stored.row["computed_quadrant"], stored.row["leading_verb"]
+    position = place(
+        stored.model.rules, ClassificationInputs(stored.ratings, strength, held, stored.override, verb), known
+    )
     inputs = inputs_of(position, strength)
     before, missing = stored.latest, list(position.outcome.missing)
     changed = (
@@ -121,49 +130,48 @@ def judge(stored: Stored, held: str | None) -> Judged:
         or before["inputs"] != inputs
         or any(before[name] != value for name, value in plain_numbers(position.columns).items())
     )
-    return Judged(position, inputs, missing, changed)
+    return Classified(position, inputs, missing, changed)
 
 
-def unchanged(tx: Transaction, stored: Stored) -> Resource:
-    """The classification of an account of which nothing was written."""
-    judged = judge(stored, stored.row["computed_quadrant"])
-    return _answer(stored, judged, stored.account, tx.now)
+def unchanged(tx: Transaction, stored: StoredAccount, known: Classification | None = None) -> Resource:
+    """Return the classification of an account of which nothing was written."""
+    return _answer(stored, classify_stored(stored, known), stored.account, tx.now)
 
 
-def _answer(stored: Stored, judged: Judged, account: Resource, now: datetime) -> Resource:
-    at = stored.latest["classified_at"] if stored.latest is not None and not judged.changed else instant_text(now)
+def _answer(stored: StoredAccount, classified: Classified, account: Resource, now: datetime) -> Resource:
+    at = stored.latest["classified_at"] if stored.latest is not None and not classified.changed else instant_text(now)
     number = stored.model.number
     background = background_of(
-        judged.position, stored.ratings, stored.row, account.data["stage"], (number, number), now
+        classified.position, stored.ratings, stored.row, account.data["stage"], (number, number), now
     )
-    result = explained(judged.position, stored.model, at, stored.override, stored.row["leading"], background)
+    result = explained(classified.position, stored.model, at, stored.override, stored.row["leading"], background)
     return classification_of(account.id, account.version, result)
 
 
-async def settle(
+async def store_classification(
     tx: Transaction,
-    stored: Stored,
+    stored: StoredAccount,
     moved: Sequence[dict[str, Any]],
     cause: ClassificationCause,
     *,
     reason: str | None = None,
-    confirmed: bool = False,
+    known: Classification | None = None,
     remember: bool = False,
 ) -> Resource:
-    """Classify one account after its inputs were written: set its columns, keep the entry in the history, tell.
+    """Classify one account after its inputs were written: set its columns, add an entry to the history, emit events.
 
-    Answers with the classification and the account's new version. `moved` are success factors that changed, `reason`
-    is what somebody gave for it; `confirmed` takes the raw quadrant in spite of the dead band, `remember` keeps an
-    entry also when the position is the same.
+    Return the classification with the account's new version. `moved` are success factors that changed, `reason` is the
+    caller's, `known` the rules' outcome where the caller has it; `remember` adds an entry even when the position is the
+    same.
     """
-    judged = judge(stored, None if confirmed else stored.row["computed_quadrant"])
-    judged.changed = judged.changed or remember
-    account = await change(tx, ACCOUNTS, stored.account.id, judged.position.columns if judged.changed else {})
-    if judged.changed:
-        await tx.execute(_REMEMBER, **_entry(tx, account.id, account.version, stored.model, judged, cause, reason))
-        for event in _events(account.data, stored, judged, moved, cause, reason):
+    classified = classify_stored(stored, known)
+    classified.changed = classified.changed or remember
+    account = await change(tx, ACCOUNTS, stored.account.id, classified.position.columns if classified.changed else {})
+    if classified.changed:
+        await tx.execute(_REMEMBER, **_entry(tx, account.id, account.version, stored.model, classified, cause, reason))
+        for event in _events(account.data, stored, classified, moved, cause, reason):
             tx.emit(event)
-    return _answer(stored, judged, account, tx.now)
+    return _answer(stored, classified, account, tx.now)
 
 
 def _entry(
@@ -171,7 +179,7 @@ def _entry(
     account_id: str,
     version: int,
     model: ActiveModel,
-    judged: Judged,
+    classified: Classified,
     cause: ClassificationCause,
     reason: str | None,
 ) -> Row:
@@ -184,29 +192,29 @@ def _entry(
         "cause": cause.value,
         "reason": reason,
         "recorded_by": tx.cause["key_id"],
-        **judged.position.columns,
-        "missing": judged.missing,
-        "inputs": judged.inputs,
+        **classified.position.columns,
+        "missing": classified.missing,
+        "inputs": classified.inputs,
     }
 
 
 def _events(
     account: Mapping[str, Any],
-    stored: Stored,
-    judged: Judged,
+    stored: StoredAccount,
+    classified: Classified,
     moved: Sequence[dict[str, Any]],
     cause: ClassificationCause,
     reason: str | None,
 ) -> list[Event]:
-    """What there is to tell: nothing when neither scores, strength nor position changed as far as numbers are shown,
-    and nothing while an account moves to and fro inside the dead band.
+    """Return the events of a classification: none when neither scores, strength nor position changed as far as numbers
+    are shown, and none while an account moves inside the dead band.
     """
     before = stored.latest
     previous = summary(before, None if before is None else before["missing"])
-    current = summary(plain_numbers(judged.position.columns), judged.missing)
+    current = summary(plain_numbers(classified.position.columns), classified.missing)
     changed = [name for name in current if previous[name] != current[name]]
-    factors = [*_moved_scores(stored, judged), *moved]
-    if (not changed and not factors) or _inside_the_dead_band(stored, judged.position.outcome, changed):
+    factors = [*_moved_scores(stored, classified), *moved]
+    if (not changed and not factors) or _inside_the_dead_band(stored, classified.position.outcome, changed):
         return []
     why = {"model": stored.model.reference(), "factors": factors, "cause": cause.value}
     if reason is not None:
@@ -218,7 +226,7 @@ def _events(
 
 
 def summary(columns: Mapping[str, Any] | None, missing: Sequence[str] | None) -> dict[str, Any]:
-    """The headline of a position, as events tell it; `columns` are those of accounts and of the history, as JSON."""
+    """Return the headline of a position for events; `columns` are those of accounts and of the history, as JSON."""
     if columns is None:
         names = ("quadrant", "raw_quadrant", "attractiveness", "business_strength", "relative_strength", "fiocca")
         return {"status": "incomplete", **dict.fromkeys(names), "missing": None}
@@ -252,29 +260,32 @@ _HELD = {
 }
 
 
-def _inside_the_dead_band(stored: Stored, outcome: Classification, changed: Sequence[str]) -> bool:
-    """Tell whether an account only moved where its quadrant is held: on axes where it lies inside the dead band, and
+def _inside_the_dead_band(stored: StoredAccount, outcome: Classification, changed: Sequence[str]) -> bool:
+    """Return whether an account moved only where its quadrant is held: on axes where it lies inside the dead band and
     lay inside it before. Its quadrant, cell, status and what is missing are the same.
     """
     band, before = stored.model.rules.dead_band, stored.latest
     if not band or before is None or before["model_id"] != stored.model.id:
         return False
 
-    def inside(each: Classification) -> set[Axis]:
-        return {border.axis for border in each.borders if abs(border.points) <= band}
+    def inside(borders: Iterable[Border]) -> set[Axis]:
+        return {border.axis for border in borders if abs(border.points) <= band}
 
     def held_on(axes: set[Axis]) -> bool:
         return set(changed) <= {"raw_quadrant"}.union(*(_HELD[axis] for axis in axes))
 
-    now = inside(outcome)  # the entry before is classified only where the answer depends on it
-    return held_on(now) and held_on(now & inside(classify_inputs(stored.model.rules, before["inputs"])))
+    now, inputs = inside(outcome.borders), before["inputs"]
+    if not held_on(now):  # most often; the borders of before are not needed then
+        return False
+    strength = strength_in_use(inputs["strength"])
+    return held_on(now & inside(known_borders(stored.model.rules, scores_of_inputs(inputs), strength)))
 
 
-def _moved_scores(stored: Stored, judged: Judged) -> list[dict[str, Any]]:
+def _moved_scores(stored: StoredAccount, classified: Classified) -> list[dict[str, Any]]:
     """The attractiveness factors whose contribution changed, with what it was and is; null is no score."""
     before = stored.latest
     old = {} if before is None or stored.earlier is None else _contributions(stored.earlier.rules, before["inputs"])
-    new = _contributions(stored.model.rules, judged.inputs)
+    new = _contributions(stored.model.rules, classified.inputs)
     return [
         {"axis": "attractiveness", "factor": key, "previous": old.get(key), "current": new.get(key)}
         for key in [*new, *(key for key in old if key not in new)]

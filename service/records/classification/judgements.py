@@ -1,4 +1,4 @@
-"""What judgements of an account share as records: stated, stated anew, taken back; what was thought before is kept."""
+"""Judgements of an account as records: stated, replaced, withdrawn; earlier ones are kept."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from service.platform.ids import new_id
 from service.queries.accounts.accounts import ACCOUNTS
 from service.queries.classification.classification import COLUMNS, RATINGS_IN_USE
 from service.queries.classification.positions import STORED
-from service.records.classification.positions import Position, Standing, inputs_of, place, plain_numbers
+from service.records.classification.positions import ClassificationInputs, Position, inputs_of, place, plain_numbers
 from service.records.classification.scoring_models import ActiveModel
 from service.records.context import Transaction
 from service.rules.classification.scoring import ScoringModel
@@ -41,7 +41,7 @@ _PLACE = Statement(
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class ClassifiedAccount:
     """An account as it is stored and where it stands by a model."""
 
     row: Row
@@ -75,7 +75,7 @@ async def place_all(
     *,
     held: bool,
     given: dict[str, dict[str, Any]] | None = None,
-) -> list[Placed]:
+) -> list[ClassifiedAccount]:
     """Where these accounts stand by a model, in the order of ids; two statements, however many. `held` lets the dead
     band hold them; `given` are scores by account and factor that take the place of the ratings.
     """
@@ -91,13 +91,15 @@ async def place_all(
             mine += [{"factor": key, "score": score, "metric": None, "chosen": False} for key, score in instead.items()]
         by_hand = {"quadrant": row["quadrant"]} if row["quadrant_source"] == QuadrantSource.OVERRIDE else None
         strength = row if row["factors"] is not None else None
-        standing = Standing(mine, strength, row["computed_quadrant"] if held else None, by_hand, row["leading_verb"])
-        placed.append(Placed(row, place(model, standing)))
+        standing = ClassificationInputs(
+            mine, strength, row["computed_quadrant"] if held else None, by_hand, row["leading_verb"]
+        )
+        placed.append(ClassifiedAccount(row, place(model, standing)))
     return placed
 
 
-async def write_all(tx: Transaction, changed: Sequence[Placed], why: Why) -> int:
-    """Write columns and history of accounts that stand elsewhere, and tell of the quadrants; how many moved."""
+async def write_all(tx: Transaction, changed: Sequence[ClassifiedAccount], why: Why) -> int:
+    """Write columns and history of accounts whose position differs, and emit their events. Return how many moved."""
     if not changed:
         return 0
     places, entries = [], []
@@ -130,7 +132,7 @@ async def write_all(tx: Transaction, changed: Sequence[Placed], why: Why) -> int
     return len(moved)
 
 
-def _event(row: Row, each: Placed, why: Why) -> Event:
+def _event(row: Row, each: ClassifiedAccount, why: Why) -> Event:
     previous = plain_numbers({name: each.row[name] for name in COLUMNS})
     current = plain_numbers(each.position.columns)
     return AccountQuadrantChanged.moved(orjson.loads(row["document"]), previous, current, **why.payload())

@@ -50,8 +50,8 @@ class Position:
 
 
 @dataclass(frozen=True)
-class Standing:
-    """What of an account a classification is explained from: stored rows, however they were read.
+class ClassificationInputs:
+    """The stored rows of an account that its classification is computed from.
 
     `held` is the quadrant that a dead band holds (the computed one of before), `override` the quadrant set by hand,
     which counts until it is removed or the worker ends it after its expiry, `verb` the chosen leading verb.
@@ -64,17 +64,16 @@ class Standing:
     verb: str | None = None
 
 
-def place(model: ScoringModel, standing: Standing) -> Position:
-    """Classify an account by what is stored of it."""
-    values = values_used(model, map(_rating, standing.ratings))
-    strength = strength_in_use(standing.strength)
-    outcome = classify(
+def place(model: ScoringModel, inputs: ClassificationInputs, known: Classification | None = None) -> Position:
+    """Classify an account by what is stored of it; `known` is the rules' outcome, where the caller has it already."""
+    values = values_used(model, map(_rating, inputs.ratings))
+    outcome = known or classify(
         model,
         {factor: value.value for factor, value in values.items()},
-        strength,
-        None if standing.held is None else Quadrant(standing.held),
+        strength_in_use(inputs.strength),
+        None if inputs.held is None else Quadrant(inputs.held),
     )
-    return Position(outcome, values, _columns(outcome, standing))
+    return Position(outcome, values, _columns(outcome, inputs))
 
 
 def _rating(row: Mapping[str, Any]) -> Rating:
@@ -106,7 +105,7 @@ def _strength_by_totals(stored: Mapping[str, Any]) -> BusinessStrength:
 
 
 def success_factors(stored: Iterable[Mapping[str, Any]]) -> list[SuccessFactor]:
-    """Stored success factors as the rules take them."""
+    """StoredAccount success factors as the rules take them."""
     return [
         SuccessFactor(
             factor["name"],
@@ -118,15 +117,15 @@ def success_factors(stored: Iterable[Mapping[str, Any]]) -> list[SuccessFactor]:
     ]
 
 
-def _columns(outcome: Classification, standing: Standing) -> dict[str, Any]:
-    strength, placed, override = outcome.business_strength, outcome.fiocca, standing.override
+def _columns(outcome: Classification, inputs: ClassificationInputs) -> dict[str, Any]:
+    strength, placed, override = outcome.business_strength, outcome.fiocca, inputs.override
     appeal = outcome.attractiveness.score
     ours = None if strength is None else strength.ours
     ratio = None if strength is None else strength.relative_strength_shown
     computed = None if outcome.quadrant is None else outcome.quadrant.value
     source = QuadrantSource.COMPUTED if override is None else QuadrantSource.OVERRIDE
     quadrant = computed if override is None else override["quadrant"]
-    chosen = None if standing.verb is None else FioccaVerb(standing.verb)
+    chosen = None if inputs.verb is None else FioccaVerb(inputs.verb)
     verb = None if placed is None else kept_choice(placed.verbs, chosen)
     return {
         "quadrant": quadrant,
@@ -144,7 +143,7 @@ def _columns(outcome: Classification, standing: Standing) -> dict[str, Any]:
 
 
 def inputs_of(position: Position, strength: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What the history keeps to compute a position again: each factor's value as an exact total of so many ratings,
+    """Return what the history keeps to compute a position again: each factor's exact total with its number of ratings,
     and the success factors as they are stored.
     """
     scored = strength is not None and strength["factors"] is not None
@@ -181,7 +180,7 @@ def explained(
     leading: Mapping[str, Any] | None = None,
     background: Background | None = None,
 ) -> dict[str, Any]:
-    """A position as it is told: numbers rounded for show only, after everything was decided.
+    """Return the document of a position: numbers are rounded for show only, after everything was decided.
 
     `at` is when it came about; `override` and `leading` say who set the quadrant or chose the leading verb, and why;
     `background` is what it rests on beside the numbers.
@@ -254,7 +253,7 @@ def live(stored: Mapping[str, Any], model: ActiveModel) -> Position:
     """Where an account stands by a model, from the document that `queries.classification.LIVE` reads of it."""
     return place(
         model.rules,
-        Standing(
+        ClassificationInputs(
             stored["ratings"],
             stored["strength"],
             stored["computed_quadrant"],
@@ -266,7 +265,7 @@ def live(stored: Mapping[str, Any], model: ActiveModel) -> Position:
 
 def rests_on_another_model(stored: Mapping[str, Any], position: Position, model: ActiveModel) -> str | None:
     """The model that an account's position still rests on, when it is not the active one: while a job classifies the
-    portfolio anew, the accounts that it has not reached yet keep their place and are explained by that.
+    portfolio, the accounts that it has not reached yet keep their place and are explained by that.
     """
     before = stored["latest"]
     if before is None or before["model_id"] == model.id:
@@ -277,8 +276,8 @@ def rests_on_another_model(stored: Mapping[str, Any], position: Position, model:
 
 
 def same_for_this_version(stored: Mapping[str, Any], model: ActiveModel) -> bool:
-    """Tell whether what an account's classification says follows from the account's version alone, so that an ETag can
-    be made of it: it rests on the model of its latest entry, and its cut does not move with the portfolio.
+    """Return whether an account's classification follows from the account's version alone, so that an ETag can be made
+    of it: it rests on the model of its latest entry, and its cut does not move with the portfolio.
     """
     latest = stored["latest"]
     fixed = model.rules.cuts.attractiveness_rule is CutRule.FIXED
@@ -308,7 +307,7 @@ def past_document(stored: Mapping[str, Any], at: str) -> dict[str, Any]:
     if stored["inputs"] is None:
         if active is None:
             raise Conflict("No scoring model was active then")
-        position, model = place(active.rules, Standing((), None, None)), active
+        position, model = place(active.rules, ClassificationInputs((), None, None)), active
     else:
         position, model = _past_position(stored, active)
     override = None if stored["override"] is None else {**stored["override"], "expires_at": None}
@@ -330,7 +329,7 @@ def _past_position(stored: Mapping[str, Any], active: ActiveModel | None) -> tup
     columns = {name: stored[name] for name in (*COMPUTED, "quadrant", "quadrant_source", "leading_verb")}
     if active is not None and active.id != stored["model_id"]:
         outcome = classify_inputs(active.rules, stored["inputs"], stored["computed_quadrant"])
-        found = Position(outcome, {}, _columns(outcome, Standing((), None, None)))
+        found = Position(outcome, {}, _columns(outcome, ClassificationInputs((), None, None)))
         if all(plain_numbers(found.columns[name]) == stored[name] for name in COMPUTED):
             return Position(outcome, {}, columns), active
     model = model_of(stored["model"])

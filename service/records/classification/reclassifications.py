@@ -1,10 +1,10 @@
-"""Classifying the whole portfolio anew inside open transactions, a batch of accounts each.
+"""Reclassify the whole portfolio inside open transactions, a batch of accounts each.
 
 One order goes through three phases: `range` reads the least and greatest attractiveness where the model's cut lies in
 the middle of the portfolio's range, `begin` makes the model the active one, `classify` takes the accounts in the order
 of their ids. A small portfolio goes through all of it in one transaction, a large one in the steps of a job.
 
-MODEL_LOCK is held alone for `begin` only, and shared for a batch. Whoever classifies one account meanwhile does it by
+MODEL_LOCK is held alone for `begin` only, and shared for a batch. A write to one account meanwhile classifies it by
 the new model, and a batch leaves alone what was written while it was read: so an account's events stay in the order of
 its changes, and nobody waits for longer than a batch.
 """
@@ -77,7 +77,7 @@ class Progress:
     """How far an order is, as JSON keeps it; counts are of accounts.
 
     `moves` counts by `from>to`, those that stayed included; `held` says whether the dead band holds accounts where they
-    are, which it does not when the yardstick is another one. `superseded_by` is the model that took over meanwhile.
+    are, which it does not when the model or its cuts changed. `superseded_by` is the model that took over meanwhile.
     """
 
     phase: str = "range"
@@ -98,7 +98,7 @@ class Progress:
         return asdict(self)
 
     def summary(self, model: ActiveModel, order: Order) -> dict[str, Any]:
-        """What is told of it: by which model instead of which, why, how many accounts, and from where to where."""
+        """Return the counts of portfolio.reclassified: models, cause, accounts in each box, moves between boxes."""
         boxes = [quadrant.value for quadrant in QUADRANTS] + [NONE]
         counts = {box: sum(n for key, n in self.moves.items() if key.endswith(f">{box}")) for box in boxes}
         before = {box: sum(n for key, n in self.moves.items() if key.startswith(f"{box}>")) for box in boxes}
@@ -209,7 +209,7 @@ async def _begin(tx: Transaction, order: Order, progress: Progress) -> None:
     row = await tx.one(ACTIVE_MODEL)
     before = None if row is None else model_of(row)
     if not order.activate and before is not None and before.id != order.model_id:
-        progress.phase = "classify"  # another model took over while this waited: its yardstick is left alone
+        progress.phase = "classify"  # another model took over while this waited: its cut stays
         return
     target = await lock(tx, SCORING_MODELS, order.model_id, None, "scoring model")
     values: dict[str, Any] = {}
@@ -236,7 +236,7 @@ async def _begin(tx: Transaction, order: Order, progress: Progress) -> None:
 
 
 def changed_factors(before: ScoringModel, after: ScoringModel) -> list[dict[str, Any]]:
-    """What differs between two models' factors, as events tell it: the weight that each had and has."""
+    """Return the factors that differ between two models, each with the weight it had and has."""
     old = {factor.key: {"weight": plain_numbers(shown(factor.weight))} for factor in before.factors}
     new = {factor.key: {"weight": plain_numbers(shown(factor.weight))} for factor in after.factors}
     return [
@@ -266,7 +266,7 @@ async def _classify_by_sets(tx: Transaction, order: Order, progress: Progress, m
         return 0
     await tx.value(SET_BASED)
     await tx.flush()
-    binds = {**model_binds(model.rules, held=progress.held), **_told(tx, order, progress, model)}
+    binds = {**model_binds(model.rules, held=progress.held), **_shared_values(tx, order, progress, model)}
     statement = RECLASSIFY_MANY if progress.changed >= MANY * progress.accounts else RECLASSIFY_FEW
     for again in range(MOST_ROUNDS):
         rows = await tx.all(statement, after=progress.after, upto=last, **binds)
@@ -289,8 +289,8 @@ async def _classify_by_sets(tx: Transaction, order: Order, progress: Progress, m
     return number
 
 
-def _told(tx: Transaction, order: Order, progress: Progress, model: ActiveModel) -> dict[str, Any]:
-    """What the rows of the history and the events of a batch share."""
+def _shared_values(tx: Transaction, order: Order, progress: Progress, model: ActiveModel) -> dict[str, Any]:
+    """Return the values that the rows of the history and the events of a batch share."""
     why = Why(model, order.cause, order.reason, progress.factors).payload()
     gaps = ("account", "previous", "current", "changed")
     pieces = body_fragments(AccountQuadrantChanged, gaps, why, tx.now, tx.cause)

@@ -24,14 +24,14 @@ from service.rules.classification.scoring_documents import model_from_dict
 from service.rules.verdicts import Verdict, exact
 
 MODEL_LOCK = "active scoring model"
-"""Held shared by whoever classifies, alone by whoever activates a model."""
+"""Held shared while an account is classified, alone while a model is activated."""
 
 
 @dataclass(frozen=True)
 class ActiveModel:
     """The active scoring model as the rules take it: its cuts are resolved, so `rules` decides as it stands.
 
-    `version` grows when the portfolio's range is read anew, and with it the cut may move.
+    `version` grows when the portfolio's range is read again, and with it the cut may move.
     """
 
     id: str
@@ -60,8 +60,8 @@ async def record_model_period(
     *,
     since: datetime | None = None,
 ) -> None:
-    """Keep since when a model holds, with the range (lowest and highest attractiveness) that its cut rests on: whoever
-    makes a model the active one or reads the range anew says so, and the past keeps the yardstick it had.
+    """Keep since when a model holds, with the range (lowest and highest attractiveness) that its cut rests on:
+    written when a model is activated or its range is read again, so that the past keeps its own cuts.
     """
     row = {"id": new_id(tx.now), "model_id": model_id, "range_low": low, "range_high": high}
     await tx.execute(_REMEMBER, **row, since=since or tx.now)

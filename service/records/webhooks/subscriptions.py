@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from service.access.principal import Principal
 from service.events.catalogue import known_types
 from service.events.feed.queue import HOLD
-from service.events.feed.subscriptions import OWNER, may_see, owner_scopes, reader_of
+from service.events.feed.subscriptions import OWNER, may_see, missing_scope, owner_scopes
 from service.events.webhooks import WebhookEndpointDisabled
 from service.framework.database.columns import Instant, Uuid, bind
 from service.framework.database.database import Resource
@@ -72,7 +72,10 @@ def check_patterns(principal: Principal, patterns: list[str]) -> None:
                 f"/event_types/{index}", "unknown_event_type", f'"{pattern}" matches no event type. See /v1/event-types'
             )
         if not any(may_see(principal.scopes, name) for name in known):
-            raise Forbidden(reader_of(known[0]), f"This key may read none of the events that {pattern} matches")
+            raise Forbidden(
+                missing_scope(principal.scopes, known[0]),
+                f"This key may read none of the events that {pattern} matches",
+            )
 
 
 def stored_filter(given: Any, before: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
@@ -103,8 +106,9 @@ async def check_change(
         return {}
     patterns = changes.get("event_types", before.data["event_types"])
     for name in {name for pattern in patterns for name in known_types(pattern)}:
-        if may_see(scopes, name) and not may_see(principal.scopes, name):
-            raise Forbidden(reader_of(name), f"The endpoint may be sent {name}, which this key may not read")
+        lacking = missing_scope(principal.scopes, name)
+        if lacking is not None and may_see(scopes, name):
+            raise Forbidden(lacking, f"The endpoint may be sent {name}, which this key may not read")
     return {}
 
 

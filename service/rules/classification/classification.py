@@ -112,12 +112,7 @@ def classify(
     with a dead band; give None when the model itself changed and old borders should not hold an account.
     """
     appeal = attractiveness(model, scores)
-    vertical = (
-        None
-        if appeal.score is None
-        else attractiveness_border(appeal.score, model.cuts, model.border_width.attractiveness)
-    )
-    horizontal = _strength_border(model, strength)
+    vertical, horizontal = _attractiveness_border(model, appeal), _strength_border(model, strength)
     missing, reasons = _what_is_missing(model, scores, appeal, strength)
     raw = settled = None
     if vertical is not None and horizontal is not None:
@@ -137,6 +132,20 @@ def classify(
         fiocca=placed,
         borders=tuple(border for border in (vertical, horizontal) if border is not None),
     )
+
+
+def known_borders(
+    model: ScoringModel, scores: Mapping[str, Decimal | Fraction], strength: BusinessStrength | None
+) -> tuple[Border, ...]:
+    """Return the borders of the known axes, as `classify` would, without classifying the account."""
+    borders = _attractiveness_border(model, attractiveness(model, scores)), _strength_border(model, strength)
+    return tuple(border for border in borders if border is not None)
+
+
+def _attractiveness_border(model: ScoringModel, appeal: Attractiveness) -> Border | None:
+    if appeal.score is None:
+        return None
+    return attractiveness_border(appeal.score, model.cuts, model.border_width.attractiveness)
 
 
 def _strength_border(model: ScoringModel, strength: BusinessStrength | None) -> Border | None:

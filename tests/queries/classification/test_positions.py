@@ -128,15 +128,16 @@ async def _accounts(tx: Any) -> list[Any]:
 
 
 async def _written(tx: Any) -> list[Any]:
-    """History and events without their own ids; bodies and contents as values."""
+    """History and events without their own ids; bodies as their exact bytes, contents as values."""
     history = [
         {**row, "inputs": orjson.dumps(row["inputs"], option=orjson.OPT_SORT_KEYS)} for row in await tx.all(_HISTORY)
     ]
     told = []
     for row in await tx.all(_TOLD):
-        body = orjson.loads(row.pop("body"))
-        assert body.pop("id")[14] == "7"
-        told.append({**row, "content": orjson.loads(row["content"]), "body": body})
+        body = row.pop("body")
+        own_id = orjson.loads(body)["id"]
+        assert own_id[14] == "7"
+        told.append({**row, "content": orjson.loads(row["content"]), "body": body.replace(own_id, "", 1)})
     return [
         sorted(history, key=lambda row: str(row["account_id"])),
         sorted(told, key=lambda row: str(row["subject_id"])),
