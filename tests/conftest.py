@@ -43,6 +43,8 @@ from tests.databases import Databases
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 _LONG_FOLDERS = ("bench", "conformance", "faults", "migrations", "real_input")
+_OWN_PACE = ("cli/", "delivery/", "jobs/", "api/events/test_streams.py", "graphql/test_subscriptions.py")
+"""Tests that start processes or wait for calls: `--quick` leaves them out, unless it measures coverage."""
 _SERVER = "KAM_TEST_POSTGRES_URL"
 _TOLD = Statement(sa.select(events.c.body).order_by(events.c.seq))
 _started = pytest.StashKey[postgres.Server]()
@@ -78,9 +80,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _is_quick(item: pytest.Item) -> bool:
     """Whether `--quick` runs a test: not on PostgreSQL, not slow, in no folder of programs that take their time."""
-    folder = item.path.relative_to(Path(__file__).parent).parts[0]
+    path = item.path.relative_to(Path(__file__).parent).as_posix()
+    folder = path.partition("/")[0]
     parameters = getattr(getattr(item, "callspec", None), "params", {}).values()
     on_postgresql = any(isinstance(value, str) and value == "postgresql" for value in parameters)
+    if path.startswith(_OWN_PACE) and not item.config.getoption("cov_source", None):
+        return False
     return folder not in _LONG_FOLDERS and not on_postgresql and item.get_closest_marker("slow") is None
 
 
