@@ -19,8 +19,8 @@ from service.records.context import Context
 async def follow(
     ctx: Context, after: str | None, types: list[str] | None, account_id: str | None
 ) -> AsyncIterator[dict[str, Any] | None]:
-    """Each event as it is committed, in the order of the feed: after a cursor, or from now on without one. Whoever was
-    cut off goes on with the cursor of the last event: nothing is missing, nothing told twice.
+    """Send each event after its commit, in the order of the feed: from a cursor, or from now on without one. A client
+    that lost its connection continues after the cursor of its last event: it misses no event and receives none twice.
     """
     return _events(await follow_events(ctx, after=after, types=types, account_id=account_id))
 

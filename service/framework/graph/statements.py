@@ -125,7 +125,7 @@ class Builder:
             if not self._past:
                 return rows.declared(item.edge.expression)  # type: ignore[no-any-return]
             if item.edge.past is None:
-                message = f"{item.edge.field} tells of the present only: leave it out, or ask without asOf"
+                message = f"{item.edge.field} exists for the present only. Leave it out, or query without asOf"
                 raise Invalid.parameter("asOf", "present_only", message)
             return rows.declared(item.edge.past)  # type: ignore[no-any-return]
         assert isinstance(item, Leaf | Nested)  # noqa: S101 - the only other kinds

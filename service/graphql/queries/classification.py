@@ -12,7 +12,7 @@ QUERIES = (
     Call(
         "scoringModelComparison",
         scoring_models.compare_scoring_models,
-        (identifier(), identifier("with", "The other model: what it changes is told")),
+        (identifier(), identifier("with", "The model to compare with: the answer lists what it changes")),
         shows(ScoringModelComparison, itself),
     ),
     Call(

@@ -51,8 +51,8 @@ async def read_events(
     since: datetime | None,
     until: datetime | None,
 ) -> Any:
-    """The feed of events in the order of their commits, without a gap: whoever goes on with endCursor misses none and
-    sees none twice.
+    """Return a page of the feed: events in the order of their commits, without a gap. A reader that continues after
+    endCursor misses no event and receives none twice.
     """
     page = await events.list_events(
         ctx, after=after, types=types, account_id=account_id, since=since, until=until, limit=first
@@ -75,7 +75,7 @@ async def read_event(ctx: Context, identifier: str) -> Any:
 
 
 async def read_event_type(ctx: Context, event_type: str) -> Any:
-    """One type of event with its JSON Schema, an example, and the scope that it takes to be told of it."""
+    """Return one type of event with its JSON Schema, an example, and the scopes that a key needs to receive it."""
     return (await events.get_event_type(ctx, event_type)).model_dump(mode="json")
 
 
