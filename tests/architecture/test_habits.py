@@ -28,8 +28,8 @@ SUBJECTS = (
 SUBJECT_FILES = 15
 # Words of before, with how often service/ may still use each. A number may only fall.
 WORDS_OF_BEFORE = {
-    "told": 84, "tells?": 46, "anew": 10, "yardsticks?": 3, "whoever": 21, "overtaken?": 8, "so many": 6,
-    "lets? go": 2, "gives? back|given back": 0,
+    "told": 9, "tells?": 13, "anew": 1, "yardsticks?": 0, "whoever": 4, "overtaken?": 0, "so many": 0,
+    "lets? go": 0, "gives? back|given back": 0,
 }  # fmt: skip
 
 SOURCES = sorted((ROOT / "service").rglob("*.py"))
