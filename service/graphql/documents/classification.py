@@ -3,8 +3,6 @@
 The statement of the root field reads them; the rules then make the document with the function that REST uses too.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 

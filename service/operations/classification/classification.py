@@ -1,7 +1,5 @@
 """An account's position: write its success factors and classify it in one transaction; read the position."""
 
-from __future__ import annotations
-
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any

@@ -1,7 +1,5 @@
 """Forecast positions: where an account is expected to stand in some years. They never enter its present position."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

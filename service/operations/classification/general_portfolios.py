@@ -1,7 +1,5 @@
 """The general portfolio of all accounts (Fiocca's step 1): set, replace and delete an account's scores."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

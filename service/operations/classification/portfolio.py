@@ -2,8 +2,6 @@
 portfolio.
 """
 
-from __future__ import annotations
-
 from datetime import date, datetime
 from typing import Any
 

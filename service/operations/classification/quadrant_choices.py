@@ -4,8 +4,6 @@ verb.
 Each is kept in the history with its reason and author. The scores are still classified and shown.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import datetime, timedelta
 

@@ -1,7 +1,5 @@
 """Ratings of an account's attractiveness: rating sheets, the values used, the history."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time

@@ -4,8 +4,6 @@ A draft may change until it is activated. A model that has been active never cha
 explained. Activating a model reclassifies every account.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import sqlalchemy as sa

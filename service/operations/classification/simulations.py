@@ -1,7 +1,5 @@
 """Simulate another scoring model over the portfolio before it is activated. Nothing is written."""
 
-from __future__ import annotations
-
 import heapq
 from collections import Counter
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """Read an account's stored inputs and its classification history."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 
 from service.framework.database.columns import Json, Uuid, bind

@@ -1,7 +1,5 @@
 """Read the ratings of an account: the current ones with the value that counts, and all of them as a list."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 
 from service.framework.database.columns import Json, Uuid, bind

@@ -1,7 +1,5 @@
 """Judgements of an account as records: stated, replaced, withdrawn; earlier ones are kept."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import sqlalchemy as sa

@@ -1,10 +1,8 @@
 """Classification over HTTP: our strength with a customer, the explained position, its history."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
-from fastapi import Body, Query
+from fastapi import Query
 
 from service.framework.database.listing import PageRequest
 from service.framework.web.answers import Answer, found, page, plain
@@ -26,9 +24,7 @@ ClassificationPage = page_of("ClassificationPage", ClassificationEntry)
     summary="Score our strength with a customer",
     errors=[Conflict],
 )
-async def put_business_strength(
-    ctx: Caller, id: PathId, data: Annotated[BusinessStrengthPut, Body()], info: Inquiry
-) -> Answer:
+async def put_business_strength(ctx: Caller, id: PathId, data: BusinessStrengthPut, info: Inquiry) -> Answer:
     """Replaces this customer's success factors (weights sum to 100) with our score and each competitor's, and answers
     with the classification. A customer without known competitors needs `no_known_competitor: true`. Sends
     account.classified, and account.quadrant_changed when the quadrant changed.

@@ -1,11 +1,5 @@
 """Forecast positions over HTTP: the position that an account is expected to reach."""
 
-from __future__ import annotations
-
-from typing import Annotated
-
-from fastapi import Body
-
 from service.framework.web.answers import Answer, found, no_content
 from service.framework.web.router import Inquiry, Part, PathId
 from service.models.classification.forecasts import ForecastPositionPut, ForecastPositionRead
@@ -20,9 +14,7 @@ part = Part("classification")
     response_model=ForecastPositionRead,
     summary="Set an account's forecast position",
 )
-async def put_forecast_position(
-    ctx: Caller, id: PathId, data: Annotated[ForecastPositionPut, Body()], info: Inquiry
-) -> Answer:
+async def put_forecast_position(ctx: Caller, id: PathId, data: ForecastPositionPut, info: Inquiry) -> Answer:
     """Sets the position that the account is expected to reach on a day ahead, by default three years from today. The
     active model's cuts give the box; the present position stays as it is. Sends account.forecast_changed when something
     changed.

@@ -1,11 +1,5 @@
 """The general portfolio of all accounts over HTTP: an account's strategic importance and difficulty."""
 
-from __future__ import annotations
-
-from typing import Annotated
-
-from fastapi import Body
-
 from service.framework.web.answers import Answer, found, no_content
 from service.framework.web.router import Inquiry, Part, PathId
 from service.models.classification.general_portfolios import GeneralPortfolioPut, GeneralPortfolioRead
@@ -20,9 +14,7 @@ part = Part("classification")
     response_model=GeneralPortfolioRead,
     summary="Score an account's importance and difficulty",
 )
-async def put_general_portfolio(
-    ctx: Caller, id: PathId, data: Annotated[GeneralPortfolioPut, Body()], info: Inquiry
-) -> Answer:
+async def put_general_portfolio(ctx: Caller, id: PathId, data: GeneralPortfolioPut, info: Inquiry) -> Answer:
     """Scores the account for the general portfolio of all accounts (Fiocca's step 1, which comes before the four boxes
     and the nine cells of key accounts): strategic importance and difficulty of managing, each the mean of its factors
     from 0 to 10, high from 5.0. Sends account.general_portfolio_changed when something changed.

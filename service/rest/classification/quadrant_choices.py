@@ -1,11 +1,5 @@
 """Quadrant overrides, confirmations, leading verbs and the library of success factors over HTTP."""
 
-from __future__ import annotations
-
-from typing import Annotated
-
-from fastapi import Body
-
 from service.framework.web.answers import Answer, found, no_content, plain
 from service.framework.web.router import Inquiry, Part, PathId
 from service.models.classification.quadrant_choices import (
@@ -29,9 +23,7 @@ part = Part("classification")
     summary="Set a quadrant by hand",
     errors=[Conflict],
 )
-async def put_quadrant_override(
-    ctx: Caller, id: PathId, data: Annotated[QuadrantOverridePut, Body()], info: Inquiry
-) -> Answer:
+async def put_quadrant_override(ctx: Caller, id: PathId, data: QuadrantOverridePut, info: Inquiry) -> Answer:
     """Sets the quadrant by hand until an expiry and with a reason, and answers with the classification, which still
     shows the quadrant of the scores. Within seconds of the expiry the account is reclassified by its scores. Sends
     account.classified, and account.quadrant_changed when the quadrant changed.
@@ -63,9 +55,7 @@ async def remove_quadrant_override(ctx: Caller, id: PathId, info: Inquiry) -> An
     summary="Confirm the raw quadrant",
     errors=[StaleVersion, NothingToConfirm, Conflict],
 )
-async def confirm_quadrant(
-    ctx: Caller, id: PathId, data: Annotated[ClassificationConfirm, Body()], info: Inquiry
-) -> Answer:
+async def confirm_quadrant(ctx: Caller, id: PathId, data: ClassificationConfirm, info: Inquiry) -> Answer:
     """Takes the quadrant of the scores at once, although the dead band still holds the account in another one; 409
     nothing_to_confirm when both are the same. Sends account.classified and account.quadrant_changed.
     """
@@ -78,7 +68,7 @@ async def confirm_quadrant(
     summary="Choose the leading verb",
     errors=[Conflict],
 )
-async def put_leading_verb(ctx: Caller, id: PathId, data: Annotated[LeadingVerbPut, Body()], info: Inquiry) -> Answer:
+async def put_leading_verb(ctx: Caller, id: PathId, data: LeadingVerbPut, info: Inquiry) -> Answer:
     """Chooses which of the two verbs of a Fiocca cell leads, and why. The choice ends when the account moves to a cell
     that does not list the verb beside another. Sends account.classified.
     """

@@ -1,10 +1,8 @@
 """Ratings over HTTP: people's scores of an account's attractiveness, and the value used of each factor."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
-from fastapi import Body, Query
+from fastapi import Query
 
 from service.framework.database.listing import PageRequest
 from service.framework.web.answers import Answer, found, no_content, page, plain
@@ -26,9 +24,7 @@ RatingPage = page_of("RatingPage", RatingRead)
     summary="Score an account's attractiveness",
     errors=[Conflict],
 )
-async def put_attractiveness(
-    ctx: Caller, id: PathId, data: Annotated[AttractivenessPut, Body()], info: Inquiry
-) -> Answer:
+async def put_attractiveness(ctx: Caller, id: PathId, data: AttractivenessPut, info: Inquiry) -> Answer:
     """Replaces the account's current ratings on the factors of the active model and answers with the classification.
     Each rating is by one rater: a score from 0 to 10, or a metric that the factor's bands turn into a score. Sends
     account.classified, and account.quadrant_changed when the quadrant changed. Writing the same ratings again sends no
@@ -63,7 +59,7 @@ async def list_ratings(ctx: Caller, id: PathId, query: Annotated[PageQuery, Quer
     summary="Add one rater's ratings",
     errors=[StaleVersion, Conflict],
 )
-async def add_rating_sheet(ctx: Caller, id: PathId, data: Annotated[RatingSheet, Body()], info: Inquiry) -> Answer:
+async def add_rating_sheet(ctx: Caller, id: PathId, data: RatingSheet, info: Inquiry) -> Answer:
     """Stores one rater's ratings and answers with the classification. Each rating supersedes this rater's earlier
     rating of the factor; all other ratings stay. Sends account.classified, and account.quadrant_changed when the
     quadrant changed.
@@ -77,7 +73,7 @@ async def add_rating_sheet(ctx: Caller, id: PathId, data: Annotated[RatingSheet,
     summary="Choose the rating that counts",
     errors=[Conflict],
 )
-async def choose_rating(ctx: Caller, id: PathId, data: Annotated[RatingChoice, Body()], info: Inquiry) -> Answer:
+async def choose_rating(ctx: Caller, id: PathId, data: RatingChoice, info: Inquiry) -> Answer:
     """Chooses one rating as the value of its factor, or returns to the mean of all raters, and answers with the
     classification.
     """

@@ -1,7 +1,5 @@
 """Scoring models over HTTP."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from fastapi import Body, Query
@@ -38,7 +36,7 @@ ScoringModelPage = page_of("ScoringModelPage", ScoringModelRead)
     summary="Create a scoring model",
     location="/v1/scoring-models/{id}",
 )
-async def create_scoring_model(ctx: Caller, data: Annotated[ScoringModelCreate, Body()]) -> Answer:
+async def create_scoring_model(ctx: Caller, data: ScoringModelCreate) -> Answer:
     """Creates a scoring model: factors whose weights sum to 100 (within 0.01; they are never normalised), their score
     bands, cut lines and limits. It has no effect until it is activated; from then on its definition never changes.
     `warnings` names what is allowed but unwise.
@@ -64,7 +62,7 @@ async def read_scoring_model(ctx: Caller, id: PathId) -> Answer:
 async def update_scoring_model(
     ctx: Caller,
     id: PathId,
-    patch: Annotated[ScoringModelPatch, Body()],  # type: ignore[valid-type]
+    patch: ScoringModelPatch,  # type: ignore[valid-type]
     info: Inquiry,
 ) -> Answer:
     """Changes a model that has never been active: the given members of `cuts`, `fiocca` and `border_width`, and
@@ -85,7 +83,7 @@ async def delete_scoring_model(ctx: Caller, id: PathId, info: Inquiry) -> Answer
     summary="Clone a scoring model",
     location="/v1/scoring-models/{id}",
 )
-async def clone_scoring_model(ctx: Caller, id: PathId, data: Annotated[ScoringModelClone, Body()]) -> Answer:
+async def clone_scoring_model(ctx: Caller, id: PathId, data: ScoringModelClone) -> Answer:
     """Creates a new draft from any model, with `changes` as in a patch. Use it to change an active model."""
     return created(await scoring_models.clone_scoring_model(ctx, id, data))
 

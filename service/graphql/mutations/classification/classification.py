@@ -1,7 +1,5 @@
 """Mutations of classification inputs and scoring models."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from service.framework.graph.calls import Call, Gives, RecordId, body, gives, identifier, if_version, optional_body

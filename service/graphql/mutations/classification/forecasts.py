@@ -1,7 +1,5 @@
 """Mutations of forecast positions."""
 
-from __future__ import annotations
-
 from service.framework.graph.calls import Call, Gives, RecordId, body, gives, identifier, if_version
 from service.models.accounts.accounts import AccountRead
 from service.models.classification.forecasts import ForecastPositionPut, ForecastPositionRead

@@ -1,7 +1,5 @@
 """Mutations of the general portfolio."""
 
-from __future__ import annotations
-
 from service.framework.graph.calls import Call, Gives, RecordId, body, gives, identifier, if_version
 from service.models.accounts.accounts import AccountRead
 from service.models.classification.general_portfolios import GeneralPortfolioPut, GeneralPortfolioRead
