@@ -17,8 +17,8 @@ from service.models.classification.forecasts import ForecastPositionRead, foreca
 from service.models.classification.general_portfolios import GeneralPortfolioRead, general_portfolios
 from service.models.classification.results import AttractivenessRead, BusinessStrengthRead, ClassificationRead
 from service.models.classification.scoring_models import scoring_models
-from service.operations.classification.forecasts import forecast_document
-from service.operations.classification.general_portfolios import general_document
+from service.operations.classification.forecasts import FORECAST_POSITIONS
+from service.operations.classification.general_portfolios import GENERAL_PORTFOLIOS
 from service.operations.classification.ratings import rated_document
 from service.platform.errors import Conflict
 from service.queries.accounts.past import PAST_INPUTS, THEN
@@ -120,7 +120,7 @@ def _forecast(raw: dict[str, Any]) -> Any:
     """Return the forecast with its box; an account without a forecast is null in the statement already."""
     if raw["model"] is None:
         raise Conflict("No scoring model is active")
-    return forecast_document(raw["account_id"], raw, model_of(raw["model"]))
+    return FORECAST_POSITIONS.document(raw["account_id"], raw, model_of(raw["model"]))
 
 
 def _document(expression: Any) -> Any:
@@ -184,7 +184,7 @@ DOCUMENTS = (
         GeneralPortfolioRead,
         _document(_GENERAL),
         Permission.CLASSIFICATION_READ,
-        general_document,
+        lambda raw: GENERAL_PORTFOLIOS.document(raw["account_id"], raw),
         "How important and how difficult it is, and its cell in the general portfolio; null when nobody has judged",
     ),
 )

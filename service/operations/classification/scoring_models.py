@@ -73,10 +73,10 @@ async def create_scoring_model(ctx: Context, data: ScoringModelCreate) -> Resour
 
 @operation
 async def update_scoring_model(ctx: Context, identifier: str, patch: Shape, expected: Expected = None) -> Resource:
-    """Change a draft: the given cuts, limits and widths, and its factors as a whole.
+    """Change a draft: the given members of `cuts`, `fiocca` and `border_width`, and `factors` as a whole.
 
     Without a difference nothing is written. Raises NotFound, StaleVersion, ScoringModelUsed for a model that has been
-    active, and Invalid as for a new model.
+    active (clone it), and Invalid as for a new model.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
         before = await _lock_draft(tx, identifier, expected)
@@ -97,7 +97,9 @@ async def delete_scoring_model(ctx: Context, identifier: str, expected: Expected
 
 @operation
 async def clone_scoring_model(ctx: Context, identifier: str, data: ScoringModelClone) -> Resource:
-    """Create a draft from any model, with changes as in a patch. Raises NotFound, and Invalid as for a new model."""
+    """Create a draft from any model, with `changes` as in a patch: so an active model is changed. Raises NotFound, and
+    Invalid as for a new model.
+    """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
         original = await require(tx.reader, SCORING_MODELS, identifier, KIND)
         document = document_of(original)
