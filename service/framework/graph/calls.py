@@ -98,7 +98,7 @@ class Call:
 
 
 def description_of(run: Callable[..., Any]) -> str:
-    """Return an operation's docstring with its errors as a client sees them: `Errors: not_found` of `Raises NotFound`."""
+    """Return an operation's docstring as a client reads it: `Raises NotFound` becomes `Errors: not_found`."""
     text = " ".join((run.__doc__ or "").split())
     text = _RAISES.sub(lambda found: "Errors:" if found[0] == "Raises" else "errors:", text)
     return _ERROR.sub(lambda found: _CODES[found[0]], text)
