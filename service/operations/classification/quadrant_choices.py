@@ -21,6 +21,7 @@ from service.models.classification.quadrant_overrides import quadrant_overrides
 from service.platform.clock import instant_text
 from service.platform.errors import NotFound, NothingToConfirm
 from service.queries.accounts.accounts import ACCOUNTS
+from service.queries.classification.classification import OVERRIDE_MEMBERS
 from service.records.classification.classification import (
     StoredAccount,
     classify_stored,
@@ -57,13 +58,8 @@ _READ = Statement(
             json_row(
                 {
                     "account_id": accounts.c.id,
-                    "version": accounts.c.version,
-                    **{
-                        name: _overrides[name]
-                        for name in ("quadrant", "reason", "recorded_by", "recorded_at", "expires_at")
-                    },
-                    "computed_quadrant": accounts.c.computed_quadrant,
-                    "raw_quadrant": accounts.c.raw_quadrant,
+                    **{name: accounts.c[name] for name in ("version", "computed_quadrant", "raw_quadrant")},
+                    **OVERRIDE_MEMBERS,
                 }
             ),
             Json(),

@@ -4,6 +4,7 @@ A draft may change until it is activated. A model that has been active never cha
 explained. Activating a model reclassifies every account.
 """
 
+from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
@@ -179,10 +180,7 @@ def _definition(model: ScoringModel) -> dict[str, Any]:
     """Return a model's stored definition with its warnings."""
     definition: dict[str, Any] = plain_numbers(model_to_dict(model))
     definition.pop("name")
-    definition["warnings"] = [
-        {"pointer": verdict.pointer, "code": verdict.code, "message": verdict.message}
-        for verdict in (*model_warnings(model), *other_axis_warnings(model))
-    ]
+    definition["warnings"] = [asdict(verdict) for verdict in (*model_warnings(model), *other_axis_warnings(model))]
     return definition
 
 
