@@ -1,7 +1,5 @@
 """The form of an API key: `kam_` and 256 random bits. Only its SHA-256 is kept: random keys need no slow hash."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 import secrets

@@ -5,8 +5,6 @@ A revoked key stops at once in the process that revoked it, and after at most `K
 last use is collected in memory and written by the worker, to the minute, so that a read causes no write.
 """
 
-from __future__ import annotations
-
 import hashlib
 from datetime import datetime
 

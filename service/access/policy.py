@@ -4,26 +4,8 @@ Operations name a permission and keys carry scopes; nothing else decides. A scop
 and write; `resource:*` grants both and `*` everything. Writing a resource includes reading it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from enum import StrEnum
-
-from service.access.scopes import covers
-
-RESOURCES = (
-    "accounts",
-    "classification",
-    "stages",
-    "stakeholders",
-    "people",
-    "plans",
-    "portfolio",
-    "events",
-    "webhooks",
-    "jobs",
-    "api_keys",
-)
 
 
 class Permission(StrEnum):
@@ -50,6 +32,18 @@ class Permission(StrEnum):
     JOB_WRITE = "jobs:write"
     API_KEY_READ = "api_keys:read"
     API_KEY_WRITE = "api_keys:write"
+
+
+RESOURCES = frozenset(each.partition(":")[0] for each in Permission)
+
+
+def covers(scope: str, needed: str) -> bool:
+    """Return whether one scope grants another. For example `plans:*` grants `plans:read`."""
+    if scope in ("*", needed):
+        return True
+    resource, _, verb = scope.partition(":")
+    part, _, wanted = needed.partition(":")
+    return part == resource and verb in ("*", "write", wanted)
 
 
 def granted(scopes: Iterable[str]) -> frozenset[str]:

@@ -1,9 +1,8 @@
 """Who asks."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Self
 
 from service.access.policy import Permission, granted
 from service.platform.errors import Forbidden
@@ -21,7 +20,7 @@ class Principal:
     permissions: frozenset[str] = field(default=frozenset())
 
     @classmethod
-    def of(cls, identifier: str, name: str, scopes: list[str], expires_at: datetime | None = None) -> Principal:
+    def of(cls, identifier: str, name: str, scopes: list[str], expires_at: datetime | None = None) -> Self:
         """Return a caller with the permissions that its scopes grant."""
         return cls(identifier, name, tuple(scopes), expires_at, granted(scopes))
 

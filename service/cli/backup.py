@@ -1,7 +1,5 @@
 """Copy the embedded database consistently while the service goes on writing (`kam backup`)."""
 
-from __future__ import annotations
-
 import shlex
 import sqlite3
 from contextlib import closing

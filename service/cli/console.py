@@ -1,13 +1,9 @@
 """What all commands need towards the person at the terminal: settings, failures in words, plain lines."""
 
-from __future__ import annotations
-
-import asyncio
 import socket
 import sqlite3
 import sys
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any
 
 import asyncpg
 from pydantic import ValidationError
@@ -17,7 +13,6 @@ from service.platform.errors import KamError
 from service.platform.settings import Settings
 
 FAILED, MISUSED = 1, 2
-Answer = TypeVar("Answer")
 
 
 class Problem(Exception):
@@ -40,11 +35,6 @@ def read_settings(**given: Any) -> Settings:
             for found in error.errors(include_url=False, include_input=False)
         ]
         raise Problem("settings: " + "; ".join(f"KAM_{line}" for line in wrong), MISUSED) from None
-
-
-def run(work: Coroutine[Any, Any, Answer]) -> Answer:
-    """Run a command's coroutine and return its result."""
-    return asyncio.run(work)
 
 
 def say(text: str = "") -> None:

@@ -1,7 +1,5 @@
 """Write the documents from which clients generate code into `openapi/`, where they are committed (`kam contract`)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated

@@ -4,8 +4,6 @@ Every company is invented and no person has a name: our people and the customers
 are on the default model's scale. A path of stages is a list of (day of the year, stage).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

@@ -1,7 +1,6 @@
 """Show every setting with its source, and check what the service needs (`kam doctor`). It changes nothing."""
 
-from __future__ import annotations
-
+import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Callable
@@ -15,7 +14,7 @@ from dotenv import dotenv_values
 from rich.console import Console
 from rich.table import Table
 
-from service.cli.console import FAILED, explain, read_settings, run, shown_database
+from service.cli.console import FAILED, explain, read_settings, shown_database
 from service.framework.database.columns import Instant
 from service.framework.database.database import Reader, opened
 from service.framework.database.migrate import current_revision, revisions
@@ -59,7 +58,7 @@ def doctor() -> None:
         table.add_row(*row)
     console.print(table)
     console.print()
-    found = run(checks(settings))
+    found = asyncio.run(checks(settings))
     for well, name, described in found:
         console.print(
             f"[{'green' if well else 'red'}]{'ok  ' if well else 'BAD '}[/] {name}: {described}", highlight=False

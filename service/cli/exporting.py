@@ -1,7 +1,6 @@
 """Write every record of a kind, page by page, as NDJSON (the API's own documents) or as a CSV table (`kam export`)."""
 
-from __future__ import annotations
-
+import asyncio
 import csv
 import re
 import sys
@@ -15,7 +14,7 @@ import orjson
 import typer
 
 from service.access.policy import Permission
-from service.cli.console import MISUSED, Problem, note, read_settings, run
+from service.cli.console import MISUSED, Problem, note, read_settings
 from service.cli.session import session
 from service.framework.database.listing import Listing, PageRequest
 from service.platform.settings import Settings
@@ -56,7 +55,7 @@ def export(
     if kind not in KINDS:
         raise Problem(f"there is no kind {kind}; choose one of {', '.join(KINDS)}", MISUSED)
     with _destination(output) as target:
-        count = run(_export(read_settings(), kind, form, target))
+        count = asyncio.run(_export(read_settings(), kind, form, target))
     note(f"{count} {kind}" + (f" in {output}" if output else ""))
 
 

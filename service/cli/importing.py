@@ -4,8 +4,7 @@ The file is read row by row, so it may be larger than the memory. A bad row fail
 Importing the same file again changes nothing and sends no event.
 """
 
-from __future__ import annotations
-
+import asyncio
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -19,7 +18,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from service.cli.console import FAILED, MISUSED, Problem, note, read_settings, run, say
+from service.cli.console import FAILED, MISUSED, Problem, note, read_settings, say
 from service.cli.exporting import Format
 from service.cli.rows import Keys, Row, read_rows
 from service.cli.session import session
@@ -66,7 +65,7 @@ def import_accounts(
                 failures.append(f"line {row.line}: {_words(result['error'])}")
 
         with _progress(source, file) as advance:
-            run(_import(read_settings(), read_rows(source, form is Format.CSV, keys), report_row, advance))
+            asyncio.run(_import(read_settings(), read_rows(source, form is Format.CSV, keys), report_row, advance))
     for line in failures:
         note(line)
     if sums["failed"] > len(failures):

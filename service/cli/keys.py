@@ -1,7 +1,6 @@
 """Create, list and revoke API keys from the command line, which has every permission (`kam keys`)."""
 
-from __future__ import annotations
-
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -11,7 +10,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from service.cli.console import MISUSED, Problem, read_settings, run, say
+from service.cli.console import MISUSED, Problem, read_settings, say
 from service.cli.session import session
 from service.framework.database.listing import PageRequest
 from service.models.access.api_keys import ApiKeyCreate
@@ -44,14 +43,14 @@ def create(
     except ValidationError as error:
         wrong = [f"{found['loc'][0]}: {found['msg']}" for found in error.errors(include_url=False)]
         raise Problem("; ".join(wrong), MISUSED) from None
-    made = run(_create(read_settings(), data))
+    made = asyncio.run(_create(read_settings(), data))
     say(orjson.dumps(made).decode() if as_json else f"Key {made['id']}, shown this once: {made['key']}")
 
 
 @keys.command("list")
 def listed(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False) -> None:
     """List every key, without its value."""
-    found = run(_list(read_settings()))
+    found = asyncio.run(_list(read_settings()))
     if as_json:
         for key in found:
             say(orjson.dumps(key).decode())
@@ -71,7 +70,7 @@ def revoke(
     identifier: Annotated[str, typer.Argument(metavar="KEY", help="The key's id, or the beginning of its value.")],
 ) -> None:
     """Revoke a key: it stops working."""
-    key = run(_revoke(read_settings(), identifier))
+    key = asyncio.run(_revoke(read_settings(), identifier))
     say(f"Revoked {key['id']} ({key['name']})")
 
 

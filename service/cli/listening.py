@@ -1,7 +1,5 @@
 """Receive webhooks on this machine, check their signatures and print them (`kam listen`)."""
 
-from __future__ import annotations
-
 import json
 import threading
 import time

@@ -4,8 +4,6 @@ A mistake of the person shows no traceback. Exit codes: 0 done; 1 failed (rows w
 database cannot be reached); 2 a mistake in the command or in the settings.
 """
 
-from __future__ import annotations
-
 import gc
 import os
 import sys

@@ -1,12 +1,11 @@
 """Bring the tables of the database up to date, or write a new migration for a change of the models (`kam migrate`)."""
 
-from __future__ import annotations
-
+import asyncio
 from typing import Annotated
 
 import typer
 
-from service.cli.console import read_settings, run, say, shown_database
+from service.cli.console import read_settings, say, shown_database
 from service.framework.database.migrate import ensure_migrated, new_migration, revisions
 
 
@@ -17,7 +16,7 @@ def migrate(
 ) -> None:
     """Bring the database to the newest migration."""
     settings = read_settings()
-    done = run(ensure_migrated(settings.database_url))
+    done = asyncio.run(ensure_migrated(settings.database_url))
     say(f"{shown_database(settings)} {'is now' if done else 'is'} at revision {revisions()[-1]}")
     if new is None:
         return

@@ -1,7 +1,5 @@
 """Read an import file into the rows of a batch: `{system, external_id, account}`, each with its line number."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping

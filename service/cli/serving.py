@@ -1,7 +1,6 @@
 """Migrate the database, make the first admin key, and serve until the process is stopped (`kam serve`)."""
 
-from __future__ import annotations
-
+import asyncio
 import errno
 import os
 import signal
@@ -16,7 +15,7 @@ from uvicorn.supervisors import Multiprocess
 
 from service import app as application
 from service.cli import demo as year
-from service.cli.console import FAILED, Problem, read_settings, run, say
+from service.cli.console import FAILED, Problem, read_settings, say
 from service.cli.session import session, wait_for_database
 from service.operations.access.api_keys import ensure_first_key
 from service.platform.long_running import LOOP
@@ -47,7 +46,7 @@ def serve(
     if worker is not None:  # the application reads its settings itself, in this process or in its children
         os.environ["KAM_WORKER"] = str(worker).lower()
     listening = listen(host, port)
-    run(prepare(settings, demo=demo))
+    asyncio.run(prepare(settings, demo=demo))
     config = uvicorn.Config(
         APPLICATION,
         factory=True,

@@ -1,7 +1,5 @@
 """Open the database for a command, ready for its operations."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import AsyncIterator

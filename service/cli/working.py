@@ -1,7 +1,5 @@
 """Deliver webhooks and run jobs without the API (`kam worker`). Any number of workers may run."""
 
-from __future__ import annotations
-
 import asyncio
 import signal
 

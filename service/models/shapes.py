@@ -63,9 +63,10 @@ class Reference(Shape):
 References = Annotated[list[Reference], Member(max_length=20)]
 
 
-def references_field() -> References:
-    """Return the member `refs` of a create model."""
-    return Member(default_factory=list, description="Ids of the same record in other systems")
+class Referenced(Fields):
+    """The references of a create model. They stand in a table of their own, so no record's table has this member."""
+
+    refs: References = Field(default_factory=list, description="Ids of the same record in other systems")
 
 
 class JobState(StrEnum):

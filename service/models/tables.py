@@ -2,8 +2,6 @@
 
 # ruff: noqa: F401 - importing a module of models defines its tables
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from sqlmodel import SQLModel
 

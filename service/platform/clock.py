@@ -1,7 +1,5 @@
 """UTC time from one place, so that tests and the demo can set it. No other module reads the machine's time."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 

@@ -1,40 +1,4 @@
-"""The one error tree: what can go wrong, as codes that REST, GraphQL and the command line share.
-
-    KamError
-    +-- RequestRefused            the request itself cannot be understood or is not allowed in this form
-    |   +-- MalformedRequest          400 malformed_request
-    |   +-- CursorInvalid             400 cursor_invalid
-    |   +-- GraphqlSyntax             400 graphql_syntax
-    |   +-- GraphqlInvalid            400 graphql_invalid
-    |   +-- QueryTooComplex           400 query_too_complex
-    |   +-- MethodNotAllowed          405 method_not_allowed
-    |   +-- NotAcceptable             406 not_acceptable
-    |   +-- CursorExpired             410 cursor_expired
-    |   +-- BodyTooLarge              413 body_too_large
-    |   +-- UnsupportedMediaType      415 unsupported_media_type
-    |   +-- Invalid                   422 invalid_request
-    |   +-- HeadersTooLarge           431 headers_too_large
-    +-- AccessRefused             who asks, what they may do, how often
-    |   +-- Unauthenticated           401 unauthenticated
-    |   +-- Forbidden                 403 insufficient_scope
-    |   +-- RateLimited               429 rate_limited
-    |   +-- TooManyStreams            429 too_many_streams
-    +-- NotFound                      404 not_found
-    +-- Conflict                      409 conflict
-    |   +-- ReferenceTaken            409 reference_taken
-    |   +-- NameTaken                 409 name_taken
-    |   +-- ScoringModelUsed          409 scoring_model_used
-    |   +-- ConsumerLeased            409 consumer_leased
-    |   +-- ConsumerLeaseLost         409 consumer_lease_lost
-    |   +-- StageTransitionNotAllowed 409 stage_transition_not_allowed
-    |   +-- StateTransitionNotAllowed 409 state_transition_not_allowed
-    |   +-- NothingToConfirm          409 nothing_to_confirm
-    |   +-- IdempotencyKeyInProgress  409 idempotency_key_in_progress
-    +-- IdempotencyKeyReused          422 idempotency_key_reused
-    +-- StaleVersion                  412 stale_version
-    +-- ServiceFailed             our fault, not the caller's
-        +-- InternalError             500 internal_error
-        +-- Unavailable               503 unavailable
+"""The one error tree: every code that REST, GraphQL and the command line answer with. `/v1/errors` lists it.
 
 Operations raise these and know nothing of HTTP; REST makes problem+json of them, GraphQL `extensions`. An error never
 carries what the caller sent: values may be secret, or not printable at all. Only names of members are repeated.
@@ -91,17 +55,13 @@ class KamError(Exception):
         return {"code": self.code, "status": self.status, **self.members, **errors}
 
 
-class RequestRefused(KamError):
-    """The request cannot be understood, or is not allowed in this form."""
-
-
-class MalformedRequest(RequestRefused):
+class MalformedRequest(KamError):
     """The request cannot be read: bad JSON, a URL that is not UTF-8, or a parameter that is given twice."""
 
     code, status, title = "malformed_request", 400, "Malformed request"
 
 
-class CursorInvalid(RequestRefused):
+class CursorInvalid(KamError):
     """The page cursor was not issued by this list with this sort and these filters, or it was changed."""
 
     code, status, title = "cursor_invalid", 400, "Invalid cursor"
@@ -111,7 +71,7 @@ class CursorInvalid(RequestRefused):
         super().__init__(message, errors=[FieldError(code=self.code, message=message, parameter=parameter)])
 
 
-class CursorExpired(RequestRefused):
+class CursorExpired(KamError):
     """Events after this cursor are no longer kept. `oldest` is the cursor before the oldest event that is kept."""
 
     code, status, title = "cursor_expired", 410, "Cursor expired"
@@ -121,25 +81,25 @@ class CursorExpired(RequestRefused):
         super().__init__(message, errors=[FieldError(self.code, message, None, parameter)], members={"oldest": oldest})
 
 
-class GraphqlSyntax(RequestRefused):
+class GraphqlSyntax(KamError):
     """The GraphQL document has a syntax error."""
 
     code, status, title = "graphql_syntax", 400, "GraphQL syntax error"
 
 
-class GraphqlInvalid(RequestRefused):
+class GraphqlInvalid(KamError):
     """The GraphQL document does not fit the schema."""
 
     code, status, title = "graphql_invalid", 400, "Invalid GraphQL document"
 
 
-class QueryTooComplex(RequestRefused):
+class QueryTooComplex(KamError):
     """The GraphQL document exceeds a limit: depth, aliases, tokens or cost."""
 
     code, status, title = "query_too_complex", 400, "Query too complex"
 
 
-class MethodNotAllowed(RequestRefused):
+class MethodNotAllowed(KamError):
     """The path does not take this method. The `Allow` header lists the methods that it takes."""
 
     code, status, title = "method_not_allowed", 405, "Method not allowed"
@@ -148,13 +108,13 @@ class MethodNotAllowed(RequestRefused):
         super().__init__("This path does not take this method", headers={"Allow": ", ".join(allowed)})
 
 
-class NotAcceptable(RequestRefused):
+class NotAcceptable(KamError):
     """The path cannot answer with any media type of the `Accept` header."""
 
     code, status, title = "not_acceptable", 406, "Not acceptable"
 
 
-class BodyTooLarge(RequestRefused):
+class BodyTooLarge(KamError):
     """The body is larger than the path allows."""
 
     code, status, title = "body_too_large", 413, "Body too large"
@@ -163,13 +123,13 @@ class BodyTooLarge(RequestRefused):
         super().__init__(f"The body may have at most {limit} bytes", members={"limit": limit})
 
 
-class UnsupportedMediaType(RequestRefused):
+class UnsupportedMediaType(KamError):
     """The path does not read this media type or charset."""
 
     code, status, title = "unsupported_media_type", 415, "Unsupported media type"
 
 
-class Invalid(RequestRefused):
+class Invalid(KamError):
     """The request was read, but members of it break a rule. `errors` names each of them."""
 
     code, status, title = "invalid_request", 422, "Invalid request"
@@ -188,17 +148,13 @@ class Invalid(RequestRefused):
         return cls([FieldError(parameter=parameter, code=code, message=message)])
 
 
-class HeadersTooLarge(RequestRefused):
+class HeadersTooLarge(KamError):
     """The request has too many headers, or its headers are too large."""
 
     code, status, title = "headers_too_large", 431, "Request headers too large"
 
 
-class AccessRefused(KamError):
-    """The caller is unknown, lacks a scope or asks too often."""
-
-
-class Unauthenticated(AccessRefused):
+class Unauthenticated(KamError):
     """No key was sent, or the key is unknown, expired or revoked."""
 
     code, status, title = "unauthenticated", 401, "Authentication required"
@@ -208,7 +164,7 @@ class Unauthenticated(AccessRefused):
         super().__init__(detail, headers={"WWW-Authenticate": 'Bearer realm="kam"'})
 
 
-class Forbidden(AccessRefused):
+class Forbidden(KamError):
     """The key is valid but lacks the scope that this operation needs. `required_scope` names it."""
 
     code, status, title = "insufficient_scope", 403, "Insufficient scope"
@@ -218,7 +174,7 @@ class Forbidden(AccessRefused):
         super().__init__(detail, members={"required_scope": scope} if scope else None)
 
 
-class RateLimited(AccessRefused):
+class RateLimited(KamError):
     """The key has used up its requests for now. `Retry-After` gives the seconds until the next request is allowed."""
 
     code, status, title = "rate_limited", 429, "Too many requests"
@@ -228,7 +184,7 @@ class RateLimited(AccessRefused):
         super().__init__(detail, headers={"Retry-After": str(retry_after)})
 
 
-class TooManyStreams(AccessRefused):
+class TooManyStreams(KamError):
     """This process already has as many open event streams as its operator allows (KAM_EVENT_STREAMS)."""
 
     code, status, title = "too_many_streams", 429, "Too many streams"
@@ -355,17 +311,13 @@ class StaleVersion(KamError):
         super().__init__(members=None if current is None else {"current_version": current})
 
 
-class ServiceFailed(KamError):
-    """The service failed. The request is not at fault."""
-
-
-class InternalError(ServiceFailed):
+class InternalError(KamError):
     """The service failed unexpectedly. The request id finds the failure in the log."""
 
     code, status, title = "internal_error", 500, "Internal error"
 
 
-class Unavailable(ServiceFailed):
+class Unavailable(KamError):
     """The service or its database cannot answer now. Send the same request again later."""
 
     code, status, title = "unavailable", 503, "Service unavailable"

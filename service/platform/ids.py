@@ -1,7 +1,5 @@
 """Identifiers: UUIDv7, so that ids sort by the time they were made and new rows go to the end of an index."""
 
-from __future__ import annotations
-
 import uuid
 from datetime import UTC, datetime, timedelta
 

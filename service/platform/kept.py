@@ -1,7 +1,5 @@
 """A bounded cache: the values that were used last, by key."""
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Generic, TypeVar

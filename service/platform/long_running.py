@@ -1,7 +1,5 @@
 """Run a long-running process: its event loop, and what the garbage collector skips."""
 
-from __future__ import annotations
-
 import asyncio
 import ctypes
 import gc

@@ -1,25 +1,21 @@
 """An instant of the past as clients write it: a calendar day, or a time with an offset."""
 
-import re
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
 from pydantic import PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_INSTANT = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
-)
+from service.platform.types import DAY, INSTANT
 
 
 def _moment(value: Any) -> date | datetime:
     """Return the day or the instant that a text spells."""
     if isinstance(value, str):
         try:
-            if _DAY.fullmatch(value):
+            if DAY.fullmatch(value):
                 return date.fromisoformat(value)
-            if _INSTANT.fullmatch(value):
+            if INSTANT.fullmatch(value):
                 return datetime.fromisoformat(value.upper()).astimezone(UTC)
         except (ValueError, OverflowError):
             pass  # the pattern fits, but no calendar has such a day or hour

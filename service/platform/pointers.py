@@ -15,10 +15,8 @@ def field_errors(errors: Iterable[Any], body: Any = None, *, parameter: bool = F
     for error in errors:
         place = tuple(str(part) for part in _location(error, body))
         message = str(error["msg"])
-        if parameter:
-            found.append(FieldError(code=error["type"], message=message, parameter=(place[0] if place else "")[:200]))
-        else:
-            found.append(FieldError(code=error["type"], message=message, pointer=pointer(place)))
+        where = {"parameter": (place[0] if place else "")[:200]} if parameter else {"pointer": pointer(place)}
+        found.append(FieldError(code=error["type"], message=message, **where))
         if len(found) == 50:
             break
     return found

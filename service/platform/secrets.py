@@ -2,8 +2,6 @@
 file).
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import os

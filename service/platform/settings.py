@@ -1,7 +1,5 @@
 """Every setting with its default and meaning. Read once in `app.create_app` and passed down, never at import time."""
 
-from __future__ import annotations
-
 import base64
 import ipaddress
 import os

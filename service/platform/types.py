@@ -34,11 +34,9 @@ _FINEST = Decimal(1).scaleb(-EXACT_DECIMALS)
 QUERY = "query"
 """The validation context for texts of a query string, in which digits are a number."""
 
-_DIGITS = re.compile(r"-?[0-9]{1,16}")
-_NUMBER = re.compile(r"-?[0-9]{1,16}(\.[0-9]{1,16})?")
 _MONEY = re.compile(r"-?[0-9]{1,13}(\.[0-9]{1,2})?")
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_INSTANT = re.compile(
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -55,24 +53,21 @@ class Shape(BaseModel):
         return {name: getattr(self, name) for name in self.model_fields_set}
 
 
-def _whole(value: Any, info: ValidationInfo) -> Any:
-    """Refuse a value that JSON Schema does not call an integer. In a query string digits are an integer."""
-    if info.context == QUERY:
-        if isinstance(value, str) and _DIGITS.fullmatch(value):
-            return value
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        return value
-    raise PydanticCustomError("int_type", "Must be an integer")
+def _numeric(kinds: Any, pattern: re.Pattern[str], code: str, message: str) -> BeforeValidator:
+    """Return a validator that refuses what JSON Schema does not count among the `kinds` of numbers. In a query string a
+    text that fits the pattern is a number.
+    """
 
-
-def _number(value: Any, info: ValidationInfo) -> Any:
-    """Refuse a value that JSON Schema does not call a number. In a query string a plain decimal is a number."""
-    if info.context == QUERY:
-        if isinstance(value, str) and _NUMBER.fullmatch(value):
-            return value
-    elif isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+    def check(value: Any, info: ValidationInfo) -> Any:
+        if info.context == QUERY:
+            fits = isinstance(value, str) and pattern.fullmatch(value) is not None
+        else:
+            fits = isinstance(value, kinds) and not isinstance(value, bool)
+        if not fits:
+            raise PydanticCustomError(code, message)
         return value
-    raise PydanticCustomError("number_type", "Must be a number")
+
+    return BeforeValidator(check)
 
 
 def _four_places(value: Decimal) -> Decimal:
@@ -111,7 +106,7 @@ def _money(value: Any) -> Any:
 
 def _day(value: Any) -> Any:
     """Refuse numbers and other spellings of a date."""
-    if (type(value) is date) or (isinstance(value, str) and _DAY.fullmatch(value)):
+    if (type(value) is date) or (isinstance(value, str) and DAY.fullmatch(value)):
         return value
     raise PydanticCustomError("date_format", "Must be a date as YYYY-MM-DD")
 
@@ -121,7 +116,7 @@ def _instant(value: Any) -> Any:
     if isinstance(value, datetime):
         if value.tzinfo is not None:
             return value
-    elif isinstance(value, str) and _INSTANT.fullmatch(value):
+    elif isinstance(value, str) and INSTANT.fullmatch(value):
         return value.upper()
     raise PydanticCustomError("instant_format", "Must be an RFC 3339 instant with an offset, like 2026-11-21T21:35:00Z")
 
@@ -141,6 +136,11 @@ def _uuid(value: Any) -> str:
     raise PydanticCustomError("uuid_format", "Must be a UUID")
 
 
+def _integer(lowest: int, highest: int, form: str = "int32") -> Any:
+    """Return the bounds and the JSON Schema format of an integer."""
+    return Field(ge=lowest, le=highest, json_schema_extra={"format": form})
+
+
 def _within(**bounds: Any) -> Any:
     """Return the bounds (`ge`, `gt`, `le`) of a decimal."""
     return Field(allow_inf_nan=False, **bounds)
@@ -152,7 +152,10 @@ def _schema(**bounds: Any) -> WithJsonSchema:
     return WithJsonSchema({"type": "number", **{names[name]: bound for name, bound in bounds.items()}})
 
 
-_PARSED = BeforeValidator(_number)
+_WHOLE = _numeric(int | float, re.compile(r"-?[0-9]{1,16}"), "int_type", "Must be an integer")
+_PARSED = _numeric(
+    int | float | Decimal, re.compile(r"-?[0-9]{1,16}(\.[0-9]{1,16})?"), "number_type", "Must be a number"
+)
 _ROUNDED = AfterValidator(_four_places)
 _EXACT = AfterValidator(_as_sent)
 
@@ -166,7 +169,6 @@ Name = Annotated[
 
 Text = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=2000, pattern=NO_NUL)]
 """1 to 2,000 characters."""
-
 LongText = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=20000, pattern=NO_NUL)]
 """1 to 20,000 characters."""
 
@@ -177,10 +179,8 @@ Slug = Annotated[
 
 Search = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200, pattern=NO_NUL)]
 """Words to look for."""
-
 Currency = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Z]{3}$")]
 """ISO 4217 code."""
-
 CountryCode = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Z]{2}$")]
 """ISO 3166-1 alpha-2 code."""
 
@@ -199,51 +199,36 @@ WebUrl = Annotated[
 
 Flag = Annotated[bool, BeforeValidator(_flag)]
 
-Count = Annotated[int, Field(ge=0, le=2**31 - 1, json_schema_extra={"format": "int32"}), BeforeValidator(_whole)]
+Count = Annotated[int, _integer(0, 2**31 - 1), _WHOLE]
 """0 to 2,147,483,647."""
-
-GraceSeconds = Annotated[int, Field(ge=0, le=604_800, json_schema_extra={"format": "int32"}), BeforeValidator(_whole)]
+GraceSeconds = Annotated[int, _integer(0, 604_800), _WHOLE]
 """Seconds, up to a week."""
-
-Whole = Annotated[int, Field(ge=-(2**31), le=2**31 - 1, json_schema_extra={"format": "int32"}), BeforeValidator(_whole)]
+Whole = Annotated[int, _integer(-(2**31), 2**31 - 1), _WHOLE]
 """Any 32-bit integer."""
-
-Rank4 = Annotated[int, Field(ge=1, le=4, json_schema_extra={"format": "int32"}), BeforeValidator(_whole)]
+Rank4 = Annotated[int, _integer(1, 4), _WHOLE]
 """A level from 1 to 4."""
-
-Rank5 = Annotated[int, Field(ge=1, le=5, json_schema_extra={"format": "int32"}), BeforeValidator(_whole)]
+Rank5 = Annotated[int, _integer(1, 5), _WHOLE]
 """A level from 1 to 5."""
-
-Balance = Annotated[int, Field(ge=-2, le=2, json_schema_extra={"format": "int32"}), BeforeValidator(_whole)]
+Balance = Annotated[int, _integer(-2, 2), _WHOLE]
 """From 2 against, over neutral, to 2 in favour."""
-
-BigCount = Annotated[int, Field(ge=0, le=BIGGEST, json_schema_extra={"format": "int64"}), BeforeValidator(_whole)]
+BigCount = Annotated[int, _integer(0, BIGGEST, "int64"), _WHOLE]
 """0 to 2^53 - 1."""
-
-InFlight = Annotated[int, Field(ge=1, le=64, json_schema_extra={"format": "int32"}), BeforeValidator(_whole)]
+InFlight = Annotated[int, _integer(1, 64), _WHOLE]
 """1 to 64 at once."""
-
-CallSeconds = Annotated[int, Field(ge=1, le=30, json_schema_extra={"format": "int32"}), BeforeValidator(_whole)]
+CallSeconds = Annotated[int, _integer(1, 30), _WHOLE]
 """1 to 30 seconds."""
-
-Version = Annotated[int, Field(ge=1, le=2**31 - 1, json_schema_extra={"format": "int32"}), BeforeValidator(_whole)]
+Version = Annotated[int, _integer(1, 2**31 - 1), _WHOLE]
 """Grows by one with every change; also the ETag."""
-
-Limit = Annotated[int, Field(ge=1, le=200, json_schema_extra={"format": "int32"}), BeforeValidator(_whole)]
+Limit = Annotated[int, _integer(1, 200), _WHOLE]
 """Items per page, 1 to 200."""
-
 Score = Annotated[Decimal, _within(ge=0, le=10), _PARSED, _ROUNDED, _schema(ge=0, le=10)]
 """0 to 10 as a JSON number, kept to 4 decimals (half to even)."""
-
 ExactScore = Annotated[Decimal, _within(ge=0, le=10), _PARSED, _EXACT, _schema(ge=0, le=10)]
 """0 to 10 as a JSON number, kept as it was sent: a score that decides a quadrant is never rounded."""
-
 Weight = Annotated[Decimal, _within(ge=0, le=1000), _PARSED, _EXACT, _schema(ge=0, le=1000)]
 """0 to 1,000 as a JSON number, kept as it was sent. Weights are compared within one model only."""
-
 Ratio = Annotated[Decimal, _within(gt=0, le=10), _PARSED, _EXACT, _schema(gt=0, le=10)]
 """Above 0 to 10 as a JSON number, kept as it was sent."""
-
 BandWidth = Annotated[Decimal, _within(ge=0, le=5), _PARSED, _EXACT, _schema(ge=0, le=5)]
 """0 to 5 score points as a JSON number, kept as it was sent."""
 
@@ -254,7 +239,6 @@ RatePerSecond = Annotated[
 
 Measure = Annotated[Decimal, _within(ge=-(10**12), le=10**12), _PARSED, _ROUNDED, _schema(ge=-(10**12), le=10**12)]
 """A measured value (metric, baseline, target) between plus and minus a million million, kept to 4 decimals."""
-
 Figure = Annotated[Decimal, _within(ge=-9999, le=9999), _PARSED, _ROUNDED, _schema(ge=-9999, le=9999)]
 """A number that scores and ratios are compared with, kept to 4 decimals. Every column that it is compared with can hold
 it.
@@ -285,10 +269,8 @@ SignedMoney = Annotated[
 
 DayText = Annotated[date, BeforeValidator(_day)]
 """A calendar day as YYYY-MM-DD; a `date` inside."""
-
 InstantText = Annotated[datetime, BeforeValidator(_instant), AfterValidator(_utc)]
 """An RFC 3339 instant with an offset; an aware UTC `datetime` inside."""
-
 Id = Annotated[str, BeforeValidator(_uuid), WithJsonSchema({"type": "string", "format": "uuid"})]
 """A UUID; lower-case text with hyphens inside."""
 

@@ -31,7 +31,7 @@ from service.graphql.graph import EDGES, MUTATIONS, PAGES, PLAIN, QUERIES, TYPES
 from service.graphql.plain import edges_of, mutations_of, page_of, query_by_ref, type_of
 from service.graphql.subscriptions import SUBSCRIPTIONS
 from service.models.access.api_keys import ApiKeyCreate
-from service.models.shapes import Living, ReadBase, References, references_field
+from service.models.shapes import Living, ReadBase, Referenced
 from service.operations.access.api_keys import create_api_key
 from service.platform.errors import Conflict
 from service.platform.settings import Settings
@@ -63,10 +63,8 @@ class SiteVisitFields(Fields):
     host_id: Id | None = Field(default=None, foreign_key="people.id", description="Who receives them")
 
 
-class SiteVisitCreate(SiteVisitFields):
+class SiteVisitCreate(Referenced, SiteVisitFields):
     """A site visit to add to an account."""
-
-    refs: References = references_field()
 
 
 SiteVisitPatch = patch_of(SiteVisitCreate, "SiteVisitPatch")

@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from service.access.scopes import any_covers
+from service.access.policy import covers
 from service.events.catalogue import catalogue, known_types
 from service.events.event import DECLARED
 from service.events.patterns import matches
@@ -41,7 +41,8 @@ def required_scopes(event_type: str) -> list[str]:
 def missing_scope(scopes: Iterable[str], event_type: str) -> str | None:
     """Return the first scope that a caller with these scopes lacks to receive events of this type; None if it may."""
     held = list(scopes)
-    return next((scope for scope in required_scopes(event_type) if not any_covers(held, scope)), None)
+    needed = required_scopes(event_type)
+    return next((scope for scope in needed if not any(covers(each, scope) for each in held)), None)
 
 
 def may_see(scopes: Iterable[str], event_type: str) -> bool:
@@ -64,7 +65,7 @@ def readable_types(scopes: Iterable[str], patterns: Iterable[str] | None) -> lis
         if pattern != "*" and readable.isdisjoint(known):
             raise Forbidden(missing_scope(held, known[0]))
         wanted.update(known)
-    return None if wanted == every and any_covers(held, EVERYTHING) else sorted(wanted & readable)
+    return None if wanted == every and EVERYTHING in held else sorted(wanted & readable)
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ takes null; a column without a description is stored and never shown.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from enum import StrEnum
 from functools import cache
@@ -128,27 +128,24 @@ def read_of(*parts: type[BaseModel], order: str = "", omit: str = "") -> Callabl
     return derive
 
 
-def patch_of(model: type[BaseModel], name: str, exclude: Iterable[str] = ()) -> type[Shape]:
-    """Return the RFC 7396 merge-patch model `name` of a create model.
+def patch_of(
+    model: type[BaseModel], name: str, exclude: Iterable[str] = (), later: Mapping[str, type[BaseModel]] | None = None
+) -> type[Shape]:
+    """Return the RFC 7396 merge-patch model `name` of a create model, without the members in `exclude`. `later` names
+    members that a record gets after its creation, each with the table that declares it.
 
     Every member may be absent (`MISSING`). Null is taken only where the create model takes null; a member with another
     default refuses it, because no state without a value exists.
     """
-    left_out = set(exclude)
-    hints = _hints(model)
-    fields: dict[str, Any] = {
-        field: (
-            Union[hints[field], MISSING],  # noqa: UP007 - built at run time
-            Member(
-                default=MISSING,
-                description=info.description,
-                examples=info.examples,
-                json_schema_extra=info.json_schema_extra,
-            ),
+    sources = {field: model for field in model.model_fields if field not in set(exclude)} | dict(later or {})
+    fields: dict[str, Any] = {}
+    for field, source in sources.items():
+        info = source.model_fields[field]
+        known: Any = {"examples": info.examples, "json_schema_extra": info.json_schema_extra}
+        fields[field] = (
+            Union[_hints(source)[field], MISSING],  # noqa: UP007 - built at run time
+            Member(default=MISSING, description=info.description, **known),
         )
-        for field, info in model.model_fields.items()
-        if field not in left_out
-    }
     words = re.sub(r"(?<!^)(?=[A-Z])", " ", model.__name__.removesuffix("Create")).lower()
     subject = f"{'an' if words[:1] in 'aeiou' else 'a'} {words}"
     return create_model(

@@ -9,7 +9,7 @@ from sqlmodel import Field
 
 from service.framework.database.columns import Exact
 from service.framework.database.fields import Fields, patch_of, read_of, table_of
-from service.models.shapes import Living, ReadBase, References, references_field
+from service.models.shapes import Living, ReadBase, Referenced
 from service.platform.types import (
     Attributes,
     CountryCode,
@@ -82,10 +82,8 @@ class AccountFields(Fields):
     attributes: Attributes = Field(default_factory=dict, description="Free members of your own")
 
 
-class AccountCreate(AccountFields):
+class AccountCreate(Referenced, AccountFields):
     """An account to create."""
-
-    refs: References = references_field()
 
 
 AccountPatch = patch_of(AccountCreate, "AccountPatch")

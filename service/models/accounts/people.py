@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from sqlmodel import Field
 
 from service.framework.database.fields import Fields, patch_of, read_of, table_of
-from service.models.shapes import Living, ReadBase, References, references_field
+from service.models.shapes import Living, ReadBase, Referenced
 from service.platform.types import Email, Flag, Name
 
 
@@ -18,10 +18,8 @@ class PersonFields(Fields):
     active: Flag = Field(default=True, description="Whether the person still works with accounts")
 
 
-class PersonCreate(PersonFields):
+class PersonCreate(Referenced, PersonFields):
     """A person to add."""
-
-    refs: References = references_field()
 
 
 PersonPatch = patch_of(PersonCreate, "PersonPatch")

@@ -9,7 +9,7 @@ from sqlmodel import Field
 
 from service.framework.database.columns import Exact
 from service.framework.database.fields import Fields, patch_of, read_of, table_of
-from service.models.shapes import Living, ReadBase, References, references_field
+from service.models.shapes import Living, ReadBase, Referenced
 from service.platform.types import Balance, Email, Id, Name, Score
 from service.rules.vocabulary import StakeholderRole
 
@@ -38,10 +38,8 @@ class StakeholderFields(Fields):
     )
 
 
-class StakeholderCreate(StakeholderFields):
+class StakeholderCreate(Referenced, StakeholderFields):
     """A stakeholder to add to an account."""
-
-    refs: References = references_field()
 
 
 StakeholderPatch = patch_of(StakeholderCreate, "StakeholderPatch")

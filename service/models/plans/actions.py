@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from sqlmodel import Field
 
 from service.framework.database.fields import Fields, patch_of, read_of, table_of
-from service.models.shapes import Living, ReadBase, References, references_field
+from service.models.shapes import Living, ReadBase, Referenced
 from service.platform.types import DayText, Id, LongText, Name, Text
 from service.rules.vocabulary import ActionState
 
@@ -19,19 +19,8 @@ class ActionFields(Fields):
     notes: LongText | None = Field(default=None, description="Background")
 
 
-class ActionCreate(ActionFields):
+class ActionCreate(Referenced, ActionFields):
     """An action to add to an objective."""
-
-    refs: References = references_field()
-
-
-class ActionChange(ActionCreate):
-    """What of an action may change later."""
-
-    state: ActionState = Field(default=ActionState.OPEN, description="open, in_progress, completed or cancelled")
-
-
-ActionPatch = patch_of(ActionChange, "ActionPatch")
 
 
 class Action(Living, ActionFields, table=True):
@@ -50,6 +39,8 @@ sa.Index("ix_actions_objective", actions.c.objective_id, actions.c.id)
 sa.Index("ix_actions_account", actions.c.account_id, actions.c.id)
 sa.Index("ix_actions_owner", actions.c.owner_id, actions.c.id)
 sa.Index("ix_actions_due", actions.c.due_on, actions.c.id)
+
+ActionPatch = patch_of(ActionCreate, "ActionPatch", later={"state": Action})
 
 
 @read_of(ActionCreate, Action, order="objective_id account_id")

@@ -5,7 +5,7 @@ from sqlmodel import Field
 
 from service.framework.database.columns import Exact
 from service.framework.database.fields import Fields, patch_of, read_of, table_of
-from service.models.shapes import Living, ReadBase, References, references_field
+from service.models.shapes import Living, ReadBase, Referenced
 from service.platform.types import DayText, Id, LongText, Measure, Name
 from service.rules.vocabulary import ObjectiveState
 
@@ -22,19 +22,8 @@ class ObjectiveFields(Fields):
     notes: LongText | None = Field(default=None, description="Background")
 
 
-class ObjectiveCreate(ObjectiveFields):
+class ObjectiveCreate(Referenced, ObjectiveFields):
     """An objective to add to a plan."""
-
-    refs: References = references_field()
-
-
-class ObjectiveChange(ObjectiveCreate):
-    """What of an objective may change later."""
-
-    state: ObjectiveState = Field(default=ObjectiveState.OPEN, description="open, achieved, missed or dropped")
-
-
-ObjectivePatch = patch_of(ObjectiveChange, "ObjectivePatch")
 
 
 class Objective(Living, ObjectiveFields, table=True):
@@ -51,6 +40,8 @@ class Objective(Living, ObjectiveFields, table=True):
 objectives = table_of(Objective)
 sa.Index("ix_objectives_plan", objectives.c.plan_id, objectives.c.id)
 sa.Index("ix_objectives_account", objectives.c.account_id, objectives.c.id)
+
+ObjectivePatch = patch_of(ObjectiveCreate, "ObjectivePatch", later={"state": Objective})
 
 
 @read_of(ObjectiveCreate, Objective, order="plan_id account_id")

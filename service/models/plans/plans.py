@@ -5,7 +5,7 @@ from pydantic import Field as Member
 from sqlmodel import Field
 
 from service.framework.database.fields import Fields, patch_of, read_of, table_of
-from service.models.shapes import Living, ReadBase, References, references_field
+from service.models.shapes import Living, ReadBase, Referenced
 from service.platform.types import DayText, Id, LongText, Name, Shape, Text
 from service.rules.vocabulary import PlanState
 
@@ -20,10 +20,8 @@ class PlanFields(Fields):
     owner_id: Id | None = Field(default=None, foreign_key="people.id", description="Who owns the plan: a person")
 
 
-class PlanCreate(PlanFields):
+class PlanCreate(Referenced, PlanFields):
     """A plan to write for an account."""
-
-    refs: References = references_field()
 
 
 PlanPatch = patch_of(PlanCreate, "PlanPatch")

@@ -1,7 +1,5 @@
 """API keys: create, list and revoke them. A key cannot create a key with more permissions than it has."""
 
-from __future__ import annotations
-
 import orjson
 import sqlalchemy as sa
 

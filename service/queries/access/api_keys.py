@@ -1,7 +1,5 @@
 """Read API keys, never their hash."""
 
-from __future__ import annotations
-
 from service.framework.database.listing import Listing
 from service.models.access.api_keys import ApiKeyRead, api_keys
 

@@ -1,7 +1,5 @@
 """API keys and the caller itself over HTTP."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from fastapi import Body, Query
