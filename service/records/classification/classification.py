@@ -10,21 +10,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from service.events.classification import AccountClassified, AccountQuadrantChanged
 from service.events.event import Event
 from service.framework.database.database import Resource, Row
 from service.framework.database.statements import inserting
 from service.models.classification.classification import classifications
 from service.platform.clock import instant_text
-from service.platform.ids import new_id
 from service.queries.accounts.accounts import ACCOUNTS
 from service.queries.classification.classification import RATINGS_IN_USE, STORED_ACCOUNTS
 from service.records.classification.positions import (
     ClassificationInputs,
     Position,
     background_of,
-    classification_of,
+    differing_inputs,
     explained,
+    history_entry,
     inputs_of,
     place,
     plain_numbers,
@@ -143,7 +145,8 @@ def _answer(stored: StoredAccount, classified: Classified, account: Resource, no
         classified.position, stored.ratings, stored.row, account.data["stage"], (number, number), now
     )
     result = explained(classified.position, stored.model, at, stored.override, stored.row["leading"], background)
-    return classification_of(account.id, account.version, result)
+    document = {"account_id": account.id, "version": account.version, **result}
+    return Resource(account.version, orjson.dumps(document), "updated")
 
 
 async def store_classification(
@@ -166,34 +169,22 @@ async def store_classification(
     classified.changed = classified.changed or remember
     account = await change(tx, ACCOUNTS, stored.account.id, classified.position.columns if classified.changed else {})
     if classified.changed:
-        await tx.execute(_REMEMBER, **_entry(tx, account.id, account.version, stored.model, classified, cause, reason))
+        entry = history_entry(
+            classified.position,
+            classified.inputs,
+            classified.missing,
+            tx.now,
+            account_id=account.id,
+            account_version=account.version,
+            model_id=stored.model.id,
+            cause=cause.value,
+            reason=reason,
+            recorded_by=tx.cause["key_id"],
+        )
+        await tx.execute(_REMEMBER, **entry)
         for event in _events(account.data, stored, classified, moved, cause, reason):
             tx.emit(event)
     return _answer(stored, classified, account, tx.now)
-
-
-def _entry(
-    tx: Transaction,
-    account_id: str,
-    version: int,
-    model: ActiveModel,
-    classified: Classified,
-    cause: ClassificationCause,
-    reason: str | None,
-) -> Row:
-    return {
-        "id": new_id(tx.now),
-        "account_id": account_id,
-        "account_version": version,
-        "model_id": model.id,
-        "classified_at": tx.now,
-        "cause": cause.value,
-        "reason": reason,
-        "recorded_by": tx.cause["key_id"],
-        **classified.position.columns,
-        "missing": classified.missing,
-        "inputs": classified.inputs,
-    }
 
 
 def _events(
@@ -284,11 +275,7 @@ def _moved_scores(stored: StoredAccount, classified: Classified) -> list[dict[st
     before = stored.latest
     old = {} if before is None or stored.earlier is None else _contributions(stored.earlier.rules, before["inputs"])
     new = _contributions(stored.model.rules, classified.inputs)
-    return [
-        {"axis": "attractiveness", "factor": key, "previous": old.get(key), "current": new.get(key)}
-        for key in [*new, *(key for key in old if key not in new)]
-        if old.get(key) != new.get(key)
-    ]
+    return differing_inputs("attractiveness", old, new)
 
 
 def _contributions(model: ScoringModel, inputs: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

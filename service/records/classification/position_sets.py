@@ -14,11 +14,17 @@ from service.framework.database.database import Reader, Row
 from service.framework.database.statements import Statement, inserting
 from service.models.accounts.accounts import accounts
 from service.models.classification.classification import classifications
-from service.platform.ids import new_id
 from service.queries.accounts.accounts import ACCOUNTS
 from service.queries.classification.classification import COLUMNS, RATINGS_IN_USE
 from service.queries.classification.positions import STORED
-from service.records.classification.positions import ClassificationInputs, Position, inputs_of, place, plain_numbers
+from service.records.classification.positions import (
+    ClassificationInputs,
+    Position,
+    history_entry,
+    inputs_of,
+    place,
+    plain_numbers,
+)
 from service.records.classification.scoring_models import ActiveModel
 from service.records.context import Transaction
 from service.rules.classification.scoring import ScoringModel
@@ -106,19 +112,18 @@ async def write_all(tx: Transaction, changed: Sequence[ClassifiedAccount], why: 
         strength = each.row if each.row["factors"] is not None else None
         places.append({"b_id": each.row["id"], "b_now": tx.now, **{f"b_{name}": columns[name] for name in COLUMNS}})
         entries.append(
-            {
-                "id": new_id(tx.now),
-                "account_id": each.row["id"],
-                "account_version": each.row["version"] + 1,
-                "model_id": why.model.id,
-                "classified_at": tx.now,
-                "cause": why.cause.value,
-                "reason": why.reason,
-                "recorded_by": tx.cause["key_id"],
-                **columns,
-                "missing": list(each.position.outcome.missing),
-                "inputs": inputs_of(each.position, strength),
-            }
+            history_entry(
+                each.position,
+                inputs_of(each.position, strength),
+                each.position.outcome.missing,
+                tx.now,
+                account_id=each.row["id"],
+                account_version=each.row["version"] + 1,
+                model_id=why.model.id,
+                cause=why.cause.value,
+                reason=why.reason,
+                recorded_by=tx.cause["key_id"],
+            )
         )
     await tx.many(_PLACE, places)
     await tx.many(_REMEMBER, entries)

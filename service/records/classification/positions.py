@@ -3,18 +3,16 @@
 The write path, the live reads of both APIs and the past all come through `place` and `explained`, so they agree.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-import orjson
-
-from service.framework.database.database import Resource
 from service.platform.clock import instant_text
 from service.platform.errors import Conflict
+from service.platform.ids import new_id
 from service.queries.classification.classification import COLUMNS
 from service.records.classification.scoring_models import ActiveModel, model_of
 from service.rules.classification.classification import Classification, classify
@@ -159,8 +157,8 @@ def inputs_of(position: Position, strength: Mapping[str, Any] | None) -> dict[st
     }
 
 
-def scores_of_inputs(inputs: Mapping[str, Any]) -> dict[str, Decimal | Fraction]:
-    """The exact score of each factor that an entry of the history holds."""
+def scores_of_inputs(inputs: Mapping[str, Any]) -> dict[str, Fraction]:
+    """Return the exact score of each factor that an entry of the history holds."""
     return {key: Fraction(value["total"]) / value["ratings"] for key, value in inputs["scores"].items()}
 
 
@@ -335,10 +333,27 @@ def _past_position(stored: Mapping[str, Any], active: ActiveModel | None) -> tup
     return Position(outcome, {}, columns), model
 
 
-def classification_of(account_id: str, version: int, result: Mapping[str, Any]) -> Resource:
-    """A result as the account's classification; the version is the account's."""
-    document = {"account_id": account_id, "version": version, **result}
-    return Resource(version, orjson.dumps(document), "updated")
+def differing_inputs(axis: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the factors of an axis that differ, as events and movements name them; null where there was none."""
+    return [
+        {"axis": axis, "factor": key, "previous": before.get(key), "current": after.get(key)}
+        for key in [*after, *(key for key in before if key not in after)]
+        if before.get(key) != after.get(key)
+    ]
+
+
+def history_entry(
+    position: Position, inputs: Mapping[str, Any], missing: Sequence[str], now: datetime, **members: Any
+) -> dict[str, Any]:
+    """Return a row of the classification history; `members` are those that the position does not give."""
+    return {
+        "id": new_id(now),
+        "classified_at": now,
+        **position.columns,
+        "missing": list(missing),
+        "inputs": inputs,
+        **members,
+    }
 
 
 def plain_numbers(value: Any) -> Any:

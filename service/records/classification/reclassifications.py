@@ -21,7 +21,7 @@ from service.queries.classification.positions import BATCH_END, COUNT_LIVE, NEXT
 from service.queries.classification.reclassification import RECLASSIFY_FEW, RECLASSIFY_MANY
 from service.queries.classification.scoring_models import ACTIVE_MODEL, SCORING_MODELS
 from service.records.classification.position_sets import Why, place_all, write_all
-from service.records.classification.positions import plain_numbers
+from service.records.classification.positions import differing_inputs, plain_numbers
 from service.records.classification.scoring_models import (
     MODEL_LOCK,
     ActiveModel,
@@ -237,11 +237,7 @@ def changed_factors(before: ScoringModel, after: ScoringModel) -> list[dict[str,
     """Return the factors that differ between two models, each with the weight it had and has."""
     old = {factor.key: {"weight": plain_numbers(shown(factor.weight))} for factor in before.factors}
     new = {factor.key: {"weight": plain_numbers(shown(factor.weight))} for factor in after.factors}
-    return [
-        {"axis": "attractiveness", "factor": key, "previous": old.get(key), "current": new.get(key)}
-        for key in [*new, *(key for key in old if key not in new)]
-        if old.get(key) != new.get(key)
-    ]
+    return differing_inputs("attractiveness", old, new)
 
 
 # classify
