@@ -1,8 +1,8 @@
 """Classifying accounts inside an open transaction: what writing inputs and activating a model share.
 
 A writer of an account's inputs takes the shared lock MODEL_LOCK first and the account's row second; the activation
-of a model takes MODEL_LOCK alone. So no account is classified by a model that is no longer the active one, and nobody
-waits for each other in a circle.
+of a model takes MODEL_LOCK alone. So no account is classified by a model that is no longer the active one, and
+transactions never wait for each other in a circle.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -271,7 +271,7 @@ def _inside_the_dead_band(stored: StoredAccount, outcome: Classification, change
 
 
 def _moved_scores(stored: StoredAccount, classified: Classified) -> list[dict[str, Any]]:
-    """The attractiveness factors whose contribution changed, with what it was and is; null is no score."""
+    """Return the attractiveness factors whose weight or score changed, with both values; null without a score."""
     before = stored.latest
     old = {} if before is None or stored.earlier is None else _contributions(stored.earlier.rules, before["inputs"])
     new = _contributions(stored.model.rules, classified.inputs)

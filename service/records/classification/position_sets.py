@@ -1,4 +1,4 @@
-"""Where sets of accounts stand, by the rules in Python: what PostgreSQL decides by itself, SQLite has streamed here."""
+"""Classify sets of accounts by the rules in Python. PostgreSQL does this in SQL; SQLite has no exact numbers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,20 +46,20 @@ _PLACE = Statement(
 
 @dataclass(frozen=True, slots=True)
 class ClassifiedAccount:
-    """An account as it is stored and where it stands by a model."""
+    """An account as it is stored, and its position by a model."""
 
     row: Row
     position: Position
 
     @property
     def differs(self) -> bool:
-        """Whether any column is another one."""
+        """Return whether any column of the position differs from the stored one."""
         return any(self.row[name] != value for name, value in self.position.columns.items())
 
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """What the events and the history of a run share."""
+    """The cause that the events and the history entries of one run share."""
 
     model: ActiveModel
     cause: ClassificationCause
@@ -80,8 +80,10 @@ async def place_all(
     held: bool,
     given: dict[str, dict[str, Any]] | None = None,
 ) -> list[ClassifiedAccount]:
-    """Where these accounts stand by a model, in the order of ids; two statements, however many. `held` lets the dead
-    band hold them; `given` are scores by account and factor that take the place of the ratings.
+    """Classify accounts by a model and return them in the order of their ids, with two statements for any number.
+
+    With `held`, the dead band holds accounts in their quadrants. `given` are scores by account and factor that replace
+    the ratings.
     """
     found = sorted(await reader.all(STORED, ids=list(ids)), key=lambda row: str(row["id"]))
     ratings: dict[str, list[Row]] = {}
@@ -95,10 +97,10 @@ async def place_all(
             mine += [{"factor": key, "score": score, "metric": None, "chosen": False} for key, score in instead.items()]
         by_hand = {"quadrant": row["quadrant"]} if row["quadrant_source"] == QuadrantSource.OVERRIDE else None
         strength = row if row["factors"] is not None else None
-        standing = ClassificationInputs(
+        inputs = ClassificationInputs(
             mine, strength, row["computed_quadrant"] if held else None, by_hand, row["leading_verb"]
         )
-        placed.append(ClassifiedAccount(row, place(model, standing)))
+        placed.append(ClassifiedAccount(row, place(model, inputs)))
     return placed
 
 

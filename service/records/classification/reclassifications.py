@@ -6,7 +6,7 @@ of their ids. A small portfolio goes through all of it in one transaction, a lar
 
 MODEL_LOCK is held alone for `begin` only, and shared for a batch. A write to one account meanwhile classifies it by
 the new model, and a batch leaves alone what was written while it was read: so an account's events stay in the order of
-its changes, and nobody waits for longer than a batch.
+its changes, and no write waits for longer than a batch.
 """
 
 from dataclasses import asdict, dataclass, field
@@ -38,7 +38,7 @@ from service.rules.verdicts import exact, shown
 from service.rules.vocabulary import QUADRANTS, ClassificationCause
 
 BATCH = {"postgresql": 20_000, "sqlite": 250}
-"""Accounts per transaction. SQLite has one writer: others wait for a batch, so it is short there."""
+"""Accounts per transaction. Other writers of SQLite wait for a batch, so it is small there."""
 
 RECLASSIFY_JOB = "reclassify"
 """The kind of job that carries out an order."""
@@ -58,7 +58,7 @@ NONE = "none"
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be done: by which model, whether it becomes the active one first, and why."""
+    """A request to reclassify the portfolio: the model, whether it is activated first, and the reason."""
 
     model_id: str
     activate: bool
@@ -66,13 +66,13 @@ class Order:
 
     @property
     def cause(self) -> ClassificationCause:
-        """As the history and the events say it."""
+        """The cause in the history and the events."""
         return ClassificationCause.SCORING_MODEL if self.activate else ClassificationCause.RECLASSIFICATION
 
 
 @dataclass
 class Progress:
-    """How far an order is, as JSON keeps it; counts are of accounts.
+    """The progress of an order, stored as JSON between batches; counts are of accounts.
 
     `moves` counts by `from>to`, those that stayed included; `held` says whether the dead band holds accounts where they
     are, which it does not when the model or its cuts changed. `superseded_by` is the model that took over meanwhile.
@@ -92,7 +92,7 @@ class Progress:
     superseded_by: str | None = None
 
     def state(self) -> dict[str, Any]:
-        """As a job's cursor."""
+        """Return the progress as a job's cursor."""
         return asdict(self)
 
     def summary(self, model: ActiveModel, order: Order) -> dict[str, Any]:
@@ -121,12 +121,12 @@ class Progress:
 
 
 async def count_accounts(tx: Transaction, most: int | None = None) -> int:
-    """How many accounts there are, counted up to `most`."""
+    """Return the number of live accounts, counted up to `most`."""
     return int(await tx.value(COUNT_LIVE, limit=most if most is not None else 2**53))
 
 
 async def all_at_once(tx: Transaction, order: Order) -> dict[str, Any]:
-    """Carry out an order in one transaction; its summary."""
+    """Carry out an order in one transaction and return its summary."""
     await tx.serialize([MODEL_LOCK])
     progress = Progress()
     result: dict[str, Any] | None = None
@@ -136,7 +136,7 @@ async def all_at_once(tx: Transaction, order: Order) -> dict[str, Any]:
 
 
 async def advance(tx: Transaction, order: Order, progress: Progress) -> tuple[int, dict[str, Any] | None]:
-    """Do the next batch of an order; how many accounts it classified, and the summary when that was the last."""
+    """Do the next batch of an order. Return the number of classified accounts, and the summary after the last batch."""
     if progress.phase == "range":
         await _read_range(tx, order, progress)
         return 0, None
@@ -181,7 +181,7 @@ async def _read_range(tx: Transaction, order: Order, progress: Progress) -> None
 async def _range_of_batch(
     tx: Transaction, model: ActiveModel, progress: Progress
 ) -> tuple[int, Decimal | None, Decimal | None]:
-    """The next batch's number of accounts, and the ends of the attractiveness of those that are complete."""
+    """Return the next batch's number of accounts, and the range of attractiveness of its complete accounts."""
     if tx.database_kind == "postgresql":
         last, number = await _next_end(tx, progress)
         if number == 0:
@@ -202,7 +202,7 @@ async def _range_of_batch(
 
 
 async def _begin(tx: Transaction, order: Order, progress: Progress) -> None:
-    """Make the model the active one, by the range that was read: the one moment that nobody else classifies in."""
+    """Activate the model with the range that was read. The lock keeps other transactions from classifying meanwhile."""
     await tx.serialize([MODEL_LOCK])
     row = await tx.one(ACTIVE_MODEL)
     before = None if row is None else model_of(row)
