@@ -47,8 +47,7 @@ from service.rest.accounts import accounts, people, screenings, stakeholders
 from service.rest.accounts import statuses as account_statuses
 from service.rest.classification import (
     classification,
-    forecasts,
-    general_portfolios,
+    judgements,
     portfolio,
     quadrant_choices,
     ratings,
@@ -73,8 +72,7 @@ PARTS = (
     account_statuses.part,
     scoring_models.part,
     classification.part,
-    forecasts.part,
-    general_portfolios.part,
+    judgements.part,
     ratings.part,
     quadrant_choices.part,
     screenings.part,

@@ -27,7 +27,8 @@ from service.models.relationship.stages import StageTransitionCreate, TargetStag
 from service.operations.accounts import accounts
 from service.operations.accounts.people import PERSON
 from service.operations.accounts.stakeholders import STAKEHOLDER
-from service.operations.classification import classification, forecasts, ratings, reclassifications, scoring_models
+from service.operations.classification import classification, ratings, reclassifications, scoring_models
+from service.operations.classification.forecasts import FORECAST_POSITIONS
 from service.operations.plans.actions import ACTION
 from service.operations.plans.objectives import OBJECTIVE
 from service.operations.plans.plans import PLAN, transition_plan
@@ -190,7 +191,7 @@ class _Year:
         values = dict(zip(("attractiveness", "relative_strength"), position, strict=True))
         author = self._ids[f"person {HEAD if number % 2 else COMPANY[name].owner}"]
         shape = ForecastPositionPut.model_validate({**values, "reason": reason, "author_id": author})
-        await forecasts.put_forecast_position(self._ctx, self._ids[name], shape)
+        await FORECAST_POSITIONS.put(self._ctx, self._ids[name], shape)
 
     def _strengths(self, company: Company, share: float) -> list[dict[str, Any]]:
         ours, rival = _between(company.ours, share), _between(company.rival, share)

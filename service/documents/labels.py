@@ -1,9 +1,8 @@
 """Place names beside bubbles so that no name covers another name or bubble. Other names are left to the tooltip."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from service.documents.svg import shortened, text_width
 
@@ -23,13 +22,13 @@ class Area:
     right: float
     bottom: float
 
-    def meets(self, other: Area) -> bool:
+    def meets(self, other: Self) -> bool:
         """Return whether two rectangles overlap."""
         return (
             self.left < other.right and other.left < self.right and self.top < other.bottom and other.top < self.bottom
         )
 
-    def holds(self, other: Area) -> bool:
+    def holds(self, other: Self) -> bool:
         """Return whether another rectangle lies wholly inside."""
         return (
             self.left <= other.left

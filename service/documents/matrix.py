@@ -3,8 +3,6 @@
 The input is the document that the API answers with (`MatrixRead`), so the picture shows the same numbers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Place the accounts of a matrix as bubbles: position, size, tooltip, and the forecast position."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

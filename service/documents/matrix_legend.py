@@ -1,7 +1,5 @@
 """Draw the legend of the matrix: the meaning of sizes, colours and marks, what is not drawn, and the colours."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping
 from decimal import Decimal

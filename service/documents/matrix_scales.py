@@ -1,10 +1,9 @@
 """Map positions of the matrix to places on the picture: strength high on the left, attractiveness high on top."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from service.documents.labels import Area
 
@@ -25,7 +24,7 @@ class RatioScale:
     span: float
 
     @classmethod
-    def fitting(cls, cut: float, values: Sequence[float]) -> RatioScale:
+    def fitting(cls, cut: float, values: Sequence[float]) -> Self:
         """Return the narrowest scale that holds all but a few of the values."""
         for span in _SPANS:
             scale = cls(cut, span)

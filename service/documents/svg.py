@@ -3,8 +3,6 @@
 The same data gives the same bytes. There are no scripts, links or external parts, so a picture can be shown anywhere.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from xml.sax.saxutils import escape, quoteattr

@@ -1,7 +1,5 @@
 """Events about how accounts are classified, and about the scoring models."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Self
 

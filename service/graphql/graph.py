@@ -18,7 +18,7 @@ from service.graphql.documents import relationship as relationship_documents
 from service.graphql.mutations.access import api_keys
 from service.graphql.mutations.accounts import accounts, people, screenings, stakeholders
 from service.graphql.mutations.accounts import statuses as account_statuses
-from service.graphql.mutations.classification import classification, forecasts, general_portfolios
+from service.graphql.mutations.classification import classification
 from service.graphql.mutations.events import consumers as event_consumers
 from service.graphql.mutations.plans import actions, objectives, plans
 from service.graphql.mutations.relationship import stages
@@ -127,8 +127,6 @@ MUTATIONS = tuple(
         accounts,
         account_statuses,
         classification,
-        forecasts,
-        general_portfolios,
         screenings,
         stages,
         stakeholders,

@@ -149,23 +149,23 @@ class _Routes:
         """Declare a route that runs `run` with the context and the arguments that it `takes`, by name."""
         words = self.record.words[verb]
         declare = getattr(self.part, method)(path, summary=words.summary, **options)
-        declare(_endpoint(name, words.text, run, {"ctx": Caller, **takes}))
+        declare(endpoint(name, words.text, run, {"ctx": Caller, **takes}))
 
 
 def _body(model: Any) -> Any:
     return Annotated[model, Body()]
 
 
-def _endpoint(name: str, description: str, run: Run, takes: dict[str, Any]) -> Run:
+def endpoint(name: str, description: str, run: Run, takes: dict[str, Any]) -> Run:
     """Return an endpoint with a name, a description and a signature."""
 
-    async def endpoint(**given: Any) -> Answer:
+    async def serve(**given: Any) -> Answer:
         return await run(**given)
 
-    endpoint.__name__ = endpoint.__qualname__ = name
-    endpoint.__doc__ = description
-    endpoint.__annotations__ = {**takes, "return": Answer}
+    serve.__name__ = serve.__qualname__ = name
+    serve.__doc__ = description
+    serve.__annotations__ = {**takes, "return": Answer}
     named = inspect.Parameter.KEYWORD_ONLY
     parameters = [inspect.Parameter(each, named, annotation=kind) for each, kind in takes.items()]
-    setattr(endpoint, "__signature__", inspect.Signature(parameters, return_annotation=Answer))  # noqa: B010
-    return endpoint
+    setattr(serve, "__signature__", inspect.Signature(parameters, return_annotation=Answer))  # noqa: B010
+    return serve

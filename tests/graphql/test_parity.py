@@ -19,7 +19,9 @@ from service.models.classification.ratings import AttractivenessPut
 from service.models.relationship.stages import StageTransitionCreate, TargetStagePut
 from service.operations.accounts import accounts
 from service.operations.accounts import statuses as account_statuses
-from service.operations.classification import classification, forecasts, general_portfolios, ratings
+from service.operations.classification import classification, ratings
+from service.operations.classification.forecasts import FORECAST_POSITIONS
+from service.operations.classification.general_portfolios import GENERAL_PORTFOLIOS
 from service.operations.relationship import stages
 from service.records.context import system_context
 
@@ -100,10 +102,10 @@ async def classify(services, ask, identifier):
     step = StatusTransitionCreate.model_validate({"to": "candidate", "reason": "Potential"})
     await account_statuses.move_status(ctx, identifier, step)
     forecast = {"attractiveness": 8.5, "relative_strength": 1.25, "reason": "A second plant"}
-    await forecasts.put_forecast_position(ctx, identifier, ForecastPositionPut.model_validate(forecast))
+    await FORECAST_POSITIONS.put(ctx, identifier, ForecastPositionPut.model_validate(forecast))
     judged = {"strategic_importance": [{"factor": "purchase_value", "score": 8.25, "weight": 100}],
               "difficulty": [{"factor": "buying_behaviour", "score": 2}]}  # fmt: skip
-    await general_portfolios.put_general_portfolio(ctx, identifier, GeneralPortfolioPut.model_validate(judged))
+    await GENERAL_PORTFOLIOS.put(ctx, identifier, GeneralPortfolioPut.model_validate(judged))
 
 
 async def test_every_kind_of_record_reads_the_same(ask, services, portfolio, schema):
@@ -144,8 +146,8 @@ async def test_the_documents_about_an_account_read_the_same(ask, services, portf
         "businessStrengthFactors": await classification.get_business_strength(ctx, identifier),
         "stageDetail": await stages.get_stage(ctx, identifier),
         "statusDetail": await account_statuses.get_status(ctx, identifier),
-        "forecastPosition": await forecasts.get_forecast_position(ctx, identifier) if scored else None,
-        "generalPortfolioDetail": await general_portfolios.get_general_portfolio(ctx, identifier) if scored else None,
+        "forecastPosition": await FORECAST_POSITIONS.get(ctx, identifier) if scored else None,
+        "generalPortfolioDetail": await GENERAL_PORTFOLIOS.get(ctx, identifier) if scored else None,
     }
     edges = {edge.field: edge.target for edge in GRAPH.edges.values() if isinstance(edge, Document)}
     asked = " ".join(f"{field} {{ {everything(schema, target)} }}" for field, target in edges.items())

@@ -77,10 +77,8 @@ class Call:
 
     @property
     def description(self) -> str:
-        """The operation's docstring with its errors as a client sees them: `Raises NotFound` is `Errors: not_found`."""
-        text = " ".join((self.run.__doc__ or "").split())
-        text = _RAISES.sub(lambda found: "Errors:" if found[0] == "Raises" else "errors:", text)
-        return _ERROR.sub(lambda found: _CODES[found[0]], text)
+        """The operation's docstring as a client reads it."""
+        return description_of(self.run)
 
     async def resolve(self, ctx: Any, given: Mapping[str, Any], types: Mapping[str, Any]) -> Any:
         """Run the operation with the coerced arguments of the field, whose GraphQL arguments are `types`."""
@@ -97,6 +95,13 @@ class Call:
         `types` are the field's GraphQL arguments by name. An argument without one has REST's member names already.
         """
         return [each.convert(given.get(each.name), getattr(types.get(each.name), "type", None)) for each in self.takes]
+
+
+def description_of(run: Callable[..., Any]) -> str:
+    """Return an operation's docstring as a client reads it: `Raises NotFound` becomes `Errors: not_found`."""
+    text = " ".join((run.__doc__ or "").split())
+    text = _RAISES.sub(lambda found: "Errors:" if found[0] == "Raises" else "errors:", text)
+    return _ERROR.sub(lambda found: _CODES[found[0]], text)
 
 
 class RecordId(str):

@@ -64,8 +64,8 @@ class Answer:
 
 
 def found(resource: Versioned, headers: Mapping[str, str] | None = None) -> Answer:
-    """Return 200 with a resource and its ETag."""
-    return Answer(resource.body, 200, resource.version, _headers(resource, headers))
+    """Return 200 with a resource and its ETag; a document of version 0 depends on more than its record and has none."""
+    return Answer(resource.body, 200, resource.version or None, _headers(resource, headers))
 
 
 def created(resource: Versioned, headers: Mapping[str, str] | None = None) -> Answer:

@@ -3,8 +3,6 @@
 The statement of the root field reads them; the rules then make the document with the function that REST uses too.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 
@@ -14,17 +12,16 @@ from service.access.policy import Permission
 from service.framework.database.dialects import JsonDocument, json_row
 from service.framework.graph.edges import Document
 from service.models.accounts.accounts import accounts
-from service.models.classification.classification import business_strengths
 from service.models.classification.forecasts import ForecastPositionRead, forecast_positions
 from service.models.classification.general_portfolios import GeneralPortfolioRead, general_portfolios
 from service.models.classification.results import AttractivenessRead, BusinessStrengthRead, ClassificationRead
 from service.models.classification.scoring_models import scoring_models
-from service.operations.classification.forecasts import forecast_document
-from service.operations.classification.general_portfolios import general_document
+from service.operations.classification.forecasts import FORECAST_POSITIONS
+from service.operations.classification.general_portfolios import GENERAL_PORTFOLIOS
 from service.operations.classification.ratings import rated_document
 from service.platform.errors import Conflict
 from service.queries.accounts.past import PAST_INPUTS, THEN
-from service.queries.classification.classification import LATEST_MODEL, LIVE
+from service.queries.classification.classification import LATEST_MODEL, LIVE, strength_document
 from service.queries.classification.forecasts import STORED
 from service.queries.classification.general_portfolios import STORED as JUDGED
 from service.queries.classification.judgements import held_at, holds
@@ -43,22 +40,6 @@ _EARLIER = (
     .scalar_subquery()
 )
 """The model of the latest entry when it is no longer the active one."""
-
-_STRENGTH = (
-    sa.select(
-        json_row(
-            {
-                "factors": business_strengths.c.factors,
-                "no_known_competitor": business_strengths.c.no_known_competitor,
-                "confirmed_by_id": business_strengths.c.confirmed_by_id,
-                "updated_at": business_strengths.c.updated_at,
-            }
-        )
-    )
-    .where(business_strengths.c.account_id == accounts.c.id)
-    .correlate(accounts)
-    .scalar_subquery()
-)
 
 
 def _forecast_row(chosen: Any, model: Any) -> Any:
@@ -120,9 +101,7 @@ def _strength(raw: dict[str, Any]) -> dict[str, Any]:
 
 def _forecast(raw: dict[str, Any]) -> Any:
     """Return the forecast with its box; an account without a forecast is null in the statement already."""
-    if raw["model"] is None:
-        raise Conflict("No scoring model is active")
-    return forecast_document(raw["account_id"], raw, model_of(raw["model"]))
+    return FORECAST_POSITIONS.document(raw["account_id"], raw, _model(raw["model"]))
 
 
 def _document(expression: Any) -> Any:
@@ -163,7 +142,7 @@ DOCUMENTS = (
         "businessStrengthFactors",
         "BusinessStrength",
         BusinessStrengthRead,
-        json_row({**OWN, "strength": _document(_STRENGTH)}),
+        json_row({**OWN, "strength": _document(strength_document("updated_at"))}),
         Permission.CLASSIFICATION_READ,
         _strength,
         "The stored success factors of the customer",
@@ -186,7 +165,7 @@ DOCUMENTS = (
         GeneralPortfolioRead,
         _document(_GENERAL),
         Permission.CLASSIFICATION_READ,
-        general_document,
+        lambda raw: GENERAL_PORTFOLIOS.document(raw["account_id"], raw),
         "How important and how difficult it is, and its cell in the general portfolio; null when nobody has judged",
     ),
 )

@@ -1,7 +1,5 @@
 """Queries of scoring models and of the criteria they can use."""
 
-from __future__ import annotations
-
 from service.framework.graph.calls import Call, identifier, itself, scalar, shows
 from service.models.classification.quadrant_choices import SuccessFactorTemplateRead
 from service.models.classification.scoring_models import LibraryFactorRead, ScoringModelComparison

@@ -7,10 +7,10 @@ from sqlmodel import Field
 
 from service.framework.database.columns import Exact
 from service.framework.database.fields import read_of, table_of
+from service.models.classification.results import ModelReference
 from service.models.shapes import Assessed, index_assessments
 from service.platform.types import (
     EXACT_DECIMALS,
-    Count,
     DayText,
     ExactScore,
     Id,
@@ -61,12 +61,8 @@ forecast_positions = table_of(ForecastPosition)
 index_assessments(forecast_positions)
 
 
-class ForecastModel(Shape):
+class ForecastModel(ModelReference):
     """The scoring model whose cuts give the quadrant of the forecast."""
-
-    id: Id = Member(description="The model")
-    name: Name = Member(description="The model's name")
-    version: Count = Member(description="The model's number")
 
 
 @read_of(

@@ -6,8 +6,9 @@ from typing import Annotated
 from pydantic import Field as Member
 from pydantic import StringConstraints
 
+from service.models.classification.results import ModelReference
 from service.platform.moments import Moment
-from service.platform.types import BigCount, Count, Currency, DayText, Flag, Id, InstantText, Limit, Money, Name, Shape
+from service.platform.types import BigCount, Currency, DayText, Flag, Id, InstantText, Limit, Money, Name, Shape
 from service.rules.classification.fiocca import FioccaVerb
 from service.rules.vocabulary import Quadrant, QuadrantSource
 
@@ -122,12 +123,8 @@ class MatrixBorderWidth(Shape):
     fiocca: Shown = Member(description="Score points around Fiocca's limits")
 
 
-class MatrixModel(Shape):
+class MatrixModel(ModelReference):
     """The scoring model that classified the portfolio."""
-
-    id: Id = Member(description="The model")
-    name: Name = Member(description="Its name")
-    version: Count = Member(description="Its number")
 
 
 class MatrixRead(Shape):

@@ -64,13 +64,18 @@ class CompetitorTotal(Shape):
     total: Shown = Member(description="Its weighted total, 0 to 10")
 
 
-class StrengthFactor(Shape):
-    """A success factor with all scores, and its contribution."""
+class StoredSuccessFactor(Shape):
+    """A success factor of the customer as it is stored."""
 
     name: Name = Member(description="A thing that a supplier must do well to win this customer")
     weight: ShownWeight = Member(description="Its weight")
     ours: ExactScore = Member(description="Our score")
     competitors: Annotated[dict[str, ExactScore], Member(max_length=10)] = Member(description="Each competitor's score")
+
+
+class StrengthFactor(StoredSuccessFactor):
+    """A success factor with all scores, and its contribution."""
+
     points: Shown = Member(description="Its contribution to our total: weight x ours / weight used")
     lead: Number | None = Member(
         description="Its contribution to our lead over the best competitor; null when none is known"
@@ -211,15 +216,6 @@ class ClassificationRead(ClassificationResult):
     as_of: InstantText | None = Member(
         default=None, description="The instant of a look back; absent for the classification as it is now"
     )
-
-
-class StoredSuccessFactor(Shape):
-    """A success factor of the customer as it is stored."""
-
-    name: Name = Member(description="A thing that a supplier must do well to win this customer")
-    weight: ShownWeight = Member(description="Its weight")
-    ours: ExactScore = Member(description="Our score")
-    competitors: Annotated[dict[str, ExactScore], Member(max_length=10)] = Member(description="Each competitor's score")
 
 
 @read_of(ClassificationRow)

@@ -1,7 +1,5 @@
 """An account's position: write its success factors and classify it in one transaction; read the position."""
 
-from __future__ import annotations
-
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -58,8 +56,8 @@ async def put_business_strength(
     classification.
 
     Weights sum to 100 within 0.01. Every competitor has a score on every factor. Without a competitor,
-    `no_known_competitor` is needed. Writing what is stored already writes and sends nothing. Raises NotFound,
-    StaleVersion, and Invalid with pointers.
+    `no_known_competitor` is needed. Sends account.classified, and account.quadrant_changed when the quadrant changed;
+    writing what is stored already writes and sends nothing. Raises NotFound, StaleVersion, and Invalid with pointers.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
         stored = await lock_stored(tx, identifier, expected)
@@ -145,7 +143,7 @@ async def list_classifications(ctx: Context, identifier: str, request: PageReque
 
 
 async def get_business_strength(ctx: Context, identifier: str) -> Resource:
-    """Read an account's stored success factors. Raises NotFound."""
+    """Read an account's success factors with our scores and the competitors'. Raises NotFound."""
     async with ctx.reading(Permission.CLASSIFICATION_READ) as reader:
         row = await reader.one(STORED_STRENGTH, id=identifier)
     if row is None:

@@ -1,7 +1,5 @@
 """Movements between two instants: the accounts that moved, the history entries in between, the migration table."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime

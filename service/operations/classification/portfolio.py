@@ -2,8 +2,8 @@
 portfolio.
 """
 
-from __future__ import annotations
-
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
@@ -89,32 +89,35 @@ def _expected(document: str, model: ActiveModel) -> dict[str, Any]:
 
 
 def _model_members(model: ActiveModel) -> dict[str, Any]:
-    cuts, limits, width = model.rules.cuts, model.rules.fiocca, model.rules.border_width
+    cuts = model.rules.cuts
     lines: dict[str, Any] = plain_numbers(
         {
             "cuts": {"attractiveness": cuts.attractiveness, "relative_strength": cuts.relative_strength},
-            "limits": {"low": limits.low, "high": limits.high},
-            "border_width": {
-                "attractiveness": width.attractiveness,
-                "relative_strength": width.relative_strength,
-                "fiocca": width.fiocca,
-            },
+            "limits": asdict(model.rules.fiocca),
+            "border_width": asdict(model.rules.border_width),
             "dead_band": model.rules.dead_band,
         }
     )
     return {"model": model.reference(), **lines}
 
 
+def _box(key: str, name: str, attractiveness: str, strength: str, verbs: Sequence[str] = ()) -> dict[str, Any]:
+    return {
+        "box": key,
+        "name": name,
+        "attractiveness": attractiveness,
+        "strength": strength,
+        "investment_strategy": None,
+        "verbs": verbs,
+    }
+
+
 def _four_boxes() -> list[dict[str, Any]]:
     """Return the Cranfield boxes row by row, high strength first as in Cranfield drawings."""
     return [
         {
-            "box": quadrant.value,
-            "name": terms.name,
-            "attractiveness": terms.attractiveness,
-            "strength": terms.strength,
+            **_box(quadrant, terms.name, terms.attractiveness, terms.strength),
             "investment_strategy": terms.investment_strategy,
-            "verbs": [],
         }
         for quadrant, terms in QUADRANTS.items()
     ]
@@ -123,31 +126,20 @@ def _four_boxes() -> list[dict[str, Any]]:
 def _ten_boxes() -> list[dict[str, Any]]:
     """Return McDonald's boxes row by row, the closest relationship first; uncoupling is apart, last."""
     placed = [(box.box, box.name, box.attractiveness, box.stage) for box in TEN_BOXES]
-    apart = (Stage.UNCOUPLING_KAM.value, "Uncoupling, apart from the ten boxes", "any", Stage.UNCOUPLING_KAM)
-    return [
-        {
-            "box": box,
-            "name": name,
-            "attractiveness": attractiveness,
-            "strength": stage.value,
-            "investment_strategy": None,
-            "verbs": [],
-        }
-        for box, name, attractiveness, stage in (*placed, apart)
-    ]
+    apart = (Stage.UNCOUPLING_KAM, "Uncoupling, apart from the ten boxes", "any", Stage.UNCOUPLING_KAM)
+    return [_box(*each) for each in (*placed, apart)]
 
 
 def _nine_cells() -> list[dict[str, Any]]:
     """Return Fiocca's cells row by row, strong first."""
     return [
-        {
-            "box": f"{attractiveness.value}_{position.value}",
-            "name": " / ".join(verb.value.replace("_", " ").capitalize() for verb in verbs),
-            "attractiveness": attractiveness.value,
-            "strength": position.value,
-            "investment_strategy": None,
-            "verbs": [verb.value for verb in verbs],
-        }
+        _box(
+            f"{attractiveness}_{position}",
+            " / ".join(verb.replace("_", " ").capitalize() for verb in verbs),
+            attractiveness,
+            position,
+            verbs,
+        )
         for (attractiveness, position), verbs in VERBS.items()
     ]
 
@@ -155,14 +147,7 @@ def _nine_cells() -> list[dict[str, Any]]:
 def _general_cells() -> list[dict[str, Any]]:
     """Return the cells of the general portfolio row by row, difficult first."""
     return [
-        {
-            "box": cell.value,
-            "name": cell.value.replace("_key_", "-key, ").replace("key_", "key, ").capitalize(),
-            "attractiveness": importance.value,
-            "strength": difficulty.value,
-            "investment_strategy": None,
-            "verbs": [],
-        }
+        _box(cell, cell.replace("_key_", "-key, ").replace("key_", "key, ").capitalize(), importance, difficulty)
         for (importance, difficulty), cell in CELLS.items()
     ]
 

@@ -4,8 +4,6 @@ verb.
 Each is kept in the history with its reason and author. The scores are still classified and shown.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -23,6 +21,7 @@ from service.models.classification.quadrant_overrides import quadrant_overrides
 from service.platform.clock import instant_text
 from service.platform.errors import NotFound, NothingToConfirm
 from service.queries.accounts.accounts import ACCOUNTS
+from service.queries.classification.classification import OVERRIDE_MEMBERS
 from service.records.classification.classification import (
     StoredAccount,
     classify_stored,
@@ -59,13 +58,8 @@ _READ = Statement(
             json_row(
                 {
                     "account_id": accounts.c.id,
-                    "version": accounts.c.version,
-                    **{
-                        name: _overrides[name]
-                        for name in ("quadrant", "reason", "recorded_by", "recorded_at", "expires_at")
-                    },
-                    "computed_quadrant": accounts.c.computed_quadrant,
-                    "raw_quadrant": accounts.c.raw_quadrant,
+                    **{name: accounts.c[name] for name in ("version", "computed_quadrant", "raw_quadrant")},
+                    **OVERRIDE_MEMBERS,
                 }
             ),
             Json(),
@@ -82,8 +76,10 @@ async def put_quadrant_override(
 ) -> Resource:
     """Set an account's quadrant by hand until an expiry, with a reason, and return the classification.
 
-    The raw and the computed quadrant are still shown. Writing what is set already writes and sends nothing. Raises
-    NotFound, StaleVersion, and Invalid for an expiry in the past or more than a year ahead.
+    The raw and the computed quadrant are still shown. Within seconds of the expiry the account is reclassified by its
+    scores. Sends account.classified, and account.quadrant_changed when the quadrant changed; writing what is set
+    already writes and sends nothing. Raises NotFound, StaleVersion, and Invalid for an expiry in the past or more than
+    a year ahead.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
         stored = await lock_stored(tx, identifier, expected)
@@ -110,7 +106,9 @@ async def put_quadrant_override(
 
 
 async def get_quadrant_override(ctx: Context, identifier: str) -> Resource:
-    """Read the quadrant that is set by hand. Raises NotFound for an account without one."""
+    """Read the quadrant that is set by hand, by whom, why and until when, beside the quadrants of the scores. Raises
+    NotFound for an account without one.
+    """
     async with ctx.reading(Permission.CLASSIFICATION_READ) as reader:
         row = await reader.one(_READ, id=identifier)
     if row is None:
@@ -120,8 +118,9 @@ async def get_quadrant_override(ctx: Context, identifier: str) -> Resource:
 
 @operation
 async def remove_quadrant_override(ctx: Context, identifier: str, expected: Expected = None) -> Resource:
-    """Remove the quadrant set by hand, so that the computed quadrant holds again, and return the classification. Raises
-    NotFound, StaleVersion.
+    """Remove the quadrant set by hand, so that the computed quadrant holds again, and return the classification.
+
+    Sends account.classified, and account.quadrant_changed when the quadrant changed. Raises NotFound, StaleVersion.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
         stored = await lock_stored(tx, identifier, expected)
@@ -140,8 +139,9 @@ async def confirm_quadrant(
 ) -> Resource:
     """Take the raw quadrant although the account is still inside the dead band, and return the classification.
 
-    While a quadrant is set by hand, only the computed quadrant changes. Raises NotFound, StaleVersion, and
-    NothingToConfirm when the dead band holds nothing.
+    While a quadrant is set by hand, only the computed quadrant changes. Sends account.classified, and
+    account.quadrant_changed when the quadrant changed. Raises NotFound, StaleVersion, and NothingToConfirm when the
+    dead band holds nothing.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
         stored = await lock_stored(tx, identifier, expected)
@@ -165,8 +165,8 @@ async def put_leading_verb(ctx: Context, identifier: str, data: LeadingVerbPut, 
     """Choose which of the two verbs of the account's Fiocca cell leads, with a reason, and return the classification.
 
     The choice ends when the account moves to a cell that does not list the verb beside another. In a cell with one verb
-    nothing is stored: that verb leads. Raises NotFound, StaleVersion, and Invalid with the permitted verbs for any
-    other verb.
+    nothing is stored: that verb leads. Sends account.classified. Raises NotFound, StaleVersion, and Invalid with the
+    permitted verbs for any other verb.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
         stored = await lock_stored(tx, identifier, expected)
@@ -193,7 +193,7 @@ async def put_leading_verb(ctx: Context, identifier: str, data: LeadingVerbPut, 
 @operation
 async def remove_leading_verb(ctx: Context, identifier: str, expected: Expected = None) -> Resource:
     """Remove the choice of a leading verb, so that both verbs of the cell stand side by side again, and return the
-    classification. Raises NotFound for an account without a choice, StaleVersion.
+    classification. Sends account.classified. Raises NotFound for an account without a choice, StaleVersion.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
         stored = await lock_stored(tx, identifier, expected)

@@ -1,7 +1,5 @@
 """Ratings of an account's attractiveness: rating sheets, the values used, the history."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
@@ -58,9 +56,9 @@ async def put_attractiveness(
 
     A rating is a score from 0 to 10, or a metric in the factor's own unit that its bands turn into a score. Each rater
     rates a factor once; a factor has at most 10 raters. Ratings that are left out are withdrawn; those of factors that
-    the active model lacks stay. Writing what is stored already writes and sends nothing. Raises NotFound, StaleVersion,
-    and Invalid with a pointer for an unknown factor or rater, both or none of score and metric, a metric without a
-    band, and a day in the future.
+    the active model lacks stay. Sends account.classified, and account.quadrant_changed when the quadrant changed;
+    writing what is stored already writes and sends nothing. Raises NotFound, StaleVersion, and Invalid with a pointer
+    for an unknown factor or rater, both or none of score and metric, a metric without a band, and a day in the future.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
         stored = await lock_stored(tx, identifier, expected)
@@ -75,8 +73,9 @@ async def add_rating_sheet(ctx: Context, identifier: str, data: RatingSheet, exp
     """Store one rater's ratings, classify the account, and return the classification.
 
     Each rating supersedes this rater's earlier rating of the factor, which stays in the history; all other ratings stay
-    current. If the superseded rating was chosen as the factor's value, the new one is chosen. Raises NotFound,
-    StaleVersion, and Invalid as for replacing all ratings.
+    current. If the superseded rating was chosen as the factor's value, the new one is chosen. Sends account.classified,
+    and account.quadrant_changed when the quadrant changed. Raises NotFound, StaleVersion, and Invalid as for replacing
+    all ratings.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
         stored = await lock_stored(tx, identifier, expected)
@@ -134,7 +133,10 @@ async def get_rating(ctx: Context, identifier: str) -> Resource:
 
 
 async def get_attractiveness(ctx: Context, identifier: str) -> Resource:
-    """Read an account's current ratings with the value used of each factor by the active model. Raises NotFound."""
+    """Read an account's current ratings with their evidence and raters, the value used of each factor by the active
+    model and the rule that gave it, how far apart the raters are, and which required factors are missing. Raises
+    NotFound.
+    """
     async with ctx.reading(Permission.CLASSIFICATION_READ) as reader:
         row = await reader.one(RATED, id=identifier)
         if row is None:

@@ -1,7 +1,5 @@
 """Activate a scoring model, and reclassify the whole portfolio."""
 
-from __future__ import annotations
-
 from service.access.policy import Permission
 from service.framework.database.database import Resource
 from service.models.classification.reclassifications import ReclassificationCreate

@@ -4,8 +4,7 @@ A draft may change until it is activated. A model that has been active never cha
 explained. Activating a model reclassifies every account.
 """
 
-from __future__ import annotations
-
+from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
@@ -75,10 +74,10 @@ async def create_scoring_model(ctx: Context, data: ScoringModelCreate) -> Resour
 
 @operation
 async def update_scoring_model(ctx: Context, identifier: str, patch: Shape, expected: Expected = None) -> Resource:
-    """Change a draft: the given cuts, limits and widths, and its factors as a whole.
+    """Change a draft: the given members of `cuts`, `fiocca` and `border_width`, and `factors` as a whole.
 
     Without a difference nothing is written. Raises NotFound, StaleVersion, ScoringModelUsed for a model that has been
-    active, and Invalid as for a new model.
+    active (clone it), and Invalid as for a new model.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
         before = await _lock_draft(tx, identifier, expected)
@@ -99,7 +98,9 @@ async def delete_scoring_model(ctx: Context, identifier: str, expected: Expected
 
 @operation
 async def clone_scoring_model(ctx: Context, identifier: str, data: ScoringModelClone) -> Resource:
-    """Create a draft from any model, with changes as in a patch. Raises NotFound, and Invalid as for a new model."""
+    """Create a draft from any model, with `changes` as in a patch: so an active model is changed. Raises NotFound, and
+    Invalid as for a new model.
+    """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
         original = await require(tx.reader, SCORING_MODELS, identifier, KIND)
         document = document_of(original)
@@ -179,10 +180,7 @@ def _definition(model: ScoringModel) -> dict[str, Any]:
     """Return a model's stored definition with its warnings."""
     definition: dict[str, Any] = plain_numbers(model_to_dict(model))
     definition.pop("name")
-    definition["warnings"] = [
-        {"pointer": verdict.pointer, "code": verdict.code, "message": verdict.message}
-        for verdict in (*model_warnings(model), *other_axis_warnings(model))
-    ]
+    definition["warnings"] = [asdict(verdict) for verdict in (*model_warnings(model), *other_axis_warnings(model))]
     return definition
 
 

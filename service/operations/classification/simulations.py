@@ -1,12 +1,10 @@
 """Simulate another scoring model over the portfolio before it is activated. Nothing is written."""
 
-from __future__ import annotations
-
 import heapq
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -258,11 +256,11 @@ def _bordering(each: ClassifiedAccount) -> dict[str, Any]:
 
 def _answer(trial: Trial, found: Found, limit: int) -> dict[str, Any]:
     boxes = [*(quadrant.value for quadrant in QUADRANTS), NONE]
-    cuts, limits = trial.model.cuts, trial.model.fiocca
+    cuts = trial.model.cuts
     lines: Mapping[str, Any] = plain_numbers(
         {
             "cuts": {"attractiveness": shown(cuts.attractiveness, 6), "relative_strength": cuts.relative_strength},
-            "limits": {"low": limits.low, "high": limits.high},
+            "limits": asdict(trial.model.fiocca),
         }
     )
     more = len(found.moved) > limit

@@ -1,6 +1,6 @@
 """Read an account's stored inputs and its classification history."""
 
-from __future__ import annotations
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -68,18 +68,11 @@ ACTIVE_ID = sa.select(scoring_models.c.id).where(ACTIVE).scalar_subquery()
 ACTIVE_VERSION = sa.select(scoring_models.c.version).where(ACTIVE).scalar_subquery()
 CURRENT = ratings.c.superseded_at.is_(None)
 
+OVERRIDE_MEMBERS = {
+    name: quadrant_overrides.c[name] for name in ("quadrant", "reason", "recorded_by", "recorded_at", "expires_at")
+}
 OVERRIDE = (
-    sa.select(
-        json_row(
-            {
-                "quadrant": quadrant_overrides.c.quadrant,
-                "reason": quadrant_overrides.c.reason,
-                "recorded_by": quadrant_overrides.c.recorded_by,
-                "recorded_at": quadrant_overrides.c.recorded_at,
-                "expires_at": quadrant_overrides.c.expires_at,
-            }
-        )
-    )
+    sa.select(json_row(OVERRIDE_MEMBERS))
     .where(quadrant_overrides.c.account_id == accounts.c.id)
     .correlate(accounts)
     .scalar_subquery()
@@ -106,13 +99,35 @@ LEADING = (
 )
 """Why the leading verb was chosen: the latest entry that chose it."""
 
+_STRENGTH_MEMBERS = {name: business_strengths.c[name] for name in ("factors", "no_known_competitor", "confirmed_by_id")}
 _STORED_STRENGTH = (
     business_strengths.c.account_id.label("strength_of"),
-    business_strengths.c.factors,
-    business_strengths.c.no_known_competitor,
-    business_strengths.c.confirmed_by_id,
+    *_STRENGTH_MEMBERS.values(),
     business_strengths.c.updated_at.label("strength_at"),
 )
+
+
+def strength_document(instant: str) -> sa.ScalarSelect[str]:
+    """Return an account's stored success factors as JSON, or null; `instant` is the name of when they were written."""
+    return (
+        sa.select(json_row({**_STRENGTH_MEMBERS, instant: business_strengths.c.updated_at}))
+        .where(business_strengths.c.account_id == accounts.c.id)
+        .correlate(accounts)
+        .scalar_subquery()
+    )
+
+
+def current_ratings(**members: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """Return an account's current ratings as a JSON array, with these members besides those that each reader needs."""
+    shared = ("factor", "metric", "chosen", "rater_id", "scored_at", "without_new_evidence")
+    row = json_row({**{name: ratings.c[name] for name in shared}, "score": exact_text(ratings.c.score), **members})
+    return json_list(
+        sa.select(row)
+        .where(ratings.c.account_id == accounts.c.id, CURRENT)
+        .order_by(ratings.c.factor, ratings.c.rater_key)
+        .correlate(accounts)
+    )
+
 
 _ENTRY = ("model_id", "model_version", "classified_at", "missing", "inputs", *COLUMNS)
 
@@ -147,41 +162,8 @@ LIVE = {
     "override": sa.type_coerce(OVERRIDE, JsonDocument()),
     "leading": sa.type_coerce(sa.case((accounts.c.leading_verb.is_not(None), LEADING)), JsonDocument()),
     "stage": accounts.c.stage,
-    "ratings": json_list(
-        sa.select(
-            json_row(
-                {
-                    "factor": ratings.c.factor,
-                    "score": exact_text(ratings.c.score),
-                    "metric": ratings.c.metric,
-                    "chosen": ratings.c.chosen,
-                    "rater_id": ratings.c.rater_id,
-                    "scored_at": ratings.c.scored_at,
-                    "evidence": ratings.c.evidence.is_not(None),
-                    "without_new_evidence": ratings.c.without_new_evidence,
-                }
-            )
-        )
-        .where(ratings.c.account_id == accounts.c.id, CURRENT)
-        .order_by(ratings.c.factor, ratings.c.rater_key)
-        .correlate(accounts)
-    ),
-    "strength": sa.type_coerce(
-        sa.select(
-            json_row(
-                {
-                    "factors": business_strengths.c.factors,
-                    "no_known_competitor": business_strengths.c.no_known_competitor,
-                    "confirmed_by_id": business_strengths.c.confirmed_by_id,
-                    "strength_at": business_strengths.c.updated_at,
-                }
-            )
-        )
-        .where(business_strengths.c.account_id == accounts.c.id)
-        .correlate(accounts)
-        .scalar_subquery(),
-        JsonDocument(),
-    ),
+    "ratings": current_ratings(evidence=ratings.c.evidence.is_not(None)),
+    "strength": sa.type_coerce(strength_document("strength_at"), JsonDocument()),
 }
 """The inputs of the explanation of an account's classification, as members of one document."""
 

@@ -1,7 +1,5 @@
 """Read forecast positions: the valid one, and the one that was valid at an instant."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import sqlalchemy as sa

@@ -1,7 +1,5 @@
 """Read an account's place in the general portfolio."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import sqlalchemy as sa

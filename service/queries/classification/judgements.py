@@ -1,7 +1,5 @@
 """Read people's judgements of an account (forecast, general portfolio): one is valid, earlier ones are kept."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import sqlalchemy as sa

@@ -1,7 +1,5 @@
 """Compare the portfolio at two instants, and read the entries of its histories between them."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import sqlalchemy as sa

@@ -1,7 +1,5 @@
 """Read all accounts by box of a matrix, in one statement for any number of accounts."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import sqlalchemy as sa

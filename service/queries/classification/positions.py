@@ -8,8 +8,6 @@ A mean of at most ten ratings is a whole number of 2520ths (the least common mul
 times 2520. The statements are texts, because their shared parts would be unreadable as SQLAlchemy expressions.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -7,8 +7,6 @@ bodies with the class takes 0.5 to 1.1 times (median 0.8) as long as the whole r
 inserted; reclassifying may take 1.25 times the raw statement in all. A test compares the bytes of both builders.
 """
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 
 from service.events.content import CHANNEL, MOST_CHANNELS

@@ -1,7 +1,5 @@
 """Read scoring models, above all the active one."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 
 from service.framework.database.columns import Json, Uuid, bind

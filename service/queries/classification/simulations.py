@@ -1,7 +1,5 @@
 """Simulate another scoring model over a portfolio: one statement on PostgreSQL for any number of accounts."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import sqlalchemy as sa

@@ -5,8 +5,6 @@ of a model takes MODEL_LOCK alone. So no account is classified by a model that i
 waits for each other in a circle.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime

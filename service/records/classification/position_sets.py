@@ -1,7 +1,5 @@
 """Where sets of accounts stand, by the rules in Python: what PostgreSQL decides by itself, SQLite has streamed here."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

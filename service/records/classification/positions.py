@@ -3,8 +3,6 @@
 The write path, the live reads of both APIs and the past all come through `place` and `explained`, so they agree.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime

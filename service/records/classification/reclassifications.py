@@ -9,8 +9,6 @@ the new model, and a batch leaves alone what was written while it was read: so a
 its changes, and nobody waits for longer than a batch.
 """
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from typing import Any

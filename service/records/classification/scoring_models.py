@@ -1,7 +1,5 @@
 """The active scoring model as the rules take it, and the lock that keeps it the active one."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime

@@ -1,47 +1,31 @@
 """Classification over HTTP: our strength with a customer, the explained position, its history."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
-from fastapi import Body, Query
+from fastapi import Query
 
 from service.framework.database.listing import PageRequest
 from service.framework.web.answers import Answer, found, page, plain
-from service.framework.web.router import Inquiry, Part, PathId
-from service.models.classification.classification import BusinessStrengthPut
+from service.framework.web.router import Part, PathId
 from service.models.classification.results import BusinessStrengthRead, ClassificationEntry, ClassificationRead
 from service.operations.classification import classification
 from service.platform.errors import Conflict
 from service.rest.dependencies import AsOfQuery, Caller, PageQuery, page_of
+from service.rest.operations import declare
 
 part = Part("classification")
 
 ClassificationPage = page_of("ClassificationPage", ClassificationEntry)
 
 
-@part.put(
-    "/accounts/{id}/business-strength",
-    response_model=ClassificationRead,
-    summary="Score our strength with a customer",
-    errors=[Conflict],
-)
-async def put_business_strength(
-    ctx: Caller, id: PathId, data: Annotated[BusinessStrengthPut, Body()], info: Inquiry
-) -> Answer:
-    """Replaces this customer's success factors (weights sum to 100) with our score and each competitor's, and answers
-    with the classification. A customer without known competitors needs `no_known_competitor: true`. Sends
-    account.classified, and account.quadrant_changed when the quadrant changed.
-    """
-    return found(await classification.put_business_strength(ctx, id, data, info.expected))
-
-
-@part.get(
-    "/accounts/{id}/business-strength", response_model=BusinessStrengthRead, summary="Read a customer's success factors"
-)
-async def read_business_strength(ctx: Caller, id: PathId) -> Answer:
-    """Reads the success factors with our scores and the competitors'."""
-    return found(await classification.get_business_strength(ctx, id))
+declare(
+    part, "put", "/accounts/{id}/business-strength", classification.put_business_strength,
+    "Score our strength with a customer", response_model=ClassificationRead, errors=[Conflict],
+)  # fmt: skip
+declare(
+    part, "get", "/accounts/{id}/business-strength", classification.get_business_strength,
+    "Read a customer's success factors", response_model=BusinessStrengthRead,
+)  # fmt: skip
 
 
 @part.get(
@@ -57,8 +41,7 @@ async def read_classification(ctx: Caller, id: PathId, query: Annotated[AsOfQuer
     """
     if query.as_of is not None:
         return plain((await classification.get_past_classification(ctx, id, query.as_of)).body)
-    result = await classification.get_classification(ctx, id)
-    return found(result) if result.version else plain(result.body)
+    return found(await classification.get_classification(ctx, id))
 
 
 @part.get(

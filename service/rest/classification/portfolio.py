@@ -1,7 +1,5 @@
 """The portfolio over HTTP: the matrix, and the accounts that moved between two instants."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from fastapi import Query

@@ -1,54 +1,32 @@
 """Ratings over HTTP: people's scores of an account's attractiveness, and the value used of each factor."""
 
-from __future__ import annotations
-
+from functools import partial
 from typing import Annotated
 
-from fastapi import Body, Query
+from fastapi import Query
 
 from service.framework.database.listing import PageRequest
-from service.framework.web.answers import Answer, found, no_content, page, plain
-from service.framework.web.router import Inquiry, Part, PathId
-from service.models.classification.ratings import AttractivenessPut, RatingChoice, RatingRead, RatingSheet
+from service.framework.web.answers import Answer, page, plain
+from service.framework.web.router import Part, PathId
+from service.models.classification.ratings import RatingRead
 from service.models.classification.results import AttractivenessRead, ClassificationRead
 from service.operations.classification import ratings
 from service.platform.errors import Conflict, StaleVersion
 from service.rest.dependencies import Caller, PageQuery, page_of
+from service.rest.operations import declare
 
 part = Part("classification")
-
+put = partial(declare, part, "put", response_model=ClassificationRead, errors=[Conflict])
+post = partial(declare, part, "post", response_model=ClassificationRead, errors=[StaleVersion, Conflict])
+get = partial(declare, part, "get", response_model=AttractivenessRead, errors=[Conflict])
+delete = partial(declare, part, "delete", errors=[Conflict])
 RatingPage = page_of("RatingPage", RatingRead)
 
-
-@part.put(
-    "/accounts/{id}/attractiveness",
-    response_model=ClassificationRead,
-    summary="Score an account's attractiveness",
-    errors=[Conflict],
-)
-async def put_attractiveness(
-    ctx: Caller, id: PathId, data: Annotated[AttractivenessPut, Body()], info: Inquiry
-) -> Answer:
-    """Replaces the account's current ratings on the factors of the active model and answers with the classification.
-    Each rating is by one rater: a score from 0 to 10, or a metric that the factor's bands turn into a score. Sends
-    account.classified, and account.quadrant_changed when the quadrant changed. Writing the same ratings again sends no
-    event.
-    """
-    return found(await ratings.put_attractiveness(ctx, id, data, info.expected))
-
-
-@part.get(
-    "/accounts/{id}/attractiveness",
-    response_model=AttractivenessRead,
-    summary="Read an account's ratings and the values used",
-    errors=[Conflict],
-)
-async def read_attractiveness(ctx: Caller, id: PathId) -> Answer:
-    """Reads the current ratings with their evidence and raters, the value used of each factor and the rule that gave
-    it, how far apart the raters are, and which required factors are missing.
-    """
-    result = await ratings.get_attractiveness(ctx, id)
-    return found(result) if result.version else plain(result.body)
+put("/accounts/{id}/attractiveness", ratings.put_attractiveness, "Score an account's attractiveness")
+get("/accounts/{id}/attractiveness", ratings.get_attractiveness, "Read an account's ratings and the values used")
+post("/accounts/{id}/attractiveness/ratings", ratings.add_rating_sheet, "Add one rater's ratings")
+put("/accounts/{id}/attractiveness/choice", ratings.choose_rating, "Choose the rating that counts")
+delete("/ratings/{id}", ratings.withdraw_rating, "Withdraw a rating")
 
 
 @part.get("/accounts/{id}/attractiveness/ratings", response_model=RatingPage, summary="List an account's ratings")
@@ -57,40 +35,7 @@ async def list_ratings(ctx: Caller, id: PathId, query: Annotated[PageQuery, Quer
     return page(await ratings.list_ratings(ctx, id, PageRequest(limit=query.limit, after=query.after)))
 
 
-@part.post(
-    "/accounts/{id}/attractiveness/ratings",
-    response_model=ClassificationRead,
-    summary="Add one rater's ratings",
-    errors=[StaleVersion, Conflict],
-)
-async def add_rating_sheet(ctx: Caller, id: PathId, data: Annotated[RatingSheet, Body()], info: Inquiry) -> Answer:
-    """Stores one rater's ratings and answers with the classification. Each rating supersedes this rater's earlier
-    rating of the factor; all other ratings stay. Sends account.classified, and account.quadrant_changed when the
-    quadrant changed.
-    """
-    return found(await ratings.add_rating_sheet(ctx, id, data, info.expected))
-
-
-@part.put(
-    "/accounts/{id}/attractiveness/choice",
-    response_model=ClassificationRead,
-    summary="Choose the rating that counts",
-    errors=[Conflict],
-)
-async def choose_rating(ctx: Caller, id: PathId, data: Annotated[RatingChoice, Body()], info: Inquiry) -> Answer:
-    """Chooses one rating as the value of its factor, or returns to the mean of all raters, and answers with the
-    classification.
-    """
-    return found(await ratings.choose_rating(ctx, id, data, info.expected))
-
-
 @part.get("/ratings/{id}", response_model=RatingRead, summary="Read one rating")
 async def read_rating(ctx: Caller, id: PathId) -> Answer:
     """Reads a rating, current or not."""
     return plain((await ratings.get_rating(ctx, id)).body)
-
-
-@part.delete("/ratings/{id}", summary="Withdraw a rating", errors=[Conflict])
-async def withdraw_rating(ctx: Caller, id: PathId) -> Answer:
-    """Withdraws a current rating: it no longer counts and stays in the history. The account is reclassified."""
-    return no_content(await ratings.withdraw_rating(ctx, id))

@@ -1,11 +1,5 @@
 """Reclassifying the whole portfolio, and simulating it, over HTTP."""
 
-from __future__ import annotations
-
-from typing import Annotated
-
-from fastapi import Body
-
 from service.framework.web.answers import Answer, accepted, plain
 from service.framework.web.router import Part
 from service.models.classification.reclassifications import ReclassificationCreate
@@ -25,7 +19,7 @@ part = Part("portfolio")
     summary="Reclassify the whole portfolio",
     answer_headers={"Location": "The job"},
 )
-async def reclassify_portfolio(ctx: Caller, data: Annotated[ReclassificationCreate, Body()]) -> Answer:
+async def reclassify_portfolio(ctx: Caller, data: ReclassificationCreate) -> Answer:
     """Starts a job that reclassifies every account by the active model. A cut in the middle of the portfolio's range is
     computed from the present range first. Accounts whose position differs are written and send account.quadrant_changed
     where the quadrant changed; then portfolio.reclassified is sent with the counts. `reason` is kept in each account's
@@ -35,7 +29,7 @@ async def reclassify_portfolio(ctx: Caller, data: Annotated[ReclassificationCrea
 
 
 @part.post("/portfolio/simulations", response_model=SimulationRead, summary="Simulate another scoring model")
-async def simulate_portfolio(ctx: Caller, data: Annotated[SimulationCreate, Body()]) -> Answer:  # type: ignore[valid-type]
+async def simulate_portfolio(ctx: Caller, data: SimulationCreate) -> Answer:  # type: ignore[valid-type]
     """Computes which accounts would be in another box by another model (stored, written out, or the active one with
     changes of weights, cuts, limits or dead band) or with other scores, over all accounts or those that match a filter.
     Returns each box before and after, how many accounts move from where to where, the accounts that move (page on with

@@ -1,21 +1,17 @@
 """Scoring models over HTTP."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from fastapi import Body, Query
 
-from service.framework.web.answers import Answer, accepted, created, found, no_content, page, plain
+from service.framework.web.answers import Answer, accepted, found, page, plain
 from service.framework.web.router import Inquiry, Part, PathId
 from service.models.classification.reclassifications import ReclassificationCreate
 from service.models.classification.scoring_models import (
     ComparisonQuery,
     FactorLibrary,
     LibraryQuery,
-    ScoringModelClone,
     ScoringModelComparison,
-    ScoringModelCreate,
     ScoringModelPatch,
     ScoringModelRead,
 )
@@ -24,6 +20,7 @@ from service.operations.classification import reclassifications, scoring_models
 from service.platform.errors import ScoringModelUsed, StaleVersion
 from service.queries.classification.scoring_models import SCORING_MODELS
 from service.rest.dependencies import Caller, list_query, page_of, page_request
+from service.rest.operations import declare
 from service.rules.classification.factor_library import FactorAxis
 
 part = Part("classification")
@@ -32,62 +29,32 @@ ScoringModelListQuery = list_query("ScoringModelListQuery", SCORING_MODELS)
 ScoringModelPage = page_of("ScoringModelPage", ScoringModelRead)
 
 
-@part.post(
-    "/scoring-models",
+declare(
+    part, "post", "/scoring-models", scoring_models.create_scoring_model, "Create a scoring model",
+    response_model=ScoringModelRead, location="/v1/scoring-models/{id}",
+)  # fmt: skip
+declare(
+    part, "get", "/scoring-models/{id}", scoring_models.get_scoring_model, "Read a scoring model",
     response_model=ScoringModelRead,
-    summary="Create a scoring model",
-    location="/v1/scoring-models/{id}",
-)
-async def create_scoring_model(ctx: Caller, data: Annotated[ScoringModelCreate, Body()]) -> Answer:
-    """Creates a scoring model: factors whose weights sum to 100 (within 0.01; they are never normalised), their score
-    bands, cut lines and limits. It has no effect until it is activated; from then on its definition never changes.
-    `warnings` names what is allowed but unwise.
-    """
-    return created(await scoring_models.create_scoring_model(ctx, data))
+)  # fmt: skip
+declare(
+    part, "patch", "/scoring-models/{id}", scoring_models.update_scoring_model, "Change a draft",
+    body=ScoringModelPatch, response_model=ScoringModelRead, errors=[ScoringModelUsed],
+)  # fmt: skip
+declare(
+    part, "delete", "/scoring-models/{id}", scoring_models.delete_scoring_model, "Delete a draft",
+    errors=[ScoringModelUsed],
+)  # fmt: skip
+declare(
+    part, "post", "/scoring-models/{id}/clone", scoring_models.clone_scoring_model, "Clone a scoring model",
+    response_model=ScoringModelRead, location="/v1/scoring-models/{id}",
+)  # fmt: skip
 
 
 @part.get("/scoring-models", response_model=ScoringModelPage, summary="List scoring models")
 async def list_scoring_models(ctx: Caller, query: Annotated[ScoringModelListQuery, Query()]) -> Answer:  # type: ignore[valid-type]
     """Lists scoring models, newest first. `state=active` finds the active one."""
     return page(await scoring_models.list_scoring_models(ctx, page_request(query, SCORING_MODELS)))
-
-
-@part.get("/scoring-models/{id}", response_model=ScoringModelRead, summary="Read a scoring model")
-async def read_scoring_model(ctx: Caller, id: PathId) -> Answer:
-    """Reads a scoring model."""
-    return found(await scoring_models.get_scoring_model(ctx, id))
-
-
-@part.patch(
-    "/scoring-models/{id}", response_model=ScoringModelRead, summary="Change a draft", errors=[ScoringModelUsed]
-)
-async def update_scoring_model(
-    ctx: Caller,
-    id: PathId,
-    patch: Annotated[ScoringModelPatch, Body()],  # type: ignore[valid-type]
-    info: Inquiry,
-) -> Answer:
-    """Changes a model that has never been active: the given members of `cuts`, `fiocca` and `border_width`, and
-    `factors` as a whole. A model that has been active gives 409 scoring_model_used; clone it.
-    """
-    return found(await scoring_models.update_scoring_model(ctx, id, patch, info.expected))
-
-
-@part.delete("/scoring-models/{id}", summary="Delete a draft", errors=[ScoringModelUsed])
-async def delete_scoring_model(ctx: Caller, id: PathId, info: Inquiry) -> Answer:
-    """Deletes a model that has never been active. One that has been active gives 409 scoring_model_used."""
-    return no_content(await scoring_models.delete_scoring_model(ctx, id, info.expected))
-
-
-@part.post(
-    "/scoring-models/{id}/clone",
-    response_model=ScoringModelRead,
-    summary="Clone a scoring model",
-    location="/v1/scoring-models/{id}",
-)
-async def clone_scoring_model(ctx: Caller, id: PathId, data: Annotated[ScoringModelClone, Body()]) -> Answer:
-    """Creates a new draft from any model, with `changes` as in a patch. Use it to change an active model."""
-    return created(await scoring_models.clone_scoring_model(ctx, id, data))
 
 
 @part.get(

@@ -4,7 +4,7 @@ It is written from the exact result; numbers are rounded for show only, here and
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -85,7 +85,7 @@ def explain(model: ScoringModel, outcome: Classification, background: Background
     return {
         "status": outcome.status.value,
         "missing": list(outcome.missing),
-        "reasons": [_verdict(reason) for reason in outcome.reasons],
+        "reasons": [asdict(reason) for reason in outcome.reasons],
         "attractiveness": _appeal(model, outcome, background.used),
         "business_strength": _strength(outcome.business_strength, background),
         "quadrant": None if quadrant is None else quadrant.value,
@@ -101,12 +101,13 @@ def explain(model: ScoringModel, outcome: Classification, background: Background
         "held_by_dead_band": outcome.held_by_dead_band,
         "moves": [_move(move) for move in moves],
         "explained_on": background.explained_on,
-        "inputs": [_input(one) for one in background.inputs],
-        "warnings": [_verdict(warning) for warning in _warnings(outcome, background)],
+        "inputs": [{name: getattr(one, name) for name in _INPUT} for one in background.inputs],
+        "warnings": [asdict(warning) for warning in _warnings(outcome, background)],
     }
 
 
 _MEANING = ("name", "what_it_is", "what_to_do")
+_INPUT = ("axis", "factor", "rater_id", "scored_at", "age_days", "old")
 
 
 def _none_or(value: Fraction | None) -> Decimal | None:
@@ -190,13 +191,7 @@ def _cell(model: ScoringModel, outcome: Classification) -> dict[str, Any] | None
 
 
 def _meaning(verb: FioccaVerb) -> dict[str, Any]:
-    terms = VERB_MEANINGS[verb]
-    return {
-        "verb": verb.value,
-        "resources": terms.resources,
-        "typical_action": terms.typical_action,
-        "wrong_action": terms.wrong_action,
-    }
+    return {"verb": verb.value, **asdict(VERB_MEANINGS[verb])}
 
 
 def _limits(axis: str, value: Fraction, limits: FioccaLimits, width: Decimal) -> list[dict[str, Any]]:
@@ -210,7 +205,7 @@ def _limits(axis: str, value: Fraction, limits: FioccaLimits, width: Decimal) ->
             "distance": shown(value - fraction(at)),
             "near": abs(value - fraction(at)) <= fraction(width),
         }
-        for name, at in (("low", limits.low), ("high", limits.high))
+        for name, at in asdict(limits).items()
     ]
 
 
@@ -220,9 +215,7 @@ def _ten_boxes(outcome: Classification, stage: Stage | None) -> dict[str, Any] |
     placed, terms = ten_box(outcome.raw_quadrant, stage), STAGES[stage]
     return {
         "label": TEN_BOXES_LABEL,
-        "box": None if placed is None else placed.box,
-        "name": None if placed is None else placed.name,
-        "attractiveness": None if placed is None else placed.attractiveness,
+        **{name: getattr(placed, name, None) for name in ("box", "name", "attractiveness")},
         "stage": stage.value,
         "stage_cranfield": terms.cranfield_name,
         "column": terms.ordinal or None,
@@ -273,17 +266,6 @@ def _move(move: Move) -> dict[str, Any]:
     }
 
 
-def _input(one: Input) -> dict[str, Any]:
-    return {
-        "axis": one.axis,
-        "factor": one.factor,
-        "rater_id": one.rater_id,
-        "scored_at": one.scored_at,
-        "age_days": one.age_days,
-        "old": one.old,
-    }
-
-
 def _warnings(outcome: Classification, background: Background) -> list[Verdict]:
     """List what a reader should know before acting on a classification. A warning never changes the position."""
     found = []
@@ -294,18 +276,18 @@ def _warnings(outcome: Classification, background: Background) -> list[Verdict]:
     if outcome.held_by_dead_band:
         message = "The scores alone would put it elsewhere; the dead band holds it until it has crossed by more."
         found.append(Verdict("/quadrant", "held_by_dead_band", message))
-    old = [one.factor or one.axis for one in background.inputs if one.old]
-    if old:
-        names = ", ".join(dict.fromkeys(old))
-        found.append(Verdict("/inputs", "inputs_old", f"Older than {OLD_AFTER_DAYS} days: {names}."))
-    bare = [one.factor for one in background.inputs if one.factor is not None and not one.supported]
-    if bare:
-        names = ", ".join(dict.fromkeys(bare))
-        found.append(Verdict("/inputs", "evidence_missing", f"Scored without evidence: {names}."))
-    changed = [one.factor for one in background.inputs if one.factor is not None and one.changed_without_evidence]
-    if changed:
-        names = ", ".join(dict.fromkeys(changed))
-        found.append(Verdict("/inputs", "changed_without_evidence", f"Changed without new evidence: {names}."))
+    rated = [one for one in background.inputs if one.factor is not None]
+    for code, message, inputs in (
+        ("inputs_old", f"Older than {OLD_AFTER_DAYS} days", [one for one in background.inputs if one.old]),
+        ("evidence_missing", "Scored without evidence", [one for one in rated if not one.supported]),
+        (
+            "changed_without_evidence", "Changed without new evidence",
+            [one for one in rated if one.changed_without_evidence],
+        ),
+    ):  # fmt: skip
+        if inputs:
+            names = ", ".join(dict.fromkeys(one.factor or one.axis for one in inputs))
+            found.append(Verdict("/inputs", code, f"{message}: {names}."))
     if any(one.factor is None and not one.supported for one in background.inputs):
         message = "The success factors are our view; the customer should give or confirm them."
         found.append(Verdict("/business_strength", "strength_not_confirmed", message))
@@ -321,7 +303,3 @@ def _model_warnings(background: Background) -> list[Verdict]:
         "do not compare it with positions of that."
     )
     return [Verdict("/model", "model_version_differs", message)]
-
-
-def _verdict(verdict: Verdict) -> dict[str, Any]:
-    return {"pointer": verdict.pointer, "code": verdict.code, "message": verdict.message}

@@ -5,7 +5,7 @@ factors. That total is not the relative strength of the four boxes; neither is e
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
@@ -102,7 +102,7 @@ def validate_limits(limits: FioccaLimits, pointer: str = "/fiocca") -> list[Verd
     """Refuse limits outside 0 to 10 and a low limit that is not below the high one."""
     verdicts = [
         Verdict(f"{pointer}/{name}", "limit_out_of_range", f"A limit lies between 0 and 10, not at {value}.")
-        for name, value in (("low", limits.low), ("high", limits.high))
+        for name, value in asdict(limits).items()
         if not is_score(value)
     ]
     if not verdicts and limits.low >= limits.high:

@@ -4,7 +4,7 @@ Vertical: account attractiveness A, 0-10. Horizontal: our strength with this cus
 (R = our total / the best competitor's), or our own total 0-10 when the customer is known to have no other supplier.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
@@ -111,20 +111,13 @@ _SIDES = {quadrant: sides for sides, quadrant in _BOXES.items()}
 
 def validate_cuts(cuts: Cuts, pointer: str = "/cuts") -> list[Verdict]:
     """Refuse an attractiveness cut outside 0 to 10 and a relative-strength cut that is not above 0 and at most 10."""
-    verdicts = []
+    verdicts, ratio = [], cuts.relative_strength
     if not is_score(cuts.attractiveness):
-        verdicts.append(
-            Verdict(f"{pointer}/attractiveness", "cut_out_of_range", "The attractiveness cut lies between 0 and 10.")
-        )
-    ratio = cuts.relative_strength
+        message = "The attractiveness cut lies between 0 and 10."
+        verdicts.append(Verdict(f"{pointer}/attractiveness", "cut_out_of_range", message))
     if not (ratio.is_finite() and 0 < ratio <= HIGHEST_RATIO_CUT):
-        verdicts.append(
-            Verdict(
-                f"{pointer}/relative_strength",
-                "cut_out_of_range",
-                "The relative-strength cut is a ratio above 0 and at most 10.",
-            )
-        )
+        message = "The relative-strength cut is a ratio above 0 and at most 10."
+        verdicts.append(Verdict(f"{pointer}/relative_strength", "cut_out_of_range", message))
     return verdicts
 
 
@@ -145,11 +138,7 @@ def validate_border_width(width: BorderWidth, pointer: str = "/border_width") ->
         Verdict(
             f"{pointer}/{name}", "border_width_out_of_range", f"A border width lies between 0 and 5, not at {value}."
         )
-        for name, value in (
-            ("attractiveness", width.attractiveness),
-            ("relative_strength", width.relative_strength),
-            ("fiocca", width.fiocca),
-        )
+        for name, value in asdict(width).items()
         if not (value.is_finite() and 0 <= value <= WIDEST_BORDER)
     ]
 

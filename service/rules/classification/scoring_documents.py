@@ -1,6 +1,7 @@
 """A scoring model as a plain document and back: the form in which it is sent and stored; numbers stay exact."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
@@ -21,13 +22,9 @@ def model_to_dict(model: ScoringModel) -> dict[str, Any]:
             "relative_strength": model.cuts.relative_strength,
             "attractiveness_rule": model.cuts.attractiveness_rule.value,
         },
-        "fiocca": {"low": model.fiocca.low, "high": model.fiocca.high},
+        "fiocca": asdict(model.fiocca),
         "dead_band": model.dead_band,
-        "border_width": {
-            "attractiveness": model.border_width.attractiveness,
-            "relative_strength": model.border_width.relative_strength,
-            "fiocca": model.border_width.fiocca,
-        },
+        "border_width": asdict(model.border_width),
     }
 
 
