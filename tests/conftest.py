@@ -154,7 +154,7 @@ def settings(database_url: str) -> Settings:
     return Settings(
         _env_file=None,
         database_url=database_url,
-        secret_key="a key for tests",
+        secret_key="a key of 32 characters for tests",
         sqlite_synchronous="off",
         worker=False,
         access_log=False,

@@ -89,7 +89,11 @@ def serve(
 def _environment(database: str | Path, key: str, more: Mapping[str, str]) -> dict[str, str]:
     url = database if isinstance(database, str) and "://" in database else f"sqlite:///{Path(database, 'kam.db')}"
     own = {name: value for name, value in os.environ.items() if not name.startswith("KAM_")}
-    set_up = {"KAM_DATABASE_URL": str(url), "KAM_BOOTSTRAP_KEY": key, "KAM_SECRET_KEY": "only-for-these-tests"}
+    set_up = {
+        "KAM_DATABASE_URL": str(url),
+        "KAM_BOOTSTRAP_KEY": key,
+        "KAM_SECRET_KEY": "only-for-these-tests-32-characters",
+    }
     return {**own, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **set_up, **more}
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from service.cli.console import MISUSED, Problem, read_settings, say, shown_database
+from service.platform.private_files import make_private
 
 
 def backup(
@@ -33,6 +34,7 @@ def backup(
         raise Problem(f"{file} exists already; choose another file, or replace it with --force", MISUSED)
     unfinished = file.with_name(file.name + ".unfinished")
     unfinished.unlink(missing_ok=True)
+    make_private(unfinished)
     try:
         with closing(sqlite3.connect(source, timeout=30)) as reading, closing(sqlite3.connect(unfinished)) as writing:
             reading.backup(writing)

@@ -7,7 +7,16 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from service.platform.private_files import make_private
+
+SECRET_KEY_CHARACTERS = 32
+TOO_SHORT = (
+    f"has {{}} characters and needs at least {SECRET_KEY_CHARACTERS}; make one with `openssl rand -base64 32` "
+    "(secrets that were sealed with another key have to be given again)"
+)
 
 
 class Settings(BaseSettings):
@@ -24,7 +33,10 @@ class Settings(BaseSettings):
         default="full", description="How durable a commit of the embedded database is"
     )
     bootstrap_key: str | None = Field(default=None, description="The first admin key's value, for scripted set-ups")
-    secret_key: str | None = Field(default=None, description="Seals stored secrets; required with PostgreSQL")
+    secret_key: str | None = Field(
+        default=None,
+        description="Seals stored secrets and signs cursors, at least 32 characters; required with PostgreSQL",
+    )
     cors_origins: Annotated[list[str], NoDecode] = Field(
         default_factory=list, description="Origins that browsers may call from, comma-separated"
     )
@@ -92,6 +104,13 @@ class Settings(BaseSettings):
             ipaddress.ip_network(network)
         return value
 
+    @field_validator("secret_key")
+    @classmethod
+    def _long_enough(cls, value: str | None) -> str | None:
+        if value is not None and len(value) < SECRET_KEY_CHARACTERS:
+            raise PydanticCustomError("too_short", "{message}", {"message": TOO_SHORT.format(len(value))})
+        return value
+
     @property
     def embedded(self) -> bool:
         """Whether the database is the embedded one."""
@@ -117,9 +136,12 @@ class Settings(BaseSettings):
             raise ValueError("KAM_SECRET_KEY is required when the database is not the embedded one")
         path = Path(self.sqlite_path + ".key")
         if not path.exists():
-            path.touch(mode=0o600)
-            path.write_text(_random_key())
-        return path.read_text().strip()
+            make_private(path)
+            path.write_text(base64.urlsafe_b64encode(os.urandom(32)).decode())
+        key = path.read_text().strip()
+        if len(key) < SECRET_KEY_CHARACTERS:
+            raise ValueError(f"the key in {path}, used as KAM_SECRET_KEY, {TOO_SHORT.format(len(key))}")
+        return key
 
 
 def sqlite_path(url: str) -> str:
@@ -131,8 +153,3 @@ def plain_postgres_url(url: str) -> str:
     """Return `postgresql+asyncpg://...` and similar URLs as `postgresql://...`."""
     scheme, _, rest = url.partition("://")
     return f"{scheme.split('+')[0]}://{rest}"
-
-
-def _random_key() -> str:
-
-    return base64.urlsafe_b64encode(os.urandom(32)).decode()

@@ -208,7 +208,7 @@ async def floor(port: int, rows: list[dict[str, Any]], flowing: int) -> tuple[fl
 @contextmanager
 def working(url: str) -> Iterator[Any]:
     """`kam worker` on the database."""
-    environment = {"KAM_DATABASE_URL": url, "KAM_SECRET_KEY": "only-for-these-tests", **NETWORKS}
+    environment = {"KAM_DATABASE_URL": url, "KAM_SECRET_KEY": "only-for-these-tests-32-characters", **NETWORKS}
     with tempfile.TemporaryDirectory(prefix="kam-worker-") as folder, Path(folder, "log").open("wb") as log:
         own = {name: value for name, value in os.environ.items() if not name.startswith("KAM_")}
         process = subprocess.Popen(

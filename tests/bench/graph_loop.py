@@ -36,7 +36,9 @@ ACCOUNT = "mutation($name: String!) { createAccount(input: {name: $name}) { acco
 async def main(url: str, rounds: int) -> None:
     """Fill a database, run both queries and print the microseconds of CPU per request."""
     await ensure_migrated(url)
-    settings = Settings(_env_file=None, database_url=url, secret_key="a key for the bench", worker=False)
+    settings = Settings(
+        _env_file=None, database_url=url, secret_key="a key of 32 characters for the bench", worker=False
+    )
     services = make_services(settings)
     await services.database.open()
     await ensure_default_model(services)

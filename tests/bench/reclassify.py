@@ -190,7 +190,7 @@ def _strengths(drawn: random.Random, count: int, now: datetime) -> Iterator[dict
 
 
 def _settings(url: str) -> Settings:
-    return Settings(_env_file=None, database_url=url, secret_key="for the bench", worker=False)
+    return Settings(_env_file=None, database_url=url, secret_key="a key of 32 characters for the bench", worker=False)
 
 
 async def floor(connection: Any, cuts: tuple[Decimal, Decimal]) -> tuple[float, int]:

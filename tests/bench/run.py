@@ -177,7 +177,7 @@ def service(
 ) -> Iterator[Target]:
     """The service of a checkout, up and answering."""
     environment = {
-        "KAM_DATABASE_URL": url, "KAM_BOOTSTRAP_KEY": KEY, "KAM_SECRET_KEY": "only for benchmarks",
+        "KAM_DATABASE_URL": url, "KAM_BOOTSTRAP_KEY": KEY, "KAM_SECRET_KEY": "only for benchmarks, 32 characters",
         "KAM_RATE_LIMIT": _LIMIT, "KAM_RATE_BURST": _LIMIT,
     }  # fmt: skip
     port = postgres.free_port()

@@ -50,7 +50,12 @@ def filled() -> Iterator[str]:
 @pytest.fixture
 async def measured(filled: str) -> AsyncIterator[Services]:
     settings = Settings(
-        _env_file=None, database_url=filled, secret_key="a key for tests", worker=False, access_log=False, rate_limit=0
+        _env_file=None,
+        database_url=filled,
+        secret_key="a key of 32 characters for tests",
+        worker=False,
+        access_log=False,
+        rate_limit=0,
     )
     services = make_services(settings)
     await services.database.open()

@@ -55,7 +55,7 @@ def kam(folder: Path, capsys: pytest.CaptureFixture[str]) -> Kam:
 def on(kam: Kam, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Kam:
     """The same, on a migrated database of either kind."""
     monkeypatch.setenv("KAM_DATABASE_URL", database_url)
-    monkeypatch.setenv("KAM_SECRET_KEY", "a key for tests")
+    monkeypatch.setenv("KAM_SECRET_KEY", "a key of 32 characters for tests")
     return kam
 
 
@@ -103,7 +103,9 @@ def test_a_wrong_setting_is_named(kam: Kam, monkeypatch: pytest.MonkeyPatch):
 
 def test_a_start_waits_for_the_database_and_says_so_once(capsys: pytest.CaptureFixture[str]):
     url = f"postgresql://kam:secret@127.0.0.1:{free_port()}/kam"
-    settings = Settings(_env_file=None, database_url=url, secret_key="a key for tests", database_wait_seconds=1.2)
+    settings = Settings(
+        _env_file=None, database_url=url, secret_key="a key of 32 characters for tests", database_wait_seconds=1.2
+    )
     begun = time.monotonic()
     asyncio.run(wait_for_database(settings))
     assert 1.0 < time.monotonic() - begun < 10
@@ -114,7 +116,7 @@ def test_a_start_waits_for_the_database_and_says_so_once(capsys: pytest.CaptureF
 
 def test_a_database_that_does_not_answer_is_told_in_one_line(kam: Kam, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("KAM_DATABASE_URL", "postgresql://kam:secret@127.0.0.1:1/kam")
-    monkeypatch.setenv("KAM_SECRET_KEY", "a key for tests")
+    monkeypatch.setenv("KAM_SECRET_KEY", "a key of 32 characters for tests")
     for command in (["migrate"], ["keys", "list"]):
         code, _, told = kam(*command)
         assert code == 1
@@ -288,6 +290,28 @@ def test_a_backup_is_a_whole_database_and_replaces_nothing_unasked(kam: Kam, fol
     assert not (folder / "b.db.unfinished").exists()
 
 
+def test_database_and_backup_are_for_nobody_else_even_when_they_were(kam: Kam, folder: Path):
+    before = os.umask(0o002)
+    try:
+        assert kam("migrate")[0] == 0 and kam("keys", "list")[0] == 0
+        (folder / "kam.db").chmod(0o644)
+        assert kam("keys", "list")[0] == 0 and kam("backup", "b.db")[0] == 0
+        (folder / "b.db").chmod(0o644)
+        assert kam("backup", "b.db", "--force")[0] == 0
+    finally:
+        os.umask(before)
+    modes = {file.name: oct(file.stat().st_mode & 0o777) for file in folder.iterdir()}
+    assert set(modes) >= {"kam.db", "b.db"} and set(modes.values()) == {"0o600"}, modes
+
+
+@pytest.mark.parametrize("command", ["serve", "worker", "keys list"])
+def test_a_short_secret_key_refuses_the_start(kam: Kam, folder: Path, monkeypatch: pytest.MonkeyPatch, command: str):
+    monkeypatch.setenv("KAM_SECRET_KEY", "k" * 31)
+    code, _, told = kam(*command.split())
+    assert code == 2 and not (folder / "kam.db").exists()
+    assert told.startswith("kam: settings: KAM_SECRET_KEY: has 31 characters and needs at least 32; make one with ")
+
+
 def test_a_backup_of_postgresql_names_the_tool_and_shows_no_password(kam: Kam, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("KAM_DATABASE_URL", "postgresql+asyncpg://kam:secret@db.example/kam")
     code, _, told = kam("backup", "b.dump")
@@ -306,9 +330,9 @@ def test_the_doctor_shows_every_setting_with_its_source_and_no_secret(
     lines = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.startswith("KAM_")}
     assert lines["KAM_RATE_LIMIT"] == ["5", ".env"]
     assert lines["KAM_LOG_LEVEL"] == ["info", "default"]
-    assert lines["KAM_SECRET_KEY"] == ["set,", "15", "characters", "environment"]
+    assert lines["KAM_SECRET_KEY"] == ["set,", "32", "characters", "environment"]
     assert "sss" not in out
-    assert "a key for tests" not in out
+    assert "a key of 32 characters for tests" not in out
     for name in ("database", "migrations", "clock", "secrets", "worker, events", "worker, deliveries"):
         assert f"ok   {name}: " in out
 

@@ -32,7 +32,7 @@ from service.platform.secrets import Secrets
 from tests.postgres import create_database, drop_database
 
 NOW = datetime(2026, 11, 21, 21, 35, tzinfo=UTC)
-SEALING = Secrets("a key for tests")
+SEALING = Secrets("a key of 32 characters for tests")
 
 
 def _definitions(kind: str) -> list[str]:

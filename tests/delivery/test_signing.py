@@ -21,7 +21,7 @@ from service.platform.secrets import Secrets
 
 ID = "0193f1a2-7c1e-7d2a-9b1c-2f6c8f0c1a11"
 NOW = datetime(2026, 11, 22, 1, 2, 3, tzinfo=UTC)
-SEALING = Secrets("a key for tests")
+SEALING = Secrets("a key of 32 characters for tests")
 
 
 def _now() -> int:

@@ -25,7 +25,7 @@ from tests.delivery.certificates import issue
 from tests.delivery.outgoing import going_out, http_client
 from tests.delivery.receivers import Received, Receiver, answering, listening
 
-SEALING = Secrets("a key for tests")
+SEALING = Secrets("a key of 32 characters for tests")
 NOW = datetime(2026, 11, 22, 1, 0, tzinfo=UTC)
 
 

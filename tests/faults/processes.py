@@ -30,7 +30,7 @@ ENVIRONMENT = {
     "KAM_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
     "KAM_WEBHOOK_TIMEOUT_SECONDS": "1",  # a lease of a dead worker is free after two seconds
     "KAM_DELIVERY_POLL_SECONDS": "0.2",
-    "KAM_SECRET_KEY": "only-for-these-tests",
+    "KAM_SECRET_KEY": "only-for-these-tests-32-characters",
     "KAM_LOG_LEVEL": "error",
 }
 

@@ -59,7 +59,9 @@ async def emitted(services: Services, job: str) -> Counter[int]:
 
 async def main(url: str) -> None:
     """Run until killed, with short leases and steps that take a moment."""
-    services = make_services(Settings(_env_file=None, database_url=url, secret_key="a key for tests"), Clock())
+    services = make_services(
+        Settings(_env_file=None, database_url=url, secret_key="a key of 32 characters for tests"), Clock()
+    )
     runner = Runner(services, [Counting(0.005)], poll=0.05, lease=timedelta(seconds=0.3))
     async with opened(services.database), runner.running():
         print("running", flush=True)

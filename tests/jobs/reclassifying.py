@@ -20,7 +20,9 @@ from service.records.services import make_services
 async def main(url: str) -> None:
     """Run until killed, with short leases and small batches."""
     reclassification_records.BATCH.update(postgresql=2, sqlite=2)
-    services = make_services(Settings(_env_file=None, database_url=url, secret_key="a key for tests"), Clock())
+    services = make_services(
+        Settings(_env_file=None, database_url=url, secret_key="a key of 32 characters for tests"), Clock()
+    )
     runner = Runner(services, [Reclassify()], poll=0.05, lease=timedelta(seconds=0.3))
     async with opened(services.database), runner.running():
         print("running", flush=True)

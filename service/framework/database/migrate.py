@@ -18,6 +18,7 @@ from typing import Any
 
 import asyncpg
 
+from service.platform.private_files import make_private
 from service.platform.settings import plain_postgres_url, sqlite_path
 
 FOLDER = Path(__file__).resolve().parents[3] / "migrations"
@@ -98,7 +99,9 @@ async def ensure_migrated(database_url: str) -> bool:
 def upgrade(database_url: str, revision: str = "head") -> None:
     """Run the migrations up to a revision. Blocks: call it outside an event loop or in a thread."""
     if database_url.startswith("sqlite"):
-        Path(sqlite_path(database_url)).resolve().parent.mkdir(parents=True, exist_ok=True)
+        path = Path(sqlite_path(database_url)).resolve()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(path)
     command, config = alembic(database_url)
     command.upgrade(config, revision)
 

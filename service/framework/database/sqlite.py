@@ -19,6 +19,7 @@ from typing import Any
 
 from service.framework.database.database import ConstraintViolated, Database, Reader, Row, Writer
 from service.framework.database.statements import Compiled, Statement
+from service.platform.private_files import make_private
 
 LOOK_SECONDS = 0.02
 """How often the write-ahead log is looked at for commits of other processes: two microseconds each time."""
@@ -56,6 +57,7 @@ class SqliteDatabase(Database):
 
     async def open(self) -> None:
         self._turn = asyncio.Lock()
+        make_private(self.path)
         self._writer = await self._connect()
         await self._writer.run(self._writer.command, f"PRAGMA cache_size={-WRITER_CACHE_KB}")
         self._readers = asyncio.LifoQueue()

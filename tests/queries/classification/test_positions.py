@@ -79,7 +79,7 @@ def run(request: pytest.FixtureRequest) -> Iterator[Any]:
     template = request.getfixturevalue("postgres_template")
     server, name = os.environ[_SERVER], f"positions_{os.getpid()}"
     url = postgres.create_database(server, name, template)
-    made = Settings(_env_file=None, database_url=url, secret_key="a key for tests", worker=False)
+    made = Settings(_env_file=None, database_url=url, secret_key="a key of 32 characters for tests", worker=False)
     with asyncio.Runner() as runner:
         services = make_services(made, SetClock(NOW))
         runner.run(services.database.open())
