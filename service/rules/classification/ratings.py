@@ -153,7 +153,7 @@ def _value_of(read: Sequence[tuple[Decimal, bool]]) -> FactorValue:
 
 
 def exact_decimal(value: Fraction) -> Decimal:
-    """Return a fraction whose denominator divides a power of ten, as a decimal with every digit and without trailing zeros."""
+    """Return a fraction whose denominator divides a power of ten as a decimal, exact and without trailing zeros."""
     places, scaled = 0, value
     while scaled.denominator != 1:
         places, scaled = places + 1, scaled * 10
