@@ -2,11 +2,11 @@
 and the stored answer.
 
     @operation
-    async def create_account(ctx: Context, data: AccountCreate) -> Resource:
-        async with ctx.transaction(Permission.ACCOUNT_WRITE) as tx:
+    async def transition_plan(ctx: Context, identifier: str, step: PlanTransition) -> Resource:
+        async with ctx.transaction(Permission.PLAN_WRITE) as tx:
             ...
-            tx.emit(AccountCreated.of(account))
-            return tx.answer(resource)
+            tx.emit(PlanSubmitted.between(before.data, after.data, account))
+            return tx.answer(after)
 
 The permission is checked before any SQL. Events are inserted just before the commit, and the answer is stored with
 its Idempotency-Key in the same transaction: a retry gets the stored answer, and nothing happens twice.

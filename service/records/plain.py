@@ -22,7 +22,7 @@ import orjson
 from pydantic import BaseModel, Field, create_model
 
 from service.access.policy import Permission
-from service.events.event import RecordEvent, RecordEvents
+from service.events.event import AnyRecordEvent, RecordEvents
 from service.framework.database.database import Page, Resource
 from service.framework.database.filters import filter_model
 from service.framework.database.listing import Listing, PageRequest
@@ -106,6 +106,11 @@ class Place:
     parent: Members = field(default_factory=dict)
     account: Members | None = None
 
+    @property
+    def owner(self) -> tuple[Members, ...]:
+        """The account as an argument of an event of its record; none for a record without an account."""
+        return () if self.account is None else (self.account,)
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -153,7 +158,7 @@ class PlainRecord(Kind):
     """Members that name another record, and that the record's own rules check."""
     deletes: Sequence[tuple[Listing, str]] = ()
     """What is deleted with it: listings, each with the column that names a record deleted in the step before."""
-    also_emits: Callable[[Members, Members], Iterable[type[RecordEvent]]] = lambda before, after: ()
+    also_emits: Callable[[Members, Members], Iterable[type[AnyRecordEvent]]] = lambda before, after: ()
     """The events of a change besides `updated`, of the documents before and after: of members that its rule checks."""
 
     @cached_property
@@ -228,7 +233,7 @@ class PlainRecord(Kind):
         refuses. Without a difference nothing is written and no event is emitted.
         """
         values = patch.given()
-        if ctx.idempotency is None and self._is_free(values):
+        if ctx.idempotency is None and self.is_free(values):
             async with ctx.single(self.writes) as tx:
                 emits = self.events.updated.between
                 record = await patch_at_once(tx, self.listing, identifier, values, expected, emits, self.name)
@@ -299,12 +304,12 @@ class PlainRecord(Kind):
             await set_refs_live(tx, ids, False)
             after = await change(tx, self.listing, identifier, {"deleted_at": tx.now})
             counted = {"deleted_with_it": counts} if self.deletes else {}
-            tx.emit(self.events.deleted.of(after.data, place.account, previous=before.data, **counted))
+            tx.emit(self.events.deleted.of(after.data, *place.owner, previous=before.data, **counted))
             return tx.answer(after, "deleted")
 
     # -- inside a transaction
 
-    def _is_free(self, values: Members) -> bool:
+    def is_free(self, values: Members) -> bool:
         """Return whether no rule and no other record has a say in a change of these members."""
         linked = not values.keys().isdisjoint((*self._links, *self.checked_links))
         return not linked and (self.changing.check is None or not self.changing.concerns(values))
@@ -339,7 +344,7 @@ class PlainRecord(Kind):
             await self.creating.check(tx, place, values)
         await require_links(tx, self._links, values, values.get("account_id"))
         record = await add(tx, self.listing, self.name, values, refs)
-        tx.emit(self.events.created.of(record.data, place.account, current=record.data))
+        tx.emit(self.events.created.of(record.data, *place.owner, current=record.data))
         return record
 
     async def _revise(
@@ -353,7 +358,7 @@ class PlainRecord(Kind):
         after = await revise(tx, self.listing, self.name, before, changes, refs)
         if after is not before:
             for event in (self.events.updated, *self.also_emits(before.data, after.data)):
-                tx.emit(event.between(before.data, after.data, place.account))
+                tx.emit(event.between(before.data, after.data, *place.owner))
         return after
 
     async def _upsert(
