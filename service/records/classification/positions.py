@@ -62,7 +62,7 @@ class ClassificationInputs:
 
 def place(model: ScoringModel, inputs: ClassificationInputs, known: Classification | None = None) -> Position:
     """Return the position of an account by its stored rows; `known` is the rules' outcome, if the caller has it."""
-    values = values_used(model, map(_rating, inputs.ratings))
+    values = values_used(model, map(rating_of, inputs.ratings))
     outcome = known or classify(
         model,
         {factor: value.value for factor, value in values.items()},
@@ -72,7 +72,8 @@ def place(model: ScoringModel, inputs: ClassificationInputs, known: Classificati
     return Position(outcome, values, _columns(outcome, inputs))
 
 
-def _rating(row: Mapping[str, Any]) -> Rating:
+def rating_of(row: Mapping[str, Any]) -> Rating:
+    """Return a stored rating for the rules."""
     metric = None if row["metric"] is None else Decimal(row["metric"])
     return Rating(row["factor"], exact(row["score"]), metric, bool(row["chosen"]))
 

@@ -9,6 +9,7 @@ the new model, and a batch leaves alone what was written while it was read: so a
 its changes, and no write waits for longer than a batch.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -97,9 +98,6 @@ class Progress:
 
     def summary(self, model: ActiveModel, order: Order) -> dict[str, Any]:
         """Return the counts of portfolio.reclassified: models, cause, accounts in each box, moves between boxes."""
-        boxes = [quadrant.value for quadrant in QUADRANTS] + [NONE]
-        counts = {box: sum(n for key, n in self.moves.items() if key.endswith(f">{box}")) for box in boxes}
-        before = {box: sum(n for key, n in self.moves.items() if key.startswith(f"{box}>")) for box in boxes}
         return {
             "model": model.reference(),
             "previous_model": self.previous,
@@ -109,15 +107,28 @@ class Progress:
             "accounts": self.accounts,
             "written": self.changed,
             "moved": self.moved,
-            "boxes": [{"box": box, "before": before[box], "after": counts[box]} for box in boxes],
-            "migration": [
-                {"from": source, "to": target, "accounts": self.moves[f"{source}>{target}"]}
-                for source in boxes
-                for target in boxes
-                if self.moves.get(f"{source}>{target}")
-            ],
+            **migration_of(self.moves),
             "superseded_by": self.superseded_by,
         }
+
+
+def migration_of(moves: Mapping[str, int]) -> dict[str, Any]:
+    """Return the accounts of each box before and after, and the migration table, of counts by `from>to`."""
+    boxes = [*(quadrant.value for quadrant in QUADRANTS), NONE]
+    counts = {(source, target): moves.get(f"{source}>{target}", 0) for source in boxes for target in boxes}
+    return {
+        "boxes": [
+            {
+                "box": box,
+                "before": sum(counts[box, target] for target in boxes),
+                "after": sum(counts[source, box] for source in boxes),
+            }
+            for box in boxes
+        ],
+        "migration": [
+            {"from": source, "to": target, "accounts": number} for (source, target), number in counts.items() if number
+        ],
+    }
 
 
 async def count_accounts(tx: Transaction, most: int | None = None) -> int:
