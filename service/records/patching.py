@@ -5,8 +5,6 @@ is built by its event class from the documents before and after. The document af
 with the new values: this holds for members that show one column of their own and on which nothing else depends.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

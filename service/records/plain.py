@@ -11,8 +11,6 @@ Each operation is one transaction with one permission, and emits its events insi
 own is a small function given as a `Rule`; whatever does not fit is an operation beside the declaration.
 """
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property

@@ -1,7 +1,5 @@
 """Rows of any kind of record: find, lock with a version check, insert, change, mark as deleted; their references."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -169,6 +167,11 @@ def check_version(resource: Resource, expected: Expected) -> None:
 async def insert(tx: Transaction, listing: Listing, values: Mapping[str, Any]) -> Resource:
     """Insert a live record with a new id, or the one given, and return it as it reads."""
     row = {"id": new_id(tx.now), "version": 1, "created_at": tx.now, "updated_at": tx.now, "deleted_at": None, **values}
+    return await insert_row(tx, listing, row)
+
+
+async def insert_row(tx: Transaction, listing: Listing, row: Mapping[str, Any]) -> Resource:
+    """Insert a row, of which every column without a default is given, and return it as it reads."""
     table = listing.table
     statement = _STATEMENTS.made(
         ("insert", listing.name, tuple(row)),

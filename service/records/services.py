@@ -1,7 +1,5 @@
 """Making what one process shares between requests: the database of the settings, keys, clocks."""
 
-from __future__ import annotations
-
 from service.access.authenticate import Authenticator
 from service.framework.database.database import Database
 from service.framework.database.pagination import Cursors

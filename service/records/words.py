@@ -1,7 +1,5 @@
 """What clients read about the operations of a plain record, the same in REST and in GraphQL."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """What every step of an account on its path leaves behind: the entry of its history, and the event."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
