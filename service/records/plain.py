@@ -36,6 +36,7 @@ from service.records.rows import (
     Expected,
     add,
     change,
+    check_version,
     delete_below,
     differing,
     find_locked,
@@ -244,11 +245,18 @@ class PlainRecord(Kind):
 
     @operation
     async def upsert(
-        self, ctx: Context, system: str, external_id: str, data: Any, parent_id: str | None = None
+        self,
+        ctx: Context,
+        system: str,
+        external_id: str,
+        data: Any,
+        parent_id: str | None = None,
+        expected: Expected = None,
     ) -> Resource:
         """Create the parent's record with this reference, or change it: members that were not sent stay as they are.
-        The outcome is created, updated or unchanged; unchanged writes nothing and emits nothing. Raises NotFound for
-        the parent, ReferenceTaken when a record of another parent has the reference.
+        The outcome is created, updated or unchanged; unchanged writes nothing and emits nothing. `expected` holds 0
+        where it may create. Raises NotFound for the parent, ReferenceTaken when a record of another parent has the
+        reference, StaleVersion.
         """
         async with ctx.transaction(self.writes) as tx:
             place = await self._lock_place(tx, parent_id)
@@ -261,7 +269,7 @@ class PlainRecord(Kind):
             elif identifier is not None:
                 before = await self.listing.find(tx.reader, identifier)
             own = {"system": system, "external_id": external_id}
-            return tx.answer(await self._upsert(tx, place, before, own, data))
+            return tx.answer(await self._upsert(tx, place, before, own, data, expected))
 
     @operation
     async def batch_upsert(self, ctx: Context, batch: Batch) -> Resource:
@@ -360,10 +368,17 @@ class PlainRecord(Kind):
         return after
 
     async def _upsert(
-        self, tx: Transaction, place: Place, before: Resource | None, own: dict[str, str], data: Any
+        self,
+        tx: Transaction,
+        place: Place,
+        before: Resource | None,
+        own: dict[str, str],
+        data: Any,
+        expected: Expected = None,
     ) -> Resource:
         if before is not None and not self._is_under(before, place.parent.get("id")):
             raise ReferenceTaken("", before.id)
+        check_version(before, expected)
         given = plain_refs(data.refs)
         refs = merged_refs([] if before is None else before.data["refs"], own, given)
         if before is None:

@@ -12,7 +12,7 @@ from service.models.access.api_keys import ApiKeyCreate
 from service.platform.errors import Forbidden
 from service.queries.access.api_keys import API_KEYS
 from service.records.context import Context, Services, Transaction, operation, refuse, system_context
-from service.records.rows import change, insert, lock, require
+from service.records.rows import Expected, change, insert, lock, require
 from service.records.webhooks.subscriptions import turn_off_ownerless
 
 KIND = "API key"
@@ -63,13 +63,13 @@ async def _make(ctx: Context, tx: Transaction, data: ApiKeyCreate, value: str | 
 
 
 @operation
-async def revoke_api_key(ctx: Context, identifier: str) -> Resource:
+async def revoke_api_key(ctx: Context, identifier: str, expected: Expected = None) -> Resource:
     """Revoke an API key. It stops working at once in this process and within seconds in others. The webhook endpoints
     that it owns are disabled; another key can enable them. Revoking a revoked key changes nothing. Raises NotFound, and
     Forbidden for a key with scopes that the caller does not have.
     """
     async with ctx.transaction(Permission.API_KEY_WRITE) as tx:
-        before = await lock(tx, API_KEYS, identifier, None, KIND)
+        before = await lock(tx, API_KEYS, identifier, expected, KIND)
         if before.data["revoked"]:
             return tx.answer(before, "unchanged")
         if beyond(before.data["scopes"], ctx.principal.permissions):

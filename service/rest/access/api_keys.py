@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Body, Query
 
 from service.framework.web.answers import Answer, created, found, no_content, page, plain
-from service.framework.web.router import Part, PathId
+from service.framework.web.router import Inquiry, Part, PathId
 from service.models.access.api_keys import ApiKeyCreate, ApiKeyCreated, ApiKeyRead, Me
 from service.operations.access import api_keys
 from service.platform.errors import Forbidden
@@ -60,8 +60,8 @@ async def read_api_key(ctx: Caller, id: PathId) -> Answer:
 
 
 @part.delete("/api-keys/{id}", summary="Revoke an API key", errors=[Forbidden])
-async def revoke_api_key(ctx: Caller, id: PathId) -> Answer:
+async def revoke_api_key(ctx: Caller, id: PathId, info: Inquiry) -> Answer:
     """Revokes a key: it stops working at once in the process that answers and within five seconds in others. The
     webhook endpoints that it owns are disabled.
     """
-    return no_content(await api_keys.revoke_api_key(ctx, id))
+    return no_content(await api_keys.revoke_api_key(ctx, id, info.expected))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.framework.graph.calls import Call, Gives, body, gives, identifier
+from service.framework.graph.calls import Call, Gives, body, gives, identifier, if_version
 from service.models.access.api_keys import ApiKeyCreate, ApiKeyRead
 from service.operations.access import api_keys
 
@@ -11,5 +11,5 @@ VALUE = Gives("key", str | None, lambda result: result.data.get("key"), "The key
 
 MUTATIONS = (
     Call("createApiKey", api_keys.create_api_key, (body(ApiKeyCreate, "CreateApiKeyInput"),), (*API_KEY, VALUE)),
-    Call("revokeApiKey", api_keys.revoke_api_key, (identifier(),), API_KEY),
+    Call("revokeApiKey", api_keys.revoke_api_key, (identifier(), if_version()), API_KEY),
 )
