@@ -23,7 +23,6 @@ from service.cli.main import COMMANDS, load, main
 from service.cli.session import session, wait_for_database
 from service.models.access.api_keys import ApiKeyCreate
 from service.operations.access.api_keys import create_api_key
-from service.platform.ids import SYSTEM_ID
 from service.platform.settings import Settings
 from service.records.context import Context
 from tests.postgres import free_port
@@ -311,7 +310,7 @@ def test_a_key_is_revoked_with_what_came_from_it(on: Kam, database_url: str):
     assert code == 0
     assert out.splitlines() == [f"Revoked {key['id']} ({key['name']})" for key in (first, child, grandchild)]
     listed = [json.loads(line) for line in on("keys", "list", "--json")[1].splitlines()]
-    assert all(key["revoked"] for key in listed if key["id"] != SYSTEM_ID)
+    assert all(key["revoked"] for key in listed)
     assert on("keys", "revoke", first["id"])[1] == f"Revoked {first['id']} (First)\n"
 
 
