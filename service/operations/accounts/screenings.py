@@ -2,8 +2,6 @@
 pass candidates.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any
 
