@@ -138,7 +138,7 @@ class _Year:
                 "refs": [{"system": "demo", "external_id": company.name.lower().replace(" ", "-")}],
             }
         )
-        self._ids[company.name] = (await accounts.create_account(self._ctx, data)).id
+        self._ids[company.name] = (await accounts.ACCOUNT_RECORD.add(self._ctx, data)).id
 
     async def _meet(self, company: Company, number: int, stance: int) -> None:
         title, function, roles, influence = portfolio.STAKEHOLDERS[number % len(portfolio.STAKEHOLDERS)]

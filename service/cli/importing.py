@@ -22,7 +22,7 @@ from service.cli.console import FAILED, MISUSED, Problem, note, read_settings, s
 from service.cli.exporting import Format
 from service.cli.rows import Keys, Row, read_rows
 from service.cli.session import session
-from service.operations.accounts.batches import SHAPES, batch_upsert_accounts
+from service.operations.accounts.accounts import ACCOUNT_RECORD
 from service.platform.settings import Settings
 from service.records.context import Context, system_context
 
@@ -87,7 +87,8 @@ async def _import(settings: Settings, rows: Iterator[Row], report_row: ReportRow
 
 
 async def _upsert(ctx: Context, rows: list[Row]) -> list[dict[str, Any]]:
-    answer = await batch_upsert_accounts(ctx, SHAPES.body(items=[row.item for row in rows]))
+    body = ACCOUNT_RECORD.batch.body(items=[row.item for row in rows])
+    answer = await ACCOUNT_RECORD.batch_upsert(ctx, body)
     return [{name: value for name, value in one.items() if name != "index"} for one in answer.data["items"]]
 
 

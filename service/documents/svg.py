@@ -77,7 +77,7 @@ def segment(x1: float, y1: float, x2: float, y2: float, style: str) -> str:
 
 
 def box(x: float, y: float, width: float, height: float, style: str) -> str:
-    """A rectangle."""
+    """Return a rectangle."""
     return f'<rect class="{style}" x="{number(x)}" y="{number(y)}" width="{number(width)}" height="{number(height)}"/>'
 
 

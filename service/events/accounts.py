@@ -1,9 +1,10 @@
 """Events about accounts, the people on our side and stakeholders."""
 
-from __future__ import annotations
+from collections.abc import Mapping
+from typing import Any, Self
 
 from service.access.policy import Permission
-from service.events.event import AccountEvent, record_events
+from service.events.event import AccountEvent, RecordEvents, difference, record_events
 from service.events.payload import CHANGE, CHANGED, CREATED, DELETED, REASON, Payload, before_and_after, text
 from service.models.accounts.accounts import AccountRead
 from service.models.accounts.people import PersonRead
@@ -54,6 +55,12 @@ class AccountOwnerChanged(AccountEvent):
     record = AccountRead
     payload = CHANGE
 
+    @classmethod
+    def between(cls, before: Mapping[str, Any], after: Mapping[str, Any], **data: Any) -> Self:
+        """Return the event about the change of the owner, whatever else changed with it."""
+        was, now = ({"owner_id": account["owner_id"]} for account in (before, after))
+        return cls.of(after, **difference(was, now), **data)
+
 
 class AccountStatusChanged(AccountEvent):
     """An account took a step on the path from customer to managed key account, or left the path. Carries the reason
@@ -76,5 +83,6 @@ class AccountStatusChanged(AccountEvent):
     )
 
 
+ACCOUNT = RecordEvents(AccountCreated, AccountUpdated, AccountDeleted)
 STAKEHOLDER = record_events("stakeholder", StakeholderRead, Permission.STAKEHOLDER_READ)
 PERSON = record_events("person", PersonRead, Permission.PERSON_READ, of_account=False)

@@ -142,13 +142,16 @@ class RecordEvent(Event, abstract=True):
         return cls.of(after, account, **difference(before, after), **data)
 
 
+AnyRecordEvent = AccountEvent | RecordEvent
+
+
 @dataclass(frozen=True)
 class RecordEvents:
     """The three events of a plain record."""
 
-    created: type[RecordEvent]
-    updated: type[RecordEvent]
-    deleted: type[RecordEvent]
+    created: type[AnyRecordEvent]
+    updated: type[AnyRecordEvent]
+    deleted: type[AnyRecordEvent]
 
 
 def record_events(

@@ -27,7 +27,6 @@ from service.graphql.mutations.webhooks import endpoints as webhooks
 from service.graphql.mutations.webhooks import operating as webhook_operating
 from service.graphql.plain import edges_of, page_of, query_by_ref, type_of
 from service.graphql.queries import access as access_queries
-from service.graphql.queries import accounts as account_queries
 from service.graphql.queries import classification as classification_queries
 from service.graphql.queries import events as event_queries
 from service.graphql.queries import portfolio as portfolio_queries
@@ -45,6 +44,7 @@ from service.models.events.consumers import EventConsumerRead
 from service.models.relationship.stages import StageEntryRead
 from service.models.shapes import JobRead
 from service.models.webhooks.endpoints import AttemptRead, DeliveryRead, WebhookEndpointRead
+from service.operations.accounts.accounts import ACCOUNT_RECORD
 from service.operations.accounts.people import PERSON
 from service.operations.accounts.stakeholders import STAKEHOLDER
 from service.operations.plans.actions import ACTION
@@ -153,7 +153,6 @@ QUERIES = tuple(
         relationship_queries,
         webhook_key_queries,
         classification_queries,
-        account_queries,
     )
     for call in part.QUERIES
 )
@@ -164,4 +163,12 @@ VOCABULARIES = tuple(
     if isinstance(word, type) and issubclass(word, StrEnum) and word is not StrEnum
 )
 
-GRAPH = Graph(TYPES, EDGES, PAGES, (*QUERIES, *map(query_by_ref, PLAIN)), MUTATIONS, SUBSCRIPTIONS, VOCABULARIES)
+GRAPH = Graph(
+    TYPES,
+    EDGES,
+    PAGES,
+    (*QUERIES, *map(query_by_ref, (ACCOUNT_RECORD, *PLAIN))),
+    MUTATIONS,
+    SUBSCRIPTIONS,
+    VOCABULARIES,
+)

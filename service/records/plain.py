@@ -11,8 +11,6 @@ Each operation is one transaction with one permission, and emits its events insi
 own is a small function given as a `Rule`; whatever does not fit is an operation beside the declaration.
 """
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
@@ -22,7 +20,7 @@ import orjson
 from pydantic import BaseModel, Field, create_model
 
 from service.access.policy import Permission
-from service.events.event import RecordEvent, RecordEvents
+from service.events.event import AnyRecordEvent, RecordEvents
 from service.framework.database.database import Page, Resource
 from service.framework.database.filters import filter_model
 from service.framework.database.listing import Listing, PageRequest
@@ -52,7 +50,7 @@ from service.records.rows import (
     revise,
     set_refs_live,
 )
-from service.records.words import Nouns, Said, words_of
+from service.records.words import Nouns, OperationText, words_of
 
 Members = Mapping[str, Any]
 
@@ -106,6 +104,11 @@ class Place:
     parent: Members = field(default_factory=dict)
     account: Members | None = None
 
+    @property
+    def owner(self) -> tuple[Members, ...]:
+        """The account as an argument of an event of its record; none for a record without an account."""
+        return () if self.account is None else (self.account,)
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -153,7 +156,7 @@ class PlainRecord(Kind):
     """Members that name another record, and that the record's own rules check."""
     deletes: Sequence[tuple[Listing, str]] = ()
     """What is deleted with it: listings, each with the column that names a record deleted in the step before."""
-    also_emits: Callable[[Members, Members], Iterable[type[RecordEvent]]] = lambda before, after: ()
+    also_emits: Callable[[Members, Members], Iterable[type[AnyRecordEvent]]] = lambda before, after: ()
     """The events of a change besides `updated`, of the documents before and after: of members that its rule checks."""
 
     @cached_property
@@ -183,8 +186,8 @@ class PlainRecord(Kind):
         return {name: table for name, table in links.items() if name not in self.checked_links}
 
     @cached_property
-    def words(self) -> Mapping[str, Said]:
-        """What its operations say of themselves, in REST and in GraphQL."""
+    def words(self) -> Mapping[str, OperationText]:
+        """The titles and descriptions of its operations, for REST and GraphQL."""
         above = () if self.parent is None else (self.parent.one, self.parent.plural)
         nouns = Nouns(self.one, self.singular, self.plural, self.name, *above)
         return words_of(nouns, creating=self.creating.says, changing=self.changing.says, deleting=self.deleting.says)
@@ -228,7 +231,7 @@ class PlainRecord(Kind):
         refuses. Without a difference nothing is written and no event is emitted.
         """
         values = patch.given()
-        if ctx.idempotency is None and self._is_free(values):
+        if ctx.idempotency is None and self.is_free(values):
             async with ctx.single(self.writes) as tx:
                 emits = self.events.updated.between
                 record = await patch_at_once(tx, self.listing, identifier, values, expected, emits, self.name)
@@ -299,13 +302,13 @@ class PlainRecord(Kind):
             await set_refs_live(tx, ids, False)
             after = await change(tx, self.listing, identifier, {"deleted_at": tx.now})
             counted = {"deleted_with_it": counts} if self.deletes else {}
-            tx.emit(self.events.deleted.of(after.data, place.account, previous=before.data, **counted))
+            tx.emit(self.events.deleted.of(after.data, *place.owner, previous=before.data, **counted))
             return tx.answer(after, "deleted")
 
     # -- inside a transaction
 
-    def _is_free(self, values: Members) -> bool:
-        """Return whether no rule and no other record has a say in a change of these members."""
+    def is_free(self, values: Members) -> bool:
+        """Return whether a change of these members depends on no rule and on no other record."""
         linked = not values.keys().isdisjoint((*self._links, *self.checked_links))
         return not linked and (self.changing.check is None or not self.changing.concerns(values))
 
@@ -339,7 +342,7 @@ class PlainRecord(Kind):
             await self.creating.check(tx, place, values)
         await require_links(tx, self._links, values, values.get("account_id"))
         record = await add(tx, self.listing, self.name, values, refs)
-        tx.emit(self.events.created.of(record.data, place.account, current=record.data))
+        tx.emit(self.events.created.of(record.data, *place.owner, current=record.data))
         return record
 
     async def _revise(
@@ -353,7 +356,7 @@ class PlainRecord(Kind):
         after = await revise(tx, self.listing, self.name, before, changes, refs)
         if after is not before:
             for event in (self.events.updated, *self.also_emits(before.data, after.data)):
-                tx.emit(event.between(before.data, after.data, place.account))
+                tx.emit(event.between(before.data, after.data, *place.owner))
         return after
 
     async def _upsert(

@@ -12,7 +12,7 @@ gives these paths, where `{id}` under the parent's path is the parent's (a recor
 """
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Annotated, Any
 
 from fastapi import Body, Path, Query
@@ -32,9 +32,11 @@ _REFERENCE = {"system": Annotated[System, Path()], "external_id": Annotated[Exte
 Run = Callable[..., Awaitable[Answer]]
 
 
-def plain_part(tag: str, record: PlainRecord) -> Part:
-    """Return a part with the routes of a plain record; routes of its own are declared on it as usual."""
-    routes = _Routes(Part(tag), record)
+def plain_part(tag: str, record: PlainRecord, *, without: Collection[str] = ()) -> Part:
+    """Return a part with the routes of a plain record, but not those `without` which the record has others, such as
+    `read`; routes of its own are declared on it as usual.
+    """
+    routes = _Routes(Part(tag), record, without)
     routes.declare_list()
     routes.declare_batch()
     routes.declare_references()
@@ -45,8 +47,8 @@ def plain_part(tag: str, record: PlainRecord) -> Part:
 class _Routes:
     """Declares the routes of one plain record."""
 
-    def __init__(self, part: Part, record: PlainRecord) -> None:
-        self.part, self.record = part, record
+    def __init__(self, part: Part, record: PlainRecord, without: Collection[str]) -> None:
+        self.part, self.record, self.without = part, record, without
         parent = record.parent
         self.path = f"/{record.path}" if parent is None else f"/{parent.path}/{{id}}/{record.path}"
         """The path under which records are created and listed."""
@@ -147,6 +149,8 @@ class _Routes:
         self, method: str, path: str, verb: str, name: str, run: Run, takes: dict[str, Any], **options: Any
     ) -> None:
         """Declare a route that runs `run` with the context and the arguments that it `takes`, by name."""
+        if verb in self.without:
+            return
         words = self.record.words[verb]
         declare = getattr(self.part, method)(path, summary=words.summary, **options)
         declare(endpoint(name, words.text, run, {"ctx": Caller, **takes}))

@@ -32,7 +32,7 @@ def exact(value: Decimal | int | float | str) -> Decimal:
 
 
 def fraction(value: Fraction | Decimal | int) -> Fraction:
-    """A number to calculate with, exact. The same few scores and weights come again and again: they are kept."""
+    """Return an exact number to calculate with. The few scores and weights that recur are cached."""
     return value if type(value) is Fraction else _fraction(value)
 
 
@@ -42,7 +42,7 @@ def _fraction(value: Fraction | Decimal | int) -> Fraction:
 
 
 def weighted_sum(pairs: Iterable[tuple[Fraction | Decimal, Fraction | Decimal]]) -> Fraction:
-    """The sum of weight x score, exact; 0 of none. Whole numbers, brought to one denominator at the end only."""
+    """Return the exact sum of weight x score; 0 of none. Calculates with whole numbers and divides once, at the end."""
     total, divisor = 0, 1
     for weight, score in pairs:
         one, other = fraction(weight), fraction(score)

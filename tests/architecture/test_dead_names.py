@@ -34,7 +34,6 @@ KEPT = {
         ["SUPPLIER_STATUSES", "SCOPE_LEVELS", "PERCEPTION_NAMES", "STANCE_NAMES", "ROLES"],
         "the method's vocabulary, whole whether or not something shows it yet",
     ),
-    "POSITIONS": "the classification of a set in SQL, which a property test holds equal to the rules",
     "run_due": "one round of the loop that runs jobs, for tests that run it when they want it",
 }
 

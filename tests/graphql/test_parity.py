@@ -164,7 +164,7 @@ async def test_the_documents_about_an_account_read_the_same(ask, services, portf
 
 async def test_many_documents_cost_one_statement(ask, services):
     for name in ("A", "B", "C"):
-        await accounts.create_account(system_context(services), AccountCreate(name=name))
+        await accounts.ACCOUNT_RECORD.add(system_context(services), AccountCreate(name=name))
     data = await ask.data(
         "{ accounts { nodes { name classification { status missing } stageDetail { allowed { to skip } } } } }"
     )

@@ -6,8 +6,6 @@ worker), reads the end of the feed, and wakes those who wait for it. Nobody wait
 last one the hints are not listened to any more.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time

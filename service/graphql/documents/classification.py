@@ -123,7 +123,7 @@ DOCUMENTS = (
         ),
         Permission.CLASSIFICATION_READ,
         _classification,
-        "Where the account stands, and everything that led there",
+        "The position of the account, and everything that led to it",
         dated=True,
         past=json_row({"then": _document(json_row(PAST_INPUTS)), "as_of": THEN.at}),
     ),
@@ -135,7 +135,7 @@ DOCUMENTS = (
         json_row({"rated": _document(json_row(CURRENT_RATINGS)), "model": _document(_ACTIVE)}),
         Permission.CLASSIFICATION_READ,
         _rated,
-        "The current ratings of its attractiveness, and what counts of them",
+        "The current ratings of its attractiveness, and the values used",
     ),
     Document(
         "Account",
@@ -155,7 +155,7 @@ DOCUMENTS = (
         _document(_FORECAST),
         Permission.CLASSIFICATION_READ,
         _forecast,
-        "Where the account is expected to stand some years ahead; null when nobody has said",
+        "The position that the account is expected to reach; null without a forecast",
         past=_document(_forecast_row(held_at(forecast_positions, THEN.at), _document(PAST_INPUTS["model_period"]))),
     ),
     Document(
@@ -166,6 +166,6 @@ DOCUMENTS = (
         _document(_GENERAL),
         Permission.CLASSIFICATION_READ,
         lambda raw: GENERAL_PORTFOLIOS.document(raw["account_id"], raw),
-        "How important and how difficult it is, and its cell in the general portfolio; null when nobody has judged",
+        "Its strategic importance and difficulty, and its cell in the general portfolio; null without scores",
     ),
 )

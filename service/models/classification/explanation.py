@@ -131,9 +131,7 @@ class Explanation(Shape):
     """What stands in a classification beside its figures."""
 
     meaning: QuadrantMeaning | None = Member(description="What the quadrant is, and what to do there")
-    synonyms: Annotated[list[Synonym], Member(max_length=5)] = Member(
-        description="Names that other textbooks have for the same box"
-    )
+    synonyms: list[Synonym] = Member(max_length=5, description="Names that other textbooks have for the same box")
     ten_boxes: TenBoxResult | None = Member(
         description="McDonald's ten boxes (relationship stage by attractiveness), a view of its own; null where the "
         "stage of then is not known"
@@ -143,14 +141,13 @@ class Explanation(Shape):
         description="Score points by which a border must be crossed before the quadrant changes; 0 is off"
     )
     held_by_dead_band: Flag = Member(description="Whether the scores alone would put the account elsewhere")
-    moves: Annotated[list[MoveResult], Member(max_length=50)] = Member(
+    moves: list[MoveResult] = Member(
+        max_length=50,
         description="The smallest single changes that would move the account, the smallest first; scores that cannot "
-        "do it within 0 to 10 are left out. They start from the computed quadrant"
+        "do it within 0 to 10 are left out. They start from the computed quadrant",
     )
     explained_on: DayText | None = Member(description="The day that ages are counted to")
-    inputs: Annotated[list[InputAge], Member(max_length=100)] = Member(
-        description="Each rating in use and the success factors, with their ages"
+    inputs: list[InputAge] = Member(
+        max_length=100, description="Each rating in use and the success factors, with their ages"
     )
-    warnings: Annotated[list[ClassificationWarning], Member(max_length=20)] = Member(
-        description="What to know before acting on it"
-    )
+    warnings: list[ClassificationWarning] = Member(max_length=20, description="What to know before acting on it")

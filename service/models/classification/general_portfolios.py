@@ -34,11 +34,12 @@ class GeneralPortfolioPut(Shape):
     A factor without a score is missing, never 0.
     """
 
-    strategic_importance: Annotated[list[GeneralFactorPut], Member(max_length=10)] = Member(
-        description="Value of purchases, potential and prestige, market leadership, strategic desirability"
+    strategic_importance: list[GeneralFactorPut] = Member(
+        max_length=10,
+        description="Value of purchases, potential and prestige, market leadership, strategic desirability",
     )
-    difficulty: Annotated[list[GeneralFactorPut], Member(max_length=10)] = Member(
-        description="Competition for the customer, its buying behaviour, characteristics of the product"
+    difficulty: list[GeneralFactorPut] = Member(
+        max_length=10, description="Competition for the customer, its buying behaviour, characteristics of the product"
     )
     reason: Text | None = Member(default=None, description="The reason for the assessment")
     author_id: Id | None = Member(default=None, description="The person who makes the assessment")
@@ -75,8 +76,8 @@ class GeneralAxisRead(Shape):
     score: Shown | None = Member(description="The weighted mean of its factors, 0 to 10; null while one is missing")
     level: GeneralLevel | None = Member(description="high from 5.0 on, else low; null while a score is missing")
     borderline: Flag = Member(description="Whether the score lies within 0.3 of the cut")
-    missing: Annotated[list[Key], Member(max_length=10)] = Member(description="Factors without a score")
-    factors: Annotated[list[GeneralFactorRead], Member(max_length=10)] = Member(description="Its factors")
+    missing: list[Key] = Member(max_length=10, description="Factors without a score")
+    factors: list[GeneralFactorRead] = Member(max_length=10, description="Its factors")
 
 
 @read_of(GeneralPortfolio, order="account_id version cell strategic_importance difficulty reason")

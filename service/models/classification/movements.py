@@ -82,10 +82,10 @@ class PortfolioMovement(Shape):
     previous: PositionThen | None = Member(description="Its position at the first instant, or null")
     current: PositionThen | None = Member(description="Its position at the second instant, or null")
     causes_count: Count = Member(description="The number of entries in its histories in between")
-    causes: Annotated[list[MovementCause], Member(max_length=40)] = Member(
-        description="The latest of them, at most 20 classifications and 20 stages, the oldest first"
+    causes: list[MovementCause] = Member(
+        max_length=40, description="The latest of them, at most 20 classifications and 20 stages, the oldest first"
     )
-    factors: Annotated[list[MovedFactor], Member(max_length=50)] = Member(description="The inputs whose scores differ")
+    factors: list[MovedFactor] = Member(max_length=50, description="The inputs whose scores differ")
 
 
 class MigrationCount(Shape):
@@ -113,11 +113,12 @@ class MovementSummary(Shape):
     stayed: BigCount = Member(description="Accounts with the same quadrant, or with none at both instants")
     entered: BigCount = Member(description="Accounts that did not exist at the first instant")
     left: BigCount = Member(description="Accounts that did not exist at the second instant")
-    migrations: Annotated[list[MigrationCount], Member(max_length=25)] = Member(
-        description="The migration table, quadrants in the order strategic, star, status, streamline, none"
+    migrations: list[MigrationCount] = Member(
+        max_length=25,
+        description="The migration table, quadrants in the order strategic, star, status, streamline, none",
     )
-    causes: Annotated[list[CauseCount], Member(max_length=50)] = Member(
-        description="Changes of quadrant in between by their cause, the most frequent first"
+    causes: list[CauseCount] = Member(
+        max_length=50, description="Changes of quadrant in between by their cause, the most frequent first"
     )
 
 
@@ -128,7 +129,7 @@ class MovementPage(Shape):
     to: InstantText = Member(description="The second instant")
     changes: MovementChanges = Member(description="The accounts that are listed")
     summary: MovementSummary | None = Member(description="Counts of all movements; on the first page only")
-    items: Annotated[list[PortfolioMovement], Member(max_length=200)] = Member(description="The accounts of this page")
+    items: list[PortfolioMovement] = Member(max_length=200, description="The accounts of this page")
     next_cursor: Annotated[str, StringConstraints(max_length=1000)] | None = Member(
         description="Pass as `after` for the next page; null on the last page"
     )

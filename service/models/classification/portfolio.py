@@ -94,11 +94,9 @@ class MatrixBox(Shape):
         "difficulty in the general portfolio"
     )
     investment_strategy: Name | None = Member(description="How much to invest; four boxes only")
-    verbs: Annotated[list[FioccaVerb], Member(max_length=2)] = Member(description="How to move effort; Fiocca only")
+    verbs: list[FioccaVerb] = Member(max_length=2, description="How to move effort; Fiocca only")
     count: BigCount = Member(description="The number of accounts in the box")
-    accounts: Annotated[list[MatrixAccount], Member(max_length=200)] = Member(
-        description="The largest of them by revenue"
-    )
+    accounts: list[MatrixAccount] = Member(max_length=200, description="The largest of them by revenue")
 
 
 class MatrixCuts(Shape):
@@ -141,8 +139,8 @@ class MatrixRead(Shape):
     dead_band: Shown = Member(
         description="Score points by which a cut must be crossed before the quadrant changes; 0 is off"
     )
-    boxes: Annotated[list[MatrixBox], Member(max_length=11)] = Member(
-        description="Row by row from high attractiveness down, and within a row from high strength down"
+    boxes: list[MatrixBox] = Member(
+        max_length=11, description="Row by row from high attractiveness down, and within a row from high strength down"
     )
     classified: BigCount = Member(description="Accounts in a box of this matrix")
     unclassified: BigCount = Member(description="Accounts in no box, because scores are missing")

@@ -57,4 +57,4 @@ class SuccessFactorTemplateRead(Shape):
 class SuccessFactorLibrary(Shape):
     """Success factors to start from; the customer should name, weigh or confirm its own."""
 
-    items: Annotated[list[SuccessFactorTemplateRead], Member(max_length=50)] = Member(description="The success factors")
+    items: list[SuccessFactorTemplateRead] = Member(max_length=50, description="The success factors")

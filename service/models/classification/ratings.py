@@ -1,7 +1,5 @@
 """Ratings of the attractiveness factors of accounts: the current ones and the superseded ones."""
 
-from typing import Annotated
-
 import sqlalchemy as sa
 from pydantic import Field as Member
 from sqlmodel import Field
@@ -35,8 +33,8 @@ class ScoreInput(SheetEntry):
 class AttractivenessPut(Shape):
     """The account's ratings on the active model; they replace all current ones."""
 
-    scores: Annotated[list[ScoreInput], Member(max_length=80)] = Member(
-        description="One entry per factor and rater; at most 10 raters of a factor"
+    scores: list[ScoreInput] = Member(
+        max_length=80, description="One entry per factor and rater; at most 10 raters of a factor"
     )
 
 
@@ -44,8 +42,10 @@ class RatingSheet(Shape):
     """One rater's ratings of an account's factors."""
 
     rater_id: Id | None = Member(default=None, description="The person who scored; null is one rater too")
-    scores: Annotated[list[SheetEntry], Member(min_length=1, max_length=8)] = Member(
-        description="One entry per factor; each replaces this rater's earlier rating of that factor"
+    scores: list[SheetEntry] = Member(
+        min_length=1,
+        max_length=8,
+        description="One entry per factor; each replaces this rater's earlier rating of that factor",
     )
 
 

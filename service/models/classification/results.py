@@ -51,10 +51,8 @@ class AttractivenessResult(Shape):
 
     score: Shown | None = Member(description="Weighted attractiveness, 0 to 10; null while a required score is missing")
     weight_used: ShownWeight = Member(description="The divisor: the weight of the scored factors")
-    left_out: Annotated[list[FactorKey], Member(max_length=8)] = Member(description="Optional factors without a score")
-    contributions: Annotated[list[Contribution], Member(max_length=8)] = Member(
-        description="The contribution of each factor"
-    )
+    left_out: list[FactorKey] = Member(max_length=8, description="Optional factors without a score")
+    contributions: list[Contribution] = Member(max_length=8, description="The contribution of each factor")
 
 
 class CompetitorTotal(Shape):
@@ -70,7 +68,7 @@ class StoredSuccessFactor(Shape):
     name: Name = Member(description="A thing that a supplier must do well to win this customer")
     weight: ShownWeight = Member(description="Its weight")
     ours: ExactScore = Member(description="Our score")
-    competitors: Annotated[dict[str, ExactScore], Member(max_length=10)] = Member(description="Each competitor's score")
+    competitors: dict[str, ExactScore] = Member(max_length=10, description="Each competitor's score")
 
 
 class StrengthFactor(StoredSuccessFactor):
@@ -86,9 +84,7 @@ class StrengthResult(Shape):
     """Our strength with this customer and the competitors' strength, explained."""
 
     ours: Shown | None = Member(description="Our weighted total, 0 to 10")
-    competitors: Annotated[list[CompetitorTotal], Member(max_length=200)] = Member(
-        description="Each competitor's total"
-    )
+    competitors: list[CompetitorTotal] = Member(max_length=200, description="Each competitor's total")
     best_competitor: Name | None = Member(description="The competitor with the highest total, not the biggest company")
     relative_strength: ShownWeight | None = Member(
         description="Our total divided by the best competitor's; null when none is known, or when the best total is 0"
@@ -98,8 +94,8 @@ class StrengthResult(Shape):
     )
     no_known_competitor: Flag = Member(description="Whether it was stated that no competitor is known")
     weight_used: ShownWeight = Member(description="The divisor of the totals: the sum of the weights")
-    factors: Annotated[list[StrengthFactor], Member(max_length=20)] = Member(
-        description="The success factors of the totals; empty for an old entry that has only totals"
+    factors: list[StrengthFactor] = Member(
+        max_length=20, description="The success factors of the totals; empty for an old entry that has only totals"
     )
 
 
@@ -125,8 +121,8 @@ class FioccaResult(Shape):
 
     attractiveness: FioccaAttractiveness = Member(description="Attractiveness band of the account")
     position: FioccaPosition = Member(description="Our competitive position band at the account")
-    verbs: Annotated[list[FioccaVerb], Member(max_length=2)] = Member(
-        description="The permitted verbs of the cell; compound cells have two"
+    verbs: list[FioccaVerb] = Member(
+        max_length=2, description="The permitted verbs of the cell; compound cells have two"
     )
     leading_verb: FioccaVerb | None = Member(
         description="The verb that leads: the only one, or of two the chosen one; null until one is chosen"
@@ -134,16 +130,12 @@ class FioccaResult(Shape):
     choice: LeadingChoice | None = Member(
         description="The choice of the leading verb; null where the cell has one verb"
     )
-    meanings: Annotated[list[VerbMeaningRead], Member(max_length=2)] = Member(
-        description="The meaning of each permitted verb"
-    )
+    meanings: list[VerbMeaningRead] = Member(max_length=2, description="The meaning of each permitted verb")
     attractiveness_near_limit: Flag = Member(
         description="Whether the attractiveness lies within the border width (0.3) of a limit"
     )
     position_near_limit: Flag = Member(description="Whether our total lies within the border width of a limit")
-    limits: Annotated[list[LimitDistance], Member(max_length=4)] = Member(
-        description="The distance of each axis from each limit"
-    )
+    limits: list[LimitDistance] = Member(max_length=4, description="The distance of each axis from each limit")
 
 
 class BorderResult(Shape):
@@ -182,10 +174,10 @@ class ClassificationResult(Explanation):
     """The position of an account, and everything that led to it."""
 
     status: ClassificationStatus = Member(description="Whether every required input is present")
-    missing: Annotated[list[FactorKey], Member(max_length=10)] = Member(
-        description="The missing inputs: factor keys, business_strength, relative_strength"
+    missing: list[FactorKey] = Member(
+        max_length=10, description="The missing inputs: factor keys, business_strength, relative_strength"
     )
-    reasons: Annotated[list[Reason], Member(max_length=50)] = Member(description="The reasons why they are missing")
+    reasons: list[Reason] = Member(max_length=50, description="The reasons why they are missing")
     attractiveness: AttractivenessResult = Member(description="The vertical axis")
     business_strength: StrengthResult | None = Member(description="The horizontal axis; null when it is not scored")
     quadrant: Quadrant | None = Member(
@@ -199,9 +191,7 @@ class ClassificationResult(Explanation):
     override: OverrideRead | None = Member(description="The quadrant that is set by hand")
     investment_strategy: Name | None = Member(description="How much to invest, by the quadrant")
     fiocca: FioccaResult | None = Member(description="The cell of the nine-cell portfolio")
-    borders: Annotated[list[BorderResult], Member(max_length=2)] = Member(
-        description="The distance from the cut on each axis"
-    )
+    borders: list[BorderResult] = Member(max_length=2, description="The distance from the cut on each axis")
     model: ModelReference = Member(description="The scoring model")
     classified_at: InstantText | None = Member(
         description="When the account was classified; null if it was never scored"
@@ -256,17 +246,13 @@ class AttractivenessRead(Shape):
 
     account_id: Id = Member(description="The account")
     version: Version = Member(description="The account's version; the ETag is made of it")
-    scores: Annotated[list[StoredScore], Member(max_length=1000)] = Member(
-        description="The current ratings by factor key and rater"
+    scores: list[StoredScore] = Member(max_length=1000, description="The current ratings by factor key and rater")
+    factors: list[FactorState] = Member(max_length=8, description="The value of each factor of the active model")
+    missing: list[FactorKey] = Member(
+        max_length=8, description="Required factors without a value: while there are any, the account has no quadrant"
     )
-    factors: Annotated[list[FactorState], Member(max_length=8)] = Member(
-        description="The value of each factor of the active model"
-    )
-    missing: Annotated[list[FactorKey], Member(max_length=8)] = Member(
-        description="Required factors without a value: while there are any, the account has no quadrant"
-    )
-    warnings: Annotated[list[Reason], Member(max_length=1000)] = Member(
-        description="Scores that were changed without new evidence, and raters who disagree"
+    warnings: list[Reason] = Member(
+        max_length=1000, description="Scores that were changed without new evidence, and raters who disagree"
     )
 
 

@@ -63,8 +63,10 @@ class FactorShape(Shape):
         default=Direction.HIGHER_IS_BETTER, description="Whether a higher metric earns a higher score"
     )
     required: Flag = Member(default=True, description="Whether an account without this score is incomplete")
-    bands: Annotated[list[Band], Member(max_length=20)] = Member(
-        default_factory=list, description="Anchored bands that turn a raw metric into a score; without gaps or overlaps"
+    bands: list[Band] = Member(
+        max_length=20,
+        default_factory=list,
+        description="Anchored bands that turn a raw metric into a score; without gaps or overlaps",
     )
     unit: Name | None = Member(default=None, description="The unit of the metric", examples=["percent a year"])
     group: FactorGroup | None = Member(
@@ -219,8 +221,9 @@ class ChangedFactor(Shape):
     """A factor that both models have and that differs."""
 
     key: Key = Member(description="The factor's key")
-    changed: Annotated[list[Name], Member(max_length=10)] = Member(
-        description="The members that differ: name, weight, direction, required, bands, unit, group, source"
+    changed: list[Name] = Member(
+        max_length=10,
+        description="The members that differ: name, weight, direction, required, bands, unit, group, source",
     )
     before: FactorShape = Member(description="As it is in this model")
     after: FactorShape = Member(description="As it is in the other model")
@@ -247,16 +250,12 @@ class ScoringModelComparison(Shape):
     before: ComparedModel = Member(description="This model")
     after: ComparedModel = Member(description="The other model")
     same: Flag = Member(description="Whether only the names of the models differ")
-    added: Annotated[list[FactorShape], Member(max_length=8)] = Member(
-        description="Factors that only the other model has"
-    )
-    removed: Annotated[list[FactorShape], Member(max_length=8)] = Member(description="Factors that only this model has")
-    changed: Annotated[list[ChangedFactor], Member(max_length=8)] = Member(
-        description="Factors that both have and that differ"
-    )
-    unchanged: Annotated[list[Key], Member(max_length=8)] = Member(description="Keys of the factors that do not differ")
-    settings: Annotated[list[ChangedSetting], Member(max_length=8)] = Member(
-        description="Cut lines, limits, dead band and border widths that differ"
+    added: list[FactorShape] = Member(max_length=8, description="Factors that only the other model has")
+    removed: list[FactorShape] = Member(max_length=8, description="Factors that only this model has")
+    changed: list[ChangedFactor] = Member(max_length=8, description="Factors that both have and that differ")
+    unchanged: list[Key] = Member(max_length=8, description="Keys of the factors that do not differ")
+    settings: list[ChangedSetting] = Member(
+        max_length=8, description="Cut lines, limits, dead band and border widths that differ"
     )
     attractiveness_rule: ChangedRule | None = Member(description="The rule of the attractiveness cut, when it differs")
 
@@ -274,8 +273,8 @@ class LibraryFactorRead(Shape):
     group: FactorGroup = Member(description="hard: outcome-based, can be counted; soft: judged")
     direction: Direction = Member(description="Whether a higher metric is better")
     unit: Name | None = Member(description="The unit of its metric, if it has one")
-    bands: Annotated[list[Band], Member(max_length=20)] = Member(
-        description="Bands to start from, where the method gives some; adapt their thresholds"
+    bands: list[Band] = Member(
+        max_length=20, description="Bands to start from, where the method gives some; adapt their thresholds"
     )
     source: Name = Member(description="The publication that names the criterion")
     source_key: FactorSource = Member(description="The publication, for programs")
@@ -284,4 +283,4 @@ class LibraryFactorRead(Shape):
 class FactorLibrary(Shape):
     """The criteria that the sources name."""
 
-    items: Annotated[list[LibraryFactorRead], Member(max_length=100)] = Member(description="The criteria")
+    items: list[LibraryFactorRead] = Member(max_length=100, description="The criteria")

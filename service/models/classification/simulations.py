@@ -34,8 +34,10 @@ class SimulationBase(Shape):
     changes: ScoringModelPatch | None = Member(  # type: ignore[valid-type]
         default=None, description="Changes to that model, as in a patch: weights, cuts, limits, dead band"
     )
-    scores: Annotated[list[WhatIfScore], Member(max_length=1000)] = Member(
-        default_factory=list, description="Scores to assume, each in place of all ratings of its account and factor"
+    scores: list[WhatIfScore] = Member(
+        max_length=1000,
+        default_factory=list,
+        description="Scores to assume, each in place of all ratings of its account and factor",
     )
     limit: Limit = Member(default=50, description="The highest number of moved accounts to list, 1 to 200")
     after: Id | None = Member(
@@ -108,16 +110,14 @@ class SimulationRead(Shape):
     incomplete_before: BigCount = Member(description="Accounts that lack a score now")
     incomplete_after: BigCount = Member(description="Accounts that would lack a score")
     moved: BigCount = Member(description="Accounts that would move to another box")
-    boxes: Annotated[list[SimulatedBox], Member(max_length=5)] = Member(
-        description="Each box, now and by the tried model"
+    boxes: list[SimulatedBox] = Member(max_length=5, description="Each box, now and by the tried model")
+    migration: list[Migration] = Member(
+        max_length=25, description="Accounts by the box now and by the tried model, those that stay included"
     )
-    migration: Annotated[list[Migration], Member(max_length=25)] = Member(
-        description="Accounts by the box now and by the tried model, those that stay included"
-    )
-    moved_accounts: Annotated[list[SimulatedMove], Member(max_length=200)] = Member(
-        description="Accounts that would move, in the order of their ids"
+    moved_accounts: list[SimulatedMove] = Member(
+        max_length=200, description="Accounts that would move, in the order of their ids"
     )
     next_after: Id | None = Member(description="Pass as `after` for the next page; null on the last page")
-    nearest: Annotated[list[SimulatedBorder], Member(max_length=20)] = Member(
-        description="The complete accounts that would lie nearest to a border, measured in border widths"
+    nearest: list[SimulatedBorder] = Member(
+        max_length=20, description="The complete accounts that would lie nearest to a border, measured in border widths"
     )

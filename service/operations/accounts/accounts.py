@@ -1,32 +1,47 @@
-"""Accounts: create, read, list, change, delete and restore them, by id and by reference."""
+"""Accounts: a plain record whose deletion takes its records along, and can be undone; and how accounts of the past are
+read.
+"""
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
-from functools import cache
+from functools import cache, cached_property
+from typing import Any
 
 import sqlalchemy as sa
 
 from service.access.policy import Permission
-from service.events.accounts import AccountDeleted, AccountRestored, AccountUpdated
+from service.events import accounts as events
+from service.events.event import AnyRecordEvent
 from service.framework.database.columns import Instant, Uuid, bind
 from service.framework.database.database import Page, Resource
 from service.framework.database.listing import PageRequest
-from service.framework.database.statements import Statement
-from service.models.accounts.accounts import AccountCreate, accounts
+from service.framework.database.statements import Statement, inserting
+from service.models.accounts.accounts import AccountCreate, AccountPatch, AccountRead, accounts
 from service.models.accounts.deletions import account_deletions
+from service.models.relationship.stages import stage_entries
 from service.platform.errors import NotFound
 from service.platform.ids import new_id
-from service.platform.types import Shape
-from service.queries.accounts import refs as references
-from service.queries.accounts.accounts import ACCOUNTS
+from service.queries.accounts.accounts import ACCOUNTS, ANCESTORS
 from service.queries.accounts.past import PAST
-from service.records.accounts.accounts import KIND, PLAIN, create, revise, upsert
-from service.records.context import Context, operation
+from service.records.batches import BatchShapes, batch_shapes
+from service.records.context import Context, Transaction, operation, refuse
 from service.records.links import account_tables
-from service.records.patching import patch_at_once
-from service.records.rows import Expected, change, check_version, lock, plain_refs, require, set_refs_live
+from service.records.plain import Members, Place, PlainRecord, Rule
+from service.records.rows import Expected, change, check_version, lock, require, require_reference, set_refs_live
+from service.rules.relationship.stages import FIRST_STAGE
+
+_KIND = "account"
+_FIRST_VALUES = {"status": "customer", "classification_status": "incomplete", "stage": FIRST_STAGE.value}
+_ADD_STAGE = inserting(stage_entries)
+_BEGIN_DELETION = inserting(account_deletions, "restored_at")
+_deletions = account_deletions.c
+_END_DELETION = Statement(
+    sa.update(account_deletions)
+    .where(_deletions.account_id == bind("b_account_id", Uuid()), _deletions.restored_at.is_(None))
+    .values(restored_at=bind("b_now", Instant()))
+)
+_DELETED_AT = Statement(sa.select(accounts.c.deleted_at).where(accounts.c.id == bind("id", Uuid())))
 
 
 @cache
@@ -51,18 +66,90 @@ def _marked(tables: tuple[sa.Table, ...]) -> Statement:
     )
 
 
-_deletions = account_deletions.c
-_BEGIN_DELETION = Statement(
-    sa.insert(account_deletions).values(
-        {name: bind(name, _deletions[name]) for name in ("id", "account_id", "deleted_at")}
-    )
+async def check_new(tx: Transaction, _: Place, values: dict[str, Any]) -> None:
+    """Check the parent of a new account, which starts as a customer in the first stage."""
+    await _check_parent(tx, None, values["parent_id"])
+    values |= _FIRST_VALUES
+
+
+async def check_moved(tx: Transaction, before: Members, changes: Members) -> None:
+    """Check the parent that an account has from now on."""
+    await _check_parent(tx, before["id"], changes["parent_id"])
+
+
+async def _check_parent(tx: Transaction, identifier: str | None, parent: str | None) -> None:
+    """Raise Invalid unless the parent is a live account that is not below the account itself."""
+    await require_reference(tx, ACCOUNTS, parent, "/parent_id", _KIND)
+    if parent is not None and identifier is not None and identifier in await tx.column(ANCESTORS, id=parent):
+        raise refuse("/parent_id", "circular_hierarchy", "An account can't be above itself")
+
+
+def owner_event(before: Members, after: Members) -> Iterable[type[AnyRecordEvent]]:
+    """Return the event of an account that has another owner."""
+    return () if before["owner_id"] == after["owner_id"] else (events.AccountOwnerChanged,)
+
+
+class AccountRecord(PlainRecord):
+    """The plain record of accounts, with the history that a new one begins and the records that go with a deleted
+    one.
+    """
+
+    @cached_property
+    def batch(self) -> BatchShapes:
+        """The shapes of its batch, which were named before other kinds had one."""
+        return batch_shapes("account", "accounts", "account", AccountCreate, body="BatchUpsert", row="BatchRow")
+
+    async def _add(self, tx: Transaction, place: Place, data: Any, refs: Sequence[Members]) -> Resource:
+        account = await super()._add(tx, place, data, refs)
+        await tx.execute(
+            _ADD_STAGE,
+            id=new_id(tx.now),
+            account_id=account.id,
+            account_version=account.version,
+            previous=None,
+            stage=FIRST_STAGE.value,
+            reason="Taken into the programme",
+            evidence=None,
+            effective_on=tx.today,
+            recorded_at=tx.now,
+            recorded_by=tx.principal_id,
+        )
+        return account
+
+    @operation
+    async def delete(self, ctx: Context, identifier: str, expected: Expected = None) -> Resource:
+        """Delete an account with its stakeholders, plans, objectives and actions. Raises NotFound, StaleVersion."""
+        async with ctx.transaction(Permission.ACCOUNT_WRITE) as tx:
+            before = await lock(tx, ACCOUNTS, identifier, expected, _KIND)
+            tables = account_tables()
+            for table in tables:
+                await tx.execute(_mark(table, True), account_id=identifier, mark=tx.now, now=tx.now)
+            records = await tx.column(_marked(tables), account_id=identifier, mark=tx.now)
+            await set_refs_live(tx, [identifier, *records], False)
+            await tx.execute(_BEGIN_DELETION, id=new_id(tx.now), account_id=identifier, deleted_at=tx.now)
+            after = await change(tx, ACCOUNTS, identifier, {"deleted_at": tx.now})
+            tx.emit(events.AccountDeleted.of(after.data, previous=before.data))
+            return tx.answer(after, "deleted")
+
+
+ACCOUNT_RECORD = AccountRecord(
+    "account",
+    "accounts",
+    ACCOUNTS,
+    create=AccountCreate,
+    patch=AccountPatch,
+    read=AccountRead,
+    reads=Permission.ACCOUNT_READ,
+    writes=Permission.ACCOUNT_WRITE,
+    events=events.ACCOUNT,
+    checked_links=("parent_id",),
+    creating=Rule(check_new, says="It starts in stage pre_kam, unclassified."),
+    changing=Rule(check_moved, members=frozenset({"parent_id"})),
+    deleting=Rule(
+        says="Its stakeholders, plans, objectives and actions are deleted with it; restoring it restores them too."
+    ),
+    also_emits=owner_event,
 )
-_END_DELETION = Statement(
-    sa.update(account_deletions)
-    .where(_deletions.account_id == bind("b_account_id", Uuid()), _deletions.restored_at.is_(None))
-    .values(restored_at=bind("b_now", Instant()))
-)
-_DELETED_AT = Statement(sa.select(accounts.c.deleted_at).where(accounts.c.id == bind("id", Uuid())))
 
 
 async def get_account(ctx: Context, identifier: str, as_of: date | datetime | None = None) -> Resource:
@@ -74,20 +161,11 @@ async def get_account(ctx: Context, identifier: str, as_of: date | datetime | No
     """
     instants = _instants(ctx, as_of)
     async with ctx.reading(Permission.ACCOUNT_READ) as reader:
-        return await require(reader, PAST if instants else ACCOUNTS, identifier, KIND, **dict(instants))
+        return await require(reader, PAST if instants else ACCOUNTS, identifier, _KIND, **dict(instants))
 
 
 def _instants(ctx: Context, as_of: date | datetime | None) -> tuple[tuple[str, datetime], ...]:
     return () if as_of is None else (("as_of", ctx.past(as_of)),)
-
-
-async def get_account_by_ref(ctx: Context, system: str, external_id: str) -> Resource:
-    """Read an account by its reference in another system. Raises NotFound."""
-    async with ctx.reading(Permission.ACCOUNT_READ) as reader:
-        identifier = await reader.value(references.FIND, kind=KIND, system=system, external_id=external_id)
-        if identifier is None:
-            raise NotFound(KIND)
-        return await require(reader, ACCOUNTS, identifier, KIND)
 
 
 async def list_accounts(ctx: Context, request: PageRequest, as_of: date | datetime | None = None) -> Page:
@@ -107,63 +185,8 @@ async def list_children(
     request = replace(request, instants=_instants(ctx, as_of))
     listing = PAST if request.instants else ACCOUNTS
     async with ctx.reading(Permission.ACCOUNT_READ) as reader:
-        await require(reader, listing, identifier, KIND, **dict(request.instants))
+        await require(reader, listing, identifier, _KIND, **dict(request.instants))
         return await listing.page(reader, request, ctx.cursors, where={"parent_id": identifier})
-
-
-@operation
-async def create_account(ctx: Context, data: AccountCreate) -> Resource:
-    """Create an account. It starts in stage pre_kam, the first entry of its stage history. Raises ReferenceTaken, and
-    Invalid for an unknown parent or owner.
-    """
-    async with ctx.transaction(Permission.ACCOUNT_WRITE) as tx:
-        return tx.answer(await create(ctx, tx, data))
-
-
-@operation
-async def update_account(ctx: Context, identifier: str, patch: Shape, expected: Expected = None) -> Resource:
-    """Change the given members of an account. Writing what is stored already writes and sends nothing. Raises NotFound,
-    StaleVersion, ReferenceTaken.
-    """
-    values = patch.given()
-    if ctx.idempotency is None and values.keys() <= PLAIN:
-        async with ctx.single(Permission.ACCOUNT_WRITE) as tx:
-            account = await patch_at_once(tx, ACCOUNTS, identifier, values, expected, AccountUpdated.between, KIND)
-        if account is not None:
-            return account
-    async with ctx.transaction(Permission.ACCOUNT_WRITE) as tx:
-        before = await lock(tx, ACCOUNTS, identifier, expected, KIND)
-        wanted = plain_refs(values.pop("refs")) if "refs" in values else None
-        return tx.answer(await revise(tx, before, values, wanted))
-
-
-@operation
-async def upsert_account(ctx: Context, system: str, external_id: str, data: AccountCreate) -> Resource:
-    """Create the account with this reference, or update it: members that are not given stay as they are.
-
-    The outcome is created, updated or unchanged. An unchanged account is not written and sends no event. Raises
-    ReferenceTaken, and Invalid for an unknown parent or owner.
-    """
-    async with ctx.transaction(Permission.ACCOUNT_WRITE) as tx:
-        return tx.answer(await upsert(ctx, tx, system, external_id, data))
-
-
-@operation
-async def delete_account(ctx: Context, identifier: str, expected: Expected = None) -> Resource:
-    """Delete an account with its stakeholders, plans, objectives and actions. Restoring it restores them too. Raises
-    NotFound, StaleVersion.
-    """
-    async with ctx.transaction(Permission.ACCOUNT_WRITE) as tx:
-        before = await lock(tx, ACCOUNTS, identifier, expected, KIND)
-        tables = account_tables()
-        for table in tables:
-            await tx.execute(_mark(table, True), account_id=identifier, mark=tx.now, now=tx.now)
-        records = await tx.column(_marked(tables), account_id=identifier, mark=tx.now)
-        await set_refs_live(tx, [identifier, *records], False)
-        await tx.execute(_BEGIN_DELETION, id=new_id(tx.now), account_id=identifier, deleted_at=tx.now)
-        after = await change(tx, ACCOUNTS, identifier, {"deleted_at": tx.now})
-        tx.emit(AccountDeleted.of(after.data, previous=before.data))
-        return tx.answer(after, "deleted")
 
 
 @operation
@@ -174,7 +197,7 @@ async def restore_account(ctx: Context, identifier: str, expected: Expected = No
     async with ctx.transaction(Permission.ACCOUNT_WRITE) as tx:
         before = await ACCOUNTS.find(tx.reader, identifier, lock=True, gone=True)
         if before is None:
-            raise NotFound(KIND)
+            raise NotFound(_KIND)
         check_version(before, expected)
         before = await ACCOUNTS.find(tx.reader, identifier, gone=True) or before  # read again under the lock
         mark = await tx.value(_DELETED_AT, id=identifier)
@@ -187,5 +210,5 @@ async def restore_account(ctx: Context, identifier: str, expected: Expected = No
         await set_refs_live(tx, [identifier, *records], True)
         await tx.execute(_END_DELETION, b_account_id=identifier, b_now=tx.now)
         after = await change(tx, ACCOUNTS, identifier, {"deleted_at": None})
-        tx.emit(AccountRestored.of(after.data, current=after.data))
+        tx.emit(events.AccountRestored.of(after.data, current=after.data))
         return tx.answer(after, "restored")

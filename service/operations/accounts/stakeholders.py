@@ -1,7 +1,5 @@
 """Stakeholders: the customer's people, and the line of reporting between them."""
 
-from __future__ import annotations
-
 import orjson
 import sqlalchemy as sa
 
@@ -56,7 +54,7 @@ async def reattach_reports(tx: Transaction, gone: Members, place: Place) -> None
     await tx.execute(_REATTACH, ids=below, above=gone["reports_to_id"], now=tx.now)
     for row in await tx.all(STAKEHOLDERS.by_ids(), ids=below):
         after = orjson.loads(row["document"])
-        tx.emit(events.STAKEHOLDER.updated.between({**after, "reports_to_id": gone["id"]}, after, place.account))
+        tx.emit(events.STAKEHOLDER.updated.between({**after, "reports_to_id": gone["id"]}, after, *place.owner))
 
 
 STAKEHOLDER = PlainRecord(

@@ -21,6 +21,7 @@ from service.queries.accounts.stakeholders import STAKEHOLDERS
 from service.queries.classification.classification import CLASSIFICATION_INPUTS, CLASSIFICATIONS, STORED_STRENGTH
 from service.records.classification.classification import lock_stored, store_classification, unchanged
 from service.records.classification.positions import (
+    differing_inputs,
     live,
     live_document,
     past_document,
@@ -80,7 +81,8 @@ async def put_business_strength(
             await tx.execute(_ADD_STRENGTH, **values)
         else:
             await tx.execute(_SET_STRENGTH, **{f"b_{name}": value for name, value in values.items()})
-        moved = _moved_factors(before["factors"] or [], factors)
+        old, new = ({factor["name"]: factor for factor in listed} for listed in (before["factors"] or [], factors))
+        moved = differing_inputs("business_strength", old, new)
         stored.row = {**before, **wanted, "strength_at": tx.now}
         return tx.answer(await store_classification(tx, stored, moved, ClassificationCause.BUSINESS_STRENGTH))
 
@@ -175,14 +177,3 @@ def _points(factors: list[Any]) -> dict[str, Decimal | None]:
         "best_points": None if points.best is None else exact_decimal(points.best),
         "weight_sum": exact_decimal(points.weights),
     }
-
-
-def _moved_factors(before: list[Any], after: list[Any]) -> list[dict[str, Any]]:
-    """Return the success factors that changed, with their previous and current values."""
-    old = {factor["name"]: factor for factor in before}
-    new = {factor["name"]: factor for factor in after}
-    return [
-        {"axis": "business_strength", "factor": name, "previous": old.get(name), "current": new.get(name)}
-        for name in [*new, *(name for name in old if name not in new)]
-        if old.get(name) != new.get(name)
-    ]

@@ -1,6 +1,6 @@
 """Movements between two instants: the accounts that moved, the history entries in between, the migration table."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from fractions import Fraction
@@ -15,6 +15,7 @@ from service.models.classification.movements import MovementChanges
 from service.platform.clock import instant_text
 from service.platform.errors import Invalid
 from service.queries.classification.movements import CLASSIFIED_BETWEEN, MOVED_BETWEEN, MOVEMENTS, summary_statements
+from service.records.classification.positions import differing_inputs, scores_of_inputs
 from service.records.context import Context
 from service.rules.verdicts import shown
 from service.rules.vocabulary import Quadrant
@@ -80,7 +81,11 @@ async def _explain(reader: Reader, items: Sequence[dict[str, Any]], instants: Ma
         item["causes_count"] = sum(rows[0]["entries"] for rows in (entries, steps) if rows)
         item["causes"] = sorted(causes, key=lambda cause: str(cause["at"]))
         inputs = [each.pop("inputs", None) if each else None for each in (item["previous"], item["current"])]
-        item["factors"] = list(_moved_factors(inputs[0], inputs[1]))[:_MOST_FACTORS]
+        item["factors"] = [
+            {**factor, "previous": _number(factor["previous"]), "current": _number(factor["current"])}
+            for axis, read in (("attractiveness", _scores), ("business_strength", _ours))
+            for factor in differing_inputs(axis, *map(read, inputs))
+        ][:_MOST_FACTORS]
 
 
 def _classification(row: Row) -> dict[str, Any]:
@@ -107,27 +112,12 @@ def _step(row: Row) -> dict[str, Any]:
     }
 
 
-def _moved_factors(before: Any, after: Any) -> Iterable[dict[str, Any]]:
-    """Yield the inputs that differ, factor by factor; null where there was none."""
-    for axis, read in (("attractiveness", _scores), ("business_strength", _ours)):
-        old, new = read(before), read(after)
-        for factor in (*new, *(key for key in old if key not in new)):
-            if old.get(factor) != new.get(factor):
-                yield {
-                    "axis": axis,
-                    "factor": factor,
-                    "previous": _number(old.get(factor)),
-                    "current": _number(new.get(factor)),
-                }
-
-
-def _scores(inputs: Any) -> dict[str, Fraction]:
+def _scores(inputs: Any) -> Mapping[str, Fraction]:
     """Return the exact score of each factor: the mean of the raters that counted."""
-    scores = {} if inputs is None else inputs["scores"]
-    return {key: Fraction(value["total"]) / value["ratings"] for key, value in scores.items()}
+    return {} if inputs is None else scores_of_inputs(inputs)
 
 
-def _ours(inputs: Any) -> dict[str, Fraction]:
+def _ours(inputs: Any) -> Mapping[str, Fraction]:
     """Return our score on each success factor; none for entries that hold totals only."""
     strength = None if inputs is None else inputs["strength"]
     factors = None if strength is None else strength.get("factors")

@@ -1,7 +1,7 @@
 """Ratings of an account's attractiveness: rating sheets, the values used, the history."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -22,14 +22,13 @@ from service.queries.accounts.accounts import ACCOUNTS
 from service.queries.accounts.people import PEOPLE
 from service.queries.classification.ratings import RATED, RATINGS
 from service.records.classification.classification import StoredAccount, lock_stored, store_classification, unchanged
-from service.records.classification.positions import plain_numbers, same_for_this_version
+from service.records.classification.positions import plain_numbers, rating_of, same_for_this_version
 from service.records.classification.scoring_models import ActiveModel, active_model, refused
 from service.records.context import Context, Transaction, operation, refuse
 from service.records.rows import Expected, require
 from service.rules.classification.ratings import (
     MOST_RATERS,
     GivenRating,
-    Rating,
     read_ratings,
     too_many_raters,
     unsupported,
@@ -174,24 +173,13 @@ def rated_document(rated: Mapping[str, Any], model: ActiveModel) -> dict[str, An
         "scores": scores,
         "factors": factors,
         "missing": [state["factor"] for state in factors if state["required"] and state["value"] is None],
-        "warnings": [*_unsupported(rated["scores"]), *_disagreements(factors)],
+        "warnings": [*_warnings(rated["scores"], factors)],
     }
 
 
 def _factor_states(rows: Sequence[Mapping[str, Any]], model: ActiveModel) -> list[dict[str, Any]]:
     counts = Counter(row["factor"] for row in rows)
-    used = values_used(
-        model.rules,
-        (
-            Rating(
-                row["factor"],
-                Decimal(row["score"]),
-                None if row["metric"] is None else Decimal(row["metric"]),
-                bool(row["chosen"]),
-            )
-            for row in rows
-        ),
-    )
+    used = values_used(model.rules, map(rating_of, rows))
     states = []
     for factor in model.rules.factors:
         value = used.get(factor.key)
@@ -209,28 +197,15 @@ def _factor_states(rows: Sequence[Mapping[str, Any]], model: ActiveModel) -> lis
     return states
 
 
-def _unsupported(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
-    return [
-        {
-            "pointer": f"/scores/{index}",
-            "code": "changed_without_evidence",
-            "message": f"The score of {row['factor']} was changed without new evidence.",
-        }
-        for index, row in enumerate(rows)
-        if row["without_new_evidence"]
-    ]
-
-
-def _disagreements(factors: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
-    return [
-        {
-            "pointer": f"/factors/{index}",
-            "code": "raters_disagree",
-            "message": f"The raters of {state['factor']} are {state['spread']} points apart.",
-        }
-        for index, state in enumerate(factors)
-        if state["disagreement"]
-    ]
+def _warnings(rows: Iterable[Mapping[str, Any]], factors: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, str]]:
+    for index, row in enumerate(rows):
+        if row["without_new_evidence"]:
+            message = f"The score of {row['factor']} was changed without new evidence."
+            yield {"pointer": f"/scores/{index}", "code": "changed_without_evidence", "message": message}
+    for index, state in enumerate(factors):
+        if state["disagreement"]:
+            message = f"The raters of {state['factor']} are {state['spread']} points apart."
+            yield {"pointer": f"/factors/{index}", "code": "raters_disagree", "message": message}
 
 
 def _key(row: Mapping[str, Any]) -> tuple[str, str]:
@@ -328,13 +303,8 @@ async def _require_raters(tx: Transaction, given: Sequence[str | None], pointer:
     raters = sorted({rater for rater in given if rater is not None})
     if not raters:
         return
-    found = {row["id"] for row in await tx.all(PEOPLE.by_ids(), ids=raters)}
-    unknown = {
-        pointer.format(index=index): FieldError(
-            "unknown_reference", "There is no person with this id", pointer=pointer.format(index=index)
-        )
-        for index, rater in enumerate(given)
-        if rater is not None and rater not in found
-    }
+    known = {None, *(row["id"] for row in await tx.all(PEOPLE.by_ids(), ids=raters))}
+    unknown = dict.fromkeys(pointer.format(index=index) for index, rater in enumerate(given) if rater not in known)
     if unknown:
-        raise Invalid(list(unknown.values()))
+        message = "There is no person with this id"
+        raise Invalid([FieldError("unknown_reference", message, pointer=each) for each in unknown])

@@ -19,7 +19,7 @@ from service.queries.classification.scoring_models import SCORING_MODELS
 from service.queries.classification.simulations import NEAREST, RANGE_ALL, SIMULATE_ALL, SIMULATE_SOME, ids_where
 from service.records.classification.position_sets import ClassifiedAccount, place_all
 from service.records.classification.positions import plain_numbers
-from service.records.classification.reclassifications import BEFORE_ALL, NONE
+from service.records.classification.reclassifications import BEFORE_ALL, NONE, migration_of
 from service.records.classification.scoring_models import active_model, document_of, judged_model
 from service.records.context import Context
 from service.rules.classification.quadrants import (
@@ -33,7 +33,7 @@ from service.rules.classification.quadrants import (
 from service.rules.classification.scoring import ScoringModel
 from service.rules.classification.scoring_documents import with_changes
 from service.rules.verdicts import shown
-from service.rules.vocabulary import QUADRANTS, ClassificationStatus
+from service.rules.vocabulary import ClassificationStatus
 
 _STREAMED = 500
 _SHOWN = ("quadrant", "attractiveness", "business_strength", "relative_strength")
@@ -58,9 +58,9 @@ class Trial:
 
 @dataclass
 class Found:
-    """The result: counts by (from, to), the next accounts that move, and those nearest to a border."""
+    """The result: counts by `from>to`, the next accounts that move, and those nearest to a border."""
 
-    moves: Counter[tuple[str, str]] = field(default_factory=Counter)
+    moves: Counter[str] = field(default_factory=Counter)
     incomplete: list[int] = field(default_factory=lambda: [0, 0])
     moved: list[dict[str, Any]] = field(default_factory=list)
     nearest: list[dict[str, Any]] = field(default_factory=list)
@@ -177,7 +177,7 @@ async def _find_by_sets(reader: Reader, trial: Trial, data: Any, ids: list[str] 
     row = await reader.one(statement, **binds) or {}
     found = Found(moved=row.get("moved") or [], nearest=row.get("nearest") or [])
     for each in row.get("moves") or []:
-        found.moves[each["previous"] or NONE, each["current"] or NONE] += each["accounts"]
+        found.moves[f"{each['previous'] or NONE}>{each['current'] or NONE}"] += each["accounts"]
         found.incomplete[0] += each["incomplete_before"]
         found.incomplete[1] += each["incomplete_after"]
     return found
@@ -204,7 +204,7 @@ async def _find_by_rules(reader: Reader, trial: Trial, data: Any, ids: list[str]
     for chunk in _chunks(ids):
         for each in await place_all(reader, trial.model, chunk, held=trial.held, given=_by_account(trial)):
             row, columns = each.row, each.position.columns
-            found.moves[row["quadrant"] or NONE, columns["quadrant"] or NONE] += 1
+            found.moves[f"{row['quadrant'] or NONE}>{columns['quadrant'] or NONE}"] += 1
             for place, values in enumerate((row, columns)):
                 found.incomplete[place] += values["classification_status"] == ClassificationStatus.INCOMPLETE
             moved = row["quadrant"] != columns["quadrant"] and row["id"] > (data.after or BEFORE_ALL)
@@ -255,7 +255,6 @@ def _bordering(each: ClassifiedAccount) -> dict[str, Any]:
 
 
 def _answer(trial: Trial, found: Found, limit: int) -> dict[str, Any]:
-    boxes = [*(quadrant.value for quadrant in QUADRANTS), NONE]
     cuts = trial.model.cuts
     lines: Mapping[str, Any] = plain_numbers(
         {
@@ -263,28 +262,14 @@ def _answer(trial: Trial, found: Found, limit: int) -> dict[str, Any]:
             "limits": asdict(trial.model.fiocca),
         }
     )
-    more = len(found.moved) > limit
-    listed = found.moved[:limit]
+    more, listed, table = len(found.moved) > limit, found.moved[:limit], migration_of(found.moves)
     return {
         "model": {**trial.named, **lines},
         "accounts": found.moves.total(),
         "incomplete_before": found.incomplete[0],
         "incomplete_after": found.incomplete[1],
-        "moved": sum(number for (source, target), number in found.moves.items() if source != target),
-        "boxes": [
-            {
-                "box": box,
-                "before": sum(number for (source, _), number in found.moves.items() if source == box),
-                "after": sum(number for (_, target), number in found.moves.items() if target == box),
-            }
-            for box in boxes
-        ],
-        "migration": [
-            {"from": source, "to": target, "accounts": found.moves[source, target]}
-            for source in boxes
-            for target in boxes
-            if (source, target) in found.moves
-        ],
+        "moved": sum(move["accounts"] for move in table["migration"] if move["from"] != move["to"]),
+        **table,
         "moved_accounts": listed,
         "next_after": listed[-1]["id"] if more else None,
         "nearest": found.nearest,

@@ -1,7 +1,5 @@
 """Read accounts: the document, its filters, its sorts."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -145,3 +143,18 @@ def account_listing(c: Columns, **more: Any) -> Listing:
 ACCOUNTS = account_listing(dict(accounts.c.items()))
 
 AccountFilter = filter_model("AccountFilter", ACCOUNTS.filters)
+
+
+def _ancestors() -> Statement:
+    up = (
+        sa.select(accounts.c.id, accounts.c.parent_id)
+        .where(accounts.c.id == bind("id", Uuid()))
+        .cte("up", recursive=True)
+    )
+    higher = accounts.alias("higher")
+    up = up.union(sa.select(higher.c.id, higher.c.parent_id).where(higher.c.id == up.c.parent_id))
+    return Statement(sa.select(up.c.id))
+
+
+ANCESTORS = _ancestors()
+"""The ids of an account `:id` and of all accounts above it."""

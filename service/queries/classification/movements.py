@@ -156,11 +156,7 @@ CLASSIFIED_BETWEEN = Statement(
     _listed(
         _ranked(
             classifications,
-            classifications.c.classified_at,
-            classifications.c.cause,
-            classifications.c.reason,
-            classifications.c.recorded_by,
-            classifications.c.quadrant,
+            *(classifications.c[name] for name in ("classified_at", "cause", "reason", "recorded_by", "quadrant")),
             _earlier_quadrant().label("previous"),
             _model_number,
             recorded=classifications.c.classified_at,
@@ -173,11 +169,7 @@ MOVED_BETWEEN = Statement(
     _listed(
         _ranked(
             stage_entries,
-            stage_entries.c.recorded_at,
-            stage_entries.c.reason,
-            stage_entries.c.recorded_by,
-            stage_entries.c.stage,
-            stage_entries.c.previous,
+            *(stage_entries.c[name] for name in ("recorded_at", "reason", "recorded_by", "stage", "previous")),
             recorded=stage_entries.c.recorded_at,
         )
     )

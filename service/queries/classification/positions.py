@@ -231,27 +231,6 @@ def sql(text: str, binds: Mapping[str, Any], *columns: sa.ColumnElement[Any]) ->
     return Statement(clause.bindparams(*named).columns(*columns))
 
 
-def _column(name: str, kind: Any) -> sa.ColumnElement[Any]:
-    return sa.column(name, kind)
-
-
-POSITIONS = sql(
-    f"""
-WITH {FACTORS},
-{judged(RANGE_OF_ACCOUNTS, RANGE_OF_RATINGS)}
-SELECT id, {", ".join(COLUMNS)} FROM judged ORDER BY id
-""",
-    BINDS,
-    _column("id", Uuid()),
-    *(
-        _column(
-            name, Exact(14, 6) if name in ("attractiveness", "business_strength", "relative_strength") else sa.Text()
-        )
-        for name in COLUMNS
-    ),
-)
-"""The columns of the accounts from `after` (exclusive) to `upto` by a model. Writes nothing."""
-
 RANGE = sql(
     f"""
 WITH {FACTORS},
@@ -259,8 +238,8 @@ WITH {FACTORS},
 SELECT min(attractiveness) AS low, max(attractiveness) AS high FROM judged WHERE complete
 """,
     BINDS,
-    _column("low", Exact(14, 6)),
-    _column("high", Exact(14, 6)),
+    sa.column("low", Exact(14, 6)),
+    sa.column("high", Exact(14, 6)),
 )
 """The lowest and highest attractiveness, as shown, of the complete accounts of a range of ids."""
 
@@ -303,7 +282,7 @@ COUNT_LIVE = Statement(
 SET_BASED = sql(
     "SELECT set_config('work_mem', '64MB', true) || set_config('plan_cache_mode', 'force_custom_plan', true) AS done",
     {},
-    _column("done", sa.Text()),
+    sa.column("done", sa.Text()),
 )
 """For the rest of the transaction: sort a batch in memory, and plan each batch for its own range."""
 

@@ -1,8 +1,8 @@
 """Classifying accounts inside an open transaction: what writing inputs and activating a model share.
 
 A writer of an account's inputs takes the shared lock MODEL_LOCK first and the account's row second; the activation
-of a model takes MODEL_LOCK alone. So no account is classified by a model that is no longer the active one, and nobody
-waits for each other in a circle.
+of a model takes MODEL_LOCK alone. So no account is classified by a model that is no longer the active one, and
+transactions never wait for each other in a circle.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,21 +10,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from service.events.classification import AccountClassified, AccountQuadrantChanged
 from service.events.event import Event
 from service.framework.database.database import Resource, Row
 from service.framework.database.statements import inserting
 from service.models.classification.classification import classifications
 from service.platform.clock import instant_text
-from service.platform.ids import new_id
 from service.queries.accounts.accounts import ACCOUNTS
 from service.queries.classification.classification import RATINGS_IN_USE, STORED_ACCOUNTS
 from service.records.classification.positions import (
     ClassificationInputs,
     Position,
     background_of,
-    classification_of,
+    differing_inputs,
     explained,
+    history_entry,
     inputs_of,
     place,
     plain_numbers,
@@ -143,7 +145,8 @@ def _answer(stored: StoredAccount, classified: Classified, account: Resource, no
         classified.position, stored.ratings, stored.row, account.data["stage"], (number, number), now
     )
     result = explained(classified.position, stored.model, at, stored.override, stored.row["leading"], background)
-    return classification_of(account.id, account.version, result)
+    document = {"account_id": account.id, "version": account.version, **result}
+    return Resource(account.version, orjson.dumps(document), "updated")
 
 
 async def store_classification(
@@ -166,34 +169,22 @@ async def store_classification(
     classified.changed = classified.changed or remember
     account = await change(tx, ACCOUNTS, stored.account.id, classified.position.columns if classified.changed else {})
     if classified.changed:
-        await tx.execute(_REMEMBER, **_entry(tx, account.id, account.version, stored.model, classified, cause, reason))
+        entry = history_entry(
+            classified.position,
+            classified.inputs,
+            classified.missing,
+            tx.now,
+            account_id=account.id,
+            account_version=account.version,
+            model_id=stored.model.id,
+            cause=cause.value,
+            reason=reason,
+            recorded_by=tx.cause["key_id"],
+        )
+        await tx.execute(_REMEMBER, **entry)
         for event in _events(account.data, stored, classified, moved, cause, reason):
             tx.emit(event)
     return _answer(stored, classified, account, tx.now)
-
-
-def _entry(
-    tx: Transaction,
-    account_id: str,
-    version: int,
-    model: ActiveModel,
-    classified: Classified,
-    cause: ClassificationCause,
-    reason: str | None,
-) -> Row:
-    return {
-        "id": new_id(tx.now),
-        "account_id": account_id,
-        "account_version": version,
-        "model_id": model.id,
-        "classified_at": tx.now,
-        "cause": cause.value,
-        "reason": reason,
-        "recorded_by": tx.cause["key_id"],
-        **classified.position.columns,
-        "missing": classified.missing,
-        "inputs": classified.inputs,
-    }
 
 
 def _events(
@@ -280,15 +271,11 @@ def _inside_the_dead_band(stored: StoredAccount, outcome: Classification, change
 
 
 def _moved_scores(stored: StoredAccount, classified: Classified) -> list[dict[str, Any]]:
-    """The attractiveness factors whose contribution changed, with what it was and is; null is no score."""
+    """Return the attractiveness factors whose weight or score changed, with both values; null without a score."""
     before = stored.latest
     old = {} if before is None or stored.earlier is None else _contributions(stored.earlier.rules, before["inputs"])
     new = _contributions(stored.model.rules, classified.inputs)
-    return [
-        {"axis": "attractiveness", "factor": key, "previous": old.get(key), "current": new.get(key)}
-        for key in [*new, *(key for key in old if key not in new)]
-        if old.get(key) != new.get(key)
-    ]
+    return differing_inputs("attractiveness", old, new)
 
 
 def _contributions(model: ScoringModel, inputs: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Where sets of accounts stand, by the rules in Python: what PostgreSQL decides by itself, SQLite has streamed here."""
+"""Classify sets of accounts by the rules in Python. PostgreSQL does this in SQL; SQLite has no exact numbers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,11 +14,17 @@ from service.framework.database.database import Reader, Row
 from service.framework.database.statements import Statement, inserting
 from service.models.accounts.accounts import accounts
 from service.models.classification.classification import classifications
-from service.platform.ids import new_id
 from service.queries.accounts.accounts import ACCOUNTS
 from service.queries.classification.classification import COLUMNS, RATINGS_IN_USE
 from service.queries.classification.positions import STORED
-from service.records.classification.positions import ClassificationInputs, Position, inputs_of, place, plain_numbers
+from service.records.classification.positions import (
+    ClassificationInputs,
+    Position,
+    history_entry,
+    inputs_of,
+    place,
+    plain_numbers,
+)
 from service.records.classification.scoring_models import ActiveModel
 from service.records.context import Transaction
 from service.rules.classification.scoring import ScoringModel
@@ -40,20 +46,20 @@ _PLACE = Statement(
 
 @dataclass(frozen=True, slots=True)
 class ClassifiedAccount:
-    """An account as it is stored and where it stands by a model."""
+    """An account as it is stored, and its position by a model."""
 
     row: Row
     position: Position
 
     @property
     def differs(self) -> bool:
-        """Whether any column is another one."""
+        """Return whether any column of the position differs from the stored one."""
         return any(self.row[name] != value for name, value in self.position.columns.items())
 
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """What the events and the history of a run share."""
+    """The cause that the events and the history entries of one run share."""
 
     model: ActiveModel
     cause: ClassificationCause
@@ -74,8 +80,10 @@ async def place_all(
     held: bool,
     given: dict[str, dict[str, Any]] | None = None,
 ) -> list[ClassifiedAccount]:
-    """Where these accounts stand by a model, in the order of ids; two statements, however many. `held` lets the dead
-    band hold them; `given` are scores by account and factor that take the place of the ratings.
+    """Classify accounts by a model and return them in the order of their ids, with two statements for any number.
+
+    With `held`, the dead band holds accounts in their quadrants. `given` are scores by account and factor that replace
+    the ratings.
     """
     found = sorted(await reader.all(STORED, ids=list(ids)), key=lambda row: str(row["id"]))
     ratings: dict[str, list[Row]] = {}
@@ -89,10 +97,10 @@ async def place_all(
             mine += [{"factor": key, "score": score, "metric": None, "chosen": False} for key, score in instead.items()]
         by_hand = {"quadrant": row["quadrant"]} if row["quadrant_source"] == QuadrantSource.OVERRIDE else None
         strength = row if row["factors"] is not None else None
-        standing = ClassificationInputs(
+        inputs = ClassificationInputs(
             mine, strength, row["computed_quadrant"] if held else None, by_hand, row["leading_verb"]
         )
-        placed.append(ClassifiedAccount(row, place(model, standing)))
+        placed.append(ClassifiedAccount(row, place(model, inputs)))
     return placed
 
 
@@ -106,19 +114,18 @@ async def write_all(tx: Transaction, changed: Sequence[ClassifiedAccount], why: 
         strength = each.row if each.row["factors"] is not None else None
         places.append({"b_id": each.row["id"], "b_now": tx.now, **{f"b_{name}": columns[name] for name in COLUMNS}})
         entries.append(
-            {
-                "id": new_id(tx.now),
-                "account_id": each.row["id"],
-                "account_version": each.row["version"] + 1,
-                "model_id": why.model.id,
-                "classified_at": tx.now,
-                "cause": why.cause.value,
-                "reason": why.reason,
-                "recorded_by": tx.cause["key_id"],
-                **columns,
-                "missing": list(each.position.outcome.missing),
-                "inputs": inputs_of(each.position, strength),
-            }
+            history_entry(
+                each.position,
+                inputs_of(each.position, strength),
+                each.position.outcome.missing,
+                tx.now,
+                account_id=each.row["id"],
+                account_version=each.row["version"] + 1,
+                model_id=why.model.id,
+                cause=why.cause.value,
+                reason=why.reason,
+                recorded_by=tx.cause["key_id"],
+            )
         )
     await tx.many(_PLACE, places)
     await tx.many(_REMEMBER, entries)

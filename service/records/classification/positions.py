@@ -1,20 +1,18 @@
-"""Where an account stands by what is stored of it, as columns, as inputs of the history, and explained: no SQL here.
+"""The position of an account from its stored rows: as columns, as inputs of the history, and explained. No SQL.
 
-The write path, the live reads of both APIs and the past all come through `place` and `explained`, so they agree.
+Writes, reads of both APIs and looking back all use `place` and `explained`, so that they agree.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-import orjson
-
-from service.framework.database.database import Resource
 from service.platform.clock import instant_text
 from service.platform.errors import Conflict
+from service.platform.ids import new_id
 from service.queries.classification.classification import COLUMNS
 from service.records.classification.scoring_models import ActiveModel, model_of
 from service.rules.classification.classification import Classification, classify
@@ -35,7 +33,7 @@ from service.rules.vocabulary import Quadrant, QuadrantSource, Stage
 
 HIGHEST_SHOWN_RATIO = Decimal(99_999_999)
 COMPUTED = tuple(name for name in COLUMNS if name not in ("quadrant", "quadrant_source", "leading_verb"))
-"""Columns that follow from a model and the inputs alone, without what somebody set by hand."""
+"""The columns that follow from a model and the inputs alone, without those that a person sets."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +61,8 @@ class ClassificationInputs:
 
 
 def place(model: ScoringModel, inputs: ClassificationInputs, known: Classification | None = None) -> Position:
-    """Classify an account by what is stored of it; `known` is the rules' outcome, where the caller has it already."""
-    values = values_used(model, map(_rating, inputs.ratings))
+    """Return the position of an account by its stored rows; `known` is the rules' outcome, if the caller has it."""
+    values = values_used(model, map(rating_of, inputs.ratings))
     outcome = known or classify(
         model,
         {factor: value.value for factor, value in values.items()},
@@ -74,14 +72,15 @@ def place(model: ScoringModel, inputs: ClassificationInputs, known: Classificati
     return Position(outcome, values, _columns(outcome, inputs))
 
 
-def _rating(row: Mapping[str, Any]) -> Rating:
+def rating_of(row: Mapping[str, Any]) -> Rating:
+    """Return a stored rating for the rules."""
     metric = None if row["metric"] is None else Decimal(row["metric"])
     return Rating(row["factor"], exact(row["score"]), metric, bool(row["chosen"]))
 
 
 def strength_in_use(stored: Mapping[str, Any] | None) -> BusinessStrength | None:
-    """Our strength by stored success factors, or by the totals that old entries of the history hold; None when nobody
-    has scored it.
+    """Return our strength by stored success factors, or by the totals that old entries of the history hold; None
+    without scores.
     """
     if stored is None:
         return None
@@ -103,7 +102,7 @@ def _strength_by_totals(stored: Mapping[str, Any]) -> BusinessStrength:
 
 
 def success_factors(stored: Iterable[Mapping[str, Any]]) -> list[SuccessFactor]:
-    """StoredAccount success factors as the rules take them."""
+    """Return stored success factors for the rules."""
     return [
         SuccessFactor(
             factor["name"],
@@ -141,8 +140,8 @@ def _columns(outcome: Classification, inputs: ClassificationInputs) -> dict[str,
 
 
 def inputs_of(position: Position, strength: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return what the history keeps to compute a position again: each factor's exact total with its number of ratings,
-    and the success factors as they are stored.
+    """Return the inputs from which the history computes a position again: each factor's exact total with its number of
+    ratings, and the stored success factors.
     """
     scored = strength is not None and strength["factors"] is not None
     return {
@@ -159,13 +158,13 @@ def inputs_of(position: Position, strength: Mapping[str, Any] | None) -> dict[st
     }
 
 
-def scores_of_inputs(inputs: Mapping[str, Any]) -> dict[str, Decimal | Fraction]:
-    """The exact score of each factor that an entry of the history holds."""
+def scores_of_inputs(inputs: Mapping[str, Any]) -> dict[str, Fraction]:
+    """Return the exact score of each factor that an entry of the history holds."""
     return {key: Fraction(value["total"]) / value["ratings"] for key, value in inputs["scores"].items()}
 
 
 def classify_inputs(model: ScoringModel, inputs: Mapping[str, Any], held: str | None = None) -> Classification:
-    """The outcome of the inputs that an entry of the history holds, by a model."""
+    """Return the classification of the inputs of a history entry by a model; `held` is the quadrant before it."""
     previous = None if held is None else Quadrant(held)
     return classify(model, scores_of_inputs(inputs), strength_in_use(inputs["strength"]), previous)
 
@@ -208,8 +207,8 @@ def background_of(
     numbers: tuple[int, int],
     now: datetime,
 ) -> Background:
-    """What a position rests on beside the numbers, from stored rows; `numbers` are those of the model that explains
-    and of the active one. Of a factor that has a chosen rating only that one counts.
+    """Return the background of an explanation from stored rows. `numbers` are those of the explaining model and of the
+    active model. If a rating of a factor is chosen, it is the factor's only input.
     """
     rows = list(ratings)
     inputs = []
@@ -242,13 +241,13 @@ def _rated_input(row: Mapping[str, Any], now: datetime) -> Input:
 
 
 def _dated(since: datetime | str, now: datetime) -> tuple[str, int]:
-    """An instant as text, and how many whole days ago it was, never below 0."""
+    """Return an instant as text, and its age in whole days, at least 0."""
     at = since if isinstance(since, datetime) else datetime.fromisoformat(since)
     return instant_text(at), max((now - at.astimezone(UTC)).days, 0)
 
 
 def live(stored: Mapping[str, Any], model: ActiveModel) -> Position:
-    """Where an account stands by a model, from the document that `queries.classification.LIVE` reads of it."""
+    """Return the position of an account by a model, from the document `queries.classification.LIVE`."""
     return place(
         model.rules,
         ClassificationInputs(
@@ -262,8 +261,9 @@ def live(stored: Mapping[str, Any], model: ActiveModel) -> Position:
 
 
 def rests_on_another_model(stored: Mapping[str, Any], position: Position, model: ActiveModel) -> str | None:
-    """The model that an account's position still rests on, when it is not the active one: while a job classifies the
-    portfolio, the accounts that it has not reached yet keep their place and are explained by that.
+    """Return the id of the model that an account's position still rests on, or None when that is the active model.
+
+    While a job reclassifies the portfolio, the accounts that it has not reached keep the position by the earlier model.
     """
     before = stored["latest"]
     if before is None or before["model_id"] == model.id:
@@ -285,7 +285,7 @@ def same_for_this_version(stored: Mapping[str, Any], model: ActiveModel) -> bool
 def live_document(
     stored: Mapping[str, Any], position: Position, model: ActiveModel, active: ActiveModel, now: datetime
 ) -> dict[str, Any]:
-    """An account's classification as it reads at this instant, by `model`, which mostly is the active one."""
+    """Return an account's classification as it reads now, explained by `model`."""
     latest = stored["latest"]
     at = None if latest is None else latest["classified_at"]
     numbers = (model.number, active.number)
@@ -323,7 +323,7 @@ def past_document(stored: Mapping[str, Any], at: str) -> dict[str, Any]:
 
 
 def _past_position(stored: Mapping[str, Any], active: ActiveModel | None) -> tuple[Position, ActiveModel]:
-    """Where an account stood by the entry of the history that held, and by which model."""
+    """Return the position by the history entry that was valid then, and the model that explains it."""
     columns = {name: stored[name] for name in (*COMPUTED, "quadrant", "quadrant_source", "leading_verb")}
     if active is not None and active.id != stored["model_id"]:
         outcome = classify_inputs(active.rules, stored["inputs"], stored["computed_quadrant"])
@@ -335,14 +335,31 @@ def _past_position(stored: Mapping[str, Any], active: ActiveModel | None) -> tup
     return Position(outcome, {}, columns), model
 
 
-def classification_of(account_id: str, version: int, result: Mapping[str, Any]) -> Resource:
-    """A result as the account's classification; the version is the account's."""
-    document = {"account_id": account_id, "version": version, **result}
-    return Resource(version, orjson.dumps(document), "updated")
+def differing_inputs(axis: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the factors of an axis that differ, as events and movements name them; null where there was none."""
+    return [
+        {"axis": axis, "factor": key, "previous": before.get(key), "current": after.get(key)}
+        for key in [*after, *(key for key in before if key not in after)]
+        if before.get(key) != after.get(key)
+    ]
+
+
+def history_entry(
+    position: Position, inputs: Mapping[str, Any], missing: Sequence[str], now: datetime, **members: Any
+) -> dict[str, Any]:
+    """Return a row of the classification history; `members` are those that the position does not give."""
+    return {
+        "id": new_id(now),
+        "classified_at": now,
+        **position.columns,
+        "missing": list(missing),
+        "inputs": inputs,
+        **members,
+    }
 
 
 def plain_numbers(value: Any) -> Any:
-    """The same value with numbers as JSON has them; a decimal that came from JSON keeps its every digit."""
+    """Return the value with decimals as int or float; a decimal that was read from JSON keeps every digit."""
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, Mapping):

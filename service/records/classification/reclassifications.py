@@ -6,9 +6,10 @@ of their ids. A small portfolio goes through all of it in one transaction, a lar
 
 MODEL_LOCK is held alone for `begin` only, and shared for a batch. A write to one account meanwhile classifies it by
 the new model, and a batch leaves alone what was written while it was read: so an account's events stay in the order of
-its changes, and nobody waits for longer than a batch.
+its changes, and no write waits for longer than a batch.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -21,7 +22,7 @@ from service.queries.classification.positions import BATCH_END, COUNT_LIVE, NEXT
 from service.queries.classification.reclassification import RECLASSIFY_FEW, RECLASSIFY_MANY
 from service.queries.classification.scoring_models import ACTIVE_MODEL, SCORING_MODELS
 from service.records.classification.position_sets import Why, place_all, write_all
-from service.records.classification.positions import plain_numbers
+from service.records.classification.positions import differing_inputs, plain_numbers
 from service.records.classification.scoring_models import (
     MODEL_LOCK,
     ActiveModel,
@@ -38,7 +39,7 @@ from service.rules.verdicts import exact, shown
 from service.rules.vocabulary import QUADRANTS, ClassificationCause
 
 BATCH = {"postgresql": 20_000, "sqlite": 250}
-"""Accounts per transaction. SQLite has one writer: others wait for a batch, so it is short there."""
+"""Accounts per transaction. Other writers of SQLite wait for a batch, so it is small there."""
 
 RECLASSIFY_JOB = "reclassify"
 """The kind of job that carries out an order."""
@@ -58,7 +59,7 @@ NONE = "none"
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be done: by which model, whether it becomes the active one first, and why."""
+    """A request to reclassify the portfolio: the model, whether it is activated first, and the reason."""
 
     model_id: str
     activate: bool
@@ -66,13 +67,13 @@ class Order:
 
     @property
     def cause(self) -> ClassificationCause:
-        """As the history and the events say it."""
+        """The cause in the history and the events."""
         return ClassificationCause.SCORING_MODEL if self.activate else ClassificationCause.RECLASSIFICATION
 
 
 @dataclass
 class Progress:
-    """How far an order is, as JSON keeps it; counts are of accounts.
+    """The progress of an order, stored as JSON between batches; counts are of accounts.
 
     `moves` counts by `from>to`, those that stayed included; `held` says whether the dead band holds accounts where they
     are, which it does not when the model or its cuts changed. `superseded_by` is the model that took over meanwhile.
@@ -92,14 +93,11 @@ class Progress:
     superseded_by: str | None = None
 
     def state(self) -> dict[str, Any]:
-        """As a job's cursor."""
+        """Return the progress as a job's cursor."""
         return asdict(self)
 
     def summary(self, model: ActiveModel, order: Order) -> dict[str, Any]:
         """Return the counts of portfolio.reclassified: models, cause, accounts in each box, moves between boxes."""
-        boxes = [quadrant.value for quadrant in QUADRANTS] + [NONE]
-        counts = {box: sum(n for key, n in self.moves.items() if key.endswith(f">{box}")) for box in boxes}
-        before = {box: sum(n for key, n in self.moves.items() if key.startswith(f"{box}>")) for box in boxes}
         return {
             "model": model.reference(),
             "previous_model": self.previous,
@@ -109,24 +107,37 @@ class Progress:
             "accounts": self.accounts,
             "written": self.changed,
             "moved": self.moved,
-            "boxes": [{"box": box, "before": before[box], "after": counts[box]} for box in boxes],
-            "migration": [
-                {"from": source, "to": target, "accounts": self.moves[f"{source}>{target}"]}
-                for source in boxes
-                for target in boxes
-                if self.moves.get(f"{source}>{target}")
-            ],
+            **migration_of(self.moves),
             "superseded_by": self.superseded_by,
         }
 
 
+def migration_of(moves: Mapping[str, int]) -> dict[str, Any]:
+    """Return the accounts of each box before and after, and the migration table, of counts by `from>to`."""
+    boxes = [*(quadrant.value for quadrant in QUADRANTS), NONE]
+    counts = {(source, target): moves.get(f"{source}>{target}", 0) for source in boxes for target in boxes}
+    return {
+        "boxes": [
+            {
+                "box": box,
+                "before": sum(counts[box, target] for target in boxes),
+                "after": sum(counts[source, box] for source in boxes),
+            }
+            for box in boxes
+        ],
+        "migration": [
+            {"from": source, "to": target, "accounts": number} for (source, target), number in counts.items() if number
+        ],
+    }
+
+
 async def count_accounts(tx: Transaction, most: int | None = None) -> int:
-    """How many accounts there are, counted up to `most`."""
+    """Return the number of live accounts, counted up to `most`."""
     return int(await tx.value(COUNT_LIVE, limit=most if most is not None else 2**53))
 
 
 async def all_at_once(tx: Transaction, order: Order) -> dict[str, Any]:
-    """Carry out an order in one transaction; its summary."""
+    """Carry out an order in one transaction and return its summary."""
     await tx.serialize([MODEL_LOCK])
     progress = Progress()
     result: dict[str, Any] | None = None
@@ -136,7 +147,7 @@ async def all_at_once(tx: Transaction, order: Order) -> dict[str, Any]:
 
 
 async def advance(tx: Transaction, order: Order, progress: Progress) -> tuple[int, dict[str, Any] | None]:
-    """Do the next batch of an order; how many accounts it classified, and the summary when that was the last."""
+    """Do the next batch of an order. Return the number of classified accounts, and the summary after the last batch."""
     if progress.phase == "range":
         await _read_range(tx, order, progress)
         return 0, None
@@ -181,7 +192,7 @@ async def _read_range(tx: Transaction, order: Order, progress: Progress) -> None
 async def _range_of_batch(
     tx: Transaction, model: ActiveModel, progress: Progress
 ) -> tuple[int, Decimal | None, Decimal | None]:
-    """The next batch's number of accounts, and the ends of the attractiveness of those that are complete."""
+    """Return the next batch's number of accounts, and the range of attractiveness of its complete accounts."""
     if tx.database_kind == "postgresql":
         last, number = await _next_end(tx, progress)
         if number == 0:
@@ -202,7 +213,7 @@ async def _range_of_batch(
 
 
 async def _begin(tx: Transaction, order: Order, progress: Progress) -> None:
-    """Make the model the active one, by the range that was read: the one moment that nobody else classifies in."""
+    """Activate the model with the range that was read. The lock keeps other transactions from classifying meanwhile."""
     await tx.serialize([MODEL_LOCK])
     row = await tx.one(ACTIVE_MODEL)
     before = None if row is None else model_of(row)
@@ -237,11 +248,7 @@ def changed_factors(before: ScoringModel, after: ScoringModel) -> list[dict[str,
     """Return the factors that differ between two models, each with the weight it had and has."""
     old = {factor.key: {"weight": plain_numbers(shown(factor.weight))} for factor in before.factors}
     new = {factor.key: {"weight": plain_numbers(shown(factor.weight))} for factor in after.factors}
-    return [
-        {"axis": "attractiveness", "factor": key, "previous": old.get(key), "current": new.get(key)}
-        for key in [*new, *(key for key in old if key not in new)]
-        if old.get(key) != new.get(key)
-    ]
+    return differing_inputs("attractiveness", old, new)
 
 
 # classify

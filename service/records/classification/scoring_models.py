@@ -27,7 +27,7 @@ MODEL_LOCK = "active scoring model"
 
 @dataclass(frozen=True)
 class ActiveModel:
-    """The active scoring model as the rules take it: its cuts are resolved, so `rules` decides as it stands.
+    """The active scoring model for the rules: the cuts in `rules` are resolved.
 
     `version` grows when the portfolio's range is read again, and with it the cut may move.
     """
@@ -39,7 +39,7 @@ class ActiveModel:
     version: int = 1
 
     def reference(self) -> dict[str, Any]:
-        """How classifications and events name it."""
+        """Return the members that name the model in classifications and events."""
         return {"id": self.id, "name": self.name, "version": self.number}
 
 
@@ -47,7 +47,7 @@ _REMEMBER = inserting(model_periods)
 
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
-"""Since when the first model holds: what was judged before anybody chose a model was judged by that."""
+"""The beginning of the first model's period: it also classifies accounts of the time before a model was chosen."""
 
 
 async def record_model_period(
@@ -58,8 +58,9 @@ async def record_model_period(
     *,
     since: datetime | None = None,
 ) -> None:
-    """Keep since when a model holds, with the range (lowest and highest attractiveness) that its cut rests on:
-    written when a model is activated or its range is read again, so that the past keeps its own cuts.
+    """Store the beginning of a model's period, with the range (lowest, highest attractiveness) that its cut rests on.
+
+    A period begins when a model is activated or its range is read again, so that looking back uses the cuts of then.
     """
     row = {"id": new_id(tx.now), "model_id": model_id, "range_low": low, "range_high": high}
     await tx.execute(_REMEMBER, **row, since=since or tx.now)
@@ -69,9 +70,8 @@ _MODELS: Kept[tuple[str, int], ActiveModel] = Kept(64)
 
 
 async def active_model(reader: Reader, identifier: str | None = None, version: int | None = None) -> ActiveModel:
-    """The active model; one that was read before in this version is not read again.
-
-    A definition never changes, the range its cut may rest on does, and the version with it.
+    """Return the active model. A model of known id and version that was read before is not read again: its definition
+    never changes, and its version grows when the range does that its cut may rest on.
     """
     known = None if identifier is None or version is None else _MODELS.get((identifier, version))
     if known is not None:
@@ -83,7 +83,7 @@ async def active_model(reader: Reader, identifier: str | None = None, version: i
 
 
 async def stored_model(reader: Reader, identifier: str, version: int) -> ActiveModel:
-    """A model by id, active or not; one that was read before in this version is not read again."""
+    """Return a model by id, active or not. A model that was read before in this version is not read again."""
     known = _MODELS.get((identifier, version))
     if known is not None:
         return known
@@ -99,15 +99,16 @@ def _kept(row: Mapping[str, Any]) -> ActiveModel:
 
 
 async def model_at(reader: Reader, at: datetime | None) -> ActiveModel:
-    """The model that held at an instant, with the range that its cut rested on then; without one the active model. The
-    active one also for instants before the first.
+    """Return the model that was active at an instant, with the range that its cut rested on then.
+
+    Without an instant, and for instants before the first period, return the active model.
     """
     row = None if at is None else await reader.one(MODEL_PERIOD, as_of=at)
     return await active_model(reader) if row is None else model_of(row)
 
 
 def model_of(row: Mapping[str, Any]) -> ActiveModel:
-    """A stored model (id, version, name, number, definition, range_low, range_high) as the rules take it."""
+    """Return a stored model for the rules, from its id, version, name, number, definition, range_low and range_high."""
     rules = model_from_dict({**row["definition"], "name": row["name"]})
     portfolio = None
     if row["range_low"] is not None and row["range_high"] is not None:
@@ -117,7 +118,7 @@ def model_of(row: Mapping[str, Any]) -> ActiveModel:
 
 
 def forecast_box(forecast: Mapping[str, Any], model: ActiveModel) -> str | None:
-    """The box of a forecast (attractiveness 0-10, a ratio or our own total) by a model's cuts."""
+    """Return the box of a forecast (attractiveness 0-10, a ratio or our own total) by a model's cuts."""
     numbers = [
         None if forecast[name] is None else Decimal(str(forecast[name]))
         for name in ("attractiveness", "relative_strength", "business_strength")
@@ -129,7 +130,7 @@ def forecast_box(forecast: Mapping[str, Any], model: ActiveModel) -> str | None:
 
 
 def judged_model(document: Mapping[str, Any], pointer: str = "") -> ScoringModel:
-    """The model that a document says; raises Invalid with the rules' verdicts, which point below `pointer`."""
+    """Return the model of a document; raises Invalid with the rules' verdicts, which point below `pointer`."""
     model = model_from_dict(document)
     verdicts = validate_model(model)
     if verdicts:
@@ -138,10 +139,10 @@ def judged_model(document: Mapping[str, Any], pointer: str = "") -> ScoringModel
 
 
 def document_of(stored: Resource) -> dict[str, Any]:
-    """A stored model as the rules read it."""
+    """Return the members of a stored model that the rules read."""
     return {name: stored.data[name] for name in ("name", *DEFINED) if name != "warnings"}
 
 
 def refused(verdicts: Iterable[Verdict]) -> Invalid:
-    """The error of rules that said no."""
+    """Return the error of verdicts that refuse a request."""
     return Invalid([FieldError(verdict.code, verdict.message, pointer=verdict.pointer) for verdict in verdicts])

@@ -89,12 +89,12 @@ VERB_MEANINGS: dict[FioccaVerb, VerbMeaning] = {
 
 
 def leading_verb(verbs: Sequence[FioccaVerb], chosen: FioccaVerb | None) -> FioccaVerb | None:
-    """The verb that leads in a cell: its only one, or of two the chosen one; None while nobody has chosen."""
+    """Return the leading verb of a cell: its only verb, or the chosen one of two; None before a choice."""
     return verbs[0] if len(verbs) == 1 else kept_choice(verbs, chosen)
 
 
 def kept_choice(verbs: Sequence[FioccaVerb], chosen: FioccaVerb | None) -> FioccaVerb | None:
-    """A choice that still holds: the cell lists two verbs and this is one of them; in any other cell it ends."""
+    """Return the chosen verb if the cell lists two verbs and it is one of them; otherwise the choice ends: None."""
     return chosen if len(verbs) > 1 and chosen in verbs else None
 
 

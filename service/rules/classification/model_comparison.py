@@ -68,7 +68,7 @@ def _factor_change(before: Factor, after: Factor) -> FactorChange:
 
 
 def settings_of(model: ScoringModel) -> dict[str, Decimal]:
-    """Every line and width of a model by its name in the API."""
+    """Return every line and width of a model by its name in the API."""
     cuts, limits, width = model.cuts, model.fiocca, model.border_width
     return {
         "cuts.attractiveness": cuts.attractiveness,

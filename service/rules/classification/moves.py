@@ -1,4 +1,4 @@
-"""What would move an account: for each input the smallest single change of a score that puts it into another box.
+"""The smallest single change of each score that moves an account to another box.
 
 Everything else stays as it is. With a dead band a side is left only beyond the band, so the changes are those that
 really move the account from where it is held.
@@ -112,7 +112,7 @@ def smallest_moves(
 
 
 def _size(move: Move) -> tuple[bool, Fraction]:
-    """The smallest change first; scoring what nobody has scored is no change of a score and comes last."""
+    """Return the sort key of a move: the smallest change first, first scores of unscored factors last."""
     return (move.change is None, abs(move.change) if move.change is not None else Fraction(0))
 
 
@@ -190,7 +190,9 @@ def _rival_bound(ours: Fraction, ratio: Fraction, high: bool, dead_band: Fractio
 def _total_moves(
     factors: Sequence[SuccessFactor], scores: Sequence[Fraction], total: Fraction, wanted: Bound
 ) -> Iterable[tuple[SuccessFactor, Bound, Decimal]]:
-    """For each factor the score that alone brings a weighted total to where it is wanted, if 0 to 10 allows it."""
+    """Yield the factors whose score alone can bring a weighted total into the wanted range within 0 to 10, with that
+    score and its exact bound.
+    """
     divisor = sum((fraction(factor.weight) for factor in factors), Fraction(0))
     for factor, score in zip(factors, scores, strict=True):
         weight = fraction(factor.weight)

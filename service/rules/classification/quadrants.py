@@ -185,12 +185,12 @@ def four_box(attractiveness: Fraction | Decimal, strength: Fraction | Decimal, c
 
 
 def box_at(attractive: bool, strong: bool) -> Quadrant:
-    """The box of a row and a column."""
+    """Return the box of a row (attractive or not) and a column (strong or not)."""
     return _BOXES[attractive, strong]
 
 
 def sides_of(quadrant: Quadrant) -> tuple[bool, bool]:
-    """A box's row and column: whether attractiveness is high there, and whether our strength is."""
+    """Return whether attractiveness is high in a box, and whether our strength is."""
     return _SIDES[quadrant]
 
 

@@ -116,12 +116,12 @@ def _read_one(factor: Factor, entry: GivenRating, place: str) -> MetricScore:
 
 
 def too_many_raters(ratings: Mapping[str, int]) -> list[str]:
-    """The factors with more current raters than are taken."""
+    """Return the factors with more than MOST_RATERS current raters."""
     return [factor for factor, count in ratings.items() if count > MOST_RATERS]
 
 
 def values_used(model: ScoringModel, ratings: Iterable[Rating]) -> dict[str, FactorValue]:
-    """The value of each factor of the model that counts, in the model's order.
+    """Return the value used of each factor, in the order of the model.
 
     A metric is read through the model's own bands where the factor has some (outside all of them it is no score), else
     the stored score stands. Ratings of factors that the model does not have are ignored.
@@ -153,7 +153,7 @@ def _value_of(read: Sequence[tuple[Decimal, bool]]) -> FactorValue:
 
 
 def exact_decimal(value: Fraction) -> Decimal:
-    """A fraction whose denominator divides a power of ten, as a decimal with every digit and without trailing zeros."""
+    """Return a fraction whose denominator divides a power of ten as a decimal, exact and without trailing zeros."""
     places, scaled = 0, value
     while scaled.denominator != 1:
         places, scaled = places + 1, scaled * 10
@@ -174,5 +174,5 @@ def unsupported(before: Mapping[str, object] | None, after: Mapping[str, object]
 
 
 def plain_text(value: Decimal) -> str:
-    """A decimal as its shortest plain text: no exponent, no trailing zeros, `0` for every zero."""
+    """Return a decimal as its shortest plain text: no exponent, no trailing zeros, `0` for every zero."""
     return f"{exact_decimal(fraction(exact(value))):f}"

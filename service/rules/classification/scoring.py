@@ -113,7 +113,7 @@ class Contribution:
 
     @property
     def points(self) -> Fraction:
-        """What it adds to the score, 0-10, exact."""
+        """The points that the factor adds to the score, 0-10, exact."""
         return fraction(self.weight) * fraction(self.score) / self.weight_used
 
 

@@ -49,7 +49,7 @@ def factor_to_dict(factor: Factor) -> dict[str, Any]:
 
 
 def with_changes(document: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """A model's document with what shall differ: of cuts, limits and widths the members given, the rest as a whole."""
+    """Return a model's document with changes: single members of cuts, limits and widths, other members as a whole."""
     return {
         **document,
         **{
@@ -60,7 +60,7 @@ def with_changes(document: Mapping[str, Any], changes: Mapping[str, Any]) -> dic
 
 
 def model_from_dict(document: Mapping[str, Any]) -> ScoringModel:
-    """Read a well-formed document; what it leaves out takes its default. Its sense is judged by validate_model."""
+    """Read a well-formed document; what it leaves out takes its default. validate_model judges its values."""
     limits, width = document.get("fiocca") or {}, document.get("border_width") or {}
     return ScoringModel(
         name=document["name"],

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.access.policy import Permission
+from service.framework.database.columns import Exact, Uuid
 from service.framework.database.statements import Statement
 from service.models.classification.classification import classifications
 from service.models.events.events import events
@@ -21,7 +22,17 @@ from service.operations.classification.scoring_models import ensure_default_mode
 from service.platform.clock import SetClock
 from service.platform.settings import Settings
 from service.queries.classification.classification import COLUMNS
-from service.queries.classification.positions import NEXT_LIVE, POSITIONS, RANGE, model_binds
+from service.queries.classification.positions import (
+    BINDS,
+    FACTORS,
+    NEXT_LIVE,
+    RANGE,
+    RANGE_OF_ACCOUNTS,
+    RANGE_OF_RATINGS,
+    judged,
+    model_binds,
+    sql,
+)
 from service.queries.classification.scoring_models import ACTIVE_MODEL
 from service.records.classification.position_sets import Why, place_all, write_all
 from service.records.classification.positions import plain_numbers
@@ -36,6 +47,18 @@ from tests.conftest import _SERVER, NOW
 from tests.queries.classification.portfolios import fill, inputs, models
 
 LAST = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+_NUMBERS = ("attractiveness", "business_strength", "relative_strength")
+_POSITIONS = sql(
+    f"""
+WITH {FACTORS},
+{judged(RANGE_OF_ACCOUNTS, RANGE_OF_RATINGS)}
+SELECT id, {", ".join(COLUMNS)} FROM judged ORDER BY id
+""",
+    BINDS,
+    sa.column("id", Uuid()),
+    *(sa.column(name, Exact(14, 6) if name in _NUMBERS else sa.Text()) for name in COLUMNS),
+)
+"""The columns of the accounts from `after` (exclusive) to `upto` by a model."""
 _HISTORY = Statement(sa.select(*[column for column in classifications.c if column.name != "id"]))
 _TOLD = Statement(
     sa.select(
@@ -75,7 +98,7 @@ def test_sets_are_decided_as_single_accounts(run: Any, model: ScoringModel, draw
         async with services.database.reading() as reader:
             ids = await reader.column(NEXT_LIVE, after=BEFORE_ALL, limit=100)
             by_rules = await place_all(reader, model, ids, held=held)
-            by_sql = await reader.all(POSITIONS, **binds)
+            by_sql = await reader.all(_POSITIONS, **binds)
             ends = await reader.one(RANGE, **binds)
         expected = [{"id": each.row["id"], **each.position.columns} for each in by_rules]
         assert by_sql == expected

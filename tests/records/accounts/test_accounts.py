@@ -13,11 +13,11 @@ import sqlalchemy as sa
 from service.framework.database.statements import Statement
 from service.models.accounts.accounts import AccountCreate, AccountPatch
 from service.models.events.events import events
-from service.operations.accounts.accounts import create_account, get_account, update_account
+from service.operations.accounts.accounts import ACCOUNT_RECORD, get_account
 from service.platform.errors import StaleVersion
 from service.platform.idempotency import Idempotency
 from service.platform.types import Shape
-from service.records.accounts import accounts as account_records
+from service.queries.accounts.accounts import ACCOUNTS
 from service.records.context import Context, Services, system_context
 
 _EVENTS = Statement(sa.select(events).where(events.c.type == "account.updated").order_by(events.c.seq))
@@ -50,8 +50,8 @@ async def test_the_event_is_the_one_that_the_lock_would_have_told(services: Serv
     for key in (None, Idempotency("once", "fingerprint")):
         ctx = Context(services, system_context(services).principal, key, "request")
         plain = Context(services, ctx.principal)
-        account = await create_account(plain, AccountCreate(name="Aurelia", industry="Robots"))
-        after = await update_account(ctx, account.id, patch(CHANGES))
+        account = await ACCOUNT_RECORD.add(plain, AccountCreate(name="Aurelia", industry="Robots"))
+        after = await ACCOUNT_RECORD.change(ctx, account.id, patch(CHANGES))
         assert after.outcome == "updated" and after.version == 2
         assert after.data == (await get_account(plain, account.id)).data
         rows.append((await told(services))[-1])
@@ -71,9 +71,9 @@ async def test_the_event_is_the_one_that_the_lock_would_have_told(services: Serv
 
 async def test_writers_that_meet_change_one_after_the_other(services: Services) -> None:
     ctx = system_context(services)
-    account = await create_account(ctx, AccountCreate(name="Aurelia"))
+    account = await ACCOUNT_RECORD.add(ctx, AccountCreate(name="Aurelia"))
     names = [f"Aurelia {number}" for number in range(8)]
-    written = await asyncio.gather(*(update_account(ctx, account.id, patch({"name": name})) for name in names))
+    written = await asyncio.gather(*(ACCOUNT_RECORD.change(ctx, account.id, patch({"name": name})) for name in names))
     assert sorted(each.version for each in written) == list(range(2, 10))
     documents = [orjson.loads(row["body"])["data"] for row in await told(services)]
     assert [each["account"]["version"] for each in documents] == list(range(2, 10))
@@ -83,9 +83,9 @@ async def test_writers_that_meet_change_one_after_the_other(services: Services) 
 
 async def test_who_comes_second_with_the_same_version_is_stale(services: Services) -> None:
     ctx = system_context(services)
-    account = await create_account(ctx, AccountCreate(name="Aurelia"))
+    account = await ACCOUNT_RECORD.add(ctx, AccountCreate(name="Aurelia"))
     results = await asyncio.gather(
-        *(update_account(ctx, account.id, patch({"name": name}), (1,)) for name in ("One", "Two")),
+        *(ACCOUNT_RECORD.change(ctx, account.id, patch({"name": name}), (1,)) for name in ("One", "Two")),
         return_exceptions=True,
     )
     assert sorted(type(result).__name__ for result in results) == ["Resource", "StaleVersion"]
@@ -96,18 +96,19 @@ async def test_a_change_that_came_in_between_is_found_by_the_lock(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ctx = system_context(services)
-    account = await create_account(ctx, AccountCreate(name="Aurelia"))
+    account = await ACCOUNT_RECORD.add(ctx, AccountCreate(name="Aurelia"))
 
     async def too_late(*_: Any) -> None:
         return None
 
-    monkeypatch.setattr("service.operations.accounts.accounts.patch_at_once", too_late)
-    after = await update_account(ctx, account.id, patch({"name": "Borealis"}), (1,))
+    monkeypatch.setattr("service.records.plain.patch_at_once", too_late)
+    after = await ACCOUNT_RECORD.change(ctx, account.id, patch({"name": "Borealis"}), (1,))
     assert after.version == 2 and after.data["name"] == "Borealis"
     with pytest.raises(StaleVersion):
-        await update_account(ctx, account.id, patch({"name": "Cassiopeia"}), (1,))
+        await ACCOUNT_RECORD.change(ctx, account.id, patch({"name": "Cassiopeia"}), (1,))
 
 
 def test_members_on_which_something_else_depends_take_the_lock() -> None:
-    assert not account_records.PLAIN & {"refs", "owner_id", "parent_id"}
-    assert {"name", "revenue", "attributes"} <= account_records.PLAIN
+    assert not any(ACCOUNT_RECORD.is_free({name: None}) for name in ("owner_id", "parent_id"))
+    assert all(ACCOUNT_RECORD.is_free({name: None}) for name in ("name", "revenue", "attributes"))
+    assert "refs" not in ACCOUNTS.own_columns
