@@ -126,7 +126,8 @@ class GraphQLApp:
     async def connect(self, scope: Scope, receive: Receive, send: Send, admit: Admit) -> None:
         """Serve one WebSocket."""
         engine = self._engine or await self.prepare()
-        await Socket(dict(scope["headers"]), receive, send, admit).serve(engine, list(scope.get("subprotocols", ())))
+        socket = Socket(dict(scope["headers"]), receive, send, admit, scope["until_refused"])
+        await socket.serve(engine, list(scope.get("subprotocols", ())))
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send, headers: Mapping[bytes, bytes]) -> None:
         """Serve one operation as server-sent events; raises like the engine when nothing of it was run."""
@@ -136,7 +137,7 @@ class GraphQLApp:
         fixed = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store")]
         fixed.append((b"x-accel-buffering", b"no"))
         await send({"type": "http.response.start", "status": 200, "headers": [*fixed, *_replayed(ctx)]})
-        await send_stream(server_sent.written(answers), receive, send, scope["still_admitted"])
+        await send_stream(server_sent.written(answers), receive, send, scope["until_refused"])
 
     async def _read(
         self, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes]
