@@ -114,6 +114,12 @@ class NotAcceptable(KamError):
     code, status, title = "not_acceptable", 406, "Not acceptable"
 
 
+class RequestTimeout(KamError):
+    """The request did not arrive in time: 10 seconds for its head, 60 for its body."""
+
+    code, status, title = "request_timeout", 408, "Request timeout"
+
+
 class BodyTooLarge(KamError):
     """The body is larger than the path allows."""
 

@@ -126,7 +126,9 @@ class GraphQLApp:
     async def connect(self, scope: Scope, receive: Receive, send: Send, admit: Admit) -> None:
         """Serve one WebSocket."""
         engine = self._engine or await self.prepare()
-        await Socket(dict(scope["headers"]), receive, send, admit).serve(engine, list(scope.get("subprotocols", ())))
+        admitted = scope.get("extensions", {}).get("connection.admitted")
+        socket = Socket(dict(scope["headers"]), receive, send, admit, admitted)
+        await socket.serve(engine, list(scope.get("subprotocols", ())))
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send, headers: Mapping[bytes, bytes]) -> None:
         """Serve one operation as server-sent events; raises like the engine when nothing of it was run."""

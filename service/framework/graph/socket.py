@@ -45,8 +45,16 @@ class _Ended(Exception):
 class Socket:
     """One connection."""
 
-    def __init__(self, headers: Mapping[bytes, bytes], receive: Receive, send: Send, admit: Admit) -> None:
+    def __init__(
+        self,
+        headers: Mapping[bytes, bytes],
+        receive: Receive,
+        send: Send,
+        admit: Admit,
+        admitted: Callable[[], None] | None = None,
+    ) -> None:
         self._headers = dict(headers)
+        self._admitted = admitted
         self._receive = receive
         self._send = send
         self._admit = admit
@@ -112,6 +120,8 @@ class Socket:
             self._ctx = await self._admit(self._headers)
         except KamError as error:
             raise _Ended(4403, error.detail or "Forbidden") from None
+        if self._admitted is not None:
+            self._admitted()
         await self._send_message({"type": "connection_ack"})
 
     def _subscribe(self, engine: Engine, message: dict[str, Any]) -> None:
