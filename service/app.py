@@ -159,6 +159,7 @@ def create_app(
     app.state.admission = admission = Admission(
         lambda headers: _authenticate(services, headers),
         lambda principal, info: _context(services, principal, info),
+        until_refused=lambda headers: services.authenticator.until_refused(headers.get(b"authorization")),
         rate=settings.rate_limit,
         burst=settings.rate_burst,
         max_body=settings.max_body_bytes,

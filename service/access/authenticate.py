@@ -5,7 +5,11 @@ A revoked key stops at once in the process that revoked it, and after at most `K
 last use is collected in memory and written by the worker, to the minute, so that a read causes no write.
 """
 
+import asyncio
 import hashlib
+import time
+from collections.abc import Collection
+from contextlib import suppress
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -16,10 +20,11 @@ from service.framework.database.database import Database
 from service.framework.database.statements import Statement
 from service.models.access.api_keys import api_keys
 from service.platform.clock import Clock
-from service.platform.errors import Unauthenticated
+from service.platform.errors import Unauthenticated, Unavailable
 from service.platform.kept import Kept
 
-KEEP_SECONDS = 5.0
+KEEP_SECONDS = 4.0
+"""How long a look-up is good for: a revocation by another process is seen within five seconds, its look-up included."""
 
 _BY_HASH = Statement(
     sa.select(api_keys.c.id, api_keys.c.name, api_keys.c.scopes, api_keys.c.expires_at).where(
@@ -41,6 +46,8 @@ class Authenticator:
         self._clock = clock
         self._known: Kept[bytes, tuple[float, Principal]] = Kept(10_000)
         self._used: dict[str, datetime] = {}
+        self._forgotten = asyncio.Event()
+        self._looking = asyncio.Lock()
 
     def known(self, authorization: bytes | None, now: float) -> Principal | None:
         """Return the caller of a header that was looked up less than KEEP_SECONDS ago. `now` is monotonic seconds.
@@ -57,7 +64,7 @@ class Authenticator:
         """Return the caller of a header, read from the database. Raises Unauthenticated."""
         if authorization is None or authorization[:7].lower() != b"bearer ":
             raise Unauthenticated
-        digest = hashlib.sha256(authorization[7:])
+        digest, forgotten = hashlib.sha256(authorization[7:]), self._forgotten
         async with self._database.reading() as reader:
             row = await reader.one(_BY_HASH, hash=digest.hexdigest())
         if row is None:
@@ -65,13 +72,41 @@ class Authenticator:
         principal = Principal.of(row["id"], row["name"], row["scopes"], row["expires_at"])
         if self._expired(principal):
             raise Unauthenticated
-        self._known.put(digest.digest(), (now, principal))
+        if forgotten is self._forgotten:  # else the row may be of before the revocation
+            self._known.put(digest.digest(), (now, principal))
         self._used[principal.id] = self._clock.now()
         return principal
 
-    def forget(self) -> None:
-        """Look up every key again at its next use. Called when a key was revoked or changed."""
-        self._known.clear()
+    async def until_refused(self, authorization: bytes | None) -> None:
+        """Return when the key of a header expires (at once), is revoked by this process (at once) or by another one
+        (within five seconds). Nobody is refused because the database does not answer.
+        """
+        digest = hashlib.sha256((authorization or b"")[7:]).digest()
+        while True:
+            forgotten, now, wait = self._forgotten, time.monotonic(), KEEP_SECONDS
+            with suppress(Unavailable):
+                try:
+                    async with self._looking:  # of many streams with one key the first one looks it up for all
+                        principal = self.known(authorization, now) or await self.look_up(authorization, now)
+                except Unauthenticated:
+                    return
+                looked_up, _ = self._known.get(digest) or (now - KEEP_SECONDS, None)
+                wait = looked_up + KEEP_SECONDS - now
+                if principal.expires_at is not None:
+                    wait = min(wait, (principal.expires_at - self._clock.now()).total_seconds())
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await forgotten.wait()
+
+    def forget(self, keys: Collection[str]) -> None:
+        """Look up these keys, given by their ids, again at their next use, and end their streams if they are revoked.
+        Called when a key was revoked or changed.
+        """
+        for digest, (_, principal) in self._known.items():
+            if principal.id in keys:
+                self._known.pop(digest)
+        self._forgotten.set()
+        self._forgotten = asyncio.Event()
 
     async def write_last_use(self) -> None:
         """Write the time of each key's last look-up."""

@@ -17,7 +17,7 @@ from service.models.access.api_keys import ApiKeyCreate
 from service.operations.access.api_keys import create_api_key, list_api_keys, revoke_api_key
 from service.platform.clock import instant_text
 from service.platform.settings import Settings
-from service.records.context import system_context
+from service.records.context import Context, system_context
 
 keys = typer.Typer(help="Create, list and revoke API keys.", no_args_is_help=True, add_completion=False)
 
@@ -68,10 +68,14 @@ def listed(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON 
 @keys.command()
 def revoke(
     identifier: Annotated[str, typer.Argument(metavar="KEY", help="The key's id, or the beginning of its value.")],
+    descendants: Annotated[
+        bool,
+        typer.Option("--descendants", help="Also revoke every key that it created, that those created, and so on."),
+    ] = False,
 ) -> None:
     """Revoke a key: it stops working."""
-    key = asyncio.run(_revoke(read_settings(), identifier))
-    say(f"Revoked {key['id']} ({key['name']})")
+    for key in asyncio.run(_revoke(read_settings(), identifier, descendants)):
+        say(f"Revoked {key['id']} ({key['name']})")
 
 
 async def _create(settings: Settings, data: ApiKeyCreate) -> dict[str, Any]:
@@ -80,22 +84,33 @@ async def _create(settings: Settings, data: ApiKeyCreate) -> dict[str, Any]:
 
 
 async def _list(settings: Settings) -> list[dict[str, Any]]:
+    async with session(settings) as services:
+        return await _every_key(system_context(services))
+
+
+async def _every_key(ctx: Context) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
-    async with session(settings) as services:
-        after = None
-        while True:
-            page = await list_api_keys(system_context(services), PageRequest(limit=200, after=after))
-            found += [orjson.loads(item) for item in page.items]
-            if page.next_cursor is None:
-                return found
-            after = page.next_cursor
+    request: PageRequest | None = PageRequest(limit=200)
+    while request is not None:
+        page = await list_api_keys(ctx, request)
+        found += [orjson.loads(item) for item in page.items]
+        request = None if page.next_cursor is None else PageRequest(limit=200, after=page.next_cursor)
+    return found
 
 
-async def _revoke(settings: Settings, wanted: str) -> dict[str, Any]:
-    matching = [key for key in await _list(settings) if wanted in (key["id"], key["prefix"])]
-    if not matching:
-        raise Problem(f"there is no key {wanted}; `kam keys list` shows all keys")
-    if len(matching) > 1:
-        raise Problem(f"{len(matching)} keys begin with {wanted}; name one by its id")
+async def _revoke(settings: Settings, wanted: str, descendants: bool) -> list[dict[str, Any]]:
+    """Revoke the key that a person named. Return the keys that are revoked now and were not before; always the named
+    one, which comes first.
+    """
     async with session(settings) as services:
-        return (await revoke_api_key(system_context(services), matching[0]["id"])).data
+        ctx = system_context(services)
+        before = await _every_key(ctx)
+        matching = [key for key in before if wanted in (key["id"], key["prefix"])]
+        if not matching:
+            raise Problem(f"there is no key {wanted}; `kam keys list` shows all keys")
+        if len(matching) > 1:
+            raise Problem(f"{len(matching)} keys begin with {wanted}; name one by its id")
+        named = (await revoke_api_key(ctx, matching[0]["id"], descendants)).data
+        stopped = {key["id"] for key in before if key["revoked"]} | {named["id"]}
+        also = [key for key in await _every_key(ctx) if key["revoked"] and key["id"] not in stopped]
+        return [named, *also]

@@ -2,8 +2,6 @@
 
 # ruff: noqa: F401 - importing a module of events declares their classes
 
-from __future__ import annotations
-
 from service.events import accounts, classification, plans, relationship, system, webhooks
 from service.events.event import DECLARED, Event
 from service.events.patterns import matches

@@ -5,8 +5,6 @@ values of closed lists. So within a version members may come, and what was optio
 change its type, become optional or null, or take values that it could not have before.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -5,8 +5,6 @@ a state that the event does not show. Every facet holds the values before and af
 to a quadrant, an owner or a tag also gets the event when an account leaves it. Small, because every write pays for it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

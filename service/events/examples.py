@@ -5,8 +5,6 @@ one table, so that the parts of an example fit each other. Ids and times are fix
 does not change by itself.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from functools import lru_cache

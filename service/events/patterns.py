@@ -1,7 +1,5 @@
 """Patterns of event types, by segment: `account.created`, `account.*`, `*.created`, `*`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from functools import lru_cache
 

@@ -1,7 +1,5 @@
 """The shape of a payload, as an event class declares it: members in JSON Schema beside the account and the record."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,7 +1,5 @@
 """Events about plans, their objectives and their actions."""
 
-from __future__ import annotations
-
 from service.access.policy import Permission
 from service.events.content import FACETS
 from service.events.event import RecordEvent, record_events

@@ -1,7 +1,5 @@
 """Events about the relationship stage of an account."""
 
-from __future__ import annotations
-
 from service.access.policy import Permission
 from service.events.event import AccountEvent
 from service.events.payload import CHANGED, REASON, Payload, obj, text

@@ -6,8 +6,6 @@ The published schemas are open: a receiver ignores members that it does not know
 a schema break receivers.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import Any
 

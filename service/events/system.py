@@ -1,7 +1,5 @@
 """Events about the service itself."""
 
-from __future__ import annotations
-
 from service.access.policy import Permission
 from service.events.event import RecordEvent
 from service.models.shapes import JobRead

@@ -1,7 +1,5 @@
 """Events about the service's own deliveries, for its operators."""
 
-from __future__ import annotations
-
 from service.access.policy import Permission
 from service.events.event import RecordEvent
 from service.events.payload import Payload, text

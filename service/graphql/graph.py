@@ -85,7 +85,7 @@ TYPES = (
     Type("WebhookAttempt", AttemptRead, ATTEMPTS, Permission.WEBHOOK_READ),
     Type("Job", JobRead, JOBS, Permission.JOB_READ, JobFilter),
     Type("EventConsumer", EventConsumerRead, EVENT_CONSUMERS, Permission.EVENT_READ),
-    Type("ApiKey", ApiKeyRead, API_KEYS, Permission.API_KEY_READ),
+    Type("ApiKey", ApiKeyRead, API_KEYS, Permission.API_KEY_READ, filter_model("ApiKeyFilter", API_KEYS.filters)),
 )
 
 EDGES = (

@@ -49,6 +49,10 @@ class Kept(Generic[Key, Value]):
         """Remove a key and return its value, or None."""
         return self._values.pop(key, None)
 
+    def items(self) -> list[tuple[Key, Value]]:
+        """Return every key with its value, the least recently used first. None of them counts as used."""
+        return list(self._values.items())
+
     def clear(self) -> None:
         """Remove everything."""
         self._values.clear()

@@ -1,7 +1,5 @@
 """The listing of a plain record, derived from its table and its read model: document, filters, sorts."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from decimal import Decimal
 from enum import StrEnum

@@ -84,10 +84,13 @@ def batch_shapes(name: str, plural: str, member: str, record: type[BaseModel], *
         external_id=(Name, Field(description=f"The {name}'s id there")),
         **{member: (record, Field(description=f"The {name}; {kept}"))},  # type: ignore[call-overload]
     )
-    described = {"type": "object", "description": f"One row: `system`, `external_id` and `{member}`, judged on its own"}
+    described = {
+        "type": "object",
+        "description": f"One row: `system`, `external_id` and `{member}`, checked on its own",
+    }
     any_row: Any = Annotated[dict[str, Any], WithJsonSchema(described)]
     many = plural[:1].upper() + plural[1:]
-    says = f"{many} to upsert, at most 1,000. Rows are judged one by one: a bad row fails alone."
+    says = f"{many} to upsert, at most 1,000. Rows are checked one by one: a bad row fails alone."
     rows: Any = Annotated[list[any_row], Field(min_length=1, max_length=MOST_ROWS)]
     items = Field(description=f"Rows of `{{system, external_id, {member}}}`")
     sent = create_model(body, __base__=Shape, __doc__=says, items=(rows, items))
@@ -99,7 +102,7 @@ def batch_shapes(name: str, plural: str, member: str, record: type[BaseModel], *
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """How the rows of a batch are written: of which kind of record, and what each row's record is called in it.
+    """How the rows of a batch are written. `kind` is the word for the record, and the member of a row that holds it.
 
     `lock` locks what the records of the good rows stand under, before their references are looked up; without it the
     records themselves are locked. `upsert` creates the record of a reference, or changes the one that was found.

@@ -1,5 +1,4 @@
-"""The doors that every operation goes through: the caller and their permissions, one transaction with its events,
-and the stored answer.
+"""What every operation uses: the caller and their permissions, one transaction with its events, the stored answer.
 
     @operation
     async def transition_plan(ctx: Context, identifier: str, step: PlanTransition) -> Resource:
@@ -86,7 +85,7 @@ class Services:
     streams: int = 0
     """Open streams of events in this process."""
     job_listeners: list[Callable[[], None]] = field(default_factory=list)
-    """Called after a transaction of this process asked for a job."""
+    """Called after a transaction of this process that added a job is committed."""
     probe: Callable[[str, Mapping[str, Any], str, str, bytes], Awaitable[dict[str, Any]]] | None = None
     """Calls an endpoint (its id and row) with an event (id, type, body) now; the application sets it."""
     watch: FeedWatch = field(init=False)
@@ -222,12 +221,12 @@ class Transaction:
 
     @property
     def principal_id(self) -> str:
-        """Who makes the change."""
+        """The id of the API key that makes the change."""
         return self._ctx.principal.id
 
     @property
     def cause(self) -> dict[str, Any]:
-        """Who and what made the change, as its events say."""
+        """The cause of the change as its events carry it: kind, origin, key and request."""
         return {**self._ctx.cause, "key_id": self._ctx.principal.id, "request_id": self._ctx.request_id}
 
     @property
@@ -325,8 +324,8 @@ class Transaction:
 
 
 def operation(function: Callable[Arguments, Awaitable[Resource]]) -> Callable[Arguments, Awaitable[Resource]]:
-    """A write: one function, one transaction, one permission. Its transaction states the answer with `tx.answer`; a
-    retry with the same Idempotency-Key returns the stored one.
+    """Make a function an operation: one write, one transaction, one permission. Its transaction states the answer
+    with `tx.answer`; a retry with the same Idempotency-Key returns the stored one.
     """
 
     @functools.wraps(function)

@@ -1,7 +1,5 @@
 """Members that name other records: found in the foreign keys of a table, and checked before a write."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from typing import Any
 

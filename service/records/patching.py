@@ -5,8 +5,6 @@ is built by its event class from the documents before and after. The document af
 with the new values: this holds for members that show one column of their own and on which nothing else depends.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -78,7 +76,7 @@ async def patch_at_once(
 
 
 def _changed(listing: Listing, before: Resource, changes: Mapping[str, Any], at: str) -> Resource:
-    """The resource with new values, as a read of it would show them."""
+    """Return the resource with new values, as a read of it would show them."""
     columns, version = listing.table.c, before.version + 1
     shown = {name: json_value(value, columns[name].type) for name, value in changes.items()}
     after = {**before.data, **shown, "version": version, "updated_at": at}
@@ -86,7 +84,7 @@ def _changed(listing: Listing, before: Resource, changes: Mapping[str, Any], at:
 
 
 def _reading(listing: Listing, owned: bool) -> Statement:
-    """SELECT version and document by `:id`, of a record of an account with the account's summary."""
+    """Return the SELECT of version and document by `:id`; for a record of an account, also of the account's summary."""
     if not owned:
         return listing.by_id()
     query = listing.by_id().clause
@@ -95,8 +93,9 @@ def _reading(listing: Listing, owned: bool) -> Statement:
 
 
 def _writing(listing: Listing, names: tuple[str, ...], owned: bool) -> Statement:
-    """UPDATE of the version that was read, and INSERT of its event. For a record of an account that account's row is
-    locked first, in the version whose summary was read: an account's events are numbered in the order of its changes.
+    """Return the UPDATE of the version that was read and the INSERT of its event. For a record of an account
+    that account's row is locked first, in the version whose summary was read: an account's events are numbered in the
+    order of its changes.
     """
     table = listing.table
     c = table.c

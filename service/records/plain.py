@@ -11,8 +11,6 @@ Each operation is one transaction with one permission, and emits its events insi
 own is a small function given as a `Rule`; whatever does not fit is an operation beside the declaration.
 """
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
@@ -52,7 +50,7 @@ from service.records.rows import (
     revise,
     set_refs_live,
 )
-from service.records.words import Nouns, Said, words_of
+from service.records.words import Nouns, OperationText, words_of
 
 Members = Mapping[str, Any]
 
@@ -188,8 +186,8 @@ class PlainRecord(Kind):
         return {name: table for name, table in links.items() if name not in self.checked_links}
 
     @cached_property
-    def words(self) -> Mapping[str, Said]:
-        """What its operations say of themselves, in REST and in GraphQL."""
+    def words(self) -> Mapping[str, OperationText]:
+        """The titles and descriptions of its operations, for REST and GraphQL."""
         above = () if self.parent is None else (self.parent.one, self.parent.plural)
         nouns = Nouns(self.one, self.singular, self.plural, self.name, *above)
         return words_of(nouns, creating=self.creating.says, changing=self.changing.says, deleting=self.deleting.says)
@@ -310,7 +308,7 @@ class PlainRecord(Kind):
     # -- inside a transaction
 
     def is_free(self, values: Members) -> bool:
-        """Return whether no rule and no other record has a say in a change of these members."""
+        """Return whether a change of these members depends on no rule and on no other record."""
         linked = not values.keys().isdisjoint((*self._links, *self.checked_links))
         return not linked and (self.changing.check is None or not self.changing.concerns(values))
 

@@ -1,7 +1,5 @@
 """Rows of any kind of record: find, lock with a version check, insert, change, mark as deleted; their references."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -85,7 +83,7 @@ async def require_live(reader: Reader, listing: Listing, identifier: str, what: 
 
 
 async def lock_account(tx: Transaction, identifier: str) -> dict[str, Any]:
-    """Lock a live account until the end of the transaction and return what events say of it. Raises NotFound.
+    """Lock a live account until the end of the transaction and return its summary for events. Raises NotFound.
 
     Every write of a record of an account does this first, so that the account's events are numbered in the order of its
     changes. The summary is a second statement, because one that waited for a lock still shows other tables (here the
@@ -97,7 +95,8 @@ async def lock_account(tx: Transaction, identifier: str) -> dict[str, Any]:
 
 
 async def lock_accounts(tx: Transaction, identifiers: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Lock the live ones of these accounts, in the order of their ids; return what events say of each, by id."""
+    """Lock those of these accounts that are live, in the order of their ids. Return the summary of each for events, by
+    id."""
     ids = await tx.column(_LOCK_ACCOUNTS, ids=list(identifiers))
     return {row["id"]: orjson.loads(row["summary"]) for row in await tx.all(_SUMMARIES, ids=ids)}
 
@@ -105,7 +104,7 @@ async def lock_accounts(tx: Transaction, identifiers: Iterable[str]) -> dict[str
 async def lock_owned(
     tx: Transaction, listing: Listing, identifier: str, expected: Expected, what: str
 ) -> tuple[Resource, dict[str, Any]]:
-    """Return a live record of an account, with what events say of that account. The account is locked until the end of
+    """Return a live record of an account, with the account's summary for events. The account is locked until the end of
     the transaction, and guards all of its records. Raises NotFound or StaleVersion.
     """
     table = listing.table
@@ -169,6 +168,11 @@ def check_version(resource: Resource, expected: Expected) -> None:
 async def insert(tx: Transaction, listing: Listing, values: Mapping[str, Any]) -> Resource:
     """Insert a live record with a new id, or the one given, and return it as it reads."""
     row = {"id": new_id(tx.now), "version": 1, "created_at": tx.now, "updated_at": tx.now, "deleted_at": None, **values}
+    return await insert_row(tx, listing, row)
+
+
+async def insert_row(tx: Transaction, listing: Listing, row: Mapping[str, Any]) -> Resource:
+    """Insert a row, of which every column without a default is given, and return it as it reads."""
     table = listing.table
     statement = _STATEMENTS.made(
         ("insert", listing.name, tuple(row)),
@@ -346,7 +350,7 @@ def plain_refs(given: Iterable[Any]) -> list[dict[str, str]]:
 
 async def require_person(tx: Transaction, identifier: str | None, pointer: str) -> None:
     """Raise Invalid at the pointer unless this is a live person, who then can't be deleted before the transaction
-    ends. None passes: it names nobody.
+    ends. None passes, because it names no person.
     """
     if identifier is not None and await tx.value(_SHARE_PERSON, id=identifier) is None:
         raise refuse(pointer, "unknown_reference", "There is no such person")

@@ -1,6 +1,4 @@
-"""Making what one process shares between requests: the database of the settings, keys, clocks."""
-
-from __future__ import annotations
+"""Make the services that one process shares between requests: the database, keys and clocks."""
 
 from service.access.authenticate import Authenticator
 from service.framework.database.database import Database
@@ -15,8 +13,8 @@ from service.records.context import Services
 
 
 def make_services(settings: Settings, clock: Clock | None = None) -> Services:
-    """The services of one process; the database is not opened yet. Raises ValueError for settings that don't go
-    together.
+    """Return the services of one process; the database is not opened yet. Raises ValueError for settings that
+    contradict each other.
     """
     clock = clock or Clock()
     database = make_database(settings)
@@ -25,7 +23,7 @@ def make_services(settings: Settings, clock: Clock | None = None) -> Services:
 
 
 def make_database(settings: Settings) -> Database:
-    """The database that the settings name, not opened yet."""
+    """Return the database that the settings name, not opened yet."""
     if settings.embedded:
         return SqliteDatabase(
             settings.sqlite_path, synchronous=settings.sqlite_synchronous, constraint_names=constraint_name

@@ -96,7 +96,7 @@ def page_request(query: BaseModel, listing: Listing) -> PageRequest:
     values: Mapping[str, Any] = {name: getattr(query, name) for name in query.model_fields_set}
     tree = flat_tree(values, listing.filters)
     if values.get("q") is not None:
-        tree["and"] = [{"name": {"contains": values["q"]}}]
+        tree.setdefault("name", {})["contains"] = values["q"]
     return PageRequest(
         limit=values.get("limit", 50),
         after=values.get("after"),

@@ -1,6 +1,7 @@
 """Declare a route that runs one operation: its signature gives the arguments, its docstring the description."""
 
 import inspect
+import re
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, get_type_hints
 
@@ -52,7 +53,7 @@ def declare(
             arguments["expected"] = given["info"].expected
         return answer(await operation(ctx, **arguments))
 
-    name = name or operation.__name__.replace("get_", "read_", 1)
+    name = name or re.sub("^get_", "read_", operation.__name__)
     getattr(part, method)(path, summary=summary, **options)(
         endpoint(name, description or description_of(operation), run, takes)
     )

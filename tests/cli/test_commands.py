@@ -11,15 +11,20 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from service import __version__
+from service.access.principal import Principal
 from service.cli import doctor
 from service.cli.exporting import cell
 from service.cli.main import COMMANDS, load, main
-from service.cli.session import wait_for_database
+from service.cli.session import session, wait_for_database
+from service.models.access.api_keys import ApiKeyCreate
+from service.operations.access.api_keys import create_api_key
 from service.platform.settings import Settings
+from service.records.context import Context
 from tests.postgres import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -288,6 +293,25 @@ def test_a_backup_is_a_whole_database_and_replaces_nothing_unasked(kam: Kam, fol
     assert kam("backup", "b.db")[0] == 2
     assert kam("backup", "b.db", "--force")[0] == 0
     assert not (folder / "b.db.unfinished").exists()
+
+
+def test_a_key_is_revoked_with_what_came_from_it(on: Kam, database_url: str):
+    first = json.loads(on("keys", "create", "First", "--scope", "*", "--json")[1])
+    settings = Settings(_env_file=None, database_url=database_url, secret_key="a key of 32 characters for tests")
+
+    async def create_from(maker: dict[str, Any], name: str) -> dict[str, Any]:
+        async with session(settings) as services:
+            ctx = Context(services, Principal.of(maker["id"], maker["name"], maker["scopes"]))
+            return (await create_api_key(ctx, ApiKeyCreate(name=name, scopes=["*"]))).data
+
+    child = asyncio.run(create_from(first, "Child"))
+    grandchild = asyncio.run(create_from(child, "Grandchild"))
+    code, out, _ = on("keys", "revoke", first["prefix"], "--descendants")
+    assert code == 0
+    assert out.splitlines() == [f"Revoked {key['id']} ({key['name']})" for key in (first, child, grandchild)]
+    listed = [json.loads(line) for line in on("keys", "list", "--json")[1].splitlines()]
+    assert all(key["revoked"] for key in listed)
+    assert on("keys", "revoke", first["id"])[1] == f"Revoked {first['id']} (First)\n"
 
 
 def test_database_and_backup_are_for_nobody_else_even_when_they_were(kam: Kam, folder: Path):

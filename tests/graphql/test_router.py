@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import httpx
@@ -29,10 +30,7 @@ async def http(services):
                 raise Unauthenticated
             return Context(services, SYSTEM, request_id="req-1")
 
-        async def still_admitted():
-            return True
-
-        given = {"admit": admit, "still_admitted": still_admitted, "request_id": "req-1", "max_body": 1_000_000}
+        given = {"admit": admit, "until_refused": asyncio.Event().wait, "request_id": "req-1", "max_body": 1_000_000}
         await app({**scope, **given}, receive, send)
 
     async with httpx.AsyncClient(transport=httpx.ASGITransport(framed), base_url="http://kam.test") as client:

@@ -8,7 +8,7 @@ from typing import Any
 
 from service.framework.graph import socket
 from service.framework.graph.socket import PROTOCOL, Socket
-from service.platform.errors import KamError, RateLimited, Unauthenticated
+from service.platform.errors import KamError, RateLimited
 from service.records.context import Context, system_context
 
 
@@ -21,13 +21,17 @@ class Talk:
         self.admitted = 0
         self._in: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._out: asyncio.Queue[Any] = asyncio.Queue()
-        self.socket = Socket({}, self._in.get, self._out.put, self._admit)
+        self.refused = asyncio.Event()
+        self.socket = Socket({}, self._in.get, self._out.put, self._admit, self._until_refused)
 
     async def _admit(self, headers: Any) -> Context:
         self.admitted += 1
         if self.refusals:
             raise self.refusals.pop(0)
         return self.ctx
+
+    async def _until_refused(self) -> None:
+        await self.refused.wait()
 
     def say(self, message: dict[str, Any]) -> None:
         """Send a message of the protocol."""
@@ -68,18 +72,17 @@ async def test_each_operation_counts_as_a_request(ask: Any) -> None:
     await talk.end(serving)
 
 
-async def test_a_caller_that_is_too_fast_keeps_its_socket_and_one_without_a_key_loses_it(
-    ask: Any, monkeypatch: Any
-) -> None:
+async def test_a_caller_whose_key_is_revoked_loses_its_socket_and_its_operations(ask: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr(socket, "PING_SECONDS", 0.01)
     talk = Talk(system_context(ask.services))
-    talk.refusals = []
     serving = await talk.begin(ask)
-    talk.refusals = [RateLimited(1)]
     assert await talk.hear() == {"type": "ping"}
-    talk.refusals = [Unauthenticated()]
+    assert talk.admitted == 1  # a ping is no request
+    talk.say({"id": "s", "type": "subscribe", "payload": {"query": "subscription { events { id } }"}})
+    talk.refused.set()
     told = await talk.hear()
     while told["type"] == "ping":
         told = await talk.hear()
     assert (told["type"], told["code"]) == ("websocket.close", 4403)
     await talk.end(serving)
+    assert ask.services.streams == 0

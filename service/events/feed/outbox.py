@@ -1,7 +1,5 @@
 """Emitting: event rows are part of the transaction that makes the change, in their final bytes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any

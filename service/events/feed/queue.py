@@ -7,8 +7,6 @@ missing is passed over there. A mark without an older open delivery would be a d
 locked while the mark is written (its end must wait for it), and the sweep looks for such marks all the same.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import sqlalchemy as sa

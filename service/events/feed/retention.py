@@ -9,8 +9,6 @@ Readers of the feed do not keep anything back: a reader that stays away for long
 (named consumers too). A rule that kept events for one of them would belong into `_upto`.
 """
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa

@@ -10,8 +10,6 @@ are the events that were committed after its creation began: no clock decides, s
 clocks that differ can lose one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any

@@ -6,8 +6,6 @@ worker), reads the end of the feed, and wakes those who wait for it. Nobody wait
 last one the hints are not listened to any more.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time
@@ -43,7 +41,8 @@ class FeedWatch:
         self._end = 0
         self._waiting = 0
         self._woken = asyncio.Event()
-        self._changed = asyncio.Condition()
+        # No Condition: on Python 3.11 waiters that are cancelled at the same moment can wait for its lock for ever.
+        self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._listening = False
         self._missed = False
@@ -65,9 +64,10 @@ class FeedWatch:
             if self._task is None or self._task.done():
                 self._woken.set()
                 self._task = asyncio.create_task(self._watch())
-            async with self._changed:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._changed.wait_for(lambda: self._end > position or self.closed), seconds)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    while self._end <= position and not self.closed:
+                        await self._changed.wait()
         finally:
             self._waiting -= 1
         return self._end > position and not self.closed
@@ -75,8 +75,7 @@ class FeedWatch:
     async def close(self) -> None:
         """End every waiting: the process stops."""
         self.closed = True
-        async with self._changed:
-            self._changed.notify_all()
+        self._wake()
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
@@ -109,5 +108,8 @@ class FeedWatch:
             return
         if end != self._end:  # less after a backup was restored
             self._end = end
-            async with self._changed:
-                self._changed.notify_all()
+            self._wake()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()

@@ -8,14 +8,16 @@ declared do not exist: they are refused by name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from keyword import iskeyword
 from operator import eq, ge, gt, le, lt
 from typing import Annotated, Any
 
 import sqlalchemy as sa
-from pydantic import Field, StringConstraints, create_model
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, create_model
+from pydantic_core import PydanticCustomError
 from sqlalchemy.sql.elements import ColumnElement
 
 from service.framework.database.columns import Uuid, bind
@@ -24,6 +26,7 @@ from service.platform.errors import FieldError, Invalid
 from service.platform.types import DayText, Figure, Flag, Id, InstantText, Money, Search, Shape, Whole
 
 MAX_CONDITIONS = 50
+MAX_SEARCHES = 10
 MAX_DEPTH = 8
 
 _COMPARISONS = ("gt", "gte", "lt", "lte")
@@ -76,60 +79,71 @@ def filter_model(name: str, fields: Mapping[str, Filterable]) -> type[Shape]:
     members: dict[str, Any] = {}
     stem = name.removesuffix("Filter")
     for key, item in fields.items():
-        kind = _value_type(item)
-        operators: dict[str, Any] = {}
-        for operator in _operators(item):
-            if operator == "in":
-                operators["in_"] = (
-                    Annotated[list[kind], Field(max_length=200)] | None,  # type: ignore[valid-type]
-                    Field(None, alias="in", description="One of these values"),
-                )
-            elif operator == "is_null":
-                operators["is_null"] = (Flag | None, Field(None, description="Whether there is no value"))
-            elif operator == "contains":
-                operators["contains"] = (
-                    Search | None,
-                    Field(None, description="The text occurs in the value, whatever its case"),
-                )
-            else:
-                operators[operator] = (kind | None, Field(None, description=_MEANING[operator]))
-        condition = create_model(
+        kind: Any = Annotated[_value_type(item), _NOT_NULL]
+        kinds = {"in": Annotated[list[kind], Field(max_length=200), _NOT_NULL], "is_null": Annotated[Flag, _NOT_NULL],
+                 "contains": Annotated[Search, _NOT_NULL]}  # fmt: skip
+        condition: Any = create_model(
             f"{stem}{_camel(key)}Condition",
-            __base__=Shape,
-            __doc__=f"Conditions on {key}; all of them hold.",
-            **operators,
+            __base__=_FilterShape,
+            __doc__=f"Conditions on {key}; all of them hold, and there is at least one.",
+            **dict(_member(operator, kinds.get(operator, kind), _MEANING[operator]) for operator in _operators(item)),
         )
-        members[key] = (condition | None, Field(None, description=f"Conditions on {key}"))
-    own: dict[str, Any] = {
-        "and_": (
-            Annotated[list[name], Field(max_length=MAX_CONDITIONS)] | None,  # type: ignore[valid-type]
-            Field(None, alias="and", description="All of these hold"),
-        ),
-        "or_": (
-            Annotated[list[name], Field(max_length=MAX_CONDITIONS)] | None,  # type: ignore[valid-type]
-            Field(None, alias="or", description="At least one of these holds"),
-        ),
-        "not_": (
-            f"{name} | None",
-            Field(None, alias="not", description="This does not hold"),
-        ),
-    }
-    model = create_model(
+        members[key] = _member(key, Annotated[condition, _NOT_NULL], f"Conditions on {key}")[1]
+    branch: Any = Annotated[name, _NOT_NULL]
+    branches = Annotated[list[branch], Field(max_length=MAX_CONDITIONS), _NOT_NULL]
+    own = (
+        _member("and", branches, "All of these hold"),
+        _member("or", branches, "At least one of these holds"),
+        _member("not", branch, "This does not hold"),
+    )
+    return create_model(
         name,
-        __base__=Shape,
-        __doc__=f"A filter: fields beside each other all hold; `and`, `or`, `not` nest up to {MAX_DEPTH} deep.",
-        **own,
+        __base__=_FilterShape,
+        __doc__=f"A filter: fields beside each other all hold; `and`, `or`, `not` nest up to {MAX_DEPTH} deep. It has "
+        f"at most {MAX_CONDITIONS} conditions, counting each operator and each `and`, `or` and `not`; {MAX_SEARCHES} "
+        "of them may be `contains`. An empty filter always holds.",
+        **dict(own),
         **members,
     )
-    return model
+
+
+def _refuse_null(value: Any) -> Any:
+    if value is None:
+        raise PydanticCustomError(
+            "null_operand", "A filter takes no null. Leave it out, or find missing values by is_null"
+        )
+    return value
+
+
+_NOT_NULL = BeforeValidator(_refuse_null)
+
+
+def _member(name: str, kind: Any, description: str) -> tuple[str, Any]:
+    """Return a member that may be left out and is never null, with its name in Python."""
+    alias = name if iskeyword(name) else None
+    return (f"{name}_" if alias else name), (kind, Field(None, alias=alias, description=description))
+
+
+def _without_defaults(schema: dict[str, Any]) -> None:
+    for member in schema["properties"].values():
+        member.pop("default", None)
+
+
+class _FilterShape(Shape):
+    """The base of filters and conditions, whose members may be left out and have no default."""
+
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
 
 
 _MEANING = {
     "eq": "Equal to",
+    "in": "One of these values",
+    "contains": "The text occurs in the value, whatever its case",
     "gt": "Greater than",
     "gte": "Greater than or equal to",
     "lt": "Less than",
     "lte": "Less than or equal to",
+    "is_null": "Whether there is no value",
 }
 
 
@@ -152,59 +166,71 @@ class Condition:
     binds: dict[str, Any] = field(default_factory=dict)
 
 
+class FilterReader:
+    """Reads the filters of one statement: they share the values to bind and the limits of conditions."""
+
+    def __init__(self) -> None:
+        self.binds: dict[str, Any] = {}
+        self._conditions = self._searches = 0
+
+    def read(self, tree: Mapping[str, Any], fields: Mapping[str, Filterable], pointer: str) -> Shaped:
+        """Return the shape of a filter tree (plain dicts, validated values) and bind its values.
+
+        Raises Invalid for unknown names, conditions without an operator, too many conditions and too deep trees.
+        """
+        return self._tree(tree, fields, pointer, 0) if tree else ()
+
+    def _tree(self, tree: Mapping[str, Any], fields: Mapping[str, Filterable], pointer: str, depth: int) -> Shaped:
+        if depth > MAX_DEPTH:
+            raise _refused(pointer, "filter_too_deep", f"Filters nest at most {MAX_DEPTH} deep")
+        parts: list[Any] = []
+        for key, value in tree.items():
+            here = f"{pointer}/{key}"
+            if key in ("and", "or"):
+                self._count(here)
+                inner = (self._tree(item, fields, f"{here}/{index}", depth + 1) for index, item in enumerate(value))
+                parts.append((key, tuple(inner)))
+            elif key == "not":
+                self._count(here)
+                parts.append(("not", self._tree(value, fields, here, depth + 1)))
+            elif key in fields:
+                parts.extend(self._operators(key, value, fields[key], here))
+            else:
+                raise _refused(here, "unknown_filter", f"There is no filter {key}")
+        return ("and", tuple(parts))
+
+    def _operators(self, key: str, value: Mapping[str, Any], item: Filterable, pointer: str) -> Iterator[Shaped]:
+        known = _operators(item)
+        if not value:
+            raise _refused(pointer, "empty_condition", f"Give at least one operator of {key}: {', '.join(known)}")
+        for operator, operand in value.items():
+            if operator not in known:
+                raise _refused(f"{pointer}/{operator}", "unknown_operator", f"{key} has no operator {operator}")
+            self._count(f"{pointer}/{operator}", operator == "contains")
+            if operator == "is_null":
+                yield (key, "is_null", bool(operand))
+                continue
+            bind = f"f{len(self.binds)}"
+            self.binds[bind] = like_pattern(operand) if operator == "contains" else operand
+            yield (key, operator, bind)
+
+    def _count(self, pointer: str, search: bool = False) -> None:
+        """Count a condition; raises Invalid beyond the limits."""
+        self._conditions += 1
+        self._searches += search
+        if self._conditions > MAX_CONDITIONS:
+            message = f"A filter has at most {MAX_CONDITIONS} conditions; each operator, `and`, `or` and `not` is one"
+            raise _refused(pointer, "filter_too_large", message)
+        if self._searches > MAX_SEARCHES:
+            raise _refused(pointer, "filter_too_large", f"A filter has at most {MAX_SEARCHES} `contains`")
+
+
 def read_filter(
-    tree: Mapping[str, Any] | None, fields: Mapping[str, Filterable], pointer: str = "/filter",
-    binds: dict[str, Any] | None = None,
-) -> Condition:  # fmt: skip
-    """Turn a filter tree (plain dicts, validated values) into shape and binds; refuses unknown names, too many
-    conditions, too deep trees. Filters that stand in one statement share `binds`, and the limit of conditions.
-    """
-    condition = Condition(binds={} if binds is None else binds)
-    if tree:
-        condition.shape = _read(tree, fields, condition.binds, pointer, 0)
-    return condition
-
-
-def _read(
-    tree: Mapping[str, Any], fields: Mapping[str, Filterable], binds: dict[str, Any], pointer: str, depth: int
-) -> Shaped:
-    if depth > MAX_DEPTH:
-        raise _refused(pointer, "filter_too_deep", f"Filters nest at most {MAX_DEPTH} deep")
-    parts: list[Any] = []
-    for key, value in tree.items():
-        here = f"{pointer}/{key}"
-        if value is None:
-            continue
-        if key in ("and", "or"):
-            inner = tuple(_read(item, fields, binds, f"{here}/{index}", depth + 1) for index, item in enumerate(value))
-            parts.append((key, inner))
-        elif key == "not":
-            parts.append(("not", _read(value, fields, binds, here, depth + 1)))
-        elif key in fields:
-            parts.extend(_conditions(key, value, fields[key], binds, here))
-        else:
-            raise _refused(here, "unknown_filter", f"There is no filter {key}")
-        if len(binds) > MAX_CONDITIONS:
-            raise _refused(pointer, "filter_too_large", f"A filter has at most {MAX_CONDITIONS} conditions")
-    return ("and", tuple(parts))
-
-
-def _conditions(
-    key: str, value: Mapping[str, Any], item: Filterable, binds: dict[str, Any], pointer: str
-) -> list[Shaped]:
-    out: list[Shaped] = []
-    for operator, operand in value.items():
-        if operand is None:
-            continue
-        if operator not in _operators(item):
-            raise _refused(f"{pointer}/{operator}", "unknown_operator", f"{key} has no operator {operator}")
-        if operator == "is_null":
-            out.append((key, "is_null", bool(operand)))
-            continue
-        bind = f"f{len(binds)}"
-        binds[bind] = like_pattern(operand) if operator == "contains" else operand
-        out.append((key, operator, bind))
-    return out
+    tree: Mapping[str, Any] | None, fields: Mapping[str, Filterable], pointer: str = "/filter"
+) -> Condition:
+    """Return the condition of a filter tree that is the only one of its statement; raises Invalid as `FilterReader`."""
+    reader = FilterReader()
+    return Condition(reader.read(tree or {}, fields, pointer), reader.binds)
 
 
 def _refused(pointer: str, code: str, message: str) -> Invalid:
@@ -212,15 +238,16 @@ def _refused(pointer: str, code: str, message: str) -> Invalid:
 
 
 def clause(shape: Shaped, fields: Mapping[str, Filterable]) -> ColumnElement[bool] | None:
-    """The SQL of a shape; None where it holds for every row."""
+    """Return the SQL of a shape; None where it holds for every row."""
     if not shape:
         return None
     kind = shape[0]
-    if kind in ("and", "or"):
+    if kind == "and":
         parts = [part for part in (clause(inner, fields) for inner in shape[1]) if part is not None]
-        if not parts:
-            return sa.false() if kind == "or" and shape[1] == () else None
-        return sa.and_(*parts) if kind == "and" else sa.or_(*parts)
+        return sa.and_(*parts) if parts else None
+    if kind == "or":
+        branches = [part for part in (clause(inner, fields) for inner in shape[1]) if part is not None]
+        return sa.or_(sa.false(), *branches) if len(branches) == len(shape[1]) else None
     if kind == "not":
         inner = clause(shape[1], fields)
         return sa.false() if inner is None else sa.func.coalesce(sa.not_(inner), sa.true())

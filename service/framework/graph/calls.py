@@ -224,6 +224,20 @@ def members(value: Any, kind: Any) -> Any:
     return value
 
 
+def filter_tree(value: Any, declared: Any, model: type[BaseModel]) -> dict[str, Any]:
+    """Return a filter argument as the tree that REST takes, validated by the same model; raises Invalid with pointers
+    below `/filter`.
+    """
+    tree = members(value, declared)
+    try:
+        given = model.__pydantic_validator__.validate_json(orjson.dumps(tree))
+    except ValidationError as error:
+        found = field_errors(error.errors(include_url=False, include_context=False, include_input=False), tree)
+        raise Invalid([replace(each, pointer=f"/filter{each.pointer}") for each in found]) from None
+    shown: dict[str, Any] = given.model_dump(by_alias=True, exclude_unset=True)
+    return shown
+
+
 def itself(result: Any) -> Any:
     """Return an operation's result unchanged."""
     return result

@@ -12,18 +12,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import orjson
-from pydantic import BaseModel, ValidationError
-
 from service.framework.database.filters import Shaped, read_filter
 from service.framework.database.listing import Listing, Sort, typed_value
 from service.framework.database.pagination import Cursors
-from service.framework.graph.calls import members
+from service.framework.graph.calls import filter_tree
 from service.framework.graph.edges import Graph
 from service.framework.graph.limits import Limits
 from service.framework.graph.selection import Connection
 from service.platform.errors import Invalid
-from service.platform.pointers import field_errors
 
 _USUAL_SIZES = frozenset((*range(11), 20, 25, 50, 100, 200))
 """Page sizes written into the statement: PostgreSQL plans a bound LIMIT again at every run, which costs as much
@@ -82,9 +78,9 @@ class Paging:
         usual = size in _USUAL_SIZES
         binds: dict[str, Any] = {} if usual else {f"n{slot}": rows}
         shape: Shaped = ()
-        if arguments.get("filter"):
+        if arguments.get("filter") and target.filter is not None:
             condition = read_filter(
-                _tree(arguments["filter"], connection.arguments.definition.args["filter"].type, target.filter),
+                filter_tree(arguments["filter"], connection.arguments.definition.args["filter"].type, target.filter),
                 listing.filters,
             )
             shape = _renamed(condition.shape, slot)
@@ -119,19 +115,6 @@ class Paging:
         if len({key.name for key in keys}) != len(keys):
             raise Invalid.parameter("orderBy", "duplicate_sort", "Name each sort key once")
         return keys
-
-
-def _tree(value: Mapping[str, Any], kind: Any, model: type[BaseModel] | None) -> dict[str, Any]:
-    """A filter argument as the tree that REST takes, validated by the same model."""
-    tree: dict[str, Any] = members(value, kind)
-    if model is not None:
-        try:
-            tree = model.__pydantic_validator__.validate_json(orjson.dumps(tree)).model_dump(
-                by_alias=True, exclude_none=True
-            )
-        except ValidationError as error:
-            raise Invalid(field_errors(error.errors(include_input=False, include_url=False), tree)) from None
-    return tree
 
 
 def _renamed(shape: Any, slot: int) -> Any:

@@ -127,7 +127,7 @@ class GraphQLApp:
         """Serve one WebSocket."""
         engine = self._engine or await self.prepare()
         admitted = scope.get("extensions", {}).get("connection.admitted")
-        socket = Socket(dict(scope["headers"]), receive, send, admit, admitted)
+        socket = Socket(dict(scope["headers"]), receive, send, admit, scope["until_refused"], admitted)
         await socket.serve(engine, list(scope.get("subprotocols", ())))
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send, headers: Mapping[bytes, bytes]) -> None:
@@ -138,7 +138,7 @@ class GraphQLApp:
         fixed = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store")]
         fixed.append((b"x-accel-buffering", b"no"))
         await send({"type": "http.response.start", "status": 200, "headers": [*fixed, *_replayed(ctx)]})
-        await send_stream(server_sent.written(answers), receive, send, scope["still_admitted"])
+        await send_stream(server_sent.written(answers), receive, send, scope["until_refused"])
 
     async def _read(
         self, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes]

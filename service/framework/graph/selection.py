@@ -10,7 +10,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from graphql import FieldNode, GraphQLField, VariableNode, get_argument_values
+from graphql import (
+    FieldNode,
+    GraphQLField,
+    ListValueNode,
+    ObjectValueNode,
+    VariableNode,
+    get_argument_values,
+    get_named_type,
+    get_nullable_type,
+    is_list_type,
+)
 from graphql.execution.values import VariableValues
 
 from service.framework.graph.edges import Document, Many, One
@@ -204,11 +214,35 @@ class Arguments:
         if self.direct is not None:
             coerced = variables.coerced
             return {name: coerced[variable] for name, variable in self.direct if variable in coerced}
-        return get_argument_values(self.definition, self.node, variables)
+        values = get_argument_values(self.definition, self.node, variables)
+        for argument in self.node.arguments or ():
+            name = argument.name.value
+            if name in values:
+                _drop_emptied(argument.value, values[name], self.definition.args[name].type)
+        return values
 
     def backward(self) -> bool:
         """Whether the field is written with `last` or `before`."""
         return any(argument.name.value in ("last", "before") for argument in self.node.arguments or ())
+
+
+def _drop_emptied(node: Any, value: Any, kind: Any) -> None:
+    """Drop the conditions of a written filter whose operators are all variables that the request leaves out."""
+    kind = get_nullable_type(kind)
+    if is_list_type(kind) and isinstance(value, list):
+        for part, inner in zip(node.values if isinstance(node, ListValueNode) else [node], value, strict=False):
+            _drop_emptied(part, inner, kind.of_type)
+    if not isinstance(node, ObjectValueNode) or not isinstance(value, dict):
+        return
+    for member in node.fields:
+        name, inner = member.name.value, kind.fields[member.name.value].type
+        if name not in value:
+            continue
+        written = bool(getattr(member.value, "fields", ()))
+        if value[name] == {} and written and get_named_type(inner).name.endswith("Condition"):
+            del value[name]
+        else:
+            _drop_emptied(member.value, value[name], inner)
 
 
 def _has_variable(value: Any) -> bool:

@@ -19,7 +19,7 @@ import orjson
 from service.framework.graph import errors
 from service.framework.graph.context import GraphContext
 from service.framework.graph.execute import Engine, Request
-from service.platform.errors import KamError, RateLimited
+from service.platform.errors import KamError
 
 PROTOCOL = "graphql-transport-ws"
 INIT_SECONDS = 10.0
@@ -51,6 +51,7 @@ class Socket:
         receive: Receive,
         send: Send,
         admit: Admit,
+        until_refused: Callable[[], Awaitable[None]],
         admitted: Callable[[], None] | None = None,
     ) -> None:
         self._headers = dict(headers)
@@ -58,6 +59,7 @@ class Socket:
         self._receive = receive
         self._send = send
         self._admit = admit
+        self._until_refused = until_refused
         self._ctx: GraphContext | None = None
         self._initialised = False
         self._running: dict[str, asyncio.Task[None]] = {}
@@ -72,6 +74,7 @@ class Socket:
             return
         await self._send({"type": "websocket.accept", "subprotocol": PROTOCOL})
         pinging = asyncio.create_task(self._ping_forever())
+        ending: asyncio.Task[None] | None = None
         try:
             begun = time.monotonic()
             while True:
@@ -83,13 +86,15 @@ class Socket:
                 if message["type"] == "websocket.disconnect":
                     return
                 await self._handle(engine, _read(message))
+                if ending is None and self._ctx is not None:
+                    ending = asyncio.create_task(self._end_when_refused())
         except _Ended as ended:
             await self._close(ended.code, ended.reason)
         finally:
-            pinging.cancel()
-            for task in self._running.values():
+            tasks = [pinging, *([ending] if ending else []), *self._running.values()]
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(pinging, *self._running.values(), return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _handle(self, engine: Engine, message: dict[str, Any]) -> None:
         match message.get("type"):
@@ -163,19 +168,18 @@ class Socket:
             await self._send_message(message)
 
     async def _ping_forever(self) -> None:
-        """Keep the connection alive, and end it when its caller may no longer ask."""
+        """Keep the connection alive."""
         while True:
             await asyncio.sleep(PING_SECONDS)
-            if self._ctx is None:
-                continue
-            try:
-                await self._admit(self._headers)
-            except RateLimited:
-                pass  # still let in, only too fast: its operations are refused
-            except KamError:
-                await self._close(4403, "Forbidden")
-                return
-            await self._send_message({"type": "ping"})
+            if self._ctx is not None:
+                await self._send_message({"type": "ping"})
+
+    async def _end_when_refused(self) -> None:
+        """End the operations and the connection when the caller's key is revoked or expires."""
+        await self._until_refused()
+        for task in self._running.values():
+            task.cancel()
+        await self._close(4403, "Forbidden")
 
     async def _send_message(self, message: dict[str, Any]) -> None:
         async with self._sending:

@@ -5,6 +5,7 @@ The edge and FastAPI's dependency both come here, so a caller is let in by the s
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
@@ -17,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.framework.web.rate_limits import RateLimiter
 from service.framework.web.request import RequestInfo
-from service.platform.errors import KamError, RateLimited
+from service.platform.errors import RateLimited
 
 bearer = HTTPBearer(
     scheme_name="apiKey",
@@ -37,6 +38,8 @@ class Principal(Protocol):
 
 Authenticate = Callable[[Mapping[bytes, bytes]], Any]
 """Headers -> principal, or a coroutine that returns it; raises Unauthenticated."""
+UntilRefused = Callable[[Mapping[bytes, bytes]], Awaitable[None]]
+"""Headers -> a coroutine that returns when the caller's key is revoked or expires."""
 MakeContext = Callable[[Any, RequestInfo], Any]
 """Principal and request -> the caller's context."""
 Connect = Callable[[Scope, Receive, Send, Callable[[Mapping[bytes, bytes]], Awaitable[Any]]], Awaitable[None]]
@@ -51,6 +54,7 @@ class Admission:
         authenticate: Authenticate,
         make_context: MakeContext,
         *,
+        until_refused: UntilRefused | None = None,
         rate: int = 0,
         burst: int = 1,
         max_body: int = 1_000_000,
@@ -58,6 +62,7 @@ class Admission:
         self.max_body = max_body
         self._authenticate = authenticate
         self._make_context = make_context
+        self._until_refused = until_refused
         self._limiter = RateLimiter(rate, burst)
 
     async def admit(self, info: RequestInfo) -> Any:
@@ -73,15 +78,9 @@ class Admission:
             raise RateLimited(wait)
         return self._make_context(principal, info)
 
-    async def still_admitted(self, info: RequestInfo) -> bool:
-        """Return whether the caller's key is still valid: the streams of a revoked key end."""
-        try:
-            principal = self._authenticate(info.headers)
-            if isinstance(principal, CoroutineType):
-                await principal
-        except KamError:
-            return False
-        return True
+    async def until_refused(self, info: RequestInfo) -> None:
+        """Return when the caller's key is revoked or expires: its streams and sockets end then."""
+        await (asyncio.Event().wait() if self._until_refused is None else self._until_refused(info.headers))
 
 
 async def admitted(
@@ -98,8 +97,8 @@ async def admitted(
 class AdmittedApp:
     """An ASGI application at one path, with the means to let its callers in.
 
-    HTTP requests reach `app` with `admit` (returns the caller's context), `still_admitted`, `request_id` and `max_body`
-    in their scope; WebSockets reach `connect`.
+    HTTP requests reach `app` with `admit` (returns the caller's context), `until_refused`, `request_id` and `max_body`
+    in their scope; WebSockets reach `connect` with `until_refused`.
     """
 
     def __init__(self, app: ASGIApp, connect: Connect, admission: Admission) -> None:
@@ -110,17 +109,18 @@ class AdmittedApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or one WebSocket."""
         info = RequestInfo.of(scope)
+        until_refused = partial(self._admission.until_refused, info)
         if scope["type"] == "websocket":
 
             async def admit(headers: Mapping[bytes, bytes]) -> Any:
                 info.headers = headers
                 return await self._admission.admit(info)
 
-            await self._connect(scope, receive, send, admit)
+            await self._connect({**scope, "until_refused": until_refused}, receive, send, admit)
             return
         given = {
             "admit": partial(self._admission.admit, info),
-            "still_admitted": partial(self._admission.still_admitted, info),
+            "until_refused": until_refused,
             "request_id": info.request_id,
             "max_body": self._admission.max_body,
         }

@@ -162,7 +162,7 @@ class Edge:
         status = answer.status
         if answer.stream is not None and info.method != "HEAD":
             try:
-                await send_stream(answer.stream, receive, send, partial(self._admission.still_admitted, info))
+                await send_stream(answer.stream, receive, send, partial(self._admission.until_refused, info))
             except Exception as error:
                 crashed = crash(info).status
                 status = error.status if isinstance(error, KamError) else crashed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from fastapi import Response
@@ -47,16 +48,16 @@ def start_of(info: RequestInfo, answer: Answer) -> Message:
 
 
 class AnswerResponse(Response):
-    """An Answer as FastAPI's response; a stream of it ends when `still_admitted` says that the key is not valid."""
+    """An Answer as FastAPI's response; a stream of it ends when `until_refused` returns."""
 
     def __init__(
-        self, info: RequestInfo, answer: Answer, still_admitted: Callable[[], Awaitable[bool]] | None = None
+        self, info: RequestInfo, answer: Answer, until_refused: Callable[[], Awaitable[None]] | None = None
     ) -> None:
         start = start_of(info, answer)
         super().__init__(answer.body, answer.status)
         self.raw_headers = start["headers"]
         self._stream = answer.stream
-        self._still_admitted = still_admitted or _always
+        self._until_refused = until_refused or asyncio.Event().wait
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the answer."""
@@ -64,9 +65,4 @@ class AnswerResponse(Response):
             await super().__call__(scope, receive, send)
             return
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        await send_stream(self._stream, receive, send, self._still_admitted)
-
-
-async def _always() -> bool:
-    """Let a stream of a public route go on."""
-    return True
+        await send_stream(self._stream, receive, send, self._until_refused)

@@ -88,7 +88,7 @@ class LeanRoute(APIRoute):
             admission: Admission = http_request.app.state.admission
             segments, receive = path_segments(info.raw_path), _receiving(http_request)
             answer = await compiled.run(info, segments, receive, given, admission.max_body)
-            return AnswerResponse(info, answer, partial(admission.still_admitted, info))
+            return AnswerResponse(info, answer, partial(admission.until_refused, info))
 
         taken = {"http_request": Request, **compiled.dependencies}
         kind = inspect.Parameter.KEYWORD_ONLY

@@ -1,45 +1,44 @@
 """Answers in parts: each is sent as it comes, until the last one, until the caller hangs up or its key is revoked."""
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any
 
 from starlette.types import Receive, Send
 
-RECHECK_SECONDS = 15.0
-"""Seconds after which a stream looks up its caller's key again."""
-
 
 async def send_stream(
-    parts: AsyncGenerator[bytes, None], receive: Receive, send: Send, still_admitted: Callable[[], Awaitable[bool]]
+    parts: AsyncGenerator[bytes, None], receive: Receive, send: Send, until_refused: Callable[[], Awaitable[Any]]
 ) -> None:
-    """Send parts until they end; the generator is closed in every case."""
-    gone = asyncio.ensure_future(_gone(receive))
-    checked = time.monotonic()
+    """Send parts until they end, the caller hangs up, or `until_refused` returns; the generator is closed in every
+    case.
+    """
+    hung_up = False
+    gone, refused = asyncio.ensure_future(_gone(receive)), asyncio.ensure_future(until_refused())
     try:
         while True:
             step = asyncio.ensure_future(anext(parts, None))
             try:
-                await asyncio.wait({step, gone}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({step, gone, refused}, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 if not step.done():
                     step.cancel()
                     await asyncio.gather(step, return_exceptions=True)
-            if gone.done():
+            hung_up = gone.done()
+            if hung_up or refused.done():
                 await asyncio.gather(step, return_exceptions=True)
-                return
+                break
             part = step.result()
             if part is None:
                 break
-            if time.monotonic() - checked > RECHECK_SECONDS:
-                checked = time.monotonic()
-                if not await still_admitted():
-                    break
             await send({"type": "http.response.body", "body": part, "more_body": True})
     finally:
         gone.cancel()
+        refused.cancel()
+        await asyncio.gather(refused, return_exceptions=True)
         await parts.aclose()
-    await send({"type": "http.response.body", "body": b""})
+    if not hung_up:
+        await send({"type": "http.response.body", "body": b""})
 
 
 async def _gone(receive: Receive) -> None:

@@ -6,11 +6,10 @@ from datetime import date, datetime
 from typing import Any
 
 import orjson
-from pydantic import ValidationError
 
 from service.framework.database.filters import Condition, read_filter
 from service.framework.database.listing import PageRequest, read_sort
-from service.framework.graph.calls import Call, Takes, body, itself, members, read_moment, scalar, shows
+from service.framework.graph.calls import Call, Takes, body, filter_tree, itself, read_moment, scalar, shows
 from service.models.accounts.screenings import ScreeningRead
 from service.models.classification.movements import MovementChanges, MovementPage
 from service.models.classification.portfolio import MatrixRead, MatrixView
@@ -18,9 +17,7 @@ from service.models.classification.simulations import SimulationRead
 from service.operations.accounts import screenings
 from service.operations.accounts.screenings import ScreeningCreate
 from service.operations.classification import movements, portfolio, simulations
-from service.platform.errors import Invalid
 from service.platform.moments import Moment
-from service.platform.pointers import field_errors
 from service.platform.types import Flag, Limit, Search
 from service.queries.classification.movements import MOVEMENT_FILTERS, MOVEMENTS, MovementFilter
 from service.queries.classification.simulations import SimulationCreate
@@ -63,12 +60,7 @@ async def read_movements(
 def _condition(value: Any, declared: Any) -> Condition:
     if value is None:
         return Condition()
-    tree = members(value, declared)
-    try:
-        given = MovementFilter.__pydantic_validator__.validate_json(orjson.dumps(tree))
-    except ValidationError as error:
-        raise Invalid(field_errors(error.errors(include_input=False, include_url=False), tree)) from None
-    return read_filter(given.model_dump(by_alias=True, exclude_none=True), MOVEMENT_FILTERS)
+    return read_filter(filter_tree(value, declared, MovementFilter), MOVEMENT_FILTERS)
 
 
 MATRIX = (

@@ -22,7 +22,11 @@ class ApiKeyCreate(Fields):
         description="`resource:read`, `resource:write`, `resource:*`, or `*` for everything",
         schema_extra={"examples": [["accounts:read", "events:read"]]},
     )
-    expires_at: InstantText | None = Field(default=None, description="When it expires; null for never")
+    expires_at: InstantText | None = Field(
+        default=None,
+        description="When it expires; null for never. Not later than the key which creates it, whose end it takes over "
+        "when it is left out",
+    )
 
 
 class ApiKey(Living, ApiKeyCreate, table=True):
@@ -34,17 +38,20 @@ class ApiKey(Living, ApiKeyCreate, table=True):
     hash: str = Field(unique=True)
     last_used_at: InstantText | None = Field(description="When it was last used, to the minute")
     revoked_at: InstantText | None
-    created_by: Id | None
+    created_by: Id | None = Field(
+        description="The id of the key that created it; `00000000-0000-7000-8000-000000000000` for the command line"
+    )
 
 
 api_keys = table_of(ApiKey)
 
 
-@read_of(ApiKeyCreate, ApiKey, order="name prefix scopes")
+@read_of(ApiKeyCreate, ApiKey, order="name prefix scopes expires_at")
 class ApiKeyRead(ReadBase):
     """An API key, without its value."""
 
     scopes: Annotated[list[Scope], Member(max_length=50)] = Member(description="What the key may read and write")
+    expires_at: InstantText | None = Member(description="When it expires; null for never")
     revoked: Flag = Member(description="Whether it was revoked")
 
 

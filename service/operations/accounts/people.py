@@ -1,7 +1,5 @@
 """People on our side, who own accounts, plans and actions."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from service.access.policy import Permission

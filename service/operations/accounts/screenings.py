@@ -2,8 +2,6 @@
 pass candidates.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -15,7 +13,7 @@ from service.access.policy import Permission
 from service.framework.database.columns import Instant, bind
 from service.framework.database.database import Reader, Resource, Row
 from service.framework.database.dialects import one_of
-from service.framework.database.filters import clause, read_filter
+from service.framework.database.filters import FilterReader, clause
 from service.framework.database.statements import Statement, inserting
 from service.models.accounts.accounts import accounts
 from service.models.accounts.screenings import ScreeningCursor
@@ -89,7 +87,7 @@ class _Screening:
         if verdicts := validate_criteria(self.criteria, data.at_least):
             raise refused(verdicts)
         self.at_least = needed(self.criteria, data.at_least)
-        self.binds: dict[str, Any] = {}
+        self._filters = FilterReader()
         shapes = []
         for index, one in enumerate(data.criteria):
             shape = self._read(one.filter, f"/criteria/{index}/filter")
@@ -103,11 +101,11 @@ class _Screening:
         given: Any = data.filter
         population = () if given is None else self._read(given, "/filter")
         self.shape = ScreeningShape(population, tuple(shapes), tuple(one.required for one in self.criteria))
-        self.binds["at_least"] = self.at_least
+        self.binds = {**self._filters.binds, "at_least": self.at_least}
 
     def _read(self, given: Any, pointer: str) -> Any:
         tree = given.model_dump(by_alias=True, exclude_unset=True)
-        return read_filter(tree, ACCOUNTS.filters, pointer, self.binds).shape
+        return self._filters.read(tree, ACCOUNTS.filters, pointer)
 
     def screen(self, row: Mapping[str, Any]) -> tuple[Screened, list[dict[str, Any]]]:
         """Return the verdict on a row of the statement, and each criterion with whether it holds."""

@@ -1,7 +1,5 @@
 """Stakeholders: the customer's people, and the line of reporting between them."""
 
-from __future__ import annotations
-
 import orjson
 import sqlalchemy as sa
 

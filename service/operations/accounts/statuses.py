@@ -1,19 +1,14 @@
 """An account's status: the steps with their requirements, the history, and the events."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
-import sqlalchemy as sa
 
 from service.access.policy import Permission
-from service.framework.database.columns import bind
 from service.framework.database.database import Page, Resource
-from service.framework.database.listing import PageRequest, as_resource
-from service.framework.database.statements import WriteThenRead
-from service.models.accounts.statuses import Agreement, StatusTransitionCreate, status_entries
+from service.framework.database.listing import PageRequest
+from service.models.accounts.statuses import Agreement, StatusTransitionCreate
 from service.platform.clock import instant_text
 from service.platform.errors import NotFound, StateTransitionNotAllowed
 from service.queries.accounts.accounts import ACCOUNTS
@@ -21,20 +16,17 @@ from service.queries.accounts.stakeholders import STAKEHOLDERS
 from service.queries.accounts.statuses import STATUS_ENTRIES, STATUS_FACTS
 from service.records.accounts.statuses import NO_AGREEMENT, step_entry, step_event
 from service.records.context import Context, Transaction, operation, refuse
-from service.records.rows import Expected, change, lock, require, require_reference
+from service.records.rows import Expected, change, insert_row, lock, require, require_reference
 from service.rules.accounts.status_path import REQUIREMENTS, STEPS, Requirement, judge_step
 from service.rules.vocabulary import AccountStatus, ClassificationStatus
 
 KIND = "account"
-_ADD_ENTRY = WriteThenRead(
-    status_entries,
-    sa.insert(status_entries).values({column.name: bind(f"v_{column.name}", column) for column in status_entries.c}),
-    STATUS_ENTRIES.by_id().clause,
-)
 
 
 async def get_status(ctx: Context, identifier: str) -> Resource:
-    """Read an account's status, the steps that can follow, and the requirements of each. Raises NotFound."""
+    """Read an account's status, the steps that can follow, and which requirements of each are met and which are
+    missing. Raises NotFound.
+    """
     async with ctx.reading(Permission.ACCOUNT_READ) as reader:
         row = await reader.one(STATUS_FACTS, id=identifier)
     if row is None:
@@ -67,9 +59,9 @@ async def move_status(
     deselected, and return the new entry of its history. A deselected account may become selected or candidate again.
 
     Selected needs a complete classification; agreed needs both benefits and who at the customer agreed when; planned
-    needs an approved plan; managed needs an active plan and an owner. Raises NotFound, StaleVersion,
-    StateTransitionNotAllowed with the allowed steps and the missing requirements, Invalid for an agreement that is in
-    the future or belongs to another step.
+    needs an approved plan; managed needs an active plan and an owner. Sends account.status_changed. Raises NotFound,
+    StaleVersion, StateTransitionNotAllowed with the allowed steps and the missing requirements, Invalid for an
+    agreement that is in the future or belongs to another step.
     """
     async with ctx.transaction(Permission.ACCOUNT_WRITE) as tx:
         account = await lock(tx, ACCOUNTS, identifier, expected, KIND)
@@ -96,11 +88,7 @@ async def _take(tx: Transaction, account: Resource, to: AccountStatus, data: Sta
     agreed: Mapping[str, Any] = NO_AGREEMENT
     if data.agreement is not None:
         agreed = {name: getattr(data.agreement, name) for name in agreed}
-    entry = step_entry(tx, after, before, data.reason, data.evidence, agreed)
-    binds = {f"v_{name}": value for name, value in entry.items()}
-    made = as_resource(await tx.one(_ADD_ENTRY, **binds, id=entry["id"]))
-    if made is None:
-        raise RuntimeError("an insert returned no row")
+    made = await insert_row(tx, STATUS_ENTRIES, step_entry(tx, after, before, data.reason, data.evidence, agreed))
     agreement = {name: made.data[name] for name in NO_AGREEMENT}
     tx.emit(step_event(after, before, data.reason, data.evidence, None if data.agreement is None else agreement))
     return made

@@ -12,7 +12,7 @@ from service.records.classification.judgements import JudgementKind, Judgements,
 from service.records.classification.positions import plain_numbers
 from service.records.classification.scoring_models import ActiveModel, active_model, forecast_box
 from service.records.context import refuse
-from service.records.words import Said
+from service.records.words import OperationText
 from service.rules.classification.forecasts import usual_day, validate_day
 from service.rules.verdicts import Verdict
 from service.rules.vocabulary import QUADRANTS
@@ -33,12 +33,12 @@ class ForecastPositions(Judgements):
         ForecastPositionRead,
         AccountForecastChanged,
         {
-            "get": Said(
+            "get": OperationText(
                 "Read an account's forecast position",
                 "Reads the account's forecast position, with the box by the active model's cuts; not_found when it has "
                 "none.",
             ),
-            "put": Said(
+            "put": OperationText(
                 "Set an account's forecast position",
                 "Sets the position that the account is expected to reach: attractiveness from 0 to 10 and a strength "
                 "(relative, or our own total) on a day ahead, by default that of the previous forecast or three years "
@@ -46,7 +46,7 @@ class ForecastPositions(Judgements):
                 "account.forecast_changed when something changed. Refused are a day that is not ahead or more than "
                 "ten years ahead, a forecast without any strength, and an unknown author.",
             ),
-            "delete": Said(
+            "delete": OperationText(
                 "Delete an account's forecast position",
                 "Deletes the forecast; earlier instants (`as_of`) still show it. Sends account.forecast_changed.",
             ),

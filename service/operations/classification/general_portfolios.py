@@ -15,7 +15,7 @@ from service.queries.classification.general_portfolios import GENERAL_PORTFOLIO
 from service.records.classification.judgements import JudgementKind, Judgements, recorded
 from service.records.classification.positions import plain_numbers
 from service.records.classification.scoring_models import refused
-from service.records.words import Said
+from service.records.words import OperationText
 from service.rules.classification.factor_library import FactorAxis
 from service.rules.classification.general_portfolio import (
     AXES,
@@ -42,12 +42,12 @@ class GeneralPortfolios(Judgements):
         GeneralPortfolioRead,
         AccountGeneralPortfolioChanged,
         {
-            "get": Said(
+            "get": OperationText(
                 "Read an account's importance and difficulty",
                 "Reads the account's cell in the general portfolio with the scores behind it; not_found when it has "
                 "none.",
             ),
-            "put": Said(
+            "put": OperationText(
                 "Score an account's importance and difficulty",
                 "Scores the account for the general portfolio of all accounts (Fiocca's step 1, which comes before "
                 "the four boxes and the nine cells of key accounts): strategic importance and difficulty of managing, "
@@ -56,7 +56,7 @@ class GeneralPortfolios(Judgements):
                 "something changed. Refused are unknown or repeated factors, weights that do not sum to 100 within "
                 "0.01 or are given for some factors only, and an unknown author.",
             ),
-            "delete": Said(
+            "delete": OperationText(
                 "Delete an account's importance and difficulty",
                 "Deletes the scores: the account is in no cell, and the history keeps them. Sends "
                 "account.general_portfolio_changed.",

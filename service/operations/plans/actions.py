@@ -1,7 +1,5 @@
 """Actions of an objective: one owner, a date, an expected result, a state."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

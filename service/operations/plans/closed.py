@@ -1,7 +1,5 @@
 """What a closed plan still allows: its objectives and actions stay, and only their outcome can be recorded."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 
 from service.framework.database.statements import Statement

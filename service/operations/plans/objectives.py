@@ -1,7 +1,5 @@
 """Objectives of a plan: measurable, dated, with an outcome."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Account plans: written, submitted, approved, put to work, closed."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import date
 
@@ -73,15 +71,17 @@ PLAN = PlainRecord(
 
 
 @operation
-async def transition_plan(ctx: Context, identifier: str, step: PlanTransition, expected: Expected = None) -> Resource:
-    """Submit, approve, activate or close a plan, or take it back to draft (which needs a reason). Raises
-    StateTransitionNotAllowed with the states that are open from here, Conflict when the account has an active plan.
+async def transition_plan(ctx: Context, identifier: str, data: PlanTransition, expected: Expected = None) -> Resource:
+    """Take a plan to its next state: draft, submitted, approved, active, closed. Going back to draft needs a reason,
+    and an account has one active plan at a time. Sends plan.submitted, approved, activated, closed or reopened. Raises
+    NotFound, StaleVersion, StateTransitionNotAllowed with the states that are open from here, Conflict when the account
+    has an active plan.
     """
-    to = PlanState(step.to)
+    to = PlanState(data.to)
     async with ctx.transaction(Permission.PLAN_WRITE) as tx:
         before, account = await lock_owned(tx, PLANS, identifier, expected, PLAN.name)
         allow(judge_plan(PlanState(before.data["state"]), to), "/to")
-        if to is PlanState.DRAFT and step.reason is None:
+        if to is PlanState.DRAFT and data.reason is None:
             raise refuse("/reason", "reason_required", "Say why the plan goes back to draft")
         if to is PlanState.ACTIVE:
             active = await tx.value(ACTIVE_PLAN, account_id=before.data["account_id"])
@@ -89,5 +89,5 @@ async def transition_plan(ctx: Context, identifier: str, step: PlanTransition, e
                 raise Conflict("The account has an active plan; close it first", members={"active_plan_id": active})
         closed_on = tx.today if to is PlanState.CLOSED else None
         after = await change(tx, PLANS, identifier, {"state": to.value, "closed_on": closed_on})
-        tx.emit(_STEP_EVENTS[to].between(before.data, after.data, account, reason=step.reason))
+        tx.emit(_STEP_EVENTS[to].between(before.data, after.data, account, reason=data.reason))
         return tx.answer(after)

@@ -1,35 +1,25 @@
 """Relationship stages: move an account, set its target stage, read the history."""
 
-from __future__ import annotations
-
 from datetime import date
 from typing import Any
 
 import orjson
-import sqlalchemy as sa
 
 from service.access.policy import Permission
 from service.events.relationship import AccountStageChanged, AccountTargetStageChanged
-from service.framework.database.columns import bind
 from service.framework.database.database import Page, Reader, Resource, Row
-from service.framework.database.listing import PageRequest, as_resource
-from service.framework.database.statements import WriteThenRead
-from service.models.relationship.stages import StageTransitionCreate, TargetStagePut, stage_entries
+from service.framework.database.listing import PageRequest
+from service.models.relationship.stages import StageTransitionCreate, TargetStagePut
 from service.platform.errors import NotFound, StageTransitionNotAllowed
 from service.platform.ids import new_id
 from service.queries.accounts.accounts import ACCOUNTS
 from service.queries.relationship.stages import ACCOUNT_STAGE, STAGE_ENTRIES
 from service.records.context import Context, Transaction, operation, refuse
-from service.records.rows import Expected, change, lock, require
+from service.records.rows import Expected, change, insert_row, lock, require
 from service.rules.relationship.stages import STAGES, allowed_movements, judge, judge_target, target_advice
 from service.rules.vocabulary import Quadrant, Stage
 
 KIND = "account"
-_ADD_ENTRY = WriteThenRead(
-    stage_entries,
-    sa.insert(stage_entries).values({column.name: bind(f"v_{column.name}", column) for column in stage_entries.c}),
-    STAGE_ENTRIES.by_id().clause,
-)
 
 
 async def list_stages(ctx: Context) -> list[dict[str, Any]]:
@@ -52,7 +42,9 @@ async def list_stages(ctx: Context) -> list[dict[str, Any]]:
 
 
 async def get_stage(ctx: Context, identifier: str) -> Resource:
-    """Read an account's stage, its target and the stages it may move to. Raises NotFound."""
+    """Read an account's stage, since when and why it holds, the target stage, and the stages it may move to. Raises
+    NotFound.
+    """
     async with ctx.reading(Permission.STAGE_READ) as reader:
         return stage_document(identifier, await _stage_row(reader, identifier))
 
@@ -79,8 +71,8 @@ async def move_stage(ctx: Context, identifier: str, data: StageTransitionCreate,
     """Move an account to another relationship stage and return the new entry of its history.
 
     Up one step at a time (more with `skip`), down any number, to uncoupling from any stage, from uncoupling back to a
-    stage it had reached. Raises NotFound, StaleVersion, StageTransitionNotAllowed with the allowed stages, and Invalid
-    for an effective date in the future or before the previous entry's.
+    stage it had reached. Sends account.stage_changed. Raises NotFound, StaleVersion, StageTransitionNotAllowed with the
+    allowed stages, and Invalid for an effective date in the future or before the previous entry's.
     """
     async with ctx.transaction(Permission.STAGE_WRITE) as tx:
         account = await lock(tx, ACCOUNTS, identifier, expected, KIND)
@@ -103,10 +95,7 @@ async def move_stage(ctx: Context, identifier: str, data: StageTransitionCreate,
             "recorded_at": tx.now,
             "recorded_by": ctx.principal.id,
         }
-        binds = {f"v_{name}": value for name, value in entry.items()}
-        entered = as_resource(await tx.one(_ADD_ENTRY, **binds, id=entry["id"]))
-        if entered is None:
-            raise RuntimeError("an insert returned no row")
+        entered = await insert_row(tx, STAGE_ENTRIES, entry)
         tx.emit(
             AccountStageChanged.of(
                 after.data,
@@ -126,7 +115,8 @@ async def put_target_stage(ctx: Context, identifier: str, data: TargetStagePut, 
     """Set the target stage with a day and a reason, or remove it with null, and return the account's stage.
 
     Any of the five stages may be the target, also the present one (hold) and lower ones; uncoupling is a state and not
-    an aim. Writing what is stored already writes and sends nothing. Raises NotFound, StaleVersion, Invalid.
+    an aim. Sends account.target_stage_changed; writing what is stored already writes and sends nothing. Raises
+    NotFound, StaleVersion, Invalid.
     """
     async with ctx.transaction(Permission.STAGE_WRITE) as tx:
         account = await lock(tx, ACCOUNTS, identifier, expected, KIND)

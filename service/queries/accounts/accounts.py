@@ -1,7 +1,5 @@
 """Read accounts: the document, its filters, its sorts."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

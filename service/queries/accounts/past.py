@@ -5,8 +5,6 @@ portfolio. The other members show the present. Every statement takes the instant
 of each account's history, newest entry first.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import sqlalchemy as sa

@@ -1,7 +1,5 @@
 """How people are read."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import sqlalchemy as sa

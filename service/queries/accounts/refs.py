@@ -1,7 +1,5 @@
 """References to other systems: a member of documents, and a way to find a record."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import sqlalchemy as sa

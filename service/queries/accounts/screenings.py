@@ -1,7 +1,5 @@
 """Screen accounts by criteria: one statement counts and pages them, another finds the customers that passed."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """How stakeholders are read."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 
 from service.framework.database.columns import bind

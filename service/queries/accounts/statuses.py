@@ -1,7 +1,5 @@
 """Read an account's programme status and its history: the path from customer to managed key account."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 
 from service.framework.database.columns import Uuid, bind

@@ -1,7 +1,5 @@
 """How plans, their objectives and the objectives' actions are read."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 
 from service.framework.database.columns import bind

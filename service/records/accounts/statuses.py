@@ -1,6 +1,4 @@
-"""What every step of an account on its path leaves behind: the entry of its history, and the event."""
-
-from __future__ import annotations
+"""The history entry and the event of a step of an account on its path."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +17,7 @@ def step_entry(
     tx: Transaction, account: Resource, before: str, reason: str, evidence: str | None,
     agreed: Mapping[str, Any] = NO_AGREEMENT,
 ) -> dict[str, Any]:  # fmt: skip
-    """The columns of the history's new entry, of an account that has taken its step."""
+    """Return the columns of the history entry of an account that has taken a step."""
     return {
         "id": new_id(tx.now),
         "account_id": account.id,
@@ -38,7 +36,7 @@ def step_event(
     account: Resource, before: str | AccountStatus, reason: str, evidence: str | None,
     agreement: Mapping[str, Any] | None = None,
 ) -> Event:  # fmt: skip
-    """The event of the step that an account has taken."""
+    """Return the event of the step that an account has taken."""
     return AccountStatusChanged.of(
         account.data,
         previous={"status": str(before)},

@@ -25,7 +25,7 @@ from service.queries.accounts.accounts import ACCOUNTS
 from service.records.classification.scoring_models import refused
 from service.records.context import Context, Transaction, operation
 from service.records.rows import Expected, change, lock, require_person
-from service.records.words import Said
+from service.records.words import OperationText
 from service.rules.verdicts import Verdict
 
 KIND = "account"
@@ -45,7 +45,7 @@ class JudgementKind:
     put: type[Shape]
     read: type[Shape]
     event: type[AccountEvent]
-    says: Mapping[str, Said]
+    says: Mapping[str, OperationText]
     """The texts of `get`, `put` and `delete`."""
 
     @property

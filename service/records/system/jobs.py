@@ -1,31 +1,14 @@
 """Add jobs inside an open transaction: a job exists exactly if the change that needs it is committed."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
-import sqlalchemy as sa
-
-from service.framework.database.columns import bind
 from service.framework.database.database import Resource
-from service.framework.database.listing import as_resource
-from service.framework.database.statements import Statement, WriteThenRead
 from service.models.shapes import JobState
-from service.models.system.jobs import jobs
 from service.platform.ids import new_id
 from service.queries.system.jobs import JOBS
 from service.records.context import Transaction
-
-_COLUMNS = (
-    "id", "version", "kind", "state", "params", "cursor", "done", "total", "created_by", "created_at", "updated_at",
-    "next_at", "attempts",
-)  # fmt: skip
-_ADD: Statement = WriteThenRead(
-    jobs,
-    sa.insert(jobs).values({name: bind(f"v_{name}", jobs.c[name]) for name in _COLUMNS}),
-    JOBS.by_id().clause,
-)
+from service.records.rows import insert_row
 
 
 async def enqueue(
@@ -51,10 +34,7 @@ async def enqueue(
         "next_at": tx.now,
         "attempts": 0,
     }
-    binds = {f"v_{name}": value for name, value in values.items()}
-    job = as_resource(await tx.one(_ADD, **binds, id=values["id"]))
-    if job is None:
-        raise RuntimeError("an insert returned no row")
+    job = await insert_row(tx, JOBS, values)
     tx.job_added()
     job.outcome = "accepted"
     return job

@@ -3,12 +3,14 @@
 from typing import Annotated
 
 from fastapi import Body, Query
+from pydantic import Field
 
 from service.framework.web.answers import Answer, created, found, no_content, page, plain
 from service.framework.web.router import Part, PathId
 from service.models.access.api_keys import ApiKeyCreate, ApiKeyCreated, ApiKeyRead, Me
 from service.operations.access import api_keys
 from service.platform.errors import Forbidden
+from service.platform.types import Flag, Shape
 from service.queries.access.api_keys import API_KEYS
 from service.rest.dependencies import Caller, list_query, page_of, page_request
 
@@ -42,7 +44,7 @@ async def read_me(ctx: Caller) -> Answer:
 )
 async def create_api_key(ctx: Caller, data: Annotated[ApiKeyCreate, Body()]) -> Answer:
     """Creates a key. Its value is shown in this answer only. A key can't create a key with a scope that it lacks
-    itself.
+    itself, nor one that expires later than itself (422 `later_than_maker`).
     """
     return created(await api_keys.create_api_key(ctx, data))
 
@@ -59,9 +61,18 @@ async def read_api_key(ctx: Caller, id: PathId) -> Answer:
     return found(await api_keys.get_api_key(ctx, id))
 
 
+class ApiKeyRevocation(Shape):
+    """Query of the revocation of a key."""
+
+    descendants: Flag = Field(
+        default=False, description="Also revoke every key that this key created, that those created, and so on"
+    )
+
+
 @part.delete("/api-keys/{id}", summary="Revoke an API key", errors=[Forbidden])
-async def revoke_api_key(ctx: Caller, id: PathId) -> Answer:
-    """Revokes a key: it stops working at once in the process that answers and within five seconds in others. The
-    webhook endpoints that it owns are disabled.
+async def revoke_api_key(ctx: Caller, id: PathId, query: Annotated[ApiKeyRevocation, Query()]) -> Answer:
+    """Revokes a key: it stops working at once in the process that answers and within five seconds in others, and its
+    streams and sockets end. The webhook endpoints that it owns are disabled. With `descendants=true` every key that
+    came from it is revoked too.
     """
-    return no_content(await api_keys.revoke_api_key(ctx, id))
+    return no_content(await api_keys.revoke_api_key(ctx, id, query.descendants))

@@ -1,13 +1,11 @@
 """Accounts over HTTP: the routes of a plain record; lists and reads of the past, search, restoring, hierarchy."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from fastapi import Body, Query
 
 from service.framework.web.answers import Answer, found, page
-from service.framework.web.router import Inquiry, PathId
+from service.framework.web.router import PathId
 from service.models.accounts.accounts import AccountRead
 from service.operations.accounts import accounts
 from service.platform.errors import ReferenceTaken, StaleVersion
@@ -23,6 +21,7 @@ from service.rest.dependencies import (
     search_request,
     search_shape,
 )
+from service.rest.operations import declare
 from service.rest.plain import plain_part
 
 AccountListQuery = list_query("AccountListQuery", ACCOUNTS, more=AS_OF)
@@ -30,6 +29,10 @@ AccountSearch = search_shape("AccountSearch", ACCOUNTS, AccountFilter, more=AS_O
 AccountPage = page_of("AccountPage", AccountRead)
 
 part = plain_part("accounts", accounts.ACCOUNT_RECORD, without=("list", "read"))
+declare(
+    part, "post", "/accounts/{id}/restore", accounts.restore_account, "Restore a deleted account",
+    response_model=AccountRead, errors=[StaleVersion, ReferenceTaken],
+)  # fmt: skip
 
 
 @part.get("/accounts", response_model=AccountPage, summary="List accounts")
@@ -52,19 +55,6 @@ async def search_accounts(ctx: Caller, query: Annotated[AccountSearch, Body()]) 
 async def read_account(ctx: Caller, id: PathId, query: Annotated[AsOfQuery, Query()]) -> Answer:
     """Reads an account. With `as_of` it reads the account as of then, also if it was deleted since."""
     return found(await accounts.get_account(ctx, id, query.as_of))
-
-
-@part.post(
-    "/accounts/{id}/restore",
-    response_model=AccountRead,
-    summary="Restore a deleted account",
-    errors=[StaleVersion, ReferenceTaken],
-)
-async def restore_account(ctx: Caller, id: PathId, info: Inquiry) -> Answer:
-    """Restores a deleted account with everything that was deleted with it. An account that is not deleted stays as it
-    is.
-    """
-    return found(await accounts.restore_account(ctx, id, info.expected))
 
 
 @part.get("/accounts/{id}/hierarchy", response_model=AccountPage, summary="List the accounts below an account")

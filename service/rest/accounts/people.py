@@ -1,7 +1,5 @@
 """People over HTTP: the routes of a plain record."""
 
-from __future__ import annotations
-
 from service.operations.accounts.people import PERSON
 from service.rest.plain import plain_part
 

@@ -1,7 +1,5 @@
 """Candidate screening over HTTP."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from fastapi import Body

@@ -1,7 +1,5 @@
 """Stakeholders over HTTP: the routes of a plain record, under their account."""
 
-from __future__ import annotations
-
 from service.operations.accounts.stakeholders import STAKEHOLDER
 from service.rest.plain import plain_part
 

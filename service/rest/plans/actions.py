@@ -1,7 +1,5 @@
 """Actions over HTTP: the routes of a plain record, under their objective, and all of them as the action list."""
 
-from __future__ import annotations
-
 from service.operations.plans.actions import ACTION
 from service.rest.plain import plain_part
 

@@ -1,7 +1,5 @@
 """Objectives over HTTP: the routes of a plain record, under their plan."""
 
-from __future__ import annotations
-
 from service.operations.plans.objectives import OBJECTIVE
 from service.rest.plain import plain_part
 

@@ -146,9 +146,13 @@ async def test_at_most_so_many_at_once(
         ({"criteria": []}, ("/criteria", "too_short")),
         ({"move_to_candidate": True}, ("/reason", "reason_missing")),
         (
-            {"criteria": [{"name": str(n), "filter": {"name": {"contains": "a"}}} for n in range(20)],
-             "filter": {"and": [{"name": {"contains": "a"}}] * 31}},
-            ("/filter/and/30", "filter_too_large"),
+            {"criteria": [{"name": str(n), "filter": {"name": {"eq": "a"}}} for n in range(20)],
+             "filter": {"and": [{"name": {"is_null": True}}] * 30}},
+            ("/filter/and/29/name/is_null", "filter_too_large"),
+        ),
+        (
+            {"criteria": [{"name": str(n), "filter": {"name": {"contains": "a"}}} for n in range(11)]},
+            ("/criteria/10/filter/name/contains", "filter_too_large"),
         ),
     ],
 )  # fmt: skip
