@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Query
 
+from service.access.policy import Permission
 from service.framework.web.answers import Answer, found, page
 from service.framework.web.router import Inquiry, Part, PathId
 from service.models.shapes import JobRead
@@ -14,7 +15,7 @@ from service.platform.errors import Conflict, StaleVersion
 from service.queries.system.jobs import JOBS
 from service.rest.dependencies import Caller, list_query, page_of, page_request
 
-part = Part("jobs")
+part = Part("jobs", reads=Permission.JOB_READ, writes=Permission.JOB_WRITE)
 
 JobListQuery = list_query("JobListQuery", JOBS)
 JobPage = page_of("JobPage", JobRead)
