@@ -266,24 +266,8 @@ class PlainRecord(Kind):
     @operation
     async def batch_upsert(self, ctx: Context, batch: Batch) -> Resource:
         """Upsert records by their references; each row has a result, and a row that is refused changes nothing."""
-        places: dict[str, Place] = {}
-        parent = self.parent
         async with ctx.transaction(self.writes) as tx:
-
-            async def lock_places(bodies: Sequence[Any]) -> None:
-                if parent is not None:
-                    places.update(await _lock_places(tx, parent, {getattr(body, parent.column) for body in bodies}))
-
-            async def upsert(before: Resource | None, own: dict[str, str], body: Any) -> Resource:
-                if parent is None:
-                    return await self._upsert(tx, Place(), before, own, body)
-                place = places.get(getattr(body, parent.column))
-                if place is None:
-                    raise refuse(f"/{parent.column}", "unknown_reference", f"There is no such {parent.singular}")
-                return await self._upsert(tx, place, before, own, body)
-
-            rows = Rows(self.listing, self.name, self.batch.row, lock_places if parent else None, upsert)
-            return tx.answer(await rows.upserted(tx, batch.items))
+            return tx.answer(await self.upserted(tx, batch.items))
 
     @operation
     async def delete(self, ctx: Context, identifier: str, expected: Expected = None) -> Resource:
@@ -306,6 +290,32 @@ class PlainRecord(Kind):
             return tx.answer(after, "deleted")
 
     # -- inside a transaction
+
+    async def upserted(
+        self, tx: Transaction, items: Sequence[dict[str, Any]], beside: Callable[[Any, Members], Any] | None = None
+    ) -> Resource:
+        """Upsert the rows of a batch and return its result. `beside` returns the body of a row as it is to be written
+        beside the present members of its record (none of a new one); it raises Invalid.
+        """
+        places: dict[str, Place] = {}
+        parent = self.parent
+
+        async def lock_places(bodies: Sequence[Any]) -> None:
+            if parent is not None:
+                places.update(await _lock_places(tx, parent, {getattr(body, parent.column) for body in bodies}))
+
+        async def upsert(before: Resource | None, own: dict[str, str], body: Any) -> Resource:
+            if beside is not None:
+                body = beside(body, {} if before is None else before.data)
+            if parent is None:
+                return await self._upsert(tx, Place(), before, own, body)
+            place = places.get(getattr(body, parent.column))
+            if place is None:
+                raise refuse(f"/{parent.column}", "unknown_reference", f"There is no such {parent.singular}")
+            return await self._upsert(tx, place, before, own, body)
+
+        rows = Rows(self.listing, self.name, self.batch.row, lock_places if parent else None, upsert)
+        return await rows.upserted(tx, items)
 
     def is_free(self, values: Members) -> bool:
         """Return whether a change of these members depends on no rule and on no other record."""
