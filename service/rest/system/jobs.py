@@ -27,13 +27,19 @@ async def list_jobs(ctx: Caller, query: Annotated[JobListQuery, Query()]) -> Ans
     return page(await jobs.list_jobs(ctx, page_request(query, JOBS)))
 
 
-@part.get("/jobs/{id}", response_model=JobRead, summary="Read a job")
+@part.get("/jobs/{id}", response_model=JobRead, summary="Read a job", permission=None)
 async def read_job(ctx: Caller, id: PathId) -> Answer:
     """Reads a job: its state, progress and result. The key that started a job may read it without `jobs:read`."""
     return found(await jobs.get_job(ctx, id))
 
 
-@part.post("/jobs/{id}/cancel", response_model=JobRead, summary="Cancel a job", errors=[StaleVersion, Conflict])
+@part.post(
+    "/jobs/{id}/cancel",
+    response_model=JobRead,
+    summary="Cancel a job",
+    errors=[StaleVersion, Conflict],
+    permission=None,
+)
 async def cancel_job(ctx: Caller, id: PathId, info: Inquiry) -> Answer:
     """Cancels a job: it stops after its current step, and what is done stays done. The key that started a job may
     cancel it without `jobs:write`. A job that has succeeded or failed gives 409.
