@@ -36,7 +36,7 @@ def plain_part(tag: str, record: PlainRecord, *, without: Collection[str] = ()) 
     """Return a part with the routes of a plain record, but not those `without` which the record has others, such as
     `read`; routes of its own are declared on it as usual.
     """
-    routes = _Routes(Part(tag), record, without)
+    routes = _Routes(Part(tag, reads=record.reads, writes=record.writes), record, without)
     routes.declare_list()
     routes.declare_batch()
     routes.declare_references()
