@@ -126,7 +126,8 @@ class GraphQLApp:
     async def connect(self, scope: Scope, receive: Receive, send: Send, admit: Admit) -> None:
         """Serve one WebSocket."""
         engine = self._engine or await self.prepare()
-        socket = Socket(dict(scope["headers"]), receive, send, admit, scope["until_refused"])
+        admitted = scope.get("extensions", {}).get("connection.admitted")
+        socket = Socket(dict(scope["headers"]), receive, send, admit, scope["until_refused"], admitted)
         await socket.serve(engine, list(scope.get("subprotocols", ())))
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send, headers: Mapping[bytes, bytes]) -> None:

@@ -52,8 +52,10 @@ class Socket:
         send: Send,
         admit: Admit,
         until_refused: Callable[[], Awaitable[None]],
+        admitted: Callable[[], None] | None = None,
     ) -> None:
         self._headers = dict(headers)
+        self._admitted = admitted
         self._receive = receive
         self._send = send
         self._admit = admit
@@ -123,6 +125,8 @@ class Socket:
             self._ctx = await self._admit(self._headers)
         except KamError as error:
             raise _Ended(4403, error.detail or "Forbidden") from None
+        if self._admitted is not None:
+            self._admitted()
         await self._send_message({"type": "connection_ack"})
 
     def _subscribe(self, engine: Engine, message: dict[str, Any]) -> None:
