@@ -42,7 +42,7 @@ NOT_RECORDED = (
     "/readyz",
 )
 NOT_IN_THE_DATABASE = {"alembic_version", "sqlite_sequence"}
-ADDED = {
+ADDED: dict[str, dict[str, Any]] = {
     "/v1/webhook-endpoints": {"url": "https://example.com/kam", "event_types": ["account.*"], "enabled": False},
     "/v1/event-consumers": {"name": "warehouse", "event_types": ["plan.*"], "begin": "start"},
     "/v1/api-keys": {"name": "Reports", "scopes": ["accounts:read"]},
