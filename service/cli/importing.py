@@ -30,7 +30,7 @@ from service.platform.settings import Settings
 from service.records.context import system_context
 
 BATCH = 500  # rows per transaction: enough to be fast, few enough that other writers wait only briefly
-TRIED = 10_000  # rows that a dry run checks together, in one transaction that is undone
+TRIED = 2000  # rows that a dry run tries in one transaction, which is undone: each takes locks until then
 SHOWN_FAILURES = 20
 OUTCOMES = ("created", "updated", "unchanged", "failed")
 ReportRow = Callable[[Row, dict[str, Any]], None]
