@@ -83,7 +83,7 @@ async def test_many_fields_of_introspection_are_still_a_limited_document(ask):
         ("{ accounts { nodes { ...F0 } } } " + " ".join(
             f"fragment F{i} on Account {{ a: parent {{ ...F{i + 1} }} b: parent {{ ...F{i + 1} }} }}" for i in range(13)
         ) + " fragment F13 on Account { id }", 5000),
-        ('{ __schema { types { ' + "fields { type { " * 2 + "name fields { args { type { name } } }" + "} }" * 2 + " } } }", 30000),
+        ("{ __schema {" + " ".join(f"a{i}: types {{ fields {{ args {{ type {{ ofType {{ name }} }} }} }} }}" for i in range(30)) + "} }", 30000),
     ],
     ids=["schemas", "schemas in fragments", "inline fragments", "repeats", "expanded", "objects of the schema"],
 )  # fmt: skip
