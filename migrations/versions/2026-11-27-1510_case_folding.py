@@ -16,7 +16,7 @@ LAST_CASED = 0x1E943
 COLLATIONS = ("pg_c_utf8", "C.utf8", "und-x-icu")
 """Collations that know the small letter of every letter, the fastest first."""
 COMMON = {"ß": "ss", "ẞ": "ss", "ς": "σ", "Σ": "σ"}
-_ASCII = 'WHEN octet_length(value) = length(value) THEN lower(value COLLATE "C") COLLATE "C"'
+_HEAD = "CREATE FUNCTION {name}(value text) RETURNS text LANGUAGE {language} IMMUTABLE PARALLEL SAFE"
 
 
 def upgrade() -> None:
@@ -44,7 +44,7 @@ def functions(version: int, collation: str | None) -> list[str]:
     Without a collation every capital is replaced: right as well, and slow for texts that are not ASCII.
     """
     if version >= 180000:
-        return [_function("kam_fold", f'CASE {_ASCII} ELSE casefold(value COLLATE pg_unicode_fast) COLLATE "C" END')]
+        return [_fold("casefold(value COLLATE pg_unicode_fast)")]
     small, replaced = _letters()
     lower = f'lower({{}} COLLATE "{collation}") COLLATE "C"'
     if collation is None:
@@ -54,19 +54,18 @@ def functions(version: int, collation: str | None) -> list[str]:
     special = {letter for letter in small if small[letter] in replaced} | replaced.keys() | COMMON.keys() | {"İ"}
     lowered = lower.format("value")
     return [
-        _function("kam_fold_rare", rare),
-        _function(
-            "kam_fold",
-            f"CASE {_ASCII} WHEN value COLLATE \"C\" !~ '{_one_of(special)}' THEN {lowered} "
+        # a function of its own, so that its many steps are not planned with every search
+        f"{_HEAD.format(name='kam_fold_rare', language='plpgsql')} AS $fold$ BEGIN RETURN {rare}; END $fold$",
+        _fold(
+            f"CASE WHEN value COLLATE \"C\" !~ '{_one_of(special)}' THEN {lowered} "
             f"WHEN value COLLATE \"C\" !~ '{_one_of(special - COMMON.keys())}' THEN {_replaced(lowered, COMMON)} "
-            "ELSE kam_fold_rare(value) END",
+            'ELSE kam_fold_rare(value) COLLATE "C" END',
         ),
     ]
 
 
-def _function(name: str, body: str) -> str:
-    head = f"CREATE FUNCTION {name}(value text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE"
-    return f'{head} RETURN ({body}) COLLATE "C"'
+def _fold(body: str) -> str:
+    return f'{_HEAD.format(name="kam_fold", language="sql")} RETURN ({body}) COLLATE "C"'
 
 
 def _letters() -> tuple[dict[str, str], dict[str, str]]:

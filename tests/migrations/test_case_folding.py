@@ -44,8 +44,7 @@ async def test_every_way_folds_as_python(way: str | None, postgres_template: str
         for start in range(0, len(letters), 500):
             text = "".join(letters[start : start + 500])
             folded = await connection.fetchval("SELECT kam_fold($1)", text)
-            differing = [letter for letter in text if letter.casefold() not in folded]
-            assert folded == text.casefold(), f"from U+{ord(text[0]):04X}: {differing}"
+            assert folded == text.casefold(), f"from U+{ord(text[0]):04X}"
         for text in ("ΟΔΟΣ", "Straße 7", "STRAẞE", "ὈΔΥΣΣΕΎΣ", "ΐ", "ﬃ", "plain"):
             assert await connection.fetchval("SELECT kam_fold($1)", text) == text.casefold()
         assert await connection.fetchval("SELECT kam_fold(NULL)") is None

@@ -139,7 +139,7 @@ class _FilterShape(Shape):
 _MEANING = {
     "eq": "Equal to",
     "in": "One of these values",
-    "contains": "The text occurs in the value, whatever its case",
+    "contains": "The text occurs in the value, whatever its case: `strasse` finds `Straße`",
     "gt": "Greater than",
     "gte": "Greater than or equal to",
     "lt": "Less than",

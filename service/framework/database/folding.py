@@ -1,8 +1,8 @@
 """Find a text inside another whatever its case: both are compared by full case folding, the same on both databases.
 
-Folding a text costs more than the rest of a search, so each row is first looked at without: `rare_part` of the needle
-consists of characters that no other character folds to, so a row that lacks it in ASCII's upper and lower case can't
-match.
+Folding a text costs more than the rest of a search, so a row is folded only where that decides. It can't match when it
+lacks the `rare_part` of the needle, whose characters only ASCII letters fold to. It matches when it has the whole folded
+needle, whatever the case of ASCII letters. A row in ASCII alone is decided then.
 """
 
 import re
@@ -58,15 +58,21 @@ def _pattern(text: str) -> str:
 def _contains_on_postgresql(element: Any, compiler: Any, **options: Any) -> str:
     column, needle, part = (compiler.process(each, **options) for each in element.clauses)
     # the needle is folded once, in a subquery; a function of a parameter would be called for every row
+    folded = f"LIKE (SELECT {FOLD}({needle})) ESCAPE '\\'"
+    ascii_lower, wide = f'lower({column} COLLATE "C")', f"octet_length({column}) > length({column})"
     return (
-        f"(lower({column} COLLATE \"C\") LIKE {part} ESCAPE '\\' "
-        f"AND {FOLD}({column}) LIKE (SELECT {FOLD}({needle})) ESCAPE '\\')"
+        f"({ascii_lower} LIKE {part} ESCAPE '\\' "
+        f"AND ({ascii_lower} {folded} OR ({wide} AND {FOLD}({column}) {folded})))"
     )
 
 
 @compiles(_contains, "sqlite")
 def _contains_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
     column, needle, part = (compiler.process(each, **options) for each in element.clauses)
-    # LIKE ignores the case of ASCII letters, so a text of one byte per character needs no folding
-    folded = f"CASE WHEN length(CAST({column} AS BLOB)) > length({column}) THEN {FOLD}({column}) ELSE {column} END"
-    return f"({column} LIKE {part} ESCAPE '\\' AND {folded} LIKE {FOLD}({needle}) ESCAPE '\\')"
+    # LIKE ignores the case of ASCII letters; CASE does not look at its result when its condition fails, and AND would
+    folded = f"LIKE {FOLD}({needle}) ESCAPE '\\'"
+    wide = f"length(CAST({column} AS BLOB)) > length({column})"
+    return (
+        f"CASE WHEN {column} LIKE {part} ESCAPE '\\' THEN CASE WHEN {column} {folded} THEN 1 "
+        f"WHEN {wide} THEN {FOLD}({column}) {folded} ELSE 0 END END"
+    )
