@@ -2,18 +2,18 @@
 
 import asyncio
 import csv
-import re
 import sys
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import Annotated, TextIO
 
 import orjson
 import typer
 
 from service.access.policy import Permission
+from service.cli.cells import cell
 from service.cli.console import MISUSED, Problem, note, read_settings
 from service.cli.session import session
 from service.framework.database.listing import Listing, PageRequest
@@ -33,8 +33,6 @@ KINDS: dict[str, tuple[Listing, Permission]] = {
     "objectives": (OBJECTIVES, Permission.PLAN_READ),
     "actions": (ACTIONS, Permission.PLAN_READ),
 }
-_FORMULA = re.compile(r"[=+\-@\t\r]")
-_NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
 class Format(StrEnum):
@@ -106,23 +104,3 @@ async def _records(settings: Settings, kind: str) -> AsyncGenerator[str, None]:
             if page.next_cursor is None:
                 return
             after = page.next_cursor
-
-
-def cell(value: Any) -> str:
-    """Return a value as a cell.
-
-    References become `system:id; ...`, lists of texts `a, b`, other structures JSON. A text that a spreadsheet would
-    run as a formula gets a leading `'`, which `kam import` removes.
-    """
-    if value is None:
-        return ""
-    if isinstance(value, list) and all(isinstance(item, dict) and "external_id" in item for item in value):
-        short = "; ".join(f"{item['system']}:{item['external_id']}" for item in value)
-        value = short if short.count(";") < max(len(value), 1) else orjson.dumps(value).decode()
-    elif isinstance(value, list) and all(isinstance(item, str) for item in value):
-        value = ", ".join(value)
-    elif isinstance(value, bool):
-        value = "true" if value else "false"
-    elif not isinstance(value, str):
-        value = orjson.dumps(value).decode()
-    return f"'{value}" if _FORMULA.match(value) and not _NUMBER.fullmatch(value) else value

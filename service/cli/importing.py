@@ -7,8 +7,9 @@ Importing the same file again changes nothing and sends no event.
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
@@ -18,18 +19,28 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from service.cli import cells
 from service.cli.console import FAILED, MISUSED, Problem, note, read_settings, say
 from service.cli.exporting import Format
-from service.cli.rows import Keys, Row, read_rows
+from service.cli.rows import Reading, Row, Table, read_objects
 from service.cli.session import session
-from service.operations.accounts.accounts import ACCOUNT_RECORD
+from service.operations.accounts.imports import AttributeColumns, try_import
+from service.operations.accounts.imports import import_accounts as import_batch
 from service.platform.settings import Settings
-from service.records.context import Context, system_context
+from service.records.context import system_context
 
 BATCH = 500  # rows per transaction: enough to be fast, few enough that other writers wait only briefly
+TRIED = 10_000  # rows that a dry run checks together, in one transaction that is undone
 SHOWN_FAILURES = 20
 OUTCOMES = ("created", "updated", "unchanged", "failed")
 ReportRow = Callable[[Row, dict[str, Any]], None]
+
+
+class Decimal(StrEnum):
+    """The decimal sign of the numbers in a table."""
+
+    POINT = "."
+    COMMA = ","
 
 
 def import_accounts(
@@ -48,54 +59,136 @@ def import_accounts(
     id_column: Annotated[
         str, typer.Option(help="The column with the account's id in the other system.")
     ] = "external_id",
+    renamed: Annotated[
+        list[str] | None,
+        typer.Option("--map", help='A column and the member that it fills: "Customer=name". Repeat it for more.'),
+    ] = None,
+    encoding: Annotated[str, typer.Option(help="The encoding of the file, for example cp1252.")] = "utf-8",
+    decimal: Annotated[
+        Decimal, typer.Option(help="The decimal sign of numbers in a table; with , points group the digits.")
+    ] = Decimal.POINT,
+    clear_empty: Annotated[
+        bool, typer.Option("--clear-empty", help="Let an empty cell of a table remove the account's value.")
+    ] = False,
     skip_unknown: Annotated[bool, typer.Option(help="Leave out columns that accounts do not have.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Report what would be done, and change nothing.")] = False,
     report: Annotated[Path | None, typer.Option(help="A file for the result of every row, as NDJSON.")] = None,
 ) -> None:
     """Create or update accounts by their reference. An empty cell leaves the account's value unchanged."""
     form = form or _form(file)
-    keys = Keys(system, id_column, skip_unknown)
+    reading = Reading(system, id_column, skip_unknown, _renamed(renamed or []), encoding, decimal.value, clear_empty)
     sums: Counter[str] = Counter()
     failures: list[str] = []
     with _source(file) as source, _report(report) as write:
 
         def report_row(row: Row, result: dict[str, Any]) -> None:
             sums[result["outcome"]] += 1
-            write(orjson.dumps({"line": row.line, **result}, option=orjson.OPT_APPEND_NEWLINE))
+            write(orjson.dumps(_reported(row, result), option=orjson.OPT_APPEND_NEWLINE))
             if result["outcome"] == "failed" and len(failures) < SHOWN_FAILURES:
                 failures.append(f"line {row.line}: {_words(result['error'])}")
 
         with _progress(source, file) as advance:
-            asyncio.run(_import(read_settings(), read_rows(source, form is Format.CSV, keys), report_row, advance))
+            rows = Table(source, reading) if form is Format.CSV else read_objects(source, reading)
+            try:
+                asyncio.run(_import(read_settings(), rows, reading, report_row, advance, dry_run))
+            except UnicodeError as error:
+                raise Problem(f"the file is not {encoding}: {error}", MISUSED) from None
     for line in failures:
         note(line)
     if sums["failed"] > len(failures):
         note(f"... and {sums['failed'] - len(failures)} more rows; --report FILE has them all")
-    say(", ".join(f"{sums[outcome]} {outcome}" for outcome in OUTCOMES))
+    say(("nothing was changed; it would be: " if dry_run else "") + _summary(sums))
     if sums["failed"]:
         raise typer.Exit(FAILED)
 
 
-async def _import(settings: Settings, rows: Iterator[Row], report_row: ReportRow, advance: Callable[[], None]) -> None:
+def _renamed(options: list[str]) -> dict[str, str]:
+    """Return the members of `HEADING=MEMBER` options by heading."""
+    found = {}
+    for option in options:
+        heading, _, member = (part.strip() for part in option.rpartition("="))
+        if not heading or not member:
+            raise Problem(f'--map takes HEADING=MEMBER, for example "Customer=name", not {option}', MISUSED)
+        found[heading] = member
+    return found
+
+
+def _summary(sums: Counter[str]) -> str:
+    return ", ".join(f"{sums[outcome]} {outcome}" for outcome in OUTCOMES)
+
+
+async def _import(
+    settings: Settings,
+    rows: Iterable[Row],
+    reading: Reading,
+    report_row: ReportRow,
+    advance: Callable[[], None],
+    dry_run: bool,
+) -> None:
+    columns = None
+    if isinstance(rows, Table) and rows.attributes:
+
+        def convert(text: str, present: Any) -> Any:
+            return cells.attribute(text, cells.kind_of(present), reading.decimal)
+
+        columns = AttributeColumns(rows.attributes, rows.untyped, convert)
+    left = iter(rows)
     async with session(settings) as services:
         ctx = system_context(services, "import")
-        while batch := list(islice(rows, BATCH)):
-            good = [row for row in batch if row.error is None]
-            results = iter(await _upsert(ctx, good) if good else [])
-            for row in batch:
-                report_row(row, _unread(row.error) if row.error is not None else next(results))
+        while many := list(islice(left, TRIED if dry_run else BATCH)):
+            batches = [many[start : start + BATCH] for start in range(0, len(many), BATCH)]
+            sent = [items for batch in batches if (items := [row.item for row in batch if not row.errors])]
+            if dry_run:
+                answers = [answer async for answer in try_import(ctx, sent, columns)]
+            else:
+                answers = [await import_batch(ctx, items, columns) for items in sent]
+            results = iter([result for answer in answers for result in answer.data["items"]])
+            for row in many:
+                result = _failed(row) if row.errors else next(results)
+                if dry_run and result["outcome"] == "created":
+                    result |= {"id": None, "version": None}
+                report_row(row, result)
             advance()
 
 
-async def _upsert(ctx: Context, rows: list[Row]) -> list[dict[str, Any]]:
-    body = ACCOUNT_RECORD.batch.body(items=[row.item for row in rows])
-    answer = await ACCOUNT_RECORD.batch_upsert(ctx, body)
-    return [{name: value for name, value in one.items() if name != "index"} for one in answer.data["items"]]
-
-
-def _unread(error: str) -> dict[str, Any]:
+def _failed(row: Row) -> dict[str, Any]:
     """Return the result of a row that could not be read and was not sent."""
-    problem = {"code": "malformed_request", "detail": error, "errors": []}
-    return {"outcome": "failed", "id": None, "version": None, "error": problem}
+    error = {"code": "malformed_request", "detail": row.errors[0]["message"], "errors": list(row.errors)}
+    return {"outcome": "failed", "id": None, "version": None, "error": error}
+
+
+def _reported(row: Row, result: dict[str, Any]) -> dict[str, Any]:
+    """Return the line of a row in the report: where it stands, what was done, and each wrong member with its value."""
+    system, identifier = (row.item.get(name) for name in ("system", "external_id"))
+    errors = []
+    for wrong in (result["error"] or {}).get("errors", []):
+        if "member" not in wrong:
+            path = (wrong.pop("pointer", "") or "").split("/")[3:]  # without the prefix /items/{index}
+            value = cells.member_value(row.item, path)
+            path = path[path[:1] == ["account"] :]
+            wrong |= {"member": ".".join(path), "value": _shown(row, path, value)}
+        errors.append(wrong)
+    if result["error"] is not None:
+        result["error"]["errors"] = errors
+    first = errors[0] if errors else {}
+    kept = {name: result[name] for name in ("outcome", "id", "version")}
+    where = {"line": row.line, "system": system, "external_id": identifier}
+    return {**where, **kept, "member": first.get("member"), "value": first.get("value"), "error": result["error"]}
+
+
+def _shown(row: Row, path: list[str], value: Any) -> Any:
+    """Return the cell that a wrong member was read from; its value where there is none."""
+    names = (".".join(path[:2]), *path[:1])
+    return next((row.cells[name] for name in names if name in row.cells), value)
+
+
+def _words(error: dict[str, Any]) -> str:
+    """Return a row's error in one line: the wrong members with their values, or the error's own sentence."""
+    members = []
+    for one in error["errors"]:
+        value = "" if one["value"] in (None, "") else f" ({str(one['value'])[:60]})"
+        members.append(f"{one['member']}{value}: {one['message']}" if one["member"] else str(one["message"]))
+    return "; ".join(members) or str(error["detail"])
 
 
 def _form(file: Path) -> Format:
@@ -106,15 +199,6 @@ def _form(file: Path) -> Format:
             f"{file.name} ends in none of .csv, .ndjson and .jsonl; add --format csv or --format ndjson", MISUSED
         )
     return found
-
-
-def _words(error: dict[str, Any]) -> str:
-    """Return a row's error in one line: the members that are wrong, or the error's own sentence."""
-    members = []
-    for one in error["errors"]:
-        path = (one.get("pointer") or "").split("/")[3:]  # without the prefix /items/{index}
-        members.append(f"{'.'.join(path).removeprefix('account.') or 'row'}: {one['message']}")
-    return "; ".join(members) or str(error["detail"])
 
 
 @contextmanager

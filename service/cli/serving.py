@@ -17,6 +17,7 @@ from service import app as application
 from service.cli import demo as year
 from service.cli.console import FAILED, Problem, read_settings, say
 from service.cli.session import session, wait_for_database
+from service.framework.web.connections import SERVER_OPTIONS
 from service.operations.access.api_keys import ensure_first_key
 from service.platform.long_running import LOOP
 from service.platform.settings import Settings
@@ -51,7 +52,6 @@ def serve(
         APPLICATION,
         factory=True,
         loop=LOOP,
-        http="httptools",
         lifespan="on",
         log_config=None,
         access_log=False,
@@ -59,6 +59,7 @@ def serve(
         workers=workers,
         backlog=BACKLOG,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        **SERVER_OPTIONS,
     )
     address = address_of(listening)
     server = Server(config, address)

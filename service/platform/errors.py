@@ -25,9 +25,13 @@ class FieldError:
         return {**where, "code": self.code, "message": self.message}
 
 
+MOST_ERRORS = 100
+
+
 class KamError(Exception):
-    """The root of every error that a client sees. `detail` is for a person; `members` are extra JSON members that help
-    a program to continue (for example `allowed`); `headers` go onto an HTTP answer.
+    """The root of every error that a client sees. `detail` is for a person; `errors` name the members at fault, the
+    first 100 of them; `members` are extra JSON members that help a program to continue (for example `allowed`);
+    `headers` go onto an HTTP answer.
     """
 
     code: ClassVar[str] = ""
@@ -45,7 +49,7 @@ class KamError(Exception):
     ) -> None:
         self.detail = detail or self.says
         super().__init__(self.detail or self.title)
-        self.errors = tuple(errors)
+        self.errors = tuple(errors[:MOST_ERRORS])
         self.headers: dict[str, str] = dict(headers or {})
         self.members: dict[str, Any] = dict(members or {})
 
@@ -112,6 +116,12 @@ class NotAcceptable(KamError):
     """The path cannot answer with any media type of the `Accept` header."""
 
     code, status, title = "not_acceptable", 406, "Not acceptable"
+
+
+class RequestTimeout(KamError):
+    """The request did not arrive in time: 10 seconds for its head, 60 for its body."""
+
+    code, status, title = "request_timeout", 408, "Request timeout"
 
 
 class BodyTooLarge(KamError):
@@ -307,8 +317,10 @@ class StaleVersion(KamError):
     code, status, title = "stale_version", 412, "Stale version"
     says = "The resource has changed since it was read. Read it again and repeat the change."
 
-    def __init__(self, current: int | None = None) -> None:
-        super().__init__(members=None if current is None else {"current_version": current})
+    def __init__(
+        self, current: int | None = None, detail: str | None = None, *, errors: Sequence[FieldError] = ()
+    ) -> None:
+        super().__init__(detail, errors=errors, members=None if current is None else {"current_version": current})
 
 
 class InternalError(KamError):

@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 from typing import Any
 
-from service.platform.errors import FieldError
+from service.platform.errors import MOST_ERRORS, FieldError
 
 
 def field_errors(errors: Iterable[Any], body: Any = None, *, parameter: bool = False) -> list[FieldError]:
-    """Return pydantic's error details as field errors, at most 50, with JSON pointers or parameter names, never values.
+    """Return pydantic's error details as field errors with JSON pointers or parameter names, never values; the first
+    100 of them.
 
     `body` is the parsed JSON: parts of a location that are not in it are names of union members and are cut.
     """
@@ -17,7 +18,7 @@ def field_errors(errors: Iterable[Any], body: Any = None, *, parameter: bool = F
         message = str(error["msg"])
         where = {"parameter": (place[0] if place else "")[:200]} if parameter else {"pointer": pointer(place)}
         found.append(FieldError(code=error["type"], message=message, **where))
-        if len(found) == 50:
+        if len(found) == MOST_ERRORS:
             break
     return found
 

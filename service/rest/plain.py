@@ -36,7 +36,7 @@ def plain_part(tag: str, record: PlainRecord, *, without: Collection[str] = ()) 
     """Return a part with the routes of a plain record, but not those `without` which the record has others, such as
     `read`; routes of its own are declared on it as usual.
     """
-    routes = _Routes(Part(tag), record, without)
+    routes = _Routes(Part(tag, reads=record.reads, writes=record.writes), record, without)
     routes.declare_list()
     routes.declare_batch()
     routes.declare_references()
@@ -107,14 +107,17 @@ class _Routes:
         async def read_by_ref(ctx: Context, system: str, external_id: str, id: str | None = None) -> Answer:
             return found(await record.get_by_ref(ctx, system, external_id, id))
 
-        async def upsert(ctx: Context, system: str, external_id: str, data: Any, id: str | None = None) -> Answer:
-            return upserted(await record.upsert(ctx, system, external_id, data, id))
+        async def upsert(
+            ctx: Context, system: str, external_id: str, data: Any, info: RequestInfo, id: str | None = None
+        ) -> Answer:
+            return upserted(await record.upsert(ctx, system, external_id, data, id, info.upserted))
 
         takes = {**self.place, **_REFERENCE}
         name = f"read_{record.name}_by_ref"
         self._declare("get", path, "read_by_ref", name, read_by_ref, takes, response_model=record.read)
         self._declare(
-            "put", path, "upsert", f"upsert_{record.name}", upsert, {**takes, "data": _body(record.create)},
+            "put", path, "upsert", f"upsert_{record.name}", upsert,
+            {**takes, "data": _body(record.create), "info": Inquiry},
             response_model=record.read, location=self.location, answer_headers=UPSERT_RESULT,
             responses={201: {"model": record.read, "description": "Created"}},
             errors=[ReferenceTaken, *record.creating.errors, *record.changing.errors],

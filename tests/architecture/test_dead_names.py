@@ -17,16 +17,16 @@ DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 KEPT = {
     **dict.fromkeys(["do_POST", "log_message"], "http.server calls it"),
     **dict.fromkeys(["list_commands", "resolve_command"], "typer calls it"),
-    **dict.fromkeys(["startup"], "uvicorn calls it"),
+    **dict.fromkeys(["startup", "handle_websocket_upgrade", "send_400_response", "handle_connect"], "uvicorn calls it"),
     **dict.fromkeys(["build_middleware_stack"], "FastAPI calls it"),
-    **dict.fromkeys(["execute_fields", "execute_fields_serially"], "graphql-core calls it"),
+    **dict.fromkeys(["execute_fields", "execute_fields_serially", "complete_object_value"], "graphql-core calls it"),
     **dict.fromkeys(
         ["handle_async_request", "has_redirect_location", "extract_cookies", "build_request"], "httpx calls it"
     ),
     **dict.fromkeys(
         ["load_dialect_impl", "process_bind_param", "process_result_value", "bind_processor"], "SQLAlchemy calls it"
     ),
-    **dict.fromkeys(["connection_made", "data_received", "eof_received", "connection_lost"], "asyncio calls it"),
+    **dict.fromkeys(["connection_made", "data_received", "eof_received"], "asyncio calls it"),
     **dict.fromkeys(
         ["on_message_begin", "on_header", "on_headers_complete", "on_body", "on_message_complete"], "httptools calls it"
     ),

@@ -18,7 +18,7 @@ import pytest
 from service import __version__
 from service.access.principal import Principal
 from service.cli import doctor
-from service.cli.exporting import cell
+from service.cli.cells import cell
 from service.cli.main import COMMANDS, load, main
 from service.cli.session import session, wait_for_database
 from service.models.access.api_keys import ApiKeyCreate
@@ -191,8 +191,8 @@ def test_a_table_is_imported_row_by_row_and_the_second_time_changes_nothing(on: 
     assert code == 1
     assert out.strip() == "2 created, 0 updated, 0 unchanged, 3 failed"
     assert "line 3: 9 cells under 8 headings" in told
-    assert "line 4: country: " in told
-    assert "line 5: service_level: " in told
+    assert "line 4: country (DEU): " in told
+    assert "line 5: service_level (9): " in told
     rows = [json.loads(line) for line in (folder / "report.ndjson").read_text().splitlines()]
     assert [(row["line"], row["outcome"]) for row in rows] == [
         (2, "created"), (3, "failed"), (4, "failed"), (5, "failed"), (7, "created"),
@@ -244,7 +244,7 @@ def test_an_exported_table_can_be_imported_again(on: Kam, folder: Path):
         (b"system,name\nerp,A\n", "--id-column"),
         (b"system,external_id,nmae\nerp,1,A\n", "nmae"),
         (b"system,external_id,name,name\nerp,1,A,B\n", "same heading"),
-        (b"system,external_id,name\nerp,1,\xff\n", "UTF-8"),
+        (b"system,external_id,\xff\nerp,1,A\n", "0xff is not UTF-8; see --encoding"),
     ],
 )
 def test_a_file_that_is_wrong_as_a_whole_is_refused_with_what_to_do(kam: Kam, folder: Path, content: bytes, told: str):

@@ -126,7 +126,8 @@ class GraphQLApp:
     async def connect(self, scope: Scope, receive: Receive, send: Send, admit: Admit) -> None:
         """Serve one WebSocket."""
         engine = self._engine or await self.prepare()
-        socket = Socket(dict(scope["headers"]), receive, send, admit, scope["until_refused"])
+        admitted = scope.get("extensions", {}).get("connection.admitted")
+        socket = Socket(dict(scope["headers"]), receive, send, admit, scope["until_refused"], admitted)
         await socket.serve(engine, list(scope.get("subprotocols", ())))
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send, headers: Mapping[bytes, bytes]) -> None:
@@ -151,6 +152,7 @@ class GraphQLApp:
             check_media(headers.get(b"content-type"), (LEGACY,), method, required=True)
             raw = await read_body(headers, receive, scope["max_body"])
             request = _request(read_json(raw), read_only=False)
+            request.size = len(raw)
             key = headers.get(b"idempotency-key")
             if key is not None:
                 ctx = ctx.with_idempotency(idempotency_of(key, RequestInfo.of(scope), raw))

@@ -34,6 +34,7 @@ class Declared:
     location: str | None = None
     max_body: int | None = None
     answer_headers: Mapping[str, str] = field(default_factory=dict)
+    permission: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +165,14 @@ class CompiledRoute:
     async def run(
         self, info: RequestInfo, segments: Sequence[str], receive: Receive, given: dict[str, Any], max_body: int
     ) -> Answer:
-        """Answer a request: check Accept and conditions, read the arguments and the body, run the endpoint.
+        """Answer a request: check permission, Accept and conditions, read the arguments and the body, run the endpoint.
 
         `given` holds the arguments that dependencies give; `max_body` bounds the body of a route without a limit of its
         own. Raises KamError.
         """
         declared, headers = self.declared, info.headers
+        if declared.permission is not None and self.context is not None:
+            given[self.context].require(declared.permission)
         accept = headers.get(b"accept")
         if accept is not None and accept != b"*/*" and declared.produces and not accepts(accept, declared.produces):
             raise NotAcceptable(f"This path answers with {' or '.join(declared.produces)}")
@@ -224,7 +227,7 @@ def read_query(raw: bytes, known: frozenset[str]) -> dict[str, str]:
         else:
             texts[name] = unescape(right.replace(b"+", b" "))
     if errors:
-        raise Invalid(errors[:50])
+        raise Invalid(errors)
     return texts
 
 

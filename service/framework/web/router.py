@@ -121,10 +121,13 @@ class Part(APIRouter):
     produces    media types of the answer; empty when Accept is ignored
     max_body    largest body in bytes, instead of the service's own limit
     answer_headers   headers of the successful answer with their descriptions, such as Upsert-Result
+    permission  what the caller needs, checked before the body is read; `reads` of the part for GET and `writes` for the
+                others unless it is given
     """
 
-    def __init__(self, tag: str, *, prefix: str = "/v1") -> None:
+    def __init__(self, tag: str, *, prefix: str = "/v1", reads: Any = None, writes: Any = None) -> None:
         super().__init__(prefix=prefix, tags=[tag], route_class=LeanRoute)
+        self._reads, self._writes = reads, writes
 
     def get(self, path: str, **options: Any) -> Callable[[Endpoint], Endpoint]:
         """Declare a read; HEAD comes with it."""
@@ -149,6 +152,7 @@ class Part(APIRouter):
     def _declare(self, method: str, path: str, options: dict[str, Any]) -> Callable[[Endpoint], Endpoint]:
         """Keep the options that are not FastAPI's in a `Declared` on the endpoint, and give FastAPI the rest."""
         own = {name: options.pop(name) for name in Declared.__dataclass_fields__ if name in options}
+        own.setdefault("permission", self._reads if method == "GET" else self._writes)
         for name in ("errors", "takes", "produces"):
             if name in own:
                 own[name] = tuple(own[name])

@@ -15,6 +15,7 @@ from service.platform.errors import FieldError, Invalid, MalformedRequest
 from service.platform.pointers import pointer
 
 MAX_DEPTH = 200
+MAX_VALUES = 200_000
 
 _END_OF_NAME = re.compile(rb'"[ \t\r\n]*:')
 _SUSPECT = re.compile(r"\\u0000|\\u[dD][89a-fA-F]|[eE]\+?[0-9]{3}|[0-9]{300}")
@@ -23,6 +24,7 @@ _MESSAGES = {
     "string_nul": "Text must not contain NUL characters",
     "string_surrogate": "Text must not contain lone surrogates",
     "number_range": "The number is too large",
+    "too_many_values": f"A body may have at most {MAX_VALUES:,} values",
 }
 
 
@@ -42,8 +44,12 @@ def read_json(raw: bytes) -> Any:
     """Return the parsed JSON text.
 
     Raises MalformedRequest when it is not JSON (RFC 8259, UTF-8) or nested more than `MAX_DEPTH` deep, and Invalid with
-    a JSON pointer for a duplicate member, NUL or a lone surrogate in text, and a number that no double can hold.
+    a JSON pointer for a duplicate member, NUL or a lone surrogate in text, a number that no double can hold, and for
+    more than `MAX_VALUES` commas and opening brackets: they are counted before any object is made, since an empty list
+    takes three bytes to send and sixty to hold.
     """
+    if len(raw) > MAX_VALUES and raw.count(b",") + raw.count(b"[") + raw.count(b"{") > MAX_VALUES:
+        _refuse((), "too_many_values")
     try:
         parsed = orjson.loads(raw)
         # Every member's name ends in a quote and a colon, so a text with exactly as many of them as there are members

@@ -137,7 +137,7 @@ def _given(scores: list[Any], model: ScoringModel) -> list[dict[str, Any]]:
             errors.append(FieldError("factor_repeated", message, pointer=f"/scores/{place}"))
         seen.add((score.account_id, score.factor))
     if errors:
-        raise Invalid(errors[:50])
+        raise Invalid(errors)
     return [{"account_id": each.account_id, "factor": each.factor, "score": f"{each.score:f}"} for each in scores]
 
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import Body, Query
 
+from service.access.policy import Permission
 from service.framework.web.answers import Answer, found, page
 from service.framework.web.router import PathId
 from service.models.accounts.accounts import AccountRead
@@ -43,7 +44,9 @@ async def list_accounts(ctx: Caller, query: Annotated[AccountListQuery, Query()]
     return page(await accounts.list_accounts(ctx, page_request(query, ACCOUNTS), looked_back(query)))
 
 
-@part.post("/accounts/search", response_model=AccountPage, summary="Search accounts")
+@part.post(
+    "/accounts/search", response_model=AccountPage, summary="Search accounts", permission=Permission.ACCOUNT_READ
+)
 async def search_accounts(ctx: Caller, query: Annotated[AccountSearch, Body()]) -> Answer:  # type: ignore[valid-type]
     """Lists the accounts that match a nested filter of `and`, `or` and `not`; the grammar is that of GraphQL's
     `filter`.

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import Body
 
+from service.access.policy import Permission
 from service.framework.web.answers import Answer, unversioned
 from service.framework.web.router import Part
 from service.models.accounts.screenings import ScreeningRead
@@ -11,7 +12,7 @@ from service.operations.accounts import screenings
 from service.operations.accounts.screenings import ScreeningCreate
 from service.rest.dependencies import Caller
 
-part = Part("portfolio")
+part = Part("portfolio", reads=Permission.PORTFOLIO_READ, writes=Permission.PORTFOLIO_READ)
 
 
 @part.post("/portfolio/screenings", response_model=ScreeningRead, summary="Screen accounts for candidates")

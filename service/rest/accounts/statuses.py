@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import Query
 
+from service.access.policy import Permission
 from service.framework.database.listing import PageRequest
 from service.framework.web.answers import Answer, page
 from service.framework.web.router import Part, PathId
@@ -13,7 +14,7 @@ from service.platform.errors import StaleVersion, StateTransitionNotAllowed
 from service.rest.dependencies import Caller, PageQuery, page_of
 from service.rest.operations import declare
 
-part = Part("accounts")
+part = Part("accounts", reads=Permission.ACCOUNT_READ, writes=Permission.ACCOUNT_WRITE)
 
 StatusEntryPage = page_of("StatusEntryPage", StatusEntryRead)
 

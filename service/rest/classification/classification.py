@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import Query
 
+from service.access.policy import Permission
 from service.framework.database.listing import PageRequest
 from service.framework.web.answers import Answer, found, page, plain
 from service.framework.web.router import Part, PathId
@@ -13,7 +14,7 @@ from service.platform.errors import Conflict
 from service.rest.dependencies import AsOfQuery, Caller, PageQuery, page_of
 from service.rest.operations import declare
 
-part = Part("classification")
+part = Part("classification", reads=Permission.CLASSIFICATION_READ, writes=Permission.CLASSIFICATION_WRITE)
 
 ClassificationPage = page_of("ClassificationPage", ClassificationEntry)
 

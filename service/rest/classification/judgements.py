@@ -1,12 +1,13 @@
 """Forecast positions and scores for the general portfolio over HTTP: one valid judgement of each account."""
 
+from service.access.policy import Permission
 from service.framework.web.router import Part
 from service.operations.classification.forecasts import FORECAST_POSITIONS
 from service.operations.classification.general_portfolios import GENERAL_PORTFOLIOS
 from service.records.classification.judgements import Judgements
 from service.rest.operations import declare
 
-part = Part("classification")
+part = Part("classification", reads=Permission.CLASSIFICATION_READ, writes=Permission.CLASSIFICATION_WRITE)
 
 
 def _declare(judgements: Judgements) -> None:

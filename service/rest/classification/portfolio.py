@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import Query
 from pydantic import Field
 
+from service.access.policy import Permission
 from service.framework.web.answers import Answer, plain, tagged
 from service.framework.web.binding import JSON
 from service.framework.web.intake import preferred
@@ -16,7 +17,7 @@ from service.platform.moments import Moment
 from service.queries.classification.movements import MOVEMENTS
 from service.rest.dependencies import Caller, list_query, page_request
 
-part = Part("portfolio")
+part = Part("portfolio", reads=Permission.PORTFOLIO_READ, writes=Permission.PORTFOLIO_READ)
 
 
 _SVG = "image/svg+xml"

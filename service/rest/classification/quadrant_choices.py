@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from service.access.policy import Permission
 from service.framework.web.answers import Answer, plain
 from service.framework.web.router import Part
 from service.models.classification.quadrant_choices import QuadrantOverrideRead, SuccessFactorLibrary
@@ -11,7 +12,7 @@ from service.platform.errors import Conflict, NothingToConfirm, StaleVersion
 from service.rest.dependencies import Caller
 from service.rest.operations import declare
 
-part = Part("classification")
+part = Part("classification", reads=Permission.CLASSIFICATION_READ, writes=Permission.CLASSIFICATION_WRITE)
 put = partial(declare, part, "put", response_model=ClassificationRead, errors=[Conflict])
 get = partial(declare, part, "get", response_model=QuadrantOverrideRead)
 post = partial(

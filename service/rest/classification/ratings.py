@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Query
 
+from service.access.policy import Permission
 from service.framework.database.listing import PageRequest
 from service.framework.web.answers import Answer, page, plain
 from service.framework.web.router import Part, PathId
@@ -15,7 +16,7 @@ from service.platform.errors import Conflict, StaleVersion
 from service.rest.dependencies import Caller, PageQuery, page_of
 from service.rest.operations import declare
 
-part = Part("classification")
+part = Part("classification", reads=Permission.CLASSIFICATION_READ, writes=Permission.CLASSIFICATION_WRITE)
 put = partial(declare, part, "put", response_model=ClassificationRead, errors=[Conflict])
 post = partial(declare, part, "post", response_model=ClassificationRead, errors=[StaleVersion, Conflict])
 get = partial(declare, part, "get", response_model=AttractivenessRead, errors=[Conflict])

@@ -1,5 +1,6 @@
 """Reclassifying the whole portfolio, and simulating it, over HTTP."""
 
+from service.access.policy import Permission
 from service.framework.web.answers import Answer, accepted, plain
 from service.framework.web.router import Part
 from service.models.classification.reclassifications import ReclassificationCreate
@@ -9,7 +10,7 @@ from service.operations.classification import reclassifications, simulations
 from service.queries.classification.simulations import SimulationCreate
 from service.rest.dependencies import Caller
 
-part = Part("portfolio")
+part = Part("portfolio", reads=Permission.PORTFOLIO_READ, writes=Permission.CLASSIFICATION_WRITE)
 
 
 @part.post(
@@ -28,7 +29,12 @@ async def reclassify_portfolio(ctx: Caller, data: ReclassificationCreate) -> Ans
     return accepted(await reclassifications.reclassify_portfolio(ctx, data), "/v1/jobs/{id}")
 
 
-@part.post("/portfolio/simulations", response_model=SimulationRead, summary="Simulate another scoring model")
+@part.post(
+    "/portfolio/simulations",
+    response_model=SimulationRead,
+    summary="Simulate another scoring model",
+    permission=Permission.PORTFOLIO_READ,
+)
 async def simulate_portfolio(ctx: Caller, data: SimulationCreate) -> Answer:  # type: ignore[valid-type]
     """Computes which accounts would be in another box by another model (stored, written out, or the active one with
     changes of weights, cuts, limits or dead band) or with other scores, over all accounts or those that match a filter.

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import Body, Query
 
+from service.access.policy import Permission
 from service.framework.web.answers import Answer, accepted, found, page, plain
 from service.framework.web.router import Inquiry, Part, PathId
 from service.models.classification.reclassifications import ReclassificationCreate
@@ -23,7 +24,7 @@ from service.rest.dependencies import Caller, list_query, page_of, page_request
 from service.rest.operations import declare
 from service.rules.classification.factor_library import FactorAxis
 
-part = Part("classification")
+part = Part("classification", reads=Permission.CLASSIFICATION_READ, writes=Permission.CLASSIFICATION_WRITE)
 
 ScoringModelListQuery = list_query("ScoringModelListQuery", SCORING_MODELS)
 ScoringModelPage = page_of("ScoringModelPage", ScoringModelRead)

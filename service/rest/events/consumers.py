@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Body, Query
 
+from service.access.policy import Permission
 from service.framework.web.answers import Answer, created, found, no_content, page, unversioned
 from service.framework.web.router import Inquiry, Part, PathId
 from service.models.events.consumers import (
@@ -28,7 +29,7 @@ from service.platform.errors import (
 from service.queries.events.consumers import EVENT_CONSUMERS
 from service.rest.dependencies import Caller, list_query, page_of, page_request
 
-part = Part("events")
+part = Part("events", reads=Permission.EVENT_READ, writes=Permission.EVENT_WRITE)
 
 EventConsumerListQuery = list_query("EventConsumerListQuery", EVENT_CONSUMERS)
 EventConsumerPage = page_of("EventConsumerPage", EventConsumerRead)

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Path, Query
 from pydantic import Field
 
+from service.access.policy import Permission
 from service.framework.web.answers import Answer, found, plain
 from service.framework.web.router import Part, PathId
 from service.models.events.events import EventPatterns, EventRead, EventTypeDetail, EventTypeRead
@@ -15,7 +16,7 @@ from service.platform.errors import CursorExpired
 from service.platform.types import Id, InstantText, Shape
 from service.rest.dependencies import Caller, Cursor, PageQuery
 
-part = Part("events")
+part = Part("events", reads=Permission.EVENT_READ, writes=Permission.EVENT_WRITE)
 
 TypeName = Annotated[str, Path(description="The type's name, for example account.quadrant_changed")]
 

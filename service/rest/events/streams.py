@@ -10,6 +10,7 @@ import orjson
 from fastapi import Query
 from pydantic import Field
 
+from service.access.policy import Permission
 from service.framework.web.answers import Answer
 from service.framework.web.router import Inquiry, Part
 from service.models.events.events import EventPatterns
@@ -19,7 +20,7 @@ from service.platform.errors import CursorExpired, CursorInvalid, TooManyStreams
 from service.platform.types import Id, Shape
 from service.rest.dependencies import Caller, Cursor
 
-part = Part("events")
+part = Part("events", reads=Permission.EVENT_READ, writes=Permission.EVENT_WRITE)
 
 MEDIA = "text/event-stream"
 RETRY_MILLISECONDS = 2000

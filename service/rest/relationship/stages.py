@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import Query
 
+from service.access.policy import Permission
 from service.framework.database.listing import PageRequest
 from service.framework.web.answers import Answer, page, plain
 from service.framework.web.router import Part, PathId
@@ -13,7 +14,7 @@ from service.platform.errors import StageTransitionNotAllowed, StaleVersion
 from service.rest.dependencies import Caller, PageQuery, page_of
 from service.rest.operations import declare
 
-part = Part("stages")
+part = Part("stages", reads=Permission.STAGE_READ, writes=Permission.STAGE_WRITE)
 
 StageEntryPage = page_of("StageEntryPage", StageEntryRead)
 

@@ -10,6 +10,7 @@ from typing import Annotated
 
 from fastapi import Body, Query
 
+from service.access.policy import Permission
 from service.framework.web.answers import Answer, created, found, no_content, page, plain, unversioned
 from service.framework.web.router import Inquiry, Part, PathId
 from service.models.webhooks.endpoints import (
@@ -31,7 +32,7 @@ from service.platform.errors import Conflict, StaleVersion
 from service.queries.webhooks.endpoints import ATTEMPTS, DELIVERIES, WEBHOOK_ENDPOINTS
 from service.rest.dependencies import Caller, list_query, page_of, page_request
 
-part = Part("webhooks")
+part = Part("webhooks", reads=Permission.WEBHOOK_READ, writes=Permission.WEBHOOK_WRITE)
 
 WebhookEndpointListQuery = list_query("WebhookEndpointListQuery", WEBHOOK_ENDPOINTS)
 WebhookEndpointPage = page_of("WebhookEndpointPage", WebhookEndpointRead)

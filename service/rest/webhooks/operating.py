@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Body
 
+from service.access.policy import Permission
 from service.framework.web.answers import Answer, plain, unversioned
 from service.framework.web.router import Part, PathId
 from service.models.webhooks.endpoints import DeliveryRead
@@ -16,7 +17,7 @@ from service.operations.webhooks import replays as webhook_replays
 from service.platform.errors import Conflict, RateLimited
 from service.rest.dependencies import Caller
 
-part = Part("webhooks")
+part = Part("webhooks", reads=Permission.WEBHOOK_READ, writes=Permission.WEBHOOK_WRITE)
 
 
 @part.post(
