@@ -1,8 +1,8 @@
 """Find a text inside another whatever its case: both are compared by full case folding, the same on both databases.
 
 Folding a text costs more than the rest of a search, so a row is folded only where that decides. It can't match when it
-lacks the `rare_part` of the needle, whose characters only ASCII letters fold to. It matches when it has the folded needle
-itself, whatever the case of ASCII letters. A row in ASCII alone is decided then.
+lacks the `rare_part` of the needle, whose characters only ASCII letters fold to. It matches when it has the folded
+needle itself, whatever the case of ASCII letters. A row in ASCII alone is decided then.
 """
 
 import re
