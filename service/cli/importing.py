@@ -63,7 +63,7 @@ def import_accounts(
     ] = None,
     encoding: Annotated[str, typer.Option(help="The encoding of the file, for example cp1252.")] = "utf-8",
     decimal: Annotated[
-        Decimal, typer.Option(help="The decimal sign of numbers in a table; with , points group the digits.")
+        Decimal, typer.Option(help="The decimal sign of numbers in a table. With a comma, points group the digits.")
     ] = Decimal.POINT,
     clear_empty: Annotated[
         bool, typer.Option("--clear-empty", help="Let an empty cell of a table remove the account's value.")
