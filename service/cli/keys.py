@@ -54,12 +54,14 @@ def listed(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON 
             say(orjson.dumps(key).decode())
         return
     table = Table(box=None, pad_edge=False)
-    for heading in ("id", "name", "begins with", "scopes", "expires", "last used", "state"):
-        table.add_column(heading, no_wrap=heading in ("id", "begins with"))
+    for heading in ("id", "name", "begins with", "scopes", "expires", "last used", "made by", "state"):
+        table.add_column(heading, no_wrap=heading in ("id", "begins with", "made by"))
+    prefixes = {key["id"]: key["prefix"] for key in found}
     for key in found:
+        maker = prefixes.get(key["created_by"], "command line")
         state = "revoked" if key["revoked"] else "works"
         times = [(key[member] or "never")[:16].replace("T", " ") for member in ("expires_at", "last_used_at")]
-        table.add_row(key["id"], key["name"], key["prefix"], " ".join(key["scopes"]), *times, state)
+        table.add_row(key["id"], key["name"], key["prefix"], " ".join(key["scopes"]), *times, maker, state)
     Console(width=None if Console().is_terminal else 200).print(table)
 
 
