@@ -217,7 +217,7 @@ def test_a_dry_run_over_several_transactions_sees_what_is_there(kam: Kam, monkey
 ODD = [
     " blanks around ", "\u00a0no-break\u00a0", '"quoted"', '" quoted with blanks "', "'apostrophe", "''two", "=1+1", "'=1+1",
     "-5", "-x", "+49 30", "@home", "a;b", "a, b", "a:b", "line\nbreak", "[list]", '["x"]', "{}", '""', "\\", "tab\tinside",
-    "Ärzte Straße 7", "\ttab first", "12,5", "007", '"', '" ', "null", "true",
+    "a\rb", "Ärzte Straße 7", "\ttab first", "12,5", "007", '"', '" ', "null", "true",
 ]  # fmt: skip
 
 
