@@ -22,10 +22,9 @@ _REFERENCE = re.compile(r'\s*([^:;]+):\s*("(?:[^"\\]|\\.)*"|[^;]*?)\s*(?:;|$)')
 
 def line(values: Iterable[Any]) -> str:
     """Return a row of a CSV table. Python's own writer would leave a lone carriage return without quotes."""
-    shown = [cell(value) for value in values]
-    return (
-        ",".join(f'"{each.replace(chr(34), chr(34) * 2)}"' if _QUOTED.search(each) else each for each in shown) + "\n"
-    )
+    shown = (cell(value) for value in values)
+    quoted = ('"' + each.replace('"', '""') + '"' if _QUOTED.search(each) else each for each in shown)
+    return ",".join(quoted) + "\n"
 
 
 def cell(value: Any) -> str:
