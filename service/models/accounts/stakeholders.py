@@ -9,7 +9,7 @@ from sqlmodel import Field
 
 from service.framework.database.columns import Exact
 from service.framework.database.fields import Fields, patch_of, read_of, table_of
-from service.models.shapes import Living, ReadBase, Referenced
+from service.models.shapes import Referenced, Synced, SyncedRead
 from service.platform.types import Balance, Email, Id, Name, Score
 from service.rules.vocabulary import StakeholderRole
 
@@ -45,7 +45,7 @@ class StakeholderCreate(Referenced, StakeholderFields):
 StakeholderPatch = patch_of(StakeholderCreate, "StakeholderPatch")
 
 
-class Stakeholder(Living, StakeholderFields, table=True):
+class Stakeholder(Synced, StakeholderFields, table=True):
     """The table."""
 
     __tablename__ = "stakeholders"
@@ -59,5 +59,5 @@ sa.Index("ix_stakeholders_account", stakeholders.c.account_id, stakeholders.c.id
 
 
 @read_of(StakeholderCreate, Stakeholder, order="account_id")
-class StakeholderRead(ReadBase):
+class StakeholderRead(SyncedRead):
     """A stakeholder of an account."""
