@@ -36,8 +36,8 @@ def upgrade() -> None:
     op.create_table(
         "changed_ranges",
         sa.Column("id", columns.Uuid(), nullable=False),
-        sa.Column("above", columns.Uuid(), nullable=False),
-        sa.Column("upto", columns.Uuid(), nullable=False),
+        sa.Column("first_id", columns.Uuid(), nullable=False),
+        sa.Column("last_id", columns.Uuid(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_changed_ranges")),
     )
     records = " UNION ALL ".join(

@@ -1,6 +1,7 @@
 """Pages of a plain record's lists: as they are now, with deleted records, and in the order of changes."""
 
 from service.access.policy import Permission
+from service.framework.database.changes import ChangedPage
 from service.framework.database.database import Page
 from service.framework.database.listing import Listing, PageRequest
 from service.records.context import Context
@@ -17,12 +18,13 @@ async def changed_page(ctx: Context, reads: Permission, listing: Listing, reques
     if changes is None:
         raise TypeError(f"{listing.name} has no order of changes")
     async with ctx.reading(reads, fresh=True) as reader:
-        page = await changes.page(reader, request, ctx.cursors)
+        page: ChangedPage = await changes.page(reader, request, ctx.cursors)
     if page.has_more or not page.waiting:
         return page
     await ctx.number_changes()
     async with ctx.reading(reads, fresh=True) as reader:
-        return await changes.page(reader, request, ctx.cursors)
+        again: ChangedPage = await changes.page(reader, request, ctx.cursors)
+    return again
 
 
 def listed(listing: Listing, request: PageRequest) -> Listing:

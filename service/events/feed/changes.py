@@ -1,7 +1,8 @@
 """Positions of changed records, which the sequencer gives together with those of the events.
 
 A record changes in the transaction that emits an event about it, about its account, or about the record that it is
-deleted or restored with; a reclassification names a range of accounts instead. Whatever these name is compared with the
+deleted or restored with. A classification that changes no shown number emits no event: its transaction names the
+account, or the range of accounts that were classified, in `changed_ranges`. Whatever these name is compared with the
 version that had the last position: a record whose version is higher gets a new one. So a record that an event names
 without need gets none, and it does not matter which write raised the version.
 """
@@ -101,7 +102,7 @@ def _records_named(database_kind: str, kinds: Iterable[str]) -> list[sa.Select[A
 def _accounts_of_range() -> list[sa.Select[Any]]:
     """Return the SELECT of the accounts of the range `:range_id`."""
     table = synced_tables()["account"]
-    within = sa.and_(table.c.id > _c.above, table.c.id <= _c.upto)
+    within = table.c.id.between(_c.first_id, _c.last_id)
     columns = (sa.literal_column("'account'", sa.Text).label("kind"), table.c.id, table.c.version)
     found = sa.select(*columns, sa.literal_column("0", sa.BigInteger).label("place"))
     return [found.select_from(changed_ranges.join(table, within)).where(_c.id == bind("range_id", Uuid()))]

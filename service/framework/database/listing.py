@@ -300,6 +300,8 @@ def typed_value(value: Any, kind: Any) -> Any:
         return Decimal(value)
     if isinstance(kind, Instant):
         return datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    if isinstance(kind, sa.Integer):
+        return int(value)  # text in a cursor of the graph
     if isinstance(kind, Day):
         return date.fromisoformat(value)
     return value

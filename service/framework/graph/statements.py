@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.util import ClauseAdapter
 
+from service.framework.database.changes import ChangeListing
 from service.framework.database.columns import bind
 from service.framework.database.dialects import JsonDocument, document, json_list, json_row, one_of
 from service.framework.database.filters import clause
@@ -151,7 +152,7 @@ class Builder:
         form = self._forms[item.slot]
         rows = self._rows(item.many.target, form)
         where = [*rows.visible, *self._conditions(form, rows)]
-        if form.changed:
+        if isinstance(rows.listing, ChangeListing):
             where.append(rows.over(rows.listing.changed(f"p{item.slot}")))
         if source is not None:
             where.append(rows.table.c[item.many.column] == source.table.c.id)

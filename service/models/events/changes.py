@@ -25,15 +25,15 @@ class RecordChange(Fields, table=True):
 
 
 class ChangedRange(Fields, table=True):
-    """Accounts that a reclassification changed without an event of their own: those with an id above `above` and up to
-    `upto`. The sequencer gives positions to those that changed and removes the row.
+    """Accounts of which some changed without an event: those from one id to another, both included. The sequencer gives
+    positions to those that changed and removes the row.
     """
 
     __tablename__ = "changed_ranges"
 
     id: Id = Field(primary_key=True)
-    above: Id
-    upto: Id
+    first_id: Id
+    last_id: Id
 
 
 record_changes = table_of(RecordChange)

@@ -97,7 +97,7 @@ entered AS (
   LEFT JOIN business_strengths s ON s.account_id = c.id AND s.account_id > :after AND s.account_id <= :upto
 ),
 unannounced AS (
-  INSERT INTO changed_ranges (id, above, upto) SELECT :range_id, :after, :upto WHERE EXISTS (SELECT 1 FROM moved)
+  INSERT INTO changed_ranges (id, first_id, last_id) SELECT :range_id, :after, :upto WHERE EXISTS (SELECT 1 FROM moved)
   ON CONFLICT DO NOTHING
 ),
 emitted AS (

@@ -319,13 +319,13 @@ def _shared_values(tx: Transaction, order: Order, progress: Progress, model: Act
 
 
 async def _classify_by_rules(tx: Transaction, order: Order, progress: Progress, model: ActiveModel) -> int:
-    above = progress.after
+    first = progress.after
     ids = await _next_ids(tx, progress)
     placed = await place_all(tx.reader, model.rules, ids, held=progress.held) if ids else []
     changed = [each for each in placed if each.differs]
     progress.moved += await write_all(tx, changed, Why(model, order.cause, order.reason, progress.factors))
     if changed:
-        await tx.execute(_NAME_RANGE, id=new_id(tx.now), above=above, upto=progress.after)
+        await tx.execute(_NAME_RANGE, id=new_id(tx.now), first_id=first, last_id=progress.after)
     for each in placed:
         _count(progress, each.row["quadrant"], each.position.columns["quadrant"], 1)
     progress.changed += len(changed)
