@@ -74,8 +74,8 @@ def mutations_of(record: PlainRecord) -> tuple[Call, ...]:
         return await record.add(ctx, data, *place)
 
     async def upsert(ctx: Context, *given: Any) -> Any:
-        *place, system, external_id, data = given
-        return await record.upsert(ctx, system, external_id, data, *place)
+        *place, system, external_id, data, expected = given
+        return await record.upsert(ctx, system, external_id, data, place[0] if place else None, expected)
 
     async def update(ctx: Context, *given: Any) -> Any:
         return await record.change(ctx, *given)
@@ -94,7 +94,7 @@ def mutations_of(record: PlainRecord) -> tuple[Call, ...]:
         Call(f"update{kind}", _named(update, record, "update"), (identifier(), changes, if_version()), shown),
         Call(
             f"upsert{kind}", _named(upsert, record, "upsert"),
-            (*_place(record), *reference(record.singular), sent), shown,
+            (*_place(record), *reference(record.singular), sent, if_version(creates=True)), shown,
         ),
         Call(f"delete{kind}", _named(delete, record, "delete"), (identifier(), if_version()), shown),
         Call(

@@ -326,8 +326,10 @@ class StaleVersion(KamError):
     code, status, title = "stale_version", 412, "Stale version"
     says = "The resource has changed since it was read. Read it again and repeat the change."
 
-    def __init__(self, current: int | None = None) -> None:
-        super().__init__(members=None if current is None else {"current_version": current})
+    def __init__(
+        self, current: int | None = None, detail: str | None = None, *, errors: Sequence[FieldError] = ()
+    ) -> None:
+        super().__init__(detail, errors=errors, members=None if current is None else {"current_version": current})
 
 
 class InternalError(KamError):

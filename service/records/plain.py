@@ -11,8 +11,8 @@ Each operation is one transaction with one permission, and emits its events insi
 own is a small function given as a `Rule`; whatever does not fit is an operation beside the declaration.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from typing import Any
 
@@ -24,19 +24,20 @@ from service.events.event import AnyRecordEvent, RecordEvents
 from service.framework.database.database import Page, Resource
 from service.framework.database.filters import filter_model
 from service.framework.database.listing import Listing, PageRequest
-from service.platform.errors import KamError, NotFound, ReferenceTaken
+from service.platform.errors import NotFound, ReferenceTaken
 from service.platform.types import Id, Shape
-from service.queries.accounts.accounts import ACCOUNTS
 from service.queries.accounts.refs import FIND
 from service.records.batches import Batch, BatchShapes, Rows, batch_shapes
 from service.records.changes import changed_page, listed
 from service.records.context import Context, Transaction, operation, refuse
+from service.records.kinds import ACCOUNT, NO_RULE, Kind, Members, Place, Rule
 from service.records.links import links_of, require_links
 from service.records.patching import patch_at_once
 from service.records.rows import (
     Expected,
     add,
     change,
+    check_version,
     delete_below,
     differing,
     find_locked,
@@ -52,87 +53,6 @@ from service.records.rows import (
     set_refs_live,
 )
 from service.records.words import Nouns, OperationText, words_of
-
-Members = Mapping[str, Any]
-
-
-@dataclass(frozen=True, eq=False)
-class Kind:
-    """A kind of record: its name in the singular and the plural, in plain words, and its listing."""
-
-    singular: str
-    plural: str
-    listing: Listing
-
-    @property
-    def name(self) -> str:
-        """The word that references, events and bodies use: `site_visit`."""
-        return self.singular.replace(" ", "_")
-
-    @property
-    def names(self) -> str:
-        """The same in the plural, as in the names of operations: `site_visits`."""
-        return self.plural.replace(" ", "_")
-
-    @property
-    def path(self) -> str:
-        """The segment of its paths: `site-visits`."""
-        return self.plural.replace(" ", "-")
-
-    @property
-    def type_name(self) -> str:
-        """The name of its type in GraphQL: `SiteVisit`."""
-        return self.singular.title().replace(" ", "")
-
-    @property
-    def one(self) -> str:
-        """One of them, in words: `a site visit`."""
-        return f"{'an' if self.singular[0] in 'aeio' else 'a'} {self.singular}"
-
-    @property
-    def column(self) -> str:
-        """The column by which other records name one: `site_visit_id`."""
-        return f"{self.name}_id"
-
-
-ACCOUNT = Kind("account", "accounts", ACCOUNTS)
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a record stands: the record it is created under, and its account as events sum it up."""
-
-    parent: Members = field(default_factory=dict)
-    account: Members | None = None
-
-    @property
-    def owner(self) -> tuple[Members, ...]:
-        """The account as an argument of an event of its record; none for a record without an account."""
-        return () if self.account is None else (self.account,)
-
-
-@dataclass(frozen=True)
-class Rule:
-    """What one kind of write demands beyond its fields: a check, the sentences that clients read, and its errors.
-
-    The check runs inside the transaction, before the record is written, and raises what it refuses:
-    creating   `check(tx, place, values)`: the columns of the new row
-    changing   `check(tx, before, changes)`: the columns that differ; it may add further ones
-    deleting   `check(tx, before, place)`
-    """
-
-    check: Callable[[Transaction, Any, Any], Awaitable[None]] | None = None
-    says: str = ""
-    errors: tuple[type[KamError], ...] = ()
-    members: frozenset[str] | None = None
-    """The members whose change is checked; None for all."""
-
-    def concerns(self, changed: Collection[str]) -> bool:
-        """Return whether a change of these members is to be checked."""
-        return self.members is None or not self.members.isdisjoint(changed)
-
-
-NO_RULE = Rule()
 
 
 @dataclass(frozen=True, eq=False)
@@ -250,11 +170,18 @@ class PlainRecord(Kind):
 
     @operation
     async def upsert(
-        self, ctx: Context, system: str, external_id: str, data: Any, parent_id: str | None = None
+        self,
+        ctx: Context,
+        system: str,
+        external_id: str,
+        data: Any,
+        parent_id: str | None = None,
+        expected: Expected = None,
     ) -> Resource:
         """Create the parent's record with this reference, or change it: members that were not sent stay as they are.
-        The outcome is created, updated or unchanged; unchanged writes nothing and emits nothing. Raises NotFound for
-        the parent, ReferenceTaken when a record of another parent has the reference.
+        The outcome is created, updated or unchanged; unchanged writes nothing and emits nothing. `expected` holds 0
+        where it may create. Raises NotFound for the parent, ReferenceTaken when a record of another parent has the
+        reference, StaleVersion.
         """
         async with ctx.transaction(self.writes) as tx:
             place = await self._lock_place(tx, parent_id)
@@ -267,7 +194,7 @@ class PlainRecord(Kind):
             elif identifier is not None:
                 before = await self.listing.find(tx.reader, identifier)
             own = {"system": system, "external_id": external_id}
-            return tx.answer(await self._upsert(tx, place, before, own, data))
+            return tx.answer(await self._upsert(tx, place, before, own, data, expected))
 
     @operation
     async def batch_upsert(self, ctx: Context, batch: Batch) -> Resource:
@@ -376,10 +303,17 @@ class PlainRecord(Kind):
         return after
 
     async def _upsert(
-        self, tx: Transaction, place: Place, before: Resource | None, own: dict[str, str], data: Any
+        self,
+        tx: Transaction,
+        place: Place,
+        before: Resource | None,
+        own: dict[str, str],
+        data: Any,
+        expected: Expected = None,
     ) -> Resource:
         if before is not None and not self._is_under(before, place.parent.get("id")):
             raise ReferenceTaken("", before.id)
+        check_version(before, expected)
         given = plain_refs(data.refs)
         refs = merged_refs([] if before is None else before.data["refs"], own, given)
         if before is None:

@@ -1,6 +1,6 @@
 """Rows of any kind of record: find, lock with a version check, insert, change, mark as deleted; their references."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -31,8 +31,8 @@ from service.queries.accounts.accounts import SUMMARY, summary_of
 from service.records.context import Transaction, refuse
 from service.rules.plans.states import StateVerdict
 
-Expected = tuple[int, ...] | None
-"""The versions that a write may replace; None for any."""
+Expected = Container[int] | None
+"""The versions that a write may replace, 0 for a record that is not there yet; None for any."""
 
 _STATEMENTS: Kept[Any, Statement] = Kept(1000)
 _r = refs.c
@@ -163,10 +163,14 @@ async def lock(tx: Transaction, listing: Listing, identifier: str, expected: Exp
     return resource
 
 
-def check_version(resource: Resource, expected: Expected) -> None:
-    """Raise StaleVersion unless the version is among the expected ones."""
-    if expected is not None and resource.version not in expected:
-        raise StaleVersion(resource.version)
+def check_version(resource: Resource | None, expected: Expected) -> None:
+    """Raise StaleVersion unless the version is among the expected ones; a record that is not there has version 0."""
+    version = 0 if resource is None else resource.version
+    if expected is None or version in expected:
+        return
+    if resource is None:
+        raise StaleVersion(detail="There is no record with this reference that could be changed.")
+    raise StaleVersion(version, "A record with this reference exists already." if 0 in expected else None)
 
 
 async def insert(tx: Transaction, listing: Listing, values: Mapping[str, Any]) -> Resource:

@@ -103,7 +103,7 @@ def list_query(
     if "name" in listing.filters:
         members["q"] = (
             Search | None,
-            Field(default=None, description="Text that the name contains, in upper or lower case"),
+            Field(default=None, description="Text that the name contains, whatever its case: `strasse` finds `Straße`"),
         )
     return create_model(
         name,

@@ -121,14 +121,17 @@ class _Routes:
         async def read_by_ref(ctx: Context, system: str, external_id: str, id: str | None = None) -> Answer:
             return found(await record.get_by_ref(ctx, system, external_id, id))
 
-        async def upsert(ctx: Context, system: str, external_id: str, data: Any, id: str | None = None) -> Answer:
-            return upserted(await record.upsert(ctx, system, external_id, data, id))
+        async def upsert(
+            ctx: Context, system: str, external_id: str, data: Any, info: RequestInfo, id: str | None = None
+        ) -> Answer:
+            return upserted(await record.upsert(ctx, system, external_id, data, id, info.upserted))
 
         takes = {**self.place, **_REFERENCE}
         name = f"read_{record.name}_by_ref"
         self._declare("get", path, "read_by_ref", name, read_by_ref, takes, response_model=record.read)
         self._declare(
-            "put", path, "upsert", f"upsert_{record.name}", upsert, {**takes, "data": _body(record.create)},
+            "put", path, "upsert", f"upsert_{record.name}", upsert,
+            {**takes, "data": _body(record.create), "info": Inquiry},
             response_model=record.read, location=self.location, answer_headers=UPSERT_RESULT,
             responses={201: {"model": record.read, "description": "Created"}},
             errors=[ReferenceTaken, *record.creating.errors, *record.changing.errors],

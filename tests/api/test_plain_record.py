@@ -38,7 +38,8 @@ from service.platform.settings import Settings
 from service.platform.types import Count, DayText, Id, Money, Name
 from service.queries.listings import listing_of
 from service.records.context import Services, system_context
-from service.records.plain import ACCOUNT, PlainRecord, Rule
+from service.records.kinds import ACCOUNT, Rule
+from service.records.plain import PlainRecord
 from service.rest.plain import plain_part
 from tests.api.records import NOBODY, make_account, make_person, pointers, told, told_types
 

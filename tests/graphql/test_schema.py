@@ -96,7 +96,8 @@ def test_every_write_of_the_middle_is_a_mutation():
         }
     assert len(writes) > 20
     mirrored = {call.run for call in GRAPH.mutations.values()}
-    assert sorted(name for name, one in writes.items() if one not in mirrored and not name.startswith("_")) == []
+    missing = {name for name, one in writes.items() if one not in mirrored and not name.startswith("_")}
+    assert missing == {"import_accounts"}  # a file, which only the command line reads
     derived = {call.name for record in records for call in mutations_of(record)}
     assert len(derived) >= 25 and derived <= GRAPH.mutations.keys()
 

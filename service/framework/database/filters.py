@@ -21,7 +21,8 @@ from pydantic_core import PydanticCustomError
 from sqlalchemy.sql.elements import ColumnElement
 
 from service.framework.database.columns import Uuid, bind
-from service.framework.database.dialects import like_pattern, one_of
+from service.framework.database.dialects import one_of
+from service.framework.database.folding import contains, contains_binds
 from service.platform.errors import FieldError, Invalid
 from service.platform.types import DayText, Figure, Flag, Id, InstantText, Money, Search, Shape, Whole
 
@@ -140,7 +141,7 @@ class _FilterShape(Shape):
 _MEANING = {
     "eq": "Equal to",
     "in": "One of these values",
-    "contains": "The text occurs in the value, whatever its case",
+    "contains": "The text occurs in the value, whatever its case: `strasse` finds `Straße`",
     "gt": "Greater than",
     "gte": "Greater than or equal to",
     "lt": "Less than",
@@ -213,7 +214,7 @@ class FilterReader:
                 yield (key, "is_null", bool(operand))
                 continue
             bind = f"f{len(self.binds)}"
-            self.binds[bind] = like_pattern(operand) if operator == "contains" else operand
+            self.binds |= contains_binds(bind, operand) if operator == "contains" else {bind: operand}
             yield (key, operator, bind)
 
     def _count(self, pointer: str, search: bool = False) -> None:
@@ -267,10 +268,9 @@ def _comparison(item: Filterable, operator: str, value: Any) -> ColumnElement[bo
         return column.is_(None) if value else column.is_not(None)
     if operator == "in":
         return one_of(column, value)
-    bound: Any = bind(value, sa.Text() if operator == "contains" else column)
     if operator == "contains":
-        return sa.func.lower(column).like(sa.func.lower(bound), escape="\\")
-    found: ColumnElement[bool] = _COMPARED[operator](column, bound)
+        return contains(column, value)
+    found: ColumnElement[bool] = _COMPARED[operator](column, bind(value, column))
     return found
 
 

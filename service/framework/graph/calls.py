@@ -198,12 +198,13 @@ def reference(what: str) -> tuple[Takes, Takes]:
     )
 
 
-def if_version() -> Takes:
-    """The version that a write may replace, as If-Match in REST."""
+def if_version(*, creates: bool = False) -> Takes:
+    """The version that a write may replace, as If-Match in REST; of a write that also `creates`, 0 for no record."""
+    only = "; 0 only creates" if creates else ""
     return Takes(
         "ifVersion",
         int | None,
-        "Write only if this still is the version; otherwise the error is stale_version",
+        f"Write only if this still is the version; otherwise the error is stale_version{only}",
         lambda value, _: None if value is None else (value,),
     )
 

@@ -69,13 +69,15 @@ _HEADERS: dict[str, tuple[str, Document]] = {
 }
 _PARAMETERS: dict[str, tuple[str, Document]] = {
     "If-Match": (
-        "ETag of the version that may be changed; another one gives 412. Without it the last writer wins",
+        "ETag of the version that may be changed, or `*` for any; 412 for another one, for a weak tag and for a record "
+        "that an upsert would create. Without it the last writer wins",
         {"type": "string", "maxLength": 500, "examples": ['"v3"']},
     ),
     "If-None-Match": (
         "ETag of the version at hand; 304 when it is still the current one",
         {"type": "string", "maxLength": 500, "examples": ['"v3"']},
     ),
+    "Create-Only": ("`*` only creates: 412 when the record exists", {"type": "string", "enum": ["*"]}),
     "Idempotency-Key": (
         "Makes a retry safe: within 24 hours the same key with the same request gets the stored answer",
         {
@@ -87,6 +89,8 @@ _PARAMETERS: dict[str, tuple[str, Document]] = {
         },
     ),
 }
+_ON_THE_WIRE = {"Create-Only": "If-None-Match"}
+"""The header of a parameter whose component has another name, because the header has another use elsewhere."""
 _ERROR_HEADERS = {
     401: ("WWW-Authenticate",),
     412: ("ETag",),
@@ -198,10 +202,12 @@ def _complete_operation(operation: Document, method: str, route: APIRoute, compi
     if compiled.public:
         operation["security"] = []
     versioned = _has(route.response_model, "version") or "ETag" in declared.answer_headers
-    conditional = method in ("patch", "delete") or (method == "put" and versioned)
+    conditional = method in _WRITES and compiled.info is not None
+    upserts = conditional and method == "put" and declared.location is not None
     names = [
         *(["If-None-Match"] if method == "get" and versioned else []),
         *(["If-Match"] if conditional else []),
+        *(["Create-Only"] if upserts else []),
         *(["Idempotency-Key"] if method in _WRITES and not compiled.public else []),
     ]
     if names:
@@ -314,7 +320,13 @@ def _complete_components(document: Document) -> None:
         if f"#/components/headers/{name}" in text
     }
     components["parameters"] = {
-        name: {"name": name, "in": "header", "required": False, "description": description, "schema": schema}
+        name: {
+            "name": _ON_THE_WIRE.get(name, name),
+            "in": "header",
+            "required": False,
+            "description": description,
+            "schema": schema,
+        }
         for name, (description, schema) in _PARAMETERS.items()
         if f"#/components/parameters/{name}" in text
     }

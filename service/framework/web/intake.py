@@ -146,8 +146,8 @@ def check_conditions(headers: Mapping[bytes, bytes]) -> None:
 
 
 def idempotency_of(key: bytes, info: RequestInfo, body: bytes) -> Idempotency:
-    """Return the Idempotency-Key with the fingerprint of the request: another method, path, query, If-Match, media type
-    or body under the same key is another request.
+    """Return the Idempotency-Key with the fingerprint of the request: another method, path, query, condition, media
+    type or body under the same key is another request.
     """
     if not _KEY.fullmatch(key):
         raise Invalid.parameter("Idempotency-Key", "key_format", "Must be 1 to 255 visible ASCII characters")
@@ -156,6 +156,7 @@ def idempotency_of(key: bytes, info: RequestInfo, body: bytes) -> Idempotency:
         info.raw_path,
         info.query,
         info.headers.get(b"if-match", b""),
+        info.headers.get(b"if-none-match", b""),
         info.headers.get(b"content-type", b""),
         body,
     )

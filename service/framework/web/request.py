@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from fastapi import Request
 from starlette.types import Scope
 
-from service.framework.web.conditional import expected_versions
+from service.framework.web.conditional import expected_versions, upserted_versions
 from service.platform.telemetry import RequestIds
 
 _IDS = RequestIds()
@@ -49,9 +49,18 @@ class RequestInfo:
         return made
 
     @property
-    def expected(self) -> tuple[int, ...] | None:
-        """The versions that this write may replace (If-Match); None when any will do."""
+    def expected(self) -> Container[int] | None:
+        """The versions that this write may replace (If-Match); None when any will do. Raises StaleVersion for weak tags
+        and MalformedRequest for text that is no tag.
+        """
         return expected_versions(self.headers.get(b"if-match"))
+
+    @property
+    def upserted(self) -> Container[int] | None:
+        """The versions that this upsert may replace (If-Match, If-None-Match), 0 for a record that is not there; None
+        when any will do. Raises as `expected`, and Invalid for an If-None-Match other than `*`.
+        """
+        return upserted_versions(self.headers.get(b"if-match"), self.headers.get(b"if-none-match"))
 
 
 async def request_info(request: Request) -> RequestInfo:

@@ -9,7 +9,7 @@ from service.platform.types import Email, Flag, Name
 
 
 class PersonFields(Fields):
-    """What callers say of a person."""
+    """The members of a person that clients write."""
 
     name: Name = Field(description="The person's name")
     email: Email | None = Field(default=None, description="Business e-mail address")

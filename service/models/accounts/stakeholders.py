@@ -18,7 +18,7 @@ Roles = Annotated[list[StakeholderRole], Member(max_length=15)]
 
 
 class StakeholderFields(Fields):
-    """What callers say of a stakeholder."""
+    """The members of a stakeholder that clients write."""
 
     name: Name = Field(description="The person's name")
     title: Name | None = Field(default=None, description="Job title")

@@ -10,7 +10,7 @@ from service.rules.vocabulary import ActionState
 
 
 class ActionFields(Fields):
-    """What callers say of an action."""
+    """The members of an action that clients write."""
 
     title: Name = Field(description="What is to be done")
     owner_id: Id = Field(foreign_key="people.id", description="The one person who carries it")

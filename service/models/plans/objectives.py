@@ -11,7 +11,7 @@ from service.rules.vocabulary import ObjectiveState
 
 
 class ObjectiveFields(Fields):
-    """What callers say of an objective."""
+    """The members of an objective that clients write."""
 
     title: Name = Field(description="What is to be reached")
     metric: Name = Field(description="What is measured, for example share of wallet")

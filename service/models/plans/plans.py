@@ -11,7 +11,7 @@ from service.rules.vocabulary import PlanState
 
 
 class PlanFields(Fields):
-    """What callers say of a plan."""
+    """The members of a plan that clients write."""
 
     title: Name = Field(description="The plan's title")
     period_start: DayText = Field(description="First day of the plan's period")

@@ -18,7 +18,7 @@ from service.platform.errors import Forbidden, Unauthenticated
 from service.platform.ids import SYSTEM_ID
 from service.queries.access.api_keys import API_KEYS
 from service.records.context import Context, Services, Transaction, operation, refuse, system_context
-from service.records.rows import change, insert, lock, require
+from service.records.rows import Expected, change, insert, lock, require
 from service.records.webhooks.subscriptions import turn_off_ownerless
 
 KIND = "API key"
@@ -96,14 +96,16 @@ async def _make(ctx: Context, tx: Transaction, data: ApiKeyCreate, value: str | 
 
 
 @operation
-async def revoke_api_key(ctx: Context, identifier: str, descendants: bool = False) -> Resource:
+async def revoke_api_key(
+    ctx: Context, identifier: str, descendants: bool = False, expected: Expected = None
+) -> Resource:
     """Revoke an API key, with `descendants` also every key that it created, that those created, and so on. It stops
     working at once in this process and within five seconds in others; its streams and sockets end. The webhook
     endpoints that a revoked key owns are disabled; another key can enable them. Revoking a revoked key changes nothing.
-    Raises NotFound, and Forbidden for a key with scopes that the caller does not have.
+    Raises NotFound, StaleVersion, and Forbidden for a key with scopes that the caller does not have.
     """
     async with ctx.transaction(Permission.API_KEY_WRITE) as tx:
-        before = await lock(tx, API_KEYS, identifier, None, KIND)
+        before = await lock(tx, API_KEYS, identifier, expected, KIND)
         writes = descendants or not before.data["revoked"]
         if writes and beyond(before.data["scopes"], ctx.principal.permissions):
             raise Forbidden(None, "A key can't revoke a key with a scope that it lacks")

@@ -27,8 +27,9 @@ from service.queries.accounts.past import PAST
 from service.records.batches import BatchShapes, batch_shapes
 from service.records.changes import changed_page, listed
 from service.records.context import Context, Transaction, operation, refuse
+from service.records.kinds import Members, Place, Rule
 from service.records.links import account_tables
-from service.records.plain import Members, Place, PlainRecord, Rule
+from service.records.plain import PlainRecord
 from service.records.rows import Expected, change, check_version, lock, require, require_reference, set_refs_live
 from service.rules.relationship.stages import FIRST_STAGE
 

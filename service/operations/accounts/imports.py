@@ -10,7 +10,7 @@ from service.framework.database.database import Resource
 from service.models.accounts.accounts import AccountCreate
 from service.operations.accounts.accounts import ACCOUNT_RECORD
 from service.records.context import Context, operation, refuse
-from service.records.plain import Members
+from service.records.kinds import Members
 
 Items = Sequence[dict[str, Any]]
 """Rows of a batch: `{system, external_id, account}` each."""

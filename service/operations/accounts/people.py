@@ -8,7 +8,8 @@ from service.models.accounts.people import PersonCreate, PersonPatch, PersonRead
 from service.platform.errors import Conflict
 from service.queries.accounts.people import OWNED, PEOPLE
 from service.records.context import Transaction
-from service.records.plain import Members, PlainRecord, Rule
+from service.records.kinds import Members, Rule
+from service.records.plain import PlainRecord
 
 _WORDS = {"accounts": ("account", "accounts"), "plans": ("open plan", "open plans"), "actions": ("action", "actions")}
 

@@ -11,7 +11,8 @@ from service.framework.database.statements import Statement
 from service.models.accounts.stakeholders import StakeholderCreate, StakeholderPatch, StakeholderRead, stakeholders
 from service.queries.accounts.stakeholders import BELOW, LINE_ABOVE, STAKEHOLDERS
 from service.records.context import Transaction, refuse
-from service.records.plain import ACCOUNT, Members, Place, PlainRecord, Rule
+from service.records.kinds import ACCOUNT, Members, Place, Rule
+from service.records.plain import PlainRecord
 
 _s = stakeholders.c
 _REATTACH = Statement(

@@ -83,13 +83,14 @@ async def add_rating_sheet(ctx: Context, identifier: str, data: RatingSheet, exp
 
 
 @operation
-async def withdraw_rating(ctx: Context, identifier: str) -> Resource:
+async def withdraw_rating(ctx: Context, identifier: str, expected: Expected = None) -> Resource:
     """Withdraw a current rating, classify its account, and return the classification. The rating stays in the history.
-    Raises NotFound for a rating that is not current.
+    A rating has no version of its own: the expected one is the account's, as its classification shows it. Raises
+    NotFound for a rating that is not current, StaleVersion.
     """
     async with ctx.transaction(Permission.CLASSIFICATION_WRITE) as tx:
         rating = await require(tx.reader, RATINGS, identifier, "rating")
-        stored = await lock_stored(tx, rating.data["account_id"], None)
+        stored = await lock_stored(tx, rating.data["account_id"], expected)
         gone = [row for row in stored.ratings if row["id"] == identifier]
         if not gone:
             raise NotFound("rating")

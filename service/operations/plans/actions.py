@@ -12,7 +12,8 @@ from service.operations.plans.objectives import OBJECTIVE
 from service.platform.errors import Conflict, StateTransitionNotAllowed
 from service.queries.plans.plans import ACTIONS, PLAN_STATE_OF_OBJECTIVE
 from service.records.context import Transaction
-from service.records.plain import Members, Place, PlainRecord, Rule
+from service.records.kinds import Members, Place, Rule
+from service.records.plain import PlainRecord
 from service.records.rows import allow, require_person
 from service.rules.plans.states import judge_action
 from service.rules.vocabulary import ActionState

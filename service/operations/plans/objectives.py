@@ -12,7 +12,8 @@ from service.operations.plans.plans import PLAN
 from service.platform.errors import Conflict, StateTransitionNotAllowed
 from service.queries.plans.plans import ACTIONS, OBJECTIVES, PLAN_STATE
 from service.records.context import Transaction
-from service.records.plain import Members, Place, PlainRecord, Rule
+from service.records.kinds import Members, Place, Rule
+from service.records.plain import PlainRecord
 from service.records.rows import allow
 from service.rules.plans.states import judge_objective
 from service.rules.vocabulary import ObjectiveState

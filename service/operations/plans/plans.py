@@ -11,7 +11,8 @@ from service.models.plans.plans import PlanCreate, PlanPatch, PlanRead, PlanTran
 from service.platform.errors import Conflict
 from service.queries.plans.plans import ACTIONS, ACTIVE_PLAN, OBJECTIVES, PLANS
 from service.records.context import Context, Transaction, operation, refuse
-from service.records.plain import ACCOUNT, Members, Place, PlainRecord, Rule
+from service.records.kinds import ACCOUNT, Members, Place, Rule
+from service.records.plain import PlainRecord
 from service.records.rows import Expected, allow, change, lock_owned
 from service.rules.plans.states import judge_plan
 from service.rules.vocabulary import PlanState

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from service.access.policy import Permission
 from service.framework.web.answers import Answer, created, found, no_content, page, plain
-from service.framework.web.router import Part, PathId
+from service.framework.web.router import Inquiry, Part, PathId
 from service.models.access.api_keys import ApiKeyCreate, ApiKeyCreated, ApiKeyRead, Me
 from service.operations.access import api_keys
 from service.platform.errors import Forbidden
@@ -71,9 +71,9 @@ class ApiKeyRevocation(Shape):
 
 
 @part.delete("/api-keys/{id}", summary="Revoke an API key", errors=[Forbidden])
-async def revoke_api_key(ctx: Caller, id: PathId, query: Annotated[ApiKeyRevocation, Query()]) -> Answer:
+async def revoke_api_key(ctx: Caller, id: PathId, query: Annotated[ApiKeyRevocation, Query()], info: Inquiry) -> Answer:
     """Revokes a key: it stops working at once in the process that answers and within five seconds in others, and its
     streams and sockets end. The webhook endpoints that it owns are disabled. With `descendants=true` every key that
     came from it is revoked too.
     """
-    return no_content(await api_keys.revoke_api_key(ctx, id, query.descendants))
+    return no_content(await api_keys.revoke_api_key(ctx, id, query.descendants, info.expected))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.framework.graph.calls import Call, Gives, body, gives, identifier, scalar
+from service.framework.graph.calls import Call, Gives, body, gives, identifier, if_version, scalar
 from service.models.access.api_keys import ApiKeyCreate, ApiKeyRead
 from service.operations.access import api_keys
 from service.platform.types import Flag
@@ -19,5 +19,5 @@ DESCENDANTS = scalar(
 
 MUTATIONS = (
     Call("createApiKey", api_keys.create_api_key, (body(ApiKeyCreate, "CreateApiKeyInput"),), (*API_KEY, VALUE)),
-    Call("revokeApiKey", api_keys.revoke_api_key, (identifier(), DESCENDANTS), API_KEY),
+    Call("revokeApiKey", api_keys.revoke_api_key, (identifier(), DESCENDANTS, if_version()), API_KEY),
 )

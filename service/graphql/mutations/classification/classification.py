@@ -77,7 +77,7 @@ def _judges(judgements: Judgements) -> tuple[Call, Call]:
 
 MUTATIONS = (
     _classifies(ratings.add_rating_sheet, RatingSheet),
-    Call("withdrawRating", ratings.withdraw_rating, (identifier(),), CLASSIFICATION),
+    Call("withdrawRating", ratings.withdraw_rating, (identifier(), if_version()), CLASSIFICATION),
     _classifies(ratings.choose_rating, RatingChoice),
     _classifies(quadrant_choices.put_quadrant_override, QuadrantOverridePut),
     _classifies(quadrant_choices.remove_quadrant_override),
