@@ -9,7 +9,7 @@ from alembic import op
 from service.framework.database import columns
 
 revision = "202611271530"
-down_revision = "202611271420"
+down_revision = "202611271510"
 branch_labels = None
 depends_on = None
 
