@@ -15,6 +15,7 @@ from service.framework.database.listing import PageRequest
 from service.models.access.api_keys import ApiKeyCreate
 from service.operations.access.api_keys import create_api_key, list_api_keys, revoke_api_key
 from service.platform.clock import instant_text
+from service.platform.pointers import reasons
 from service.records.context import Context
 
 keys = typer.Typer(help="Create, list and revoke API keys.", no_args_is_help=True, add_completion=False)
@@ -39,7 +40,7 @@ def create(
     try:
         data = ApiKeyCreate.model_validate_json(orjson.dumps({"name": name, "scopes": scope, "expires_at": expires}))
     except ValidationError as error:
-        wrong = [f"{found['loc'][0]}: {found['msg']}" for found in error.errors(include_url=False)]
+        wrong = [f"{found['loc'][0]}: {found['msg']}" for found in reasons(error)]
         raise Problem("; ".join(wrong), MISUSED) from None
     made = run(lambda ctx: create_api_key(ctx, data)).data
     say(orjson.dumps(made).decode() if as_json else f"Key {made['id']}, shown this once: {made['key']}")
@@ -54,12 +55,14 @@ def listed(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON 
             say(orjson.dumps(key).decode())
         return
     table = Table(box=None, pad_edge=False)
-    for heading in ("id", "name", "begins with", "scopes", "expires", "last used", "state"):
-        table.add_column(heading, no_wrap=heading in ("id", "begins with"))
+    for heading in ("id", "name", "begins with", "scopes", "expires", "last used", "made by", "state"):
+        table.add_column(heading, no_wrap=heading in ("id", "begins with", "made by"))
+    prefixes = {key["id"]: key["prefix"] for key in found}
     for key in found:
+        maker = prefixes.get(key["created_by"], "command line")
         state = "revoked" if key["revoked"] else "works"
         times = [(key[member] or "never")[:16].replace("T", " ") for member in ("expires_at", "last_used_at")]
-        table.add_row(key["id"], key["name"], key["prefix"], " ".join(key["scopes"]), *times, state)
+        table.add_row(key["id"], key["name"], key["prefix"], " ".join(key["scopes"]), *times, maker, state)
     Console(width=None if Console().is_terminal else 200).print(table)
 
 

@@ -9,12 +9,26 @@ from pydantic import StringConstraints
 from sqlmodel import Field
 
 from service.framework.database.fields import Fields, read_of
-from service.platform.types import BigCount, Count, Id, InstantText, LongText, Name, Shape, Slug, Text, Version
+from service.platform.patterns import any_of, fitting
+from service.platform.types import CURSOR, BigCount, Count, Id, InstantText, LongText, Name, Shape, Slug, Text, Version
 
-Key = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
+Key = Annotated[
+    str,
+    StringConstraints(
+        strict=True,
+        pattern=fitting(
+            r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$", "Must be a letter, followed by up to 63 letters, digits, `_`, `.` or `-`"
+        ),
+    ),
+]
 """The key of a factor of a scoring model: a letter, then up to 63 letters, digits, `_`, `.` or `-`."""
 
-FeedCursor = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=1000, pattern=r"^[A-Za-z0-9_-]+$")]
+EVENT_PATTERN = fitting(
+    r"^(\*|[a-z_]+)(\.(\*|[a-z_]+))*$",
+    "Must be an event type such as account.created, or a pattern with * for a word or all further ones",
+)
+
+FeedCursor = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=1000, pattern=CURSOR)]
 """A position in the feed of events, as an earlier answer gave it."""
 
 
@@ -105,7 +119,7 @@ class JobFields(Fields):
     id: Id = Field(primary_key=True, description="UUIDv7 of the job")
     version: Version = Field(default=1, description="Grows with every step; the ETag is made of it")
     kind: Slug = Field(description="The kind of work, for example reclassify")
-    state: Annotated[str, StringConstraints(pattern=f"^({'|'.join(JobState)})$")] = Field(
+    state: Annotated[str, StringConstraints(pattern=any_of(JobState))] = Field(
         default=JobState.QUEUED, description="queued, running, succeeded, failed or canceled"
     )
     params: dict[str, Any] = Field(description="The parameters of the work; its members depend on the kind")

@@ -14,17 +14,16 @@ from service.framework.database.listing import Listing, PageRequest, read_sort
 from service.framework.web.admission import admitted
 from service.platform.errors import FieldError, Invalid
 from service.platform.moments import Moment
-from service.platform.types import BigCount, Flag, Limit, Search, Shape
+from service.platform.patterns import list_of
+from service.platform.types import CURSOR, NOT_BLANK, SLUG, BigCount, Flag, Limit, Search, Shape
 from service.records.context import Context
 
 Caller = Annotated[Context, Depends(admitted)]
 """The caller's context, made from the key; replace `admitted` in `app.dependency_overrides` to give another."""
 
-Cursor = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"^[A-Za-z0-9_-]+$")]
-System = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
-ExternalId = Annotated[
-    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\u0000]*[^\s\u0000][^\u0000]*$")
-]
+Cursor = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=CURSOR)]
+System = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=SLUG)]
+ExternalId = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=NOT_BLANK)]
 
 
 _COUNT: Any = (
@@ -93,11 +92,12 @@ def list_query(
 
     `without` names filters that the path already sets, and `more` gives further members.
     """
-    sorts = "|".join(f"-?{key}" for key in listing.sorts)
+    sorts = f"(?:{'|'.join(f'-?{key}' for key in listing.sorts)})"
+    keys = f"a sort key, one of {', '.join(listing.sorts)}, with a leading - to reverse it"
     members: dict[str, Any] = {**({} if "count" in without else {"count": _COUNT}), **(more or {})}
-    if sorts:
+    if listing.sorts:
         members["sort"] = (
-            Annotated[str, StringConstraints(max_length=200, pattern=f"^(?:{sorts})(?:,(?:{sorts}))*$")] | None,
+            Annotated[str, StringConstraints(max_length=200, pattern=list_of(sorts, keys))] | None,
             Field(default=None, description="Sort keys, comma-separated; a leading - reverses; null sorts lowest"),
         )
     if "name" in listing.filters:

@@ -10,10 +10,19 @@ from sqlmodel import Field
 from service.framework.database.columns import Exact
 from service.framework.database.fields import Fields, patch_of, read_of, table_of
 from service.models.shapes import Referenced, Synced, SyncedRead
+from service.platform.patterns import fitting
 from service.platform.types import Balance, Email, Id, Name, Score
 from service.rules.vocabulary import StakeholderRole
 
-Phone = Annotated[str, StringConstraints(strict=True, min_length=3, max_length=40, pattern=r"^[0-9+(). /x-]+$")]
+Phone = Annotated[
+    str,
+    StringConstraints(
+        strict=True,
+        min_length=3,
+        max_length=40,
+        pattern=fitting(r"^[0-9+(). /x-]+$", "Must be a phone number: digits, spaces and + ( ) . / x -"),
+    ),
+]
 Roles = Annotated[list[StakeholderRole], Member(max_length=15)]
 
 
