@@ -41,11 +41,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_changed_ranges")),
     )
     records = " UNION ALL ".join(
-        f"SELECT id, '{kind}' AS kind, version, updated_at FROM {table}"  # noqa: S608 - names of this file
+        f"SELECT id, '{kind}' AS kind, version, updated_at FROM {table}"
         for kind, table in _TABLES.items()
     )
     op.execute(
-        "INSERT INTO record_changes (record_id, kind, version, position) "  # noqa: S608
+        "INSERT INTO record_changes (record_id, kind, version, position) "
         f"SELECT id, kind, version, row_number() OVER (ORDER BY updated_at, id) FROM ({records}) AS records"
     )
     op.create_index("ix_record_changes_kind", "record_changes", ["kind", "position"])

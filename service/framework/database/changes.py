@@ -1,7 +1,7 @@
 """Lists in the order of changes: every record, also a deleted one, at the position of its last change.
 
-Positions stand in a table of their own, are unique there, and are given after the commit. A page is one statement, which
-also reads the last position and whether changes wait for theirs.
+Positions stand in a table of their own, are unique there, and are given after the commit. A page is one statement,
+which also reads the last position and whether changes wait for theirs.
 """
 
 from collections.abc import Mapping, Sequence
