@@ -41,8 +41,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_changed_ranges")),
     )
     records = " UNION ALL ".join(
-        f"SELECT id, '{kind}' AS kind, version, updated_at FROM {table}"
-        for kind, table in _TABLES.items()
+        f"SELECT id, '{kind}' AS kind, version, updated_at FROM {table}" for kind, table in _TABLES.items()
     )
     op.execute(
         "INSERT INTO record_changes (record_id, kind, version, position) "
