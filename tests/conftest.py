@@ -26,6 +26,7 @@ import sqlalchemy as sa
 from service.access.api_keys import new_key
 from service.app import create_app
 from service.events.catalogue import catalogue
+from service.events.feed.sequencer import sequence
 from service.events.schemas import schema, strict
 from service.framework.database.database import Database
 from service.framework.database.migrate import ensure_migrated
@@ -41,6 +42,7 @@ from service.records.context import _IN_OPERATION, Context, Services, system_con
 from service.records.services import make_services
 from tests import postgres
 from tests.databases import Databases
+from tests.positions import without_position
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 _LONG_FOLDERS = ("bench", "conformance", "faults", "migrations", "real_input")
@@ -207,6 +209,9 @@ async def services(settings: Settings, clock: SetClock, request: pytest.FixtureR
     yield made
     if request.node.get_closest_marker("made_up_events") is None:
         await told_as_written_down(made.database)
+        await sequence(made.database, clock)
+        missing = await without_position(made.database)
+        assert not missing, f"raised a version without a position: {missing[:3]}"
     await made.database.close()
 
 

@@ -84,6 +84,15 @@ class CursorExpired(KamError):
         message = "Events after this cursor are no longer kept. Read your data again, then continue from `oldest`."
         super().__init__(message, errors=[FieldError(self.code, message, None, parameter)], members={"oldest": oldest})
 
+    @classmethod
+    def beyond_end(cls, end: int, parameter: str = "changed_after") -> "CursorExpired":
+        """Return the error for a position of a change that lies beyond the last one."""
+        expired = cls("0", parameter)
+        message = f"The last change has position {end}: the database was restored, or the position is from elsewhere. "
+        message += "Read your data again, from `oldest`."
+        expired.detail, expired.errors = message, (FieldError(cls.code, message, None, parameter),)
+        return expired
+
 
 class GraphqlSyntax(KamError):
     """The GraphQL document has a syntax error."""

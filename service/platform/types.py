@@ -23,6 +23,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from service.platform.patterns import fitting
+
 BIGGEST = 2**53 - 1
 """The largest integer that every JSON reader holds exactly."""
 
@@ -159,12 +161,15 @@ _PARSED = _numeric(
 _ROUNDED = AfterValidator(_four_places)
 _EXACT = AfterValidator(_as_sent)
 
-NO_NUL = r"^[^\u0000]*$"
+CURSOR = fitting(r"^[A-Za-z0-9_-]+$", "Must be one or more of A-Z, a-z, 0-9, `_` and `-`, as it was given")
+NO_NUL = fitting(r"^[^\u0000]*$", "Must not contain the character U+0000")
 """The pattern of a text that PostgreSQL can hold. Lone surrogates are refused by pydantic."""
 
-Name = Annotated[
-    str, StringConstraints(strict=True, min_length=1, max_length=200, pattern=r"^[^\u0000]*[^\s\u0000][^\u0000]*$")
-]
+NO_COMMA = fitting(r"^[^\u0000,]*$", "Must not contain a comma or the character U+0000")
+NOT_BLANK = fitting(
+    r"^[^\u0000]*[^\s\u0000][^\u0000]*$", "Must have a character that is not blank, and none that is U+0000"
+)
+Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200, pattern=NOT_BLANK)]
 """1 to 200 characters, not all blank."""
 
 Text = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=2000, pattern=NO_NUL)]
@@ -172,28 +177,53 @@ Text = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=20
 LongText = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=20000, pattern=NO_NUL)]
 """1 to 20,000 characters."""
 
-Slug = Annotated[
-    str, StringConstraints(strict=True, min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
-]
+SLUG = fitting(
+    r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", "Must begin with a letter A-Z or a digit, followed by those and `_`, `.` or `-`"
+)
+Slug = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=100, pattern=SLUG)]
 """A key that programs use: 1 to 100 of letters, digits, `_`, `.`, `-`."""
 
 Search = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200, pattern=NO_NUL)]
 """Words to look for."""
-Currency = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Z]{3}$")]
+Currency = Annotated[
+    str,
+    StringConstraints(
+        strict=True,
+        pattern=fitting(r"^[A-Z]{3}$", "Must be a currency: three capital letters of ISO 4217, such as EUR"),
+    ),
+]
 """ISO 4217 code."""
-CountryCode = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Z]{2}$")]
+CountryCode = Annotated[
+    str,
+    StringConstraints(
+        strict=True, pattern=fitting(r"^[A-Z]{2}$", "Must be a country: two capital letters of ISO 3166-1, such as DE")
+    ),
+]
 """ISO 3166-1 alpha-2 code."""
 
 Email = Annotated[
     str,
     StringConstraints(
-        strict=True, max_length=254, pattern=r'^[^@\s\u0000<>,;"]{1,64}@[^@\s\u0000<>,;".]+(\.[^@\s\u0000<>,;".]+)+$'
+        strict=True,
+        max_length=254,
+        pattern=fitting(
+            r'^[^@\s\u0000<>,;"]{1,64}@[^@\s\u0000<>,;".]+(\.[^@\s\u0000<>,;".]+)+$',
+            "Must be one e-mail address without a display name, such as ada@example.com",
+        ),
     ),
 ]
 """One address without a display name."""
 
 WebUrl = Annotated[
-    str, StringConstraints(strict=True, max_length=2000, pattern=r"^https?://[^\s\u0000/?#@]+([/?#][^\s\u0000]*)?$")
+    str,
+    StringConstraints(
+        strict=True,
+        max_length=2000,
+        pattern=fitting(
+            r"^https?://[^\s\u0000/?#@]+([/?#][^\s\u0000]*)?$",
+            "Must be an absolute URL with http or https and without a user name, such as https://example.com/path",
+        ),
+    ),
 ]
 """Absolute http or https URL without user name."""
 

@@ -31,6 +31,7 @@ from service.access.policy import Permission
 from service.access.principal import SYSTEM, Principal
 from service.events.event import Event
 from service.events.feed import outbox
+from service.events.feed.sequencer import sequence
 from service.events.feed.watch import FeedWatch
 from service.framework.database.columns import Instant, bind
 from service.framework.database.database import Database, Reader, Resource, Row, Writer
@@ -141,6 +142,10 @@ class Context:
             message = "Lies ahead; forecast positions say what is expected"
             raise Invalid.parameter(parameter, "in_the_future", message)
         return moment if isinstance(moment, datetime) else datetime.combine(moment, time.max, UTC)
+
+    async def number_changes(self) -> None:
+        """Give positions to committed events and changes that wait for them."""
+        await sequence(self.services.database, self.services.clock)
 
     def reading(self, *permissions: Permission, fresh: bool = False) -> AbstractAsyncContextManager[Reader]:
         """Open a read; raises Forbidden unless the caller has all permissions. `fresh` never asks a replica."""

@@ -28,6 +28,7 @@ from service.platform.errors import NotFound, ReferenceTaken
 from service.platform.types import Id, Shape
 from service.queries.accounts.refs import FIND
 from service.records.batches import Batch, BatchShapes, Rows, batch_shapes
+from service.records.changes import changed_page, listed
 from service.records.context import Context, Transaction, operation, refuse
 from service.records.kinds import ACCOUNT, NO_RULE, Kind, Members, Place, Rule
 from service.records.links import links_of, require_links
@@ -67,8 +68,8 @@ class PlainRecord(Kind):
     events: RecordEvents
     parent: Kind | None = None
     """The kind it is created under; None for one that stands alone. A parent other than ACCOUNT has an account."""
-    listed_alone: bool = False
-    """Whether the records of all parents are one list too, at `/v1/<path>`."""
+    whole_list_first: bool = False
+    """Whether `list_<names>` names the list of all records, and not the list of a parent."""
     creating: Rule = NO_RULE
     changing: Rule = NO_RULE
     deleting: Rule = NO_RULE
@@ -129,12 +130,17 @@ class PlainRecord(Kind):
             return record
 
     async def list(self, ctx: Context, request: PageRequest, parent_id: str | None = None) -> Page:
-        """Return a page of the records of a parent, or of all; raises NotFound for a parent that is not live."""
+        """Return a page of the records of a parent, or of all, or of those that changed after a position. Raises
+        NotFound for a parent that is not live, CursorInvalid, and CursorExpired for a position beyond the last one.
+        """
+        if request.changed_after is not None:
+            return await changed_page(ctx, self.reads, self.listing, request)
+        listing = listed(self.listing, request)
         async with ctx.reading(self.reads) as reader:
             if parent_id is None or self.parent is None:
-                return await self.listing.page(reader, request, ctx.cursors)
+                return await listing.page(reader, request, ctx.cursors)
             await require_live(reader, self.parent.listing, parent_id, self.parent.name)
-            return await self.listing.page(reader, request, ctx.cursors, where={self.parent.column: parent_id})
+            return await listing.page(reader, request, ctx.cursors, where={self.parent.column: parent_id})
 
     # -- writing
 

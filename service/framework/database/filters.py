@@ -24,6 +24,7 @@ from service.framework.database.columns import Uuid, bind
 from service.framework.database.dialects import one_of
 from service.framework.database.folding import contains, contains_binds
 from service.platform.errors import FieldError, Invalid
+from service.platform.patterns import any_of, list_of, words_of
 from service.platform.types import DayText, Figure, Flag, Id, InstantText, Money, Search, Shape, Whole
 
 MAX_CONDITIONS = 50
@@ -53,6 +54,8 @@ class Filterable:
     kind: str
     values: tuple[str, ...] = ()
     condition: Callable[[str], ColumnElement[bool]] | None = None
+    note: str = ""
+    """What the flat parameters of a range say besides."""
 
 
 def enum_field(column: Any, values: type[StrEnum]) -> Filterable:
@@ -62,7 +65,7 @@ def enum_field(column: Any, values: type[StrEnum]) -> Filterable:
 
 def _value_type(item: Filterable) -> Any:
     if item.kind == "enum":
-        return Annotated[str, StringConstraints(pattern=f"^({'|'.join(item.values)})$")]
+        return Annotated[str, StringConstraints(pattern=any_of(item.values))]
     scalars: dict[str, Any] = {
         "text": Search,
         "id": Id,
@@ -272,22 +275,27 @@ def _comparison(item: Filterable, operator: str, value: Any) -> ColumnElement[bo
     return found
 
 
+_ONE_ID = "(?:[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})"
+
+
 def flat_parameters(fields: Mapping[str, Filterable]) -> dict[str, Any]:
     """The flat query parameters of these fields, as pydantic field definitions: `name=a,b` and `name_gte=...`."""
     out: dict[str, Any] = {}
     for key, item in fields.items():
         if item.kind in ("enum", "id"):
-            one = (
-                "|".join(item.values) if item.kind == "enum" else "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-            )
-            listed = Annotated[str, StringConstraints(max_length=4000, pattern=f"^(?:{one})(?:,(?:{one}))*$")]
+            pattern = words_of(item.values) if item.kind == "enum" else list_of(_ONE_ID, "a UUID")
+            listed = Annotated[str, StringConstraints(max_length=4000, pattern=pattern)]
             out[key] = (listed | None, Field(None, description=f"{key} is one of these, comma-separated"))
         elif item.kind == "text":
             out[key] = (Search | None, Field(None, description=f"{key} equals this"))
         else:
             kind = _value_type(item)
             for operator, parameter in _bounds(key, item).items():
-                out[parameter] = (kind | None, Field(None, description=f"{key}: {_MEANING[operator].lower()} this"))
+                meaning = f"{key}: {_MEANING[operator].lower()} this"
+                out[parameter] = (
+                    kind | None,
+                    Field(None, description=f"{meaning}. {item.note}" if item.note else meaning),
+                )
     return out
 
 

@@ -6,12 +6,18 @@ from pydantic import Field as Member
 from pydantic import StringConstraints
 
 from service.framework.database.fields import read_of
-from service.platform.types import CountryCode, Id, Name, Shape
+from service.platform.patterns import fitting
+from service.platform.types import NO_COMMA, CountryCode, Id, Name, Shape
 from service.rules.vocabulary import AccountScope, AccountStatus, Quadrant, Stage
 
-Label = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=50, pattern=r"^[^\u0000,]*$")]
-Channel = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=42, pattern=r"^[^\u0000,]*$")]
-MemberName = Annotated[str, StringConstraints(strict=True, max_length=100, pattern=r"^[a-z_]+$")]
+Label = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=50, pattern=NO_COMMA)]
+Channel = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=42, pattern=NO_COMMA)]
+MemberName = Annotated[
+    str,
+    StringConstraints(
+        strict=True, max_length=100, pattern=fitting(r"^[a-z_]+$", "Must be the name of a member: letters a-z and `_`")
+    ),
+]
 
 _ANY = Member(min_length=1, max_length=100)
 
