@@ -14,7 +14,7 @@ from service.framework.database.listing import Listing, PageRequest, read_sort
 from service.framework.web.admission import admitted
 from service.platform.moments import Moment
 from service.platform.patterns import list_of
-from service.platform.types import CURSOR, NOT_BLANK, SLUG, BigCount, Limit, Search, Shape
+from service.platform.types import COMPOSED, CURSOR, NOT_BLANK, SLUG, BigCount, Limit, Search, Shape
 from service.records.context import Context
 
 Caller = Annotated[Context, Depends(admitted)]
@@ -22,7 +22,7 @@ Caller = Annotated[Context, Depends(admitted)]
 
 Cursor = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=CURSOR)]
 System = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=SLUG)]
-ExternalId = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=NOT_BLANK)]
+ExternalId = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=NOT_BLANK), COMPOSED]
 
 
 _COUNT: Any = (
