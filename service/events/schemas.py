@@ -17,7 +17,7 @@ from service.events.event import AccountEvent, Event
 from service.events.payload import Schema, obj, text
 from service.models.classification.general_portfolios import GeneralFactorRead
 from service.models.classification.results import ModelReference
-from service.models.shapes import Reference
+from service.models.shapes import LISTED_ONLY, Reference
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _SHARED: set[type[BaseModel]] = {GeneralFactorRead, ModelReference, Reference}
@@ -31,6 +31,9 @@ def definitions() -> Schema:
     ordered = sorted(models, key=lambda model: model.__name__)
     _, made = models_json_schema([(model, "serialization") for model in ordered], ref_template="#/$defs/{model}")
     found: Schema = made["$defs"]
+    for model in ordered:
+        for name in LISTED_ONLY & model.model_fields.keys():
+            del found[model.__name__]["properties"][name]
     return found
 
 

@@ -42,6 +42,10 @@ class Living(Fields):
     deleted_at: InstantText | None
 
 
+class Synced(Living):
+    """A main table whose records have positions in the order of changes: every table of a plain record."""
+
+
 class Assessed(Fields):
     """Columns of an assessment of an account by a person; the latest one has no `superseded_at`."""
 
@@ -65,6 +69,22 @@ def index_assessments(table: sa.Table) -> None:
 @read_of(Living)
 class ReadBase(Shape):
     """Members of every single resource as it is read."""
+
+
+class SyncedRead(ReadBase):
+    """Members of a plain record as it is read. Two of them stand only in lists that ask for them."""
+
+    changed_position: BigCount | None = Member(
+        default=None, description="Its place in the order of changes; only in lists with `changed_after`"
+    )
+    deleted_at: InstantText | None = Member(
+        default=None,
+        description="When it was deleted, else null; only in lists with `changed_after` or `include_deleted`",
+    )
+
+
+LISTED_ONLY = frozenset(SyncedRead.model_fields.keys() - ReadBase.model_fields.keys())
+"""Members that only lists show, when they are asked to."""
 
 
 class Reference(Shape):

@@ -12,7 +12,7 @@ from service.framework.database import migrate
 from tests import postgres
 from tests.migrations.test_migrations import downgrade, run, server  # noqa: F401 - the server is a fixture
 
-BEFORE, AFTER = "202611271510", "202611271520"
+BEFORE, AFTER = "202611271530", "202611271540"
 OLD, NEW, THIRD = (f"01890000-0000-7000-8000-00000000000{digit}" for digit in (1, 2, 3))
 SPLIT, WHOLE = unicodedata.normalize("NFD", "Ärzte Bund"), "Ärzte Bund"
 

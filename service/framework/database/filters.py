@@ -54,6 +54,8 @@ class Filterable:
     kind: str
     values: tuple[str, ...] = ()
     condition: Callable[[str], ColumnElement[bool]] | None = None
+    note: str = ""
+    """What the flat parameters of a range say besides."""
 
 
 def enum_field(column: Any, values: type[StrEnum]) -> Filterable:
@@ -289,7 +291,11 @@ def flat_parameters(fields: Mapping[str, Filterable]) -> dict[str, Any]:
         else:
             kind = _value_type(item)
             for operator, parameter in _bounds(key, item).items():
-                out[parameter] = (kind | None, Field(None, description=f"{key}: {_MEANING[operator].lower()} this"))
+                meaning = f"{key}: {_MEANING[operator].lower()} this"
+                out[parameter] = (
+                    kind | None,
+                    Field(None, description=f"{meaning}. {item.note}" if item.note else meaning),
+                )
     return out
 
 

@@ -27,6 +27,7 @@ from service.framework.graph.selection import Connection, Constant, Leaf, Nested
 from service.framework.graph.statements import Builder
 from service.framework.graph.whereabouts import words
 from service.platform.errors import (
+    CursorExpired,
     Invalid,
     NotFound,
     QueryTooComplex,
@@ -156,14 +157,32 @@ class Run:
         reading = self._reading(connection.types)
         self._look_back(connection.arguments.read(self._variables))
         prepared = self._prepare((root.key,), (connection,), lambda builder: builder.page(connection))
-        async with reading as reader:
-            text: str = await reader.value(prepared.statement, **prepared.binds)
+        if prepared.asked[connection.slot].form.changed:
+            text = await self._changes(connection, prepared)
+        else:
+            async with reading as reader:
+                text = await reader.value(prepared.statement, **prepared.binds)
         if connection.plain and connection.nodes[0].final:
             return text.encode()
         finisher = self._finisher(prepared.asked)
         answer = finisher.connection(connection, orjson.loads(text))
         await self._complete(finisher, prepared.asked)
         return orjson.dumps(answer)
+
+    async def _changes(self, connection: Connection, prepared: Prepared) -> str:
+        """Return the document of a page in the order of changes. What was committed before the call is in it: it is
+        read again after the changes that waited have got their positions. Raises CursorExpired.
+        """
+        permissions = self._engine.graph.needed(connection.types)
+        async with self._ctx.reading(*permissions, fresh=True) as reader:
+            row = await reader.one(prepared.statement, **prepared.binds) or {}
+        if prepared.binds[f"p{connection.slot}"] > row["end"]:
+            raise CursorExpired.beyond_end(int(row["end"]), "changedAfter")
+        if row["waiting"]:
+            await self._ctx.number_changes()
+            async with self._ctx.reading(*permissions, fresh=True) as reader:
+                row = await reader.one(prepared.statement, **prepared.binds) or {}
+        return str(row["document"])
 
     async def _single(self, root: Root) -> bytes:
         typename = self._engine.graph.singles[root.name]

@@ -9,7 +9,7 @@ from sqlmodel import Field
 
 from service.framework.database.columns import Exact
 from service.framework.database.fields import Fields, patch_of, read_of, table_of
-from service.models.shapes import Living, ReadBase, Referenced
+from service.models.shapes import Referenced, Synced, SyncedRead
 from service.platform.patterns import any_of
 from service.platform.types import (
     COMPOSED,
@@ -92,7 +92,7 @@ class AccountCreate(Referenced, AccountFields):
 AccountPatch = patch_of(AccountCreate, "AccountPatch")
 
 
-class Account(Living, AccountFields, table=True):
+class Account(Synced, AccountFields, table=True):
     """The table: the members that clients write, and those that operations compute.
 
     `raw_quadrant` is the box by the scores alone, `computed_quadrant` after the dead band, `quadrant` after an
@@ -174,7 +174,7 @@ class FioccaCell(Shape):
     "quadrant quadrant_source fiocca attractiveness business_strength relative_strength classification_status "
     "general_portfolio stage stage_cranfield target_stage target_stage_on",
 )
-class AccountRead(ReadBase):
+class AccountRead(SyncedRead):
     """An account."""
 
     fiocca: FioccaCell | None = Member(description="The cell of the nine-cell portfolio")

@@ -9,7 +9,7 @@ from sqlmodel import Field
 
 from service.framework.database.columns import Exact
 from service.framework.database.fields import Fields, patch_of, read_of, table_of
-from service.models.shapes import Living, ReadBase, Referenced
+from service.models.shapes import Referenced, Synced, SyncedRead
 from service.platform.patterns import fitting
 from service.platform.types import Balance, Email, Id, Name, Score
 from service.rules.vocabulary import StakeholderRole
@@ -54,7 +54,7 @@ class StakeholderCreate(Referenced, StakeholderFields):
 StakeholderPatch = patch_of(StakeholderCreate, "StakeholderPatch")
 
 
-class Stakeholder(Living, StakeholderFields, table=True):
+class Stakeholder(Synced, StakeholderFields, table=True):
     """The table."""
 
     __tablename__ = "stakeholders"
@@ -68,5 +68,5 @@ sa.Index("ix_stakeholders_account", stakeholders.c.account_id, stakeholders.c.id
 
 
 @read_of(StakeholderCreate, Stakeholder, order="account_id")
-class StakeholderRead(ReadBase):
+class StakeholderRead(SyncedRead):
     """A stakeholder of an account."""

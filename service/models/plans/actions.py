@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from sqlmodel import Field
 
 from service.framework.database.fields import Fields, patch_of, read_of, table_of
-from service.models.shapes import Living, ReadBase, Referenced
+from service.models.shapes import Referenced, Synced, SyncedRead
 from service.platform.types import DayText, Id, LongText, Name, Text
 from service.rules.vocabulary import ActionState
 
@@ -23,7 +23,7 @@ class ActionCreate(Referenced, ActionFields):
     """An action to add to an objective."""
 
 
-class Action(Living, ActionFields, table=True):
+class Action(Synced, ActionFields, table=True):
     """The table."""
 
     __tablename__ = "actions"
@@ -44,5 +44,5 @@ ActionPatch = patch_of(ActionCreate, "ActionPatch", later={"state": Action})
 
 
 @read_of(ActionCreate, Action, order="objective_id account_id")
-class ActionRead(ReadBase):
+class ActionRead(SyncedRead):
     """An action of an objective."""

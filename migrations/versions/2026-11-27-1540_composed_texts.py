@@ -13,8 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-revision = "202611271520"
-down_revision = "202611271510"
+revision = "202611271540"
+down_revision = "202611271530"
 branch_labels = None
 depends_on = None
 
