@@ -7,11 +7,11 @@ from pydantic import StringConstraints
 
 from service.framework.database.fields import read_of
 from service.platform.patterns import fitting
-from service.platform.types import NO_COMMA, CountryCode, Id, Name, Shape
+from service.platform.types import COMPOSED, NO_COMMA, CountryCode, Id, Name, Shape
 from service.rules.vocabulary import AccountScope, AccountStatus, Quadrant, Stage
 
-Label = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=50, pattern=NO_COMMA)]
-Channel = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=42, pattern=NO_COMMA)]
+Label = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=50, pattern=NO_COMMA), COMPOSED]
+Channel = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=42, pattern=NO_COMMA), COMPOSED]
 MemberName = Annotated[
     str,
     StringConstraints(
