@@ -13,7 +13,7 @@ from service.access.principal import Principal
 from service.events.catalogue import known_types
 from service.events.feed.queue import HOLD
 from service.events.feed.subscriptions import OWNER, may_see, missing_scope, owner_scopes
-from service.events.paths import FREE, changed_members, has_path
+from service.events.schemas import FREE, changed_members, has_path
 from service.events.webhooks import WebhookEndpointDisabled
 from service.framework.database.columns import Instant, Uuid, bind
 from service.framework.database.database import Resource
