@@ -26,6 +26,7 @@ import sqlalchemy as sa
 from service.access.api_keys import new_key
 from service.app import create_app
 from service.events.catalogue import catalogue
+from service.events.feed.sequencer import sequence
 from service.events.schemas import schema, strict
 from service.framework.database.database import Database
 from service.framework.database.migrate import ensure_migrated
@@ -34,12 +35,14 @@ from service.models.access.api_keys import ApiKeyCreate
 from service.models.events.events import events
 from service.operations.access.api_keys import create_api_key
 from service.platform.clock import SetClock
+from service.platform.errors import Unavailable
 from service.platform.long_running import keep_what_lives
 from service.platform.settings import Settings
-from service.records.context import Services, system_context
+from service.records.context import _IN_OPERATION, Context, Services, system_context
 from service.records.services import make_services
 from tests import postgres
 from tests.databases import Databases
+from tests.positions import without_position
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 _LONG_FOLDERS = ("bench", "conformance", "faults", "migrations", "real_input")
@@ -53,6 +56,7 @@ _started = pytest.StashKey[postgres.Server]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--quick` is what a developer runs again and again."""
     parser.addoption("--quick", action="store_true", help="SQLite only, and nothing that takes more than a moment")
+    parser.addoption("--in-conflict", action="store_true", help="End the first transaction of every operation")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -148,6 +152,34 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     databases.put_back(url)
 
 
+@pytest.fixture(autouse=True)
+def in_conflict(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `--in-conflict`, let each operation's first transaction end before its commit, as by 40P01."""
+    if not request.config.option.in_conflict:
+        return
+    for door in ("opened", "single"):
+        open_door: Any = getattr(Context, door)
+
+        @asynccontextmanager
+        async def conflicting(ctx: Context, *arguments: Any, open_door: Any = open_door) -> AsyncIterator[Any]:
+            before = ctx.services.database.statements
+            async with open_door(ctx, *arguments) as tx:
+                if arguments:  # one statement, which has no commit of its own
+                    _end_once(ctx, before)
+                yield tx
+                _end_once(ctx, before)
+
+        monkeypatch.setattr(Context, door, conflicting)
+
+
+def _end_once(ctx: Context, statements: int) -> None:
+    """Raise as the database does, once for each caller's operation; forget the statements of that transaction."""
+    if _IN_OPERATION.get() and not vars(ctx).get("ended_once"):
+        vars(ctx)["ended_once"] = True
+        ctx.services.database.statements = statements
+        raise Unavailable("in conflict", in_conflict=True)
+
+
 @pytest.fixture
 def settings(database_url: str) -> Settings:
     """Settings for tests: no worker (tests run it when they want it), no limits, loopback receivers allowed."""
@@ -177,6 +209,9 @@ async def services(settings: Settings, clock: SetClock, request: pytest.FixtureR
     yield made
     if request.node.get_closest_marker("made_up_events") is None:
         await told_as_written_down(made.database)
+        await sequence(made.database, clock)
+        missing = await without_position(made.database)
+        assert not missing, f"raised a version without a position: {missing[:3]}"
     await made.database.close()
 
 

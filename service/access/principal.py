@@ -1,4 +1,4 @@
-"""Who asks."""
+"""The caller of an operation: an API key, or the service itself."""
 
 from dataclasses import dataclass, field
 from datetime import datetime

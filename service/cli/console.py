@@ -1,4 +1,4 @@
-"""What all commands need towards the person at the terminal: settings, failures in words, plain lines."""
+"""Settings, failures in words and plain lines for the person at the terminal."""
 
 import socket
 import sqlite3

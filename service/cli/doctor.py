@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -153,9 +153,10 @@ def _secrets(settings: Settings, sealed: str | None) -> Found:
         )
     if sealed is None:
         return True, "secrets", "a key is set; no secret is sealed with it yet"
-    opens: Callable[[str], bytes] = Secrets(settings.resolved_secret_key()).open
     try:
-        opens(sealed)
+        Secrets(settings.resolved_secret_key()).open(sealed)
+    except ValueError as error:  # the key file is too short
+        return False, "secrets", str(error)
     except Exception:  # the cipher's error does not matter: either the key is another one, or the row was altered
         return False, "secrets", "the stored webhook secrets were sealed with another KAM_SECRET_KEY: set that key"
     return True, "secrets", "the key opens the stored webhook secrets"

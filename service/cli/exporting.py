@@ -1,10 +1,8 @@
 """Write every record of a kind, page by page, as NDJSON (the API's own documents) or as a CSV table (`kam export`)."""
 
-import asyncio
-import csv
 import sys
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TextIO
@@ -13,16 +11,15 @@ import orjson
 import typer
 
 from service.access.policy import Permission
-from service.cli.cells import cell
-from service.cli.console import MISUSED, Problem, note, read_settings
-from service.cli.session import session
+from service.cli.cells import line
+from service.cli.console import MISUSED, Problem, note
+from service.cli.session import run
 from service.framework.database.listing import Listing, PageRequest
-from service.platform.settings import Settings
 from service.queries.accounts.accounts import ACCOUNTS
 from service.queries.accounts.people import PEOPLE
 from service.queries.accounts.stakeholders import STAKEHOLDERS
 from service.queries.plans.plans import ACTIONS, OBJECTIVES, PLANS
-from service.records.context import system_context
+from service.records.context import Context
 
 PAGE = 200
 KINDS: dict[str, tuple[Listing, Permission]] = {
@@ -53,7 +50,7 @@ def export(
     if kind not in KINDS:
         raise Problem(f"there is no kind {kind}; choose one of {', '.join(KINDS)}", MISUSED)
     with _destination(output) as target:
-        count = asyncio.run(_export(read_settings(), kind, form, target))
+        count = run(lambda ctx: _export(ctx, kind, form, target))
     note(f"{count} {kind}" + (f" in {output}" if output else ""))
 
 
@@ -73,34 +70,24 @@ def _destination(output: Path | None) -> Iterator[TextIO]:
         unfinished.unlink(missing_ok=True)
 
 
-async def _export(settings: Settings, kind: str, form: Format, target: TextIO) -> int:
-    count = 0
-    listing = KINDS[kind][0]
-    table = csv.writer(target, lineterminator="\n") if form is Format.CSV else None
-    if table is not None:
-        table.writerow(listing.members)
-    async with aclosing(_records(settings, kind)) as records:
-        async for record in records:
-            if table is None:
-                target.write(record + "\n")
-            else:
-                row = orjson.loads(record)
-                table.writerow([cell(row[member]) for member in listing.members])
-            count += 1
-    return count
-
-
-async def _records(settings: Settings, kind: str) -> AsyncGenerator[str, None]:
-    """Yield each record as JSON, oldest first. Every page is a transaction of its own: a long export blocks nothing."""
+async def _export(ctx: Context, kind: str, form: Format, target: TextIO) -> int:
+    """Write the records, oldest first, and return their number. Every page is read by itself: a long export blocks
+    nothing.
+    """
     listing, permission = KINDS[kind]
-    async with session(settings) as services:
-        ctx = system_context(services)
-        after = None
-        while True:
-            async with ctx.reading(permission) as reader:
-                page = await listing.page(reader, PageRequest(limit=PAGE, after=after), services.cursors)
-            for record in page.items:
-                yield record
-            if page.next_cursor is None:
-                return
-            after = page.next_cursor
+    if form is Format.CSV:
+        target.write(line(listing.members))
+    count, after = 0, None
+    while True:
+        async with ctx.reading(permission) as reader:
+            page = await listing.page(reader, PageRequest(limit=PAGE, after=after), ctx.cursors)
+        for record in page.items:
+            if form is Format.CSV:
+                row = orjson.loads(record)
+                target.write(line(row[member] for member in listing.members))
+            else:
+                target.write(record + "\n")
+        count += len(page.items)
+        if page.next_cursor is None:
+            return count
+        after = page.next_cursor

@@ -4,7 +4,6 @@ The file is read row by row, so it may be larger than the memory. A bad row fail
 Importing the same file again changes nothing and sends no event.
 """
 
-import asyncio
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -20,17 +19,16 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from service.cli import cells
-from service.cli.console import FAILED, MISUSED, Problem, note, read_settings, say
+from service.cli.console import FAILED, MISUSED, Problem, note, say
 from service.cli.exporting import Format
 from service.cli.rows import Reading, Row, Table, read_objects
-from service.cli.session import session
+from service.cli.session import run
 from service.operations.accounts.imports import AttributeColumns, try_import
 from service.operations.accounts.imports import import_accounts as import_batch
-from service.platform.settings import Settings
-from service.records.context import system_context
+from service.records.context import Context
 
 BATCH = 500  # rows per transaction: enough to be fast, few enough that other writers wait only briefly
-TRIED = 10_000  # rows that a dry run checks together, in one transaction that is undone
+TRIED = 2000  # rows that a dry run tries in one transaction, which is undone: each takes locks until then
 SHOWN_FAILURES = 20
 OUTCOMES = ("created", "updated", "unchanged", "failed")
 ReportRow = Callable[[Row, dict[str, Any]], None]
@@ -65,7 +63,7 @@ def import_accounts(
     ] = None,
     encoding: Annotated[str, typer.Option(help="The encoding of the file, for example cp1252.")] = "utf-8",
     decimal: Annotated[
-        Decimal, typer.Option(help="The decimal sign of numbers in a table; with , points group the digits.")
+        Decimal, typer.Option(help="The decimal sign of numbers in a table. With a comma, points group the digits.")
     ] = Decimal.POINT,
     clear_empty: Annotated[
         bool, typer.Option("--clear-empty", help="Let an empty cell of a table remove the account's value.")
@@ -90,7 +88,7 @@ def import_accounts(
         with _progress(source, file) as advance:
             rows = Table(source, reading) if form is Format.CSV else read_objects(source, reading)
             try:
-                asyncio.run(_import(read_settings(), rows, reading, report_row, advance, dry_run))
+                run(lambda ctx: _import(ctx, rows, reading, report_row, advance, dry_run), "import")
             except UnicodeError as error:
                 raise Problem(f"the file is not {encoding}: {error}", MISUSED) from None
     for line in failures:
@@ -114,11 +112,12 @@ def _renamed(options: list[str]) -> dict[str, str]:
 
 
 def _summary(sums: Counter[str]) -> str:
-    return ", ".join(f"{sums[outcome]} {outcome}" for outcome in OUTCOMES)
+    shown = [*OUTCOMES, *sorted(sums.keys() - set(OUTCOMES))]
+    return ", ".join(f"{sums[outcome]} {outcome}" for outcome in shown)
 
 
 async def _import(
-    settings: Settings,
+    ctx: Context,
     rows: Iterable[Row],
     reading: Reading,
     report_row: ReportRow,
@@ -133,22 +132,20 @@ async def _import(
 
         columns = AttributeColumns(rows.attributes, rows.untyped, convert)
     left = iter(rows)
-    async with session(settings) as services:
-        ctx = system_context(services, "import")
-        while many := list(islice(left, TRIED if dry_run else BATCH)):
-            batches = [many[start : start + BATCH] for start in range(0, len(many), BATCH)]
-            sent = [items for batch in batches if (items := [row.item for row in batch if not row.errors])]
-            if dry_run:
-                answers = [answer async for answer in try_import(ctx, sent, columns)]
-            else:
-                answers = [await import_batch(ctx, items, columns) for items in sent]
-            results = iter([result for answer in answers for result in answer.data["items"]])
-            for row in many:
-                result = _failed(row) if row.errors else next(results)
-                if dry_run and result["outcome"] == "created":
-                    result |= {"id": None, "version": None}
-                report_row(row, result)
-            advance()
+    while many := list(islice(left, TRIED if dry_run else BATCH)):
+        batches = [many[start : start + BATCH] for start in range(0, len(many), BATCH)]
+        sent = [items for batch in batches if (items := [row.item for row in batch if not row.errors])]
+        if dry_run:
+            answers = [answer async for answer in try_import(ctx, sent, columns)]
+        else:
+            answers = [await import_batch(ctx, items, columns) for items in sent]
+        results = iter([result for answer in answers for result in answer.data["items"]])
+        for row in many:
+            result = _failed(row) if row.errors else next(results)
+            if dry_run and result["outcome"] == "created":
+                result |= {"id": None, "version": None}
+            report_row(row, result)
+        advance()
 
 
 def _failed(row: Row) -> dict[str, Any]:
@@ -163,7 +160,8 @@ def _reported(row: Row, result: dict[str, Any]) -> dict[str, Any]:
     errors = []
     for wrong in (result["error"] or {}).get("errors", []):
         if "member" not in wrong:
-            path = (wrong.pop("pointer", "") or "").split("/")[3:]  # without the prefix /items/{index}
+            parts = (wrong.pop("pointer", "") or "").split("/")[3:]  # without the prefix /items/{index}
+            path = [part.replace("~1", "/").replace("~0", "~") for part in parts]
             value = cells.member_value(row.item, path)
             path = path[path[:1] == ["account"] :]
             wrong |= {"member": ".".join(path), "value": _shown(row, path, value)}

@@ -2,21 +2,35 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 import asyncpg
 
-from service.cli.console import note, shown_database
+from service.cli.console import note, read_settings, shown_database
 from service.framework.database.database import opened
 from service.framework.database.migrate import ensure_migrated
 from service.framework.database.postgresql import AWAY
 from service.operations.classification.scoring_models import ensure_default_model
 from service.platform.settings import Settings
-from service.records.context import Services
+from service.records.context import Context, Services, system_context
 from service.records.services import make_services
 
 ASK_AGAIN_SECONDS = 0.5
+Answer = TypeVar("Answer")
+
+
+def run(work: Callable[[Context], Awaitable[Answer]], kind: str = "system") -> Answer:
+    """Run a command's work over the settings' database, with every permission, and return its result. `kind` is the
+    cause in its events.
+    """
+
+    async def opened_and_done() -> Answer:
+        async with session(read_settings()) as services:
+            return await work(system_context(services, kind))
+
+    return asyncio.run(opened_and_done())
 
 
 async def wait_for_database(settings: Settings) -> None:

@@ -276,7 +276,8 @@ class Dispatcher:
             if len(outcomes) != len(leases):
                 outcomes = [Outcome("unknown")] * len(leases)
             answered = outcomes[0].kind in ("ok", "http", "blocked")
-            self._slots.end(slot, time.monotonic(), answered=answered, failed=outcomes[0].kind != "ok")
+            failed = outcomes[0].kind != "ok" and not outcomes[0].refuses_record
+            self._slots.end(slot, time.monotonic(), answered=answered, failed=failed)
             self._results.done += zip(leases, outcomes, strict=True)
             self._ready.set()
             self._ended.set()

@@ -9,12 +9,26 @@ from pydantic import StringConstraints
 from sqlmodel import Field
 
 from service.framework.database.fields import Fields, read_of
-from service.platform.types import BigCount, Count, Id, InstantText, LongText, Name, Shape, Slug, Text, Version
+from service.platform.patterns import any_of, fitting
+from service.platform.types import CURSOR, BigCount, Count, Id, InstantText, LongText, Name, Shape, Slug, Text, Version
 
-Key = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
+Key = Annotated[
+    str,
+    StringConstraints(
+        strict=True,
+        pattern=fitting(
+            r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$", "Must be a letter, followed by up to 63 letters, digits, `_`, `.` or `-`"
+        ),
+    ),
+]
 """The key of a factor of a scoring model: a letter, then up to 63 letters, digits, `_`, `.` or `-`."""
 
-FeedCursor = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=1000, pattern=r"^[A-Za-z0-9_-]+$")]
+EVENT_PATTERN = fitting(
+    r"^(\*|[a-z_]+)(\.(\*|[a-z_]+))*$",
+    "Must be an event type such as account.created, or a pattern with * for a word or all further ones",
+)
+
+FeedCursor = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=1000, pattern=CURSOR)]
 """A position in the feed of events, as an earlier answer gave it."""
 
 
@@ -26,6 +40,10 @@ class Living(Fields):
     created_at: InstantText = Field(description="When it was created, RFC 3339 in UTC")
     updated_at: InstantText = Field(description="When it last changed, RFC 3339 in UTC")
     deleted_at: InstantText | None
+
+
+class Synced(Living):
+    """A main table whose records have positions in the order of changes: every table of a plain record."""
 
 
 class Assessed(Fields):
@@ -51,6 +69,22 @@ def index_assessments(table: sa.Table) -> None:
 @read_of(Living)
 class ReadBase(Shape):
     """Members of every single resource as it is read."""
+
+
+class SyncedRead(ReadBase):
+    """Members of a plain record as it is read. Two of them stand only in lists that ask for them."""
+
+    changed_position: BigCount | None = Member(
+        default=None, description="Its place in the order of changes; only in lists with `changed_after`"
+    )
+    deleted_at: InstantText | None = Member(
+        default=None,
+        description="When it was deleted, else null; only in lists with `changed_after` or `include_deleted`",
+    )
+
+
+LISTED_ONLY = frozenset(SyncedRead.model_fields.keys() - ReadBase.model_fields.keys())
+"""Members that only lists show, when they are asked to."""
 
 
 class Reference(Shape):
@@ -91,7 +125,7 @@ class JobFields(Fields):
     id: Id = Field(primary_key=True, description="UUIDv7 of the job")
     version: Version = Field(default=1, description="Grows with every step; the ETag is made of it")
     kind: Slug = Field(description="The kind of work, for example reclassify")
-    state: Annotated[str, StringConstraints(pattern=f"^({'|'.join(JobState)})$")] = Field(
+    state: Annotated[str, StringConstraints(pattern=any_of(JobState))] = Field(
         default=JobState.QUEUED, description="queued, running, succeeded, failed or canceled"
     )
     params: dict[str, Any] = Field(description="The parameters of the work; its members depend on the kind")

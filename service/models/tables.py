@@ -17,8 +17,8 @@ from service.models.classification import (
     ratings,
     scoring_models,
 )
+from service.models.events import changes, events
 from service.models.events import consumers as event_consumers
-from service.models.events import events
 from service.models.plans import actions, objectives, plans
 from service.models.relationship import stages
 from service.models.system import jobs

@@ -84,6 +84,15 @@ class CursorExpired(KamError):
         message = "Events after this cursor are no longer kept. Read your data again, then continue from `oldest`."
         super().__init__(message, errors=[FieldError(self.code, message, None, parameter)], members={"oldest": oldest})
 
+    @classmethod
+    def beyond_end(cls, end: int, parameter: str = "changed_after") -> "CursorExpired":
+        """Return the error for a position of a change that lies beyond the last one."""
+        expired = cls("0", parameter)
+        message = f"The last change has position {end}: the database was restored, or the position is from elsewhere. "
+        message += "Read your data again, from `oldest`."
+        expired.detail, expired.errors = message, (FieldError(cls.code, message, None, parameter),)
+        return expired
+
 
 class GraphqlSyntax(KamError):
     """The GraphQL document has a syntax error."""
@@ -334,8 +343,10 @@ class Unavailable(KamError):
 
     code, status, title = "unavailable", 503, "Service unavailable"
 
-    def __init__(self, detail: str | None = None, retry_after: int = 1) -> None:
+    def __init__(self, detail: str | None = None, retry_after: int = 1, *, in_conflict: bool = False) -> None:
         super().__init__(detail, headers={"Retry-After": str(retry_after)})
+        self.in_conflict = in_conflict
+        """Whether the database ended a transaction in favour of another one, so that it can be tried again at once."""
 
 
 def catalogue() -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ Value = TypeVar("Value")
 
 
 class Kept(Generic[Key, Value]):
-    """Keeps at most `most` values; the least recently used goes first. Not for use by several threads."""
+    """A cache of at most `most` values: the least recently used goes first. Not for use by several threads."""
 
     __slots__ = ("_most", "_values")
 

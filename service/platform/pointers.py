@@ -3,7 +3,23 @@
 from collections.abc import Iterable
 from typing import Any
 
+from pydantic import ValidationError
+
 from service.platform.errors import MOST_ERRORS, FieldError
+from service.platform.patterns import sentence
+
+
+def reasons(error: ValidationError) -> list[Any]:
+    """Return pydantic's error details without values, in words that show no pattern."""
+    return worded(error.errors(include_url=False, include_input=False))
+
+
+def worded(errors: Iterable[Any]) -> list[Any]:
+    """Return error details with the sentence of a pattern in the place of the pattern itself."""
+    return [
+        {**error, "msg": sentence(error["ctx"]["pattern"])} if error["type"] == "string_pattern_mismatch" else error
+        for error in errors
+    ]
 
 
 def field_errors(errors: Iterable[Any], body: Any = None, *, parameter: bool = False) -> list[FieldError]:

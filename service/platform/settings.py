@@ -89,7 +89,10 @@ class Settings(BaseSettings):
         description="How long a start of the API or of a worker waits for PostgreSQL to accept connections",
     )
     delivery_poll_seconds: float = Field(
-        default=1.0, gt=0, le=60, description="How often the worker looks for work nobody woke it for"
+        default=1.0,
+        gt=0,
+        le=60,
+        description="Seconds after which the worker looks for work that no commit has announced",
     )
 
     @field_validator("cors_origins", "webhook_allowed_networks", mode="before")

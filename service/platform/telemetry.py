@@ -1,4 +1,4 @@
-"""What the service reports of itself: JSON log lines, request ids, and counters in Prometheus' text format.
+"""Reports of the service about itself: JSON log lines, request ids, and counters in Prometheus' text format.
 
 Every request passes through this code, so it is plain: lines are collected and written together, counters are lists in
 dictionaries. Nothing logs bodies, header values or keys.

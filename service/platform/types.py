@@ -7,6 +7,7 @@ for SQL: see `framework/database/columns.py`.
 """
 
 import re
+import unicodedata
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Annotated, Any
@@ -22,6 +23,8 @@ from pydantic import (
     WithJsonSchema,
 )
 from pydantic_core import PydanticCustomError
+
+from service.platform.patterns import fitting
 
 BIGGEST = 2**53 - 1
 """The largest integer that every JSON reader holds exactly."""
@@ -136,6 +139,11 @@ def _uuid(value: Any) -> str:
     raise PydanticCustomError("uuid_format", "Must be a UUID")
 
 
+def _composed(value: Any) -> Any:
+    """Return a text in Unicode's composed form (NFC): the same words, however they were typed, are the same text."""
+    return unicodedata.normalize("NFC", value) if isinstance(value, str) and not value.isascii() else value
+
+
 def _integer(lowest: int, highest: int, form: str = "int32") -> Any:
     """Return the bounds and the JSON Schema format of an integer."""
     return Field(ge=lowest, le=highest, json_schema_extra={"format": form})
@@ -159,41 +167,73 @@ _PARSED = _numeric(
 _ROUNDED = AfterValidator(_four_places)
 _EXACT = AfterValidator(_as_sent)
 
-NO_NUL = r"^[^\u0000]*$"
+CURSOR = fitting(r"^[A-Za-z0-9_-]+$", "Must be one or more of A-Z, a-z, 0-9, `_` and `-`, as it was given")
+COMPOSED = BeforeValidator(_composed)
+"""For texts that people write, and ids of other systems; secrets stay as they were sent."""
+
+NO_NUL = fitting(r"^[^\u0000]*$", "Must not contain the character U+0000")
 """The pattern of a text that PostgreSQL can hold. Lone surrogates are refused by pydantic."""
 
-Name = Annotated[
-    str, StringConstraints(strict=True, min_length=1, max_length=200, pattern=r"^[^\u0000]*[^\s\u0000][^\u0000]*$")
-]
+NO_COMMA = fitting(r"^[^\u0000,]*$", "Must not contain a comma or the character U+0000")
+NOT_BLANK = fitting(
+    r"^[^\u0000]*[^\s\u0000][^\u0000]*$", "Must have a character that is not blank, and none that is U+0000"
+)
+Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200, pattern=NOT_BLANK), COMPOSED]
 """1 to 200 characters, not all blank."""
 
-Text = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=2000, pattern=NO_NUL)]
+Text = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=2000, pattern=NO_NUL), COMPOSED]
 """1 to 2,000 characters."""
-LongText = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=20000, pattern=NO_NUL)]
+LongText = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=20000, pattern=NO_NUL), COMPOSED]
 """1 to 20,000 characters."""
 
-Slug = Annotated[
-    str, StringConstraints(strict=True, min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
-]
+SLUG = fitting(
+    r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", "Must begin with a letter A-Z or a digit, followed by those and `_`, `.` or `-`"
+)
+Slug = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=100, pattern=SLUG)]
 """A key that programs use: 1 to 100 of letters, digits, `_`, `.`, `-`."""
 
-Search = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200, pattern=NO_NUL)]
+Search = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200, pattern=NO_NUL), COMPOSED]
 """Words to look for."""
-Currency = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Z]{3}$")]
+Currency = Annotated[
+    str,
+    StringConstraints(
+        strict=True,
+        pattern=fitting(r"^[A-Z]{3}$", "Must be a currency: three capital letters of ISO 4217, such as EUR"),
+    ),
+]
 """ISO 4217 code."""
-CountryCode = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Z]{2}$")]
+CountryCode = Annotated[
+    str,
+    StringConstraints(
+        strict=True, pattern=fitting(r"^[A-Z]{2}$", "Must be a country: two capital letters of ISO 3166-1, such as DE")
+    ),
+]
 """ISO 3166-1 alpha-2 code."""
 
 Email = Annotated[
     str,
     StringConstraints(
-        strict=True, max_length=254, pattern=r'^[^@\s\u0000<>,;"]{1,64}@[^@\s\u0000<>,;".]+(\.[^@\s\u0000<>,;".]+)+$'
+        strict=True,
+        max_length=254,
+        pattern=fitting(
+            r'^[^@\s\u0000<>,;"]{1,64}@[^@\s\u0000<>,;".]+(\.[^@\s\u0000<>,;".]+)+$',
+            "Must be one e-mail address without a display name, such as ada@example.com",
+        ),
     ),
+    COMPOSED,
 ]
 """One address without a display name."""
 
 WebUrl = Annotated[
-    str, StringConstraints(strict=True, max_length=2000, pattern=r"^https?://[^\s\u0000/?#@]+([/?#][^\s\u0000]*)?$")
+    str,
+    StringConstraints(
+        strict=True,
+        max_length=2000,
+        pattern=fitting(
+            r"^https?://[^\s\u0000/?#@]+([/?#][^\s\u0000]*)?$",
+            "Must be an absolute URL with http or https and without a user name, such as https://example.com/path",
+        ),
+    ),
 ]
 """Absolute http or https URL without user name."""
 
@@ -274,8 +314,8 @@ InstantText = Annotated[datetime, BeforeValidator(_instant), AfterValidator(_utc
 Id = Annotated[str, BeforeValidator(_uuid), WithJsonSchema({"type": "string", "format": "uuid"})]
 """A UUID; lower-case text with hyphens inside."""
 
-_AttributeKey = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=NO_NUL)]
-_AttributeText = Annotated[str, StringConstraints(strict=True, max_length=2000, pattern=NO_NUL)]
+_AttributeKey = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=NO_NUL), COMPOSED]
+_AttributeText = Annotated[str, StringConstraints(strict=True, max_length=2000, pattern=NO_NUL), COMPOSED]
 _AttributeNumber = Annotated[
     float,
     Field(ge=-BIGGEST, le=BIGGEST, allow_inf_nan=False, strict=True),

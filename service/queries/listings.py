@@ -1,6 +1,7 @@
 """The listing of a plain record, derived from its table and its read model: document, filters, sorts."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from enum import StrEnum
 from types import UnionType
@@ -13,7 +14,9 @@ from sqlalchemy.sql.elements import ColumnElement
 from service.framework.database.columns import Day, Exact, Instant, Money, Uuid
 from service.framework.database.filters import Filterable, enum_field
 from service.framework.database.listing import Listing
+from service.models.shapes import LISTED_ONLY
 from service.queries.accounts.refs import referenced, refs_of
+from service.queries.changes import SYNC_NOTE, followed
 
 LONGEST_FILTER = 254
 """Texts that may be longer are prose: no list filters by them."""
@@ -46,10 +49,11 @@ def listing_of(
     sort by name or title and by every date, number and amount. Members named in `without` do neither.
     """
     members = {**table.c, "refs": refs_of(table), **(computed or {})}
-    members = {name: members[name] for name in read.model_fields}
+    shown = {name: info for name, info in read.model_fields.items() if name not in LISTED_ONLY}
+    members = {name: members[name] for name in shown}
     fields = {
         name: filterable
-        for name, info in read.model_fields.items()
+        for name, info in shown.items()
         if name in table.c and name not in without
         for filterable in [_filterable(table.c[name], info.metadata, _plain_type(read, name))]
         if filterable is not None
@@ -59,8 +63,10 @@ def listing_of(
         for name, filterable in fields.items()
         if name in _NAMES or filterable.kind not in _UNSORTED
     }
+    fields["updated_at"] = replace(fields["updated_at"], note=SYNC_NOTE)
     fields["external_id"] = Filterable(table.c.id, "text", condition=lambda bind: referenced(table, kind, bind))
-    return Listing(name=str(table.name), table=table, members=members, filters=fields, sorts=sorts, **more)
+    listing = Listing(name=str(table.name), table=table, members=members, filters=fields, sorts=sorts, **more)
+    return followed(listing, kind)
 
 
 def _plain_type(read: type[BaseModel], name: str) -> tuple[Any, list[Any]]:

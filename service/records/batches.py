@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, ValidationError, WithJsonSchema, create_m
 from service.framework.database.database import ConstraintViolated, Resource
 from service.framework.database.listing import Listing
 from service.platform.errors import FieldError, Invalid, KamError, ReferenceTaken
-from service.platform.pointers import field_errors
+from service.platform.pointers import field_errors, reasons
 from service.platform.types import Count, Id, Name, Shape, Slug, Version
 from service.queries.accounts.refs import FIND_MANY
 from service.records.context import Transaction
@@ -143,7 +143,7 @@ class Rows:
         try:
             return self.shape.model_validate_json(json.dumps(item))  # orjson stops at 64-bit integers
         except ValidationError as error:
-            return Invalid(field_errors(error.errors(include_url=False, include_input=False), item))
+            return Invalid(field_errors(reasons(error), item))
 
     async def _look_up(self, tx: Transaction, rows: Sequence[Any]) -> _Known:
         """Lock and read what the rows name, in a constant number of statements."""

@@ -13,7 +13,9 @@ its Idempotency-Key in the same transaction: a retry gets the stored answer, and
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import ContextVar
@@ -29,6 +31,7 @@ from service.access.policy import Permission
 from service.access.principal import SYSTEM, Principal
 from service.events.event import Event
 from service.events.feed import outbox
+from service.events.feed.sequencer import sequence
 from service.events.feed.watch import FeedWatch
 from service.framework.database.columns import Instant, bind
 from service.framework.database.database import ConstraintViolated, Database, Reader, Resource, Row, Writer
@@ -43,12 +46,15 @@ from service.platform.errors import (
     IdempotencyKeyReused,
     Invalid,
     ReferenceTaken,
+    Unavailable,
 )
 from service.platform.idempotency import Idempotency
 from service.platform.secrets import Secrets
 from service.platform.settings import Settings
 
 IDEMPOTENCY_HOURS = 24
+TRIED_AGAIN = 3
+"""How often an operation is tried again whose transaction the database ended in favour of another one."""
 
 _TRY_KEY = Statement(sa.select(sa.func.pg_try_advisory_xact_lock(sa.func.hashtextextended(bind("name", sa.Text), 0))))
 _NAMES = sa.func.unnest(bind("names", postgresql.ARRAY(sa.Text))).column_valued("name")
@@ -144,6 +150,10 @@ class Context:
             message = "Lies ahead; forecast positions say what is expected"
             raise Invalid.parameter(parameter, "in_the_future", message)
         return moment if isinstance(moment, datetime) else datetime.combine(moment, time.max, UTC)
+
+    async def number_changes(self) -> None:
+        """Give positions to committed events and changes that wait for them."""
+        await sequence(self.services.database, self.services.clock)
 
     def reading(self, *permissions: Permission, fresh: bool = False) -> AbstractAsyncContextManager[Reader]:
         """Open a read; raises Forbidden unless the caller has all permissions. `fresh` never asks a replica."""
@@ -332,13 +342,21 @@ class Transaction:
 
 def operation(function: Callable[Arguments, Awaitable[Resource]]) -> Callable[Arguments, Awaitable[Resource]]:
     """Make a function an operation: one write, one transaction, one permission. Its transaction states the answer
-    with `tx.answer`; a retry with the same Idempotency-Key returns the stored one.
+    with `tx.answer`; a retry with the same Idempotency-Key returns the stored one. A transaction that the database ends
+    in favour of another one, which wrote nothing, is tried three times more; then Unavailable is raised.
     """
 
     @functools.wraps(function)
     async def run(*arguments: Arguments.args, **named: Arguments.kwargs) -> Resource:
         mark = _IN_OPERATION.set(True)
         try:
+            for tried in range(TRIED_AGAIN):
+                try:
+                    return await function(*arguments, **named)
+                except Unavailable as error:
+                    if not error.in_conflict:
+                        raise
+                await asyncio.sleep(random.uniform(0, 0.02) * (tried + 1))  # noqa: S311 - so that they don't meet again
             return await function(*arguments, **named)
         except Replayed as replayed:
             return replayed.answer

@@ -28,6 +28,7 @@ from service.platform.errors import NotFound, ReferenceTaken
 from service.platform.types import Id, Shape
 from service.queries.accounts.refs import FIND
 from service.records.batches import Batch, BatchShapes, Rows, batch_shapes
+from service.records.changes import changed_page, listed
 from service.records.context import Context, Transaction, operation, refuse
 from service.records.kinds import ACCOUNT, NO_RULE, Kind, Members, Place, Rule
 from service.records.links import links_of, require_links
@@ -65,8 +66,8 @@ class PlainRecord(Kind):
     events: RecordEvents
     parent: Kind | None = None
     """The kind it is created under; None for one that stands alone. A parent other than ACCOUNT has an account."""
-    listed_alone: bool = False
-    """Whether the records of all parents are one list too, at `/v1/<path>`."""
+    whole_list_first: bool = False
+    """Whether `list_<names>` names the list of all records, and not the list of a parent."""
     creating: Rule = NO_RULE
     changing: Rule = NO_RULE
     deleting: Rule = NO_RULE
@@ -127,12 +128,17 @@ class PlainRecord(Kind):
             return record
 
     async def list(self, ctx: Context, request: PageRequest, parent_id: str | None = None) -> Page:
-        """Return a page of the records of a parent, or of all; raises NotFound for a parent that is not live."""
+        """Return a page of the records of a parent, or of all, or of those that changed after a position. Raises
+        NotFound for a parent that is not live, CursorInvalid, and CursorExpired for a position beyond the last one.
+        """
+        if request.changed_after is not None:
+            return await changed_page(ctx, self.reads, self.listing, request)
+        listing = listed(self.listing, request)
         async with ctx.reading(self.reads) as reader:
             if parent_id is None or self.parent is None:
-                return await self.listing.page(reader, request, ctx.cursors)
+                return await listing.page(reader, request, ctx.cursors)
             await require_live(reader, self.parent.listing, parent_id, self.parent.name)
-            return await self.listing.page(reader, request, ctx.cursors, where={self.parent.column: parent_id})
+            return await listing.page(reader, request, ctx.cursors, where={self.parent.column: parent_id})
 
     # -- writing
 
@@ -156,6 +162,7 @@ class PlainRecord(Kind):
             if record is not None:
                 return record
         async with ctx.transaction(self.writes) as tx:
+            await self._begin(tx, [values])
             before, place = await self._lock(tx, identifier, expected)
             refs = merged_refs(before.data["refs"], plain_refs(values.pop("refs", ())))
             return tx.answer(await self._revise(tx, place, before, values, refs))
@@ -198,6 +205,7 @@ class PlainRecord(Kind):
         reference, StaleVersion.
         """
         async with ctx.transaction(self.writes) as tx:
+            await self._begin(tx, [data.model_dump(include=data.model_fields_set)])
             place = await self._lock_place(tx, parent_id)
             if self.parent is None:
                 await tx.serialize([f"{self.name}/{system}/{external_id}"])
@@ -246,6 +254,7 @@ class PlainRecord(Kind):
         """
         places: dict[str, Place] = {}
         parent = self.parent
+        await self._begin(tx, [body for row in items for body in row.values() if isinstance(body, dict)])
 
         async def lock_places(bodies: Sequence[Any]) -> None:
             if parent is not None:
@@ -263,6 +272,9 @@ class PlainRecord(Kind):
 
         rows = Rows(self.listing, self.name, self.batch.row, lock_places if parent else None, upsert)
         return await rows.upserted(tx, items)
+
+    async def _begin(self, tx: Transaction, given: Sequence[Members]) -> None:
+        """Take locks that have to be taken before those of rows, for changes to these members; most kinds need none."""
 
     def is_free(self, values: Members) -> bool:
         """Return whether a change of these members depends on no rule and on no other record."""

@@ -8,13 +8,14 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
-from service.framework.database.columns import bind
+from service.framework.database.columns import Uuid, bind
 from service.framework.database.database import ConstraintViolated, Reader, Resource
 from service.framework.database.dialects import one_of
 from service.framework.database.listing import Listing, as_resource
 from service.framework.database.statements import Statement, WriteThenRead
 from service.models.accounts.accounts import accounts
 from service.models.accounts.people import people
+from service.models.events.changes import changed_ranges
 from service.platform.clock import instant_text
 from service.platform.errors import (
     NotFound,
@@ -32,6 +33,9 @@ Expected = Container[int] | None
 """The versions that a write may replace, 0 for a record that is not there yet; None for any."""
 
 _STATEMENTS: Kept[Any, Statement] = Kept(1000)
+_named = bind("r_record", Uuid())
+_NAME_RANGE = sa.insert(changed_ranges).values(id=bind("r_id", Uuid()), first_id=_named, last_id=_named)
+
 _a = accounts.c
 _LOCK_ACCOUNT = Statement(sa.select(_a.id).where(_a.id == bind("id", _a.id), _a.deleted_at.is_(None)).with_for_update())
 _LOCK_ACCOUNTS = Statement(
@@ -179,11 +183,15 @@ async def insert_row(tx: Transaction, listing: Listing, row: Mapping[str, Any]) 
     return found
 
 
-async def change(tx: Transaction, listing: Listing, identifier: str, values: Mapping[str, Any]) -> Resource:
-    """Set columns of a record that the transaction has locked, raise its version by one, and return it."""
+async def change(
+    tx: Transaction, listing: Listing, identifier: str, values: Mapping[str, Any], *, silent: bool = False
+) -> Resource:
+    """Set columns of a record that the transaction has locked, raise its version by one, and return it. `silent` says
+    that no event names the account that changes: its position in the order of changes is asked for here.
+    """
     table = listing.table
     statement = _STATEMENTS.made(
-        ("change", listing.name, tuple(values)),
+        ("change", listing.name, silent, tuple(values)),
         lambda: WriteThenRead(
             table,
             sa.update(table)
@@ -196,9 +204,12 @@ async def change(tx: Transaction, listing: Listing, identifier: str, values: Map
                 }
             ),
             listing.by_id(gone=True).clause,
+            _NAME_RANGE if silent else None,
         ),
     )
     binds = {f"v_{name}": value for name, value in values.items()}
+    if silent:
+        binds |= {"r_id": new_id(tx.now), "r_record": identifier}
     found = as_resource(await _guarded(tx, statement, {**binds, "id": identifier, "v_now": tx.now}))
     if found is None:
         raise RuntimeError("a locked record vanished")

@@ -12,24 +12,27 @@ from pydantic import BaseModel, Field, StringConstraints, create_model
 from service.framework.database.filters import flat_parameters, flat_tree, read_filter
 from service.framework.database.listing import Listing, PageRequest, read_sort
 from service.framework.web.admission import admitted
+from service.platform.errors import FieldError, Invalid
 from service.platform.moments import Moment
-from service.platform.types import BigCount, Limit, Search, Shape
+from service.platform.patterns import list_of
+from service.platform.types import COMPOSED, CURSOR, NOT_BLANK, SLUG, BigCount, Flag, Limit, Search, Shape
 from service.records.context import Context
 
 Caller = Annotated[Context, Depends(admitted)]
 """The caller's context, made from the key; replace `admitted` in `app.dependency_overrides` to give another."""
 
-Cursor = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"^[A-Za-z0-9_-]+$")]
-System = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
-ExternalId = Annotated[
-    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\u0000]*[^\s\u0000][^\u0000]*$")
-]
+Cursor = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=CURSOR)]
+System = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=SLUG)]
+ExternalId = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=NOT_BLANK), COMPOSED]
 
 
 _COUNT: Any = (
     Literal["exact", "estimated"] | None,
     Field(default=None, description="Count all records: exact, or estimated (10,000 where there are more)"),
 )
+
+
+_WITH_CHANGED_AFTER = frozenset(("changed_after", "include_deleted", "limit", "after", "count"))
 
 
 class PageQuery(Shape):
@@ -47,6 +50,25 @@ AS_OF: Mapping[str, Any] = {
             description="Read as of an instant, or of a day (its last moment). Position and stage are as of then; "
             "members without a history are as today",
         ),
+    )
+}
+
+
+CHANGED_AFTER: Mapping[str, Any] = {
+    "changed_after": (
+        BigCount | None,
+        Field(
+            default=None,
+            description="For syncs: the records that changed after this position, in the order of their changes, "
+            "deleted ones too, each with `changed_position` and `deleted_at`. 0 gives every record; then ask with the "
+            "greatest `changed_position` that you have. Not with filters, `sort`, `q` or `as_of`",
+        ),
+    )
+}
+INCLUDE_DELETED: Mapping[str, Any] = {
+    "include_deleted": (
+        Flag,
+        Field(default=False, description="Whether deleted records are listed too; every record shows `deleted_at`"),
     )
 }
 
@@ -70,17 +92,18 @@ def list_query(
 
     `without` names filters that the path already sets, and `more` gives further members.
     """
-    sorts = "|".join(f"-?{key}" for key in listing.sorts)
+    sorts = f"(?:{'|'.join(f'-?{key}' for key in listing.sorts)})"
+    keys = f"a sort key, one of {', '.join(listing.sorts)}, with a leading - to reverse it"
     members: dict[str, Any] = {**({} if "count" in without else {"count": _COUNT}), **(more or {})}
-    if sorts:
+    if listing.sorts:
         members["sort"] = (
-            Annotated[str, StringConstraints(max_length=200, pattern=f"^(?:{sorts})(?:,(?:{sorts}))*$")] | None,
+            Annotated[str, StringConstraints(max_length=200, pattern=list_of(sorts, keys))] | None,
             Field(default=None, description="Sort keys, comma-separated; a leading - reverses; null sorts lowest"),
         )
     if "name" in listing.filters:
         members["q"] = (
             Search | None,
-            Field(default=None, description="Text that the name contains, in upper or lower case"),
+            Field(default=None, description="Text that the name contains, whatever its case: `strasse` finds `Straße`"),
         )
     return create_model(
         name,
@@ -94,6 +117,11 @@ def list_query(
 def page_request(query: BaseModel, listing: Listing) -> PageRequest:
     """Return the page that a list's query asks for; raises Invalid."""
     values: Mapping[str, Any] = {name: getattr(query, name) for name in query.model_fields_set}
+    if values.get("changed_after") is not None:
+        require_alone(values)
+    if values.get("include_deleted") and values.get("as_of") is not None:
+        message = "Not with as_of, which lists the accounts that existed then"
+        raise Invalid.parameter("include_deleted", "not_with_as_of", message)
     tree = flat_tree(values, listing.filters)
     if values.get("q") is not None:
         tree.setdefault("name", {})["contains"] = values["q"]
@@ -103,7 +131,19 @@ def page_request(query: BaseModel, listing: Listing) -> PageRequest:
         sort=read_sort(values.get("sort"), listing),
         condition=read_filter(tree, listing.filters),
         count=values.get("count"),
+        changed_after=values.get("changed_after"),
+        include_deleted=values.get("include_deleted", False),
     )
+
+
+def require_alone(values: Mapping[str, Any]) -> None:
+    """Raise Invalid for what a list in the order of changes does not take beside its position: a record that leaves a
+    filter would not be sent, so a sync would keep it as it was.
+    """
+    message = "Not with changed_after, which lists every record that changed in the order of the changes"
+    others = [name for name, value in values.items() if value is not None and name not in _WITH_CHANGED_AFTER]
+    if others:
+        raise Invalid([FieldError("not_with_changed_after", message, parameter=name) for name in others])
 
 
 def search_shape(

@@ -6,7 +6,7 @@ gives these paths, where `{id}` under the parent's path is the parent's (a recor
 
     POST, GET    /v1/accounts/{id}/stakeholders
     GET, PUT     /v1/accounts/{id}/stakeholders/by-ref/{system}/{external_id}
-    GET          /v1/stakeholders                 (if it is listed alone)
+    GET          /v1/stakeholders                 (of all accounts)
     POST         /v1/stakeholders/batch
     GET, PATCH, DELETE   /v1/stakeholders/{id}
     PUT, DELETE  /v1/stakeholders/{id}/refs/{system}
@@ -22,11 +22,20 @@ from service.framework.web.answers import Answer, created, found, no_content, pa
 from service.framework.web.request import RequestInfo
 from service.framework.web.router import Inquiry, Part, PathId
 from service.models.shapes import ReferencePut
-from service.platform.errors import Conflict, ReferenceTaken
+from service.platform.errors import Conflict, CursorExpired, ReferenceTaken
 from service.records.batches import MOST_BYTES, BatchResult
 from service.records.context import Context
 from service.records.plain import PlainRecord
-from service.rest.dependencies import Caller, ExternalId, System, list_query, page_of, page_request
+from service.rest.dependencies import (
+    CHANGED_AFTER,
+    INCLUDE_DELETED,
+    Caller,
+    ExternalId,
+    System,
+    list_query,
+    page_of,
+    page_request,
+)
 
 UPSERT_RESULT = {"Upsert-Result": "created, updated or unchanged"}
 _REFERENCE = {"system": Annotated[System, Path()], "external_id": Annotated[ExternalId, Path()]}
@@ -75,21 +84,26 @@ class _Routes:
         if parent is None:
             self._declare_pages(self.path, "list", whole_list, shown)
             return
-        name = f"list_{parent.name}_{record.names}" if record.listed_alone else whole_list
-        self._declare_pages(self.path, "list", name, shown, ("account_id", parent.column))
-        if record.listed_alone:
-            self._declare_pages(f"/{record.path}", "list_all", whole_list, shown)
+        nested_list = whole_list
+        if record.whole_list_first:
+            nested_list = f"list_{parent.name}_{record.names}"
+        else:
+            whole_list = f"list_all_{record.names}"
+        self._declare_pages(self.path, "list", nested_list, shown, ("account_id", parent.column))
+        self._declare_pages(f"/{record.path}", "list_all", whole_list, shown)
 
     def _declare_pages(self, path: str, verb: str, name: str, shown: Any, fixed: tuple[str, ...] = ()) -> None:
         """Declare one list; the path gives the values of the `fixed` members."""
         record = self.record
-        query: Any = list_query(f"{record.type_name}ListQuery", record.listing, without=fixed)
+        more = INCLUDE_DELETED if fixed else {**CHANGED_AFTER, **INCLUDE_DELETED}
+        query: Any = list_query(f"{record.type_name}ListQuery", record.listing, without=fixed, more=more)
 
         async def list_records(ctx: Context, query: Any, id: str | None = None) -> Answer:
             return page(await record.list(ctx, page_request(query, record.listing), id))
 
         takes = {**(self.place if fixed else {}), "query": Annotated[query, Query()]}
-        self._declare("get", path, verb, name, list_records, takes, response_model=shown)
+        errors = [] if fixed else [CursorExpired]
+        self._declare("get", path, verb, name, list_records, takes, response_model=shown, errors=errors)
 
     def declare_batch(self) -> None:
         """Declare the batch of upserts."""

@@ -31,7 +31,7 @@ from service.graphql.graph import EDGES, MUTATIONS, PAGES, PLAIN, QUERIES, TYPES
 from service.graphql.plain import edges_of, mutations_of, page_of, query_by_ref, type_of
 from service.graphql.subscriptions import SUBSCRIPTIONS
 from service.models.access.api_keys import ApiKeyCreate
-from service.models.shapes import Living, ReadBase, Referenced
+from service.models.shapes import Referenced, Synced, SyncedRead
 from service.operations.access.api_keys import create_api_key
 from service.platform.errors import Conflict
 from service.platform.settings import Settings
@@ -87,7 +87,7 @@ class Declared:
 def declare() -> Declared:
     """Declare what every floor says of a site visit. In a function, because tables and events are known to all."""
 
-    class SiteVisit(Living, SiteVisitFields, table=True):
+    class SiteVisit(Synced, SiteVisitFields, table=True):
         __tablename__ = "site_visits"
 
         account_id: Id = Field(foreign_key="accounts.id", description="The account")
@@ -95,7 +95,7 @@ def declare() -> Declared:
     table = table_of(SiteVisit)
 
     @read_of(SiteVisitCreate, SiteVisit, order="account_id")
-    class SiteVisitRead(ReadBase):
+    class SiteVisitRead(SyncedRead):
         """A visit to a site of an account."""
 
     record = PlainRecord(

@@ -53,7 +53,8 @@ class Kind:
 
 @pytest.fixture(params=KINDS)
 async def kind(client: httpx.AsyncClient, request: pytest.FixtureRequest) -> Kind:
-    name, body = request.param, dict[str, Any]()
+    name = request.param
+    body: dict[str, Any]
     if name == "account":
         return Kind(name, "/v1/accounts", "accounts", {"name": "Aurelia"}, {})
     person = await make_person(client)
@@ -72,7 +73,7 @@ async def kind(client: httpx.AsyncClient, request: pytest.FixtureRequest) -> Kin
         body = {"title": "Win", "metric": "share", "target": 40, "due_on": "2027-09-30"}
         return Kind(name, f"/v1/plans/{plan['id']}/objectives", "objectives", body, {"plan_id": plan["id"]})
     objective = await make_objective(client, plan)
-    body: dict[str, Any] = {
+    body = {
         "title": "Visit",
         "due_on": "2027-03-31",
         "expected_result": "Needs",

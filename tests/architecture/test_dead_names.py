@@ -19,7 +19,7 @@ KEPT = {
     **dict.fromkeys(["list_commands", "resolve_command"], "typer calls it"),
     **dict.fromkeys(["startup", "handle_websocket_upgrade", "send_400_response", "handle_connect"], "uvicorn calls it"),
     **dict.fromkeys(["build_middleware_stack"], "FastAPI calls it"),
-    **dict.fromkeys(["execute_fields", "execute_fields_serially"], "graphql-core calls it"),
+    **dict.fromkeys(["execute_fields", "execute_fields_serially", "complete_object_value"], "graphql-core calls it"),
     **dict.fromkeys(
         ["handle_async_request", "has_redirect_location", "extract_cookies", "build_request"], "httpx calls it"
     ),

@@ -306,6 +306,10 @@ def test_a_key_is_revoked_with_what_came_from_it(on: Kam, database_url: str):
 
     child = asyncio.run(create_from(first, "Child"))
     grandchild = asyncio.run(create_from(child, "Grandchild"))
+    lines = on("keys", "list")[1].splitlines()
+    (made_by_hand,) = [line for line in lines if first["id"] in line]
+    assert "command line" in made_by_hand
+    assert any(child["id"] in line and line.count(first["prefix"]) == 1 for line in lines)
     code, out, _ = on("keys", "revoke", first["prefix"], "--descendants")
     assert code == 0
     assert out.splitlines() == [f"Revoked {key['id']} ({key['name']})" for key in (first, child, grandchild)]

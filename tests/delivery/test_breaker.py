@@ -15,6 +15,7 @@ CALLS = st.lists(
         st.booleans(),
         st.sampled_from("abc"),
         st.none() | st.integers(0, 86_400).map(lambda seconds: timedelta(seconds=seconds)),
+        st.booleans(),
     ),
     max_size=60,
 )
@@ -22,6 +23,10 @@ CALLS = st.lists(
 
 def fail(event: str = "a", **asked: float) -> Call:
     return Call(False, event, timedelta(**asked) if asked else None)
+
+
+def refuse(event: str = "a") -> Call:
+    return Call(False, event, refused=True)
 
 
 def open_one(asked: Call | None = None) -> Health:
@@ -37,6 +42,19 @@ def test_it_opens_after_five_failures_in_a_row_of_two_events() -> None:
     assert verdict.health.breaker_probe_at == NOW + FIRST_PROBE
     assert after(Health(), [fail("a")] * 50, NOW, 4).health.breaker_state == "closed"
     assert after(Health(), [*four, Call(True, "c"), *four], NOW, 4).health.breaker_state == "closed"
+
+
+def test_a_refused_record_is_no_failure_of_the_endpoint() -> None:
+    assert after(Health(), [refuse(event) for event in "abcdefghij"], NOW, 4).health == Health()
+    four = [fail("a"), fail("b"), fail("a"), fail("b")]
+    mixed = after(Health(), [*four, refuse("c"), refuse("d"), refuse("e")], NOW, 4).health
+    assert (mixed.breaker_state, mixed.breaker_failures) == ("closed", 4)
+    half_open = Health(**{**fields(open_one()), "breaker_state": "half_open"})
+    verdict = after(half_open, [refuse("a")], NOW, 16)
+    assert (verdict.health.breaker_state, verdict.notices) == ("slow_start", ("closed",))
+    assert verdict.health.last_success_at is None
+    days = NOW + timedelta(days=6)
+    assert after(Health(), [refuse("a"), refuse("b"), refuse("c")], days, 4).notices == ()
 
 
 def test_probes_are_twice_as_far_apart_each_time_and_never_before_retry_after() -> None:
@@ -70,15 +88,16 @@ def test_a_probe_that_arrives_lets_in_one_two_four() -> None:
 
 
 @given(calls=CALLS, concurrency=st.integers(1, 64))
-def test_a_slow_start_never_exceeds_what_has_just_arrived(calls: list[Call], concurrency: int) -> None:
+def test_a_slow_start_never_exceeds_what_was_just_answered(calls: list[Call], concurrency: int) -> None:
     health, since = open_one(), 0
     for call in calls:
         before = health
         health = after(health, [call], NOW, concurrency).health
-        since = since + 1 if call.arrived else 0
+        answered = call.arrived or call.refused
+        since = since + 1 if answered else 0
         if health.breaker_state == "slow_start":
             assert 1 <= health.limit(concurrency) <= max(1, since)
-        if before.breaker_state in ("open", "slow_start") and not call.arrived:
+        if before.breaker_state in ("open", "slow_start") and not answered:
             assert health.breaker_state == "open"
         if health.breaker_state == "closed":
             assert health.breaker_probe_at is None

@@ -6,7 +6,7 @@ import secrets
 
 import pytest
 
-from tests.faults import hanging, kills, replays, restart
+from tests.faults import hanging, kills, refusing, replays, restart
 from tests.postgres import PostgresUnavailable
 
 
@@ -47,3 +47,11 @@ async def test_endpoints_that_hang_do_not_hold_up_the_others() -> None:
     assert (
         result["with"]["p95_ms"] < 10_000
     )  # far below the 20 s of the hanging endpoints; the program itself measures the figure
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+async def test_records_that_are_refused_do_not_hold_up_the_others(database: str) -> None:
+    result = await refusing.run(database, workers=1, refused=12, others=40)
+    print(result)
+    assert refusing.is_well(result), result

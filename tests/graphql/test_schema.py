@@ -45,7 +45,8 @@ def test_every_member_of_a_read_model_is_a_field_and_the_other_way_round(schema,
 def test_every_member_is_read_from_the_listing_of_rest(name):
     kind = GRAPH.types[name]
     past = {} if kind.past is None else kind.past.members
-    assert set(kind.model.model_fields) <= {*kind.listing.members, *past}
+    changes = {} if kind.listing.changes is None else kind.listing.changes.members
+    assert set(kind.model.model_fields) <= {*kind.listing.members, *past, *changes}
 
 
 @pytest.mark.parametrize("edge", GRAPH.edges.values(), ids=lambda edge: f"{edge.source}.{edge.field}")
@@ -96,7 +97,8 @@ def test_every_write_of_the_middle_is_a_mutation():
         }
     assert len(writes) > 20
     mirrored = {call.run for call in GRAPH.mutations.values()}
-    assert sorted(name for name, one in writes.items() if one not in mirrored and not name.startswith("_")) == []
+    missing = {name for name, one in writes.items() if one not in mirrored and not name.startswith("_")}
+    assert missing == {"import_accounts"}  # a file, which only the command line reads
     derived = {call.name for record in records for call in mutations_of(record)}
     assert len(derived) >= 25 and derived <= GRAPH.mutations.keys()
 

@@ -54,7 +54,7 @@ class Wants:
             queue = self._updated(row, now)
             if row["breaker_state"] in ("open", "half_open"):
                 if not queue.leased:
-                    wanted.append(Wanted(row, "retry" if row["retry_due"] else "first", 1))
+                    wanted.append(Wanted(row, "first" if row["first_due"] else "retry", 1))
                     room -= 1
                 continue
             most = min(queue.ahead(self._ahead, self._within) - queue.unsent, max(each, queue.room), room)

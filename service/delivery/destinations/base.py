@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
+ABOUT_ENDPOINT = frozenset((401, 403, 408, 429))
+"""Statuses from 400 to 499 that are about the endpoint; any other is about the record that was sent."""
+
 OutcomeKind = Literal["ok", "http", "timeout", "connect", "dns", "tls", "auth", "blocked", "unknown"]
 
 
@@ -69,6 +72,12 @@ class Outcome:
     def gone(self) -> bool:
         """Whether the receiver wants no more deliveries at all (status 410, or by header)."""
         return self.status == 410 or self.control == "disable"
+
+    @property
+    def refuses_record(self) -> bool:
+        """Whether the receiver works and refused just this record: 4xx, but not 401, 403, 408, 410 and 429."""
+        about = self.status is not None and 400 <= self.status <= 499 and self.status not in ABOUT_ENDPOINT
+        return about and self.kind == "http" and not self.gone
 
 
 class Destination(Protocol):

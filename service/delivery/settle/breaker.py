@@ -5,6 +5,9 @@ Closed -> open: 5 failures in a row over at least two events. Open -> half open:
 120 ... up to 900 s, never before the receiver's `Retry-After`. Half open -> slow start: a probe succeeds; then 1, 2,
 4 ... calls at once. Slow start -> closed: the endpoint's concurrency is reached. Half open, slow start -> open: any
 failure. After five days of nothing but failures (at least two) the endpoint is turned off.
+
+A call whose record was refused (400, 404, 422 ...) shows that the endpoint works: it is no failure, opens nothing, and
+lets a recovery go on. The probe is a delivery that was not tried before, if there is one.
 """
 
 from __future__ import annotations
@@ -60,11 +63,14 @@ COLUMNS = tuple(Health.__dataclass_fields__)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """The result of one call: whether it succeeded, its event, and the pause that the receiver wants."""
+    """The result of one call: whether it succeeded, its event, the pause that the receiver wants, and whether the
+    receiver refused just its record.
+    """
 
     arrived: bool
     event_id: str
     pause: timedelta | None = None
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,10 @@ def after(health: Health, calls: Sequence[Call], now: datetime, concurrency: int
     notices: list[str] = []
     for call in calls:
         before = health.breaker_state
-        health = arrived(health, now, concurrency) if call.arrived else failed(health, call, now)
+        if call.arrived or call.refused:
+            health = answered(health, now, concurrency, refused=call.refused)
+        else:
+            health = failed(health, call, now)
         working = ("closed", "slow_start")
         if before in working and health.breaker_state == "open":
             notices.append("opened")
@@ -93,28 +102,31 @@ def after(health: Health, calls: Sequence[Call], now: datetime, concurrency: int
     return Verdict(health, (*notices, "failing") if warned else tuple(notices), warned)
 
 
-def arrived(health: Health, now: datetime, concurrency: int) -> Health:
-    """Return the health after a call that succeeded."""
+def answered(health: Health, now: datetime, concurrency: int, *, refused: bool = False) -> Health:
+    """Return the health after a call that succeeded, or whose record was `refused`."""
+    if refused and health.breaker_state == "closed":
+        return health
     seen = health.last_success_at
-    seen = now if seen is None or now - seen >= SEEN or seen > now else seen
     if health.breaker_state == "closed":
+        seen = now if seen is None or now - seen >= SEEN or seen > now else seen
         if not health.breaker_failures and health.failing_since is None and seen == health.last_success_at:
             return health
         return Health(last_success_at=seen)
+    seen = seen if refused else now
     allowed, count = health.breaker_allowed, health.breaker_arrived + 1
     if health.breaker_state != "slow_start":
         allowed, count = 1, 0
     elif count >= allowed:
         allowed, count = 2 * allowed, 0
     if allowed >= concurrency:
-        return Health(last_success_at=now)
+        return Health(last_success_at=seen)
     return Health(
         breaker_state="slow_start",
         breaker_probes=health.breaker_probes,
         breaker_allowed=allowed,
         breaker_arrived=count,
         breaker_opened_at=health.breaker_opened_at,
-        last_success_at=now,
+        last_success_at=seen,
     )
 
 

@@ -186,7 +186,7 @@ def _calls(settlements: Sequence[Settlement]) -> dict[str, list[tuple[Call, str 
     for each in settlements:
         delivery, outcome = each.lease.delivery, each.outcome
         reason = None if not outcome.gone else GONE if outcome.status == 410 else ASKED
-        call = Call(outcome.kind == "ok", delivery.event_id, each.pause)
+        call = Call(outcome.kind == "ok", delivery.event_id, each.pause, outcome.refuses_record)
         calls.setdefault(delivery.endpoint_id, []).append((call, reason))
     return calls
 

@@ -17,6 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from service.events.event import DECLARED, Event
+from service.events.feed.changes import MOST_RANGES, WAITING, number_changes, number_ranges
 from service.events.feed.queue import MARK_BEHIND, STEP_UP, SUPERSEDE
 from service.events.feed.subscriptions import MEMBERS, OWNER, EventRow, subscription
 from service.events.webhooks import OperatorEvent
@@ -33,11 +34,7 @@ from service.platform.ids import new_id
 BATCH = 1000
 _LOCK = 7_415_926_535
 
-_WAITING = Statement(
-    sa.select(sa.func.count()).select_from(
-        sa.select(events.c.seq).where(events.c.position.is_(None)).limit(1).subquery()
-    )
-)
+_WAITING = Statement(sa.select(WAITING.label("waiting")))
 STAND_STILL = Statement(sa.select(sa.func.pg_advisory_xact_lock(sa.literal_column(str(_LOCK), sa.BigInteger))))
 """PostgreSQL only: no sequencer runs until the transaction ends. Turning an endpoint on or off does this before
 locking it: what a sequencer makes pending or holds meanwhile would not be held or released.
@@ -128,19 +125,20 @@ async def sequence(database: Database, clock: Clock, after_batch: Callable[[], N
                 return done
         try:
             async with database.transaction() as writer:
-                numbered = await _run(writer, database.kind, clock)
-                if not numbered:
+                numbered, ranges = await _run(writer, database.kind, clock)
+                if not numbered and not ranges:
                     raise _NothingWaits
         except _NothingWaits:  # another one was faster
             return done
         done += numbered
-        if numbered < BATCH:
+        if numbered < BATCH and ranges < MOST_RANGES:
             return done
         if after_batch is not None:
             after_batch()
 
 
-async def _run(writer: Writer, kind: str, clock: Clock) -> int:
+async def _run(writer: Writer, kind: str, clock: Clock) -> tuple[int, int]:
+    """Number a batch of events and the changes that they name, then ranges of changes; return how many of each."""
     if kind == "postgresql":
         await writer.value(STAND_STILL)
     numbered = sorted(await writer.all(_NUMBER), key=lambda row: int(row["position"]))
@@ -149,7 +147,8 @@ async def _run(writer: Writer, kind: str, clock: Clock) -> int:
         rows = _fan_out(numbered, await writer.all(_ENDPOINTS), now)
         if rows:
             await _deliver(writer, kind, rows, now)
-    return len(numbered)
+        await number_changes(writer, kind, numbered)
+    return len(numbered), await number_ranges(writer, kind)
 
 
 async def _deliver(writer: Writer, kind: str, rows: list[Row], now: datetime) -> None:

@@ -123,12 +123,6 @@ def json_rows(name: str, columns: Mapping[str, Any], dialect: str) -> sa.FromCla
     ).subquery(f"{name}_row")
 
 
-def like_pattern(text: str) -> str:
-    """`%text%` with `%`, `_` and the backslash of the text itself taken literally."""
-    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"
-
-
 def leaf(expression: ColumnElement[Any], dialect: str) -> ColumnElement[Any]:
     """The expression as it appears inside a JSON object on that database, by its type."""
     kind = expression.type

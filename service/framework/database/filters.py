@@ -21,8 +21,10 @@ from pydantic_core import PydanticCustomError
 from sqlalchemy.sql.elements import ColumnElement
 
 from service.framework.database.columns import Uuid, bind
-from service.framework.database.dialects import like_pattern, one_of
+from service.framework.database.dialects import one_of
+from service.framework.database.folding import contains, contains_binds
 from service.platform.errors import FieldError, Invalid
+from service.platform.patterns import any_of, list_of, words_of
 from service.platform.types import DayText, Figure, Flag, Id, InstantText, Money, Search, Shape, Whole
 
 MAX_CONDITIONS = 50
@@ -52,6 +54,8 @@ class Filterable:
     kind: str
     values: tuple[str, ...] = ()
     condition: Callable[[str], ColumnElement[bool]] | None = None
+    note: str = ""
+    """What the flat parameters of a range say besides."""
 
 
 def enum_field(column: Any, values: type[StrEnum]) -> Filterable:
@@ -61,7 +65,7 @@ def enum_field(column: Any, values: type[StrEnum]) -> Filterable:
 
 def _value_type(item: Filterable) -> Any:
     if item.kind == "enum":
-        return Annotated[str, StringConstraints(pattern=f"^({'|'.join(item.values)})$")]
+        return Annotated[str, StringConstraints(pattern=any_of(item.values))]
     scalars: dict[str, Any] = {
         "text": Search,
         "id": Id,
@@ -138,7 +142,7 @@ class _FilterShape(Shape):
 _MEANING = {
     "eq": "Equal to",
     "in": "One of these values",
-    "contains": "The text occurs in the value, whatever its case",
+    "contains": "The text occurs in the value, whatever its case: `strasse` finds `Straße`",
     "gt": "Greater than",
     "gte": "Greater than or equal to",
     "lt": "Less than",
@@ -211,7 +215,7 @@ class FilterReader:
                 yield (key, "is_null", bool(operand))
                 continue
             bind = f"f{len(self.binds)}"
-            self.binds[bind] = like_pattern(operand) if operator == "contains" else operand
+            self.binds |= contains_binds(bind, operand) if operator == "contains" else {bind: operand}
             yield (key, operator, bind)
 
     def _count(self, pointer: str, search: bool = False) -> None:
@@ -265,11 +269,13 @@ def _comparison(item: Filterable, operator: str, value: Any) -> ColumnElement[bo
         return column.is_(None) if value else column.is_not(None)
     if operator == "in":
         return one_of(column, value)
-    bound: Any = bind(value, sa.Text() if operator == "contains" else column)
     if operator == "contains":
-        return sa.func.lower(column).like(sa.func.lower(bound), escape="\\")
-    found: ColumnElement[bool] = _COMPARED[operator](column, bound)
+        return contains(column, value)
+    found: ColumnElement[bool] = _COMPARED[operator](column, bind(value, column))
     return found
+
+
+_ONE_ID = "(?:[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})"
 
 
 def flat_parameters(fields: Mapping[str, Filterable]) -> dict[str, Any]:
@@ -277,17 +283,19 @@ def flat_parameters(fields: Mapping[str, Filterable]) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for key, item in fields.items():
         if item.kind in ("enum", "id"):
-            one = (
-                "|".join(item.values) if item.kind == "enum" else "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-            )
-            listed = Annotated[str, StringConstraints(max_length=4000, pattern=f"^(?:{one})(?:,(?:{one}))*$")]
+            pattern = words_of(item.values) if item.kind == "enum" else list_of(_ONE_ID, "a UUID")
+            listed = Annotated[str, StringConstraints(max_length=4000, pattern=pattern)]
             out[key] = (listed | None, Field(None, description=f"{key} is one of these, comma-separated"))
         elif item.kind == "text":
             out[key] = (Search | None, Field(None, description=f"{key} equals this"))
         else:
             kind = _value_type(item)
             for operator, parameter in _bounds(key, item).items():
-                out[parameter] = (kind | None, Field(None, description=f"{key}: {_MEANING[operator].lower()} this"))
+                meaning = f"{key}: {_MEANING[operator].lower()} this"
+                out[parameter] = (
+                    kind | None,
+                    Field(None, description=f"{meaning}. {item.note}" if item.note else meaning),
+                )
     return out
 
 

@@ -58,6 +58,9 @@ class PageRequest:
     count: str | None = None
     instants: tuple[tuple[str, datetime], ...] = ()
     """Instants that a listing of the past looks back to, by the name they are bound as."""
+    changed_after: int | None = None
+    """The position after which records are listed in the order of their changes, instead of the list as it is now."""
+    include_deleted: bool = False
 
 
 @dataclass
@@ -77,6 +80,10 @@ class Listing:
     default_sort: tuple[Sort, ...] = ()
     visible: Callable[[], ColumnElement[bool]] | None = None
     source: Any = None
+    changes: Any = field(default=None, repr=False)
+    """The same records in the order of their changes (a `ChangeListing`), where that order is kept."""
+    with_deleted: Listing | None = field(default=None, repr=False)
+    """The same list with deleted records, which show when they were deleted."""
     _kept: Kept[Any, Statement] = field(default_factory=lambda: Kept(_KEPT_STATEMENTS), repr=False)
 
     # -- single records
@@ -293,6 +300,8 @@ def typed_value(value: Any, kind: Any) -> Any:
         return Decimal(value)
     if isinstance(kind, Instant):
         return datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    if isinstance(kind, sa.Integer):
+        return int(value)  # text in a cursor of the graph
     if isinstance(kind, Day):
         return date.fromisoformat(value)
     return value

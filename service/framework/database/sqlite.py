@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from service.framework.database.database import ConstraintViolated, Database, Reader, Row, Writer
+from service.framework.database.folding import FOLD
 from service.framework.database.statements import Compiled, Statement
 from service.platform.private_files import make_private
 
@@ -145,6 +146,7 @@ class _Connection:
         connection.execute("PRAGMA busy_timeout=30000")
         for pragma in ("journal_mode=WAL", f"synchronous={self._synchronous}", "foreign_keys=ON", "temp_store=MEMORY"):
             connection.execute(f"PRAGMA {pragma}")
+        connection.create_function(FOLD, 1, str.casefold, deterministic=True)
         self._sqlite = connection
 
     async def run(self, work: Callable[..., Any], *arguments: Any) -> Any:

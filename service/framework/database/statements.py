@@ -111,19 +111,21 @@ class WriteThenRead(Statement):
 
     PostgreSQL does both in one statement: the change is a CTE with the table's name, so that the read sees the new
     row. SQLite takes two, because its RETURNING computes some expressions wrongly (3.40: `IS NOT NULL` is true for a
-    null).
+    null). `also` is an INSERT that goes with the change.
     """
 
-    __slots__ = ("_read", "_table", "_write")
+    __slots__ = ("_also", "_read", "_table", "_write")
 
-    def __init__(self, table: sa.Table, write: Any, read: Any) -> None:
+    def __init__(self, table: sa.Table, write: Any, read: Any, also: Any = None) -> None:
         super().__init__(read)
-        self._table, self._write, self._read = table, write, read
+        self._table, self._write, self._read, self._also = table, write, read, also
 
     def _compile(self, kind: str) -> Compiled:
-        if kind == "postgresql":
-            return Compiled(self._read.add_cte(self._write.returning(*self._table.c).cte(self._table.name)), kind)
-        return Compiled(self._read, kind, (Compiled(self._write, kind),))
+        writes = [self._write] if self._also is None else [self._write, self._also]
+        if kind != "postgresql":
+            return Compiled(self._read, kind, tuple(Compiled(write, kind) for write in writes))
+        read = self._read.add_cte(self._write.returning(*self._table.c).cte(self._table.name))
+        return Compiled(read if self._also is None else read.add_cte(self._also.cte("also")), kind)
 
 
 class ChangeThenInsert(Statement):

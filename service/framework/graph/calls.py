@@ -21,7 +21,7 @@ from service.framework.graph.names import snake
 from service.platform import errors
 from service.platform.errors import Invalid, KamError, NotFound
 from service.platform.moments import Moment
-from service.platform.pointers import field_errors
+from service.platform.pointers import field_errors, reasons
 from service.platform.types import Id, Name, Slug
 
 ID = NewType("ID", str)
@@ -142,7 +142,7 @@ def read_moment(name: str, value: Any) -> date | datetime:
     try:
         return _MOMENT.validate_python(value)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        found = reasons(error)[0]
         raise Invalid.parameter(name, found["type"], found["msg"]) from None
 
 
@@ -184,7 +184,7 @@ def scalar(annotation: Any, kind: Any, name: str, description: str, default: Any
         try:
             return adapter.validate_python(value)
         except ValidationError as error:
-            found = error.errors(include_url=False, include_context=False, include_input=False)[0]
+            found = reasons(error)[0]
             raise Invalid.parameter(name, found["type"], found["msg"]) from None
 
     return Takes(name, kind, description, convert)
@@ -210,7 +210,7 @@ def if_version(*, creates: bool = False) -> Takes:
 
 
 def _refused(error: ValidationError, given: Any) -> Invalid:
-    return Invalid(field_errors(error.errors(include_url=False, include_context=False, include_input=False), given))
+    return Invalid(field_errors(reasons(error), given))
 
 
 def members(value: Any, kind: Any) -> Any:
@@ -233,7 +233,7 @@ def filter_tree(value: Any, declared: Any, model: type[BaseModel]) -> dict[str, 
     try:
         given = model.__pydantic_validator__.validate_json(orjson.dumps(tree))
     except ValidationError as error:
-        found = field_errors(error.errors(include_url=False, include_context=False, include_input=False), tree)
+        found = field_errors(reasons(error), tree)
         raise Invalid([replace(each, pointer=f"/filter{each.pointer}") for each in found]) from None
     shown: dict[str, Any] = given.model_dump(by_alias=True, exclude_unset=True)
     return shown

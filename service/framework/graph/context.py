@@ -48,5 +48,8 @@ class GraphContext(Protocol):
     def past(self, moment: date | datetime, parameter: str = "as_of") -> datetime:
         """Return the instant of a look back; raises Invalid for a moment that lies ahead."""
 
+    async def number_changes(self) -> None:
+        """Give positions to committed events and changes that wait for them."""
+
     def with_idempotency(self, idempotency: Idempotency) -> GraphContext:
         """Return the same context with an Idempotency-Key."""

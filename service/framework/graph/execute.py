@@ -18,9 +18,11 @@ from graphql.execution.values import VariableValues
 from service.framework.database.pagination import Cursors
 from service.framework.database.statements import Statement
 from service.framework.graph import errors
+from service.framework.graph.beside import Beside
 from service.framework.graph.context import GraphContext
 from service.framework.graph.edges import Graph
 from service.framework.graph.execution import execution_context
+from service.framework.graph.introspection import Introspection
 from service.framework.graph.limits import Limits
 from service.framework.graph.paging import Paging
 from service.framework.graph.parsing import Document, Documents
@@ -34,15 +36,19 @@ from service.platform.errors import (
     QueryTooComplex,
 )
 
+_SMALL = 50_000
+"""Bytes of a request whose variables are read in the event loop; those of larger ones are read beside it."""
+
 
 @dataclass(slots=True)
 class Request:
-    """One GraphQL request, as HTTP brought it. `read_only` (GET) refuses mutations."""
+    """One GraphQL request, as HTTP brought it. `read_only` (GET) refuses mutations; `size` is its length in bytes."""
 
     query: str
     operation_name: str | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
     read_only: bool = False
+    size: int = 0
 
 
 class Engine:
@@ -56,17 +62,19 @@ class Engine:
         self.graph = graph
         self.limits = limits or Limits()
         self.paging = Paging(graph, cursors, self.limits)
-        self._documents = Documents(self.schema, self.limits)
+        self._beside = Beside()
+        self.introspection = Introspection(self.schema, self._beside, self.limits.cost)
+        self._documents = Documents(self.schema, self.limits, self._beside)
         self.whereabouts = Statement(whereabouts(graph))
 
     async def run(self, ctx: GraphContext, request: Request) -> bytes:
         """Return the answer's body; raises Refused when nothing of the document was run."""
-        document, name, operation = self._chosen(request)
+        document, name, operation = await self._chosen(request)
         if request.read_only and operation.operation is not OperationType.QUERY:
             raise errors.refused(MethodNotAllowed(["POST"]))
         if operation.operation is OperationType.SUBSCRIPTION:
             raise errors.refused(NotAcceptable("A subscription needs Accept: text/event-stream, or a WebSocket"))
-        run = self._run(ctx, request, document, name)
+        run = await self._run(ctx, request, document, name)
         if self.strawberry.extensions or run.foreign:
             return await self._through_strawberry(ctx, request, name)
         return await run.answer()
@@ -75,8 +83,8 @@ class Engine:
         """Return the answers of an operation: one per value of a subscription, else one. Raises Refused when nothing of
         it was run. Strawberry's extensions don't run here.
         """
-        document, name, operation = self._chosen(request)
-        run = self._run(ctx, request, document, name)
+        document, name, operation = await self._chosen(request)
+        run = await self._run(ctx, request, document, name)
         if operation.operation is not OperationType.SUBSCRIPTION:
             return _once(await run.answer())
         try:
@@ -84,13 +92,15 @@ class Engine:
         except KamError as error:
             raise errors.refused(error, ctx.request_id) from None
 
-    def _chosen(self, request: Request) -> tuple[Document, str, OperationDefinitionNode]:
-        document = self._documents.document(request.query)
+    async def _chosen(self, request: Request) -> tuple[Document, str, OperationDefinitionNode]:
+        document = await self._documents.document(request.query)
         name = document.choose(request.operation_name)
         return document, name, document.operations[name]
 
-    def _run(self, ctx: GraphContext, request: Request, document: Document, name: str) -> Run:
-        return self._planned(ctx, document, name, document.variables[name].read(request.variables), request.variables)
+    async def _run(self, ctx: GraphContext, request: Request, document: Document, name: str) -> Run:
+        variables, given = document.variables[name], request.variables
+        read = variables.read(given) if request.size <= _SMALL else await self._beside.run(variables.read, given)
+        return self._planned(ctx, document, name, read, given)
 
     def _planned(
         self, ctx: GraphContext, document: Document, name: str, variables: VariableValues, given: Mapping[str, Any]
@@ -120,7 +130,7 @@ class Engine:
         """Answer the graph's root fields for Strawberry's executor."""
         operation: OperationDefinitionNode = executor.operation
         assert operation.loc is not None  # noqa: S101 - Strawberry parses with locations
-        document = self._documents.document(operation.loc.source.body)
+        document = await self._documents.document(operation.loc.source.body)
         name = operation.name.value if operation.name else ""
         run = self._planned(executor.context_value, document, name, executor.variable_values, {})
         return await run.bodies()

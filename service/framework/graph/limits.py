@@ -1,10 +1,10 @@
-"""What a GraphQL document may ask for, judged before anything runs: size, depth, aliases, directives, repeated fields
-and cost.
+"""What a GraphQL document may ask for, judged before anything runs: size, depth, aliases, fragments, directives,
+repeated fields, introspection and cost.
 
 GraphQL gives callers a language, so one small text can ask for years of work. Each limit stops one way of doing that; a
-refusal names the limit. Tokens, aliases, directives and repetitions are counted on the raw tree (validation itself
-costs more than linear time); depth with fragments expanded, after validation has excluded cycles. Cost, the number of
-objects an operation may load, depends on variables: `Budget` counts it while a plan is resolved.
+refusal names the limit. Tokens, aliases, fragments, directives and repetitions are counted on the raw tree (validation
+itself costs more than linear time); depth and fields with fragments expanded, after validation has excluded cycles.
+Cost, the number of objects an operation may load, depends on variables: `Budget` counts it while a plan is resolved.
 """
 
 from __future__ import annotations
@@ -33,6 +33,10 @@ class Limits:
     aliases: int = 60
     directives: int = 60
     repeats: int = 4
+    fragments: int = 60
+    """Fragment spreads and inline fragments of the document."""
+    fields: int = 5000
+    """Fields of an operation, fragments expanded."""
     root_fields: int = 30
     mutations: int = 20
     cost: int = 30000
@@ -65,7 +69,7 @@ class Budget:
 
 def refuse_oversized(document: DocumentNode, limits: Limits) -> None:
     """Judge the raw tree in one walk; raises QueryTooComplex."""
-    aliases = directives = 0
+    aliases = directives = fragments = schemas = 0
     sets: list[SelectionSetNode] = []
     for definition in document.definitions:
         if isinstance(definition, OperationDefinitionNode | FragmentDefinitionNode):
@@ -77,8 +81,10 @@ def refuse_oversized(document: DocumentNode, limits: Limits) -> None:
             directives += len(node.directives or ())
             if isinstance(node, FieldNode):
                 aliases += node.alias is not None
+                schemas += node.name.value == "__schema"
                 key = (node.alias or node.name).value
             else:
+                fragments += 1
                 key = "..." + (node.name.value if isinstance(node, FragmentSpreadNode) else "")
             repeats = seen[key] = seen.get(key, 0) + 1
             if repeats > limits.repeats and key != "...":
@@ -89,33 +95,46 @@ def refuse_oversized(document: DocumentNode, limits: Limits) -> None:
             raise _beyond("aliases", limits.aliases)
         if directives > limits.directives:
             raise _beyond("directives", limits.directives)
+        if fragments > limits.fragments:
+            raise _beyond("fragment spreads and inline fragments", limits.fragments)
+        if schemas > 1:
+            raise _beyond("field __schema", 1)
 
 
-def refuse_deep(document: DocumentNode, limits: Limits) -> None:
-    """Judge the depth of every operation of a valid document, fragments expanded; introspection fields are exempt."""
+def refuse_expanded(document: DocumentNode, limits: Limits) -> None:
+    """Judge the depth and the number of fields of every operation of a valid document, fragments expanded;
+    introspection fields add no depth. Raises QueryTooComplex.
+    """
     fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
-    known: dict[str, int] = {}
+    known: dict[str, tuple[int, int]] = {}
 
-    def depth(selections: SelectionSetNode) -> int:
-        deepest = 0
+    def measure(selections: SelectionSetNode) -> tuple[int, int]:
+        """Return the depth and the number of fields."""
+        depth = fields = 0
+        spread: set[str] = set()  # a fragment that is spread twice adds nothing the second time
         for node in selections.selections:
             if isinstance(node, FragmentSpreadNode):
                 name = node.name.value
                 if name not in known:
-                    known[name] = depth(fragments[name].selection_set)
-                below = known[name]
+                    known[name] = measure(fragments[name].selection_set)
+                below, more = known[name] if name not in spread else (0, 0)
+                spread.add(name)
             elif isinstance(node, InlineFragmentNode):
-                below = depth(node.selection_set)
+                below, more = measure(node.selection_set)
             else:
                 assert isinstance(node, FieldNode)  # noqa: S101 - the only other kind
-                own = node.selection_set is not None and not node.name.value.startswith("__")
-                below = 1 + (depth(node.selection_set) if own and node.selection_set is not None else 0)
-            deepest = max(deepest, below)
-        return deepest
+                below, more = measure(node.selection_set) if node.selection_set is not None else (0, 0)
+                below, more = 1 if node.name.value.startswith("__") else 1 + below, 1 + more
+            depth, fields = max(depth, below), fields + more
+        return depth, fields
 
     for definition in document.definitions:
-        if isinstance(definition, OperationDefinitionNode) and depth(definition.selection_set) > limits.depth:
-            raise _beyond("levels of nesting", limits.depth)
+        if isinstance(definition, OperationDefinitionNode):
+            depth, fields = measure(definition.selection_set)
+            if depth > limits.depth:
+                raise _beyond("levels of nesting", limits.depth)
+            if fields > limits.fields:
+                raise _beyond("fields with its fragments expanded", limits.fields)
 
 
 def _beyond(what: str, limit: int) -> QueryTooComplex:

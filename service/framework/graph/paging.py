@@ -19,7 +19,8 @@ from service.framework.graph.calls import filter_tree
 from service.framework.graph.edges import Graph
 from service.framework.graph.limits import Limits
 from service.framework.graph.selection import Connection
-from service.platform.errors import Invalid
+from service.platform.errors import FieldError, Invalid
+from service.platform.types import BIGGEST
 
 _USUAL_SIZES = frozenset((*range(11), 20, 25, 50, 100, 200))
 """Page sizes written into the statement: PostgreSQL plans a bound LIMIT again at every run, which costs as much
@@ -38,6 +39,16 @@ class Form:
     backward: bool = False
     rows: int | None = None
     """How many rows are read, where that stands in the text."""
+    changed: bool = False
+    """Whether the rows that changed after a position are read, in the order of their changes."""
+    deleted: bool = False
+    """Whether deleted rows are read too."""
+
+    def listing_of(self, listing: Listing) -> Listing:
+        """Return the listing that is read: of the present, with deleted rows, or in the order of changes."""
+        if self.changed:
+            return listing.changes  # type: ignore[no-any-return]
+        return listing.with_deleted if self.deleted and listing.with_deleted is not None else listing
 
 
 @dataclass(slots=True)
@@ -68,7 +79,14 @@ class Paging:
         Cursors of what is looked back to (`as_of`) are bound to that instant, as in REST.
         """
         target = self._graph.types[connection.many.target]
-        listing = target.listing
+        changed_after = arguments.get("changedAfter")
+        deleted = bool(arguments.get("includeDeleted"))
+        if changed_after is not None:
+            _check_changed_after(changed_after, arguments, as_of)
+        elif deleted and as_of is not None:
+            message = "Not with asOf, which lists what existed then"
+            raise Invalid.parameter("includeDeleted", "not_with_as_of", message)
+        listing = target.listing if changed_after is None else target.listing.changes
         instants = () if as_of is None or target.past is None else (("as_of", as_of),)
         slot = connection.slot
         size, backward = self._size(arguments, nested)
@@ -77,6 +95,8 @@ class Paging:
         rows = size if connection.plain else size + 1
         usual = size in _USUAL_SIZES
         binds: dict[str, Any] = {} if usual else {f"n{slot}": rows}
+        if changed_after is not None:
+            binds[f"p{slot}"] = changed_after
         shape: Shaped = ()
         if arguments.get("filter") and target.filter is not None:
             condition = read_filter(
@@ -91,7 +111,10 @@ class Paging:
                 values = self._cursors.decode(name, cursor, parameter)
                 for index, (value, (key, _)) in enumerate(zip(values, listing.keys(sort), strict=True)):
                     binds[f"{prefix}{slot}_{index}"] = typed_value(value, key.type)
-        form = Form(sort, shape, after is not None, before is not None, backward, rows if usual else None)
+        form = Form(
+            sort, shape, after is not None, before is not None, backward, rows if usual else None,
+            changed_after is not None, deleted,
+        )  # fmt: skip
         return PageArguments(form, size, name, binds)
 
     def cursor(self, asked: PageArguments, values: Mapping[str, Any]) -> str:
@@ -115,6 +138,19 @@ class Paging:
         if len({key.name for key in keys}) != len(keys):
             raise Invalid.parameter("orderBy", "duplicate_sort", "Name each sort key once")
         return keys
+
+
+def _check_changed_after(position: Any, arguments: Mapping[str, Any], as_of: datetime | None) -> None:
+    """Raise Invalid unless this is a position, and for what does not go with it: a row that leaves a filter would not
+    be sent.
+    """
+    if type(position) is not int or not 0 <= position <= BIGGEST:
+        raise Invalid.parameter("changedAfter", "position", f"Must be a whole number from 0 to {BIGGEST}")
+    others = [name for name in ("filter", "orderBy") if arguments.get(name)]
+    others += [] if as_of is None else ["asOf"]
+    if others:
+        message = "Not with changedAfter, which lists every record that changed in the order of the changes"
+        raise Invalid([FieldError("not_with_changed_after", message, parameter=name) for name in others])
 
 
 def _renamed(shape: Any, slot: int) -> Any:

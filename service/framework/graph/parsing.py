@@ -12,11 +12,16 @@ from dataclasses import dataclass, field
 from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, parse, validate
 
 from service.framework.graph import errors
-from service.framework.graph.limits import Limits, refuse_deep, refuse_oversized
+from service.framework.graph.beside import Beside
+from service.framework.graph.limits import Limits, refuse_expanded, refuse_oversized
 from service.framework.graph.plan import Plan, directive_variables
 from service.framework.graph.variables import Variables
 from service.platform.errors import KamError, QueryTooComplex
 from service.platform.kept import Kept
+
+_SHORT = 300
+"""Characters of a document that takes less than some milliseconds, whatever it asks."""
+_TOO_DEEP = QueryTooComplex("This document is nested too deeply")
 
 
 @dataclass(slots=True)
@@ -43,16 +48,17 @@ class Document:
 class Documents:
     """Parses, validates and keeps documents."""
 
-    def __init__(self, schema: GraphQLSchema, limits: Limits, size: int = 500) -> None:
+    def __init__(self, schema: GraphQLSchema, limits: Limits, beside: Beside, size: int = 500) -> None:
         self._schema = schema
         self._limits = limits
+        self._beside = beside
         self._kept: Kept[str, Document] = Kept(size)
 
-    def document(self, text: str) -> Document:
-        """Return the document of a text; raises Refused."""
+    async def document(self, text: str) -> Document:
+        """Return the document of a text; raises Refused. A long text is read beside the event loop."""
         document = self._kept.get(text)
         if document is None:
-            document = self._read(text)
+            document = self._read(text) if len(text) <= _SHORT else await self._beside.run(self._read, text)
             self._kept.put(text, document)
         return document
 
@@ -62,10 +68,13 @@ class Documents:
                 raise QueryTooComplex(f"A document has at most {self._limits.text} characters")
             tree = self._parse(text)
             refuse_oversized(tree, self._limits)
-            found = validate(self._schema, tree, max_errors=20)
-            if found:
-                raise errors.invalid(found)
-            refuse_deep(tree, self._limits)
+            try:
+                found = validate(self._schema, tree, max_errors=20)
+                if found:
+                    raise errors.invalid(found)
+                refuse_expanded(tree, self._limits)
+            except RecursionError:
+                raise _TOO_DEEP from None
         except KamError as error:
             raise errors.refused(error) from None
         operations = {
@@ -86,4 +95,4 @@ class Documents:
                 ) from None
             raise errors.syntax(error) from None
         except RecursionError:
-            raise QueryTooComplex("This document is nested too deeply") from None
+            raise _TOO_DEEP from None

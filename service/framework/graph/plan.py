@@ -86,7 +86,6 @@ class Plan:
     roots: list[Root | Constant | Introspective]
     introspection: DocumentNode | None = None
     statements: Kept[Hashable, Statement] = field(default_factory=lambda: Kept(64))
-    introspected: dict[str, Any] | None = None
     fixed: dict[int, Any] = field(default_factory=dict)
     """The page arguments of connections, by slot, where no variable or cursor changes them."""
     prepared: dict[tuple[str, ...], Any] = field(default_factory=dict)

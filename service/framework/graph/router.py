@@ -152,6 +152,7 @@ class GraphQLApp:
             check_media(headers.get(b"content-type"), (LEGACY,), method, required=True)
             raw = await read_body(headers, receive, scope["max_body"])
             request = _request(read_json(raw), read_only=False)
+            request.size = len(raw)
             key = headers.get(b"idempotency-key")
             if key is not None:
                 ctx = ctx.with_idempotency(idempotency_of(key, RequestInfo.of(scope), raw))

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 import orjson
-from graphql import GraphQLSchema, execute_sync, get_named_type
+from graphql import GraphQLSchema, get_named_type
 from graphql.execution.values import VariableValues
 
 from service.framework.database.database import Reader
@@ -19,6 +19,7 @@ from service.framework.graph.answer import Finisher, project
 from service.framework.graph.calls import Call, RecordId, read_id, read_moment
 from service.framework.graph.context import GraphContext
 from service.framework.graph.edges import Graph
+from service.framework.graph.introspection import Introspection
 from service.framework.graph.limits import Budget, Limits
 from service.framework.graph.paging import PageArguments, Paging
 from service.framework.graph.plan import Introspective, Plan, Root
@@ -26,8 +27,10 @@ from service.framework.graph.selection import Connection, Constant, Leaf, Nested
 from service.framework.graph.statements import Builder
 from service.framework.graph.whereabouts import words
 from service.platform.errors import (
+    CursorExpired,
     Invalid,
     NotFound,
+    QueryTooComplex,
     Unavailable,
 )
 
@@ -38,6 +41,7 @@ class Ground(Protocol):
     schema: GraphQLSchema
     graph: Graph
     limits: Limits
+    introspection: Introspection
     paging: Paging
     whereabouts: Statement
 
@@ -55,7 +59,7 @@ class Prepared:
 class Run:
     """One execution of an operation's plan."""
 
-    __slots__ = ("_as_of", "_budget", "_ctx", "_engine", "_errors", "_given", "_plan", "_variables")
+    __slots__ = ("_about_schema", "_as_of", "_budget", "_ctx", "_engine", "_errors", "_given", "_plan", "_variables")
 
     def __init__(
         self, engine: Ground, ctx: GraphContext, plan: Plan, variables: VariableValues, given: Mapping[str, Any]
@@ -67,6 +71,7 @@ class Run:
         self._given = given
         self._budget = Budget(engine.limits.cost)
         self._errors: list[dict[str, Any]] = []
+        self._about_schema: dict[str, bytes] | None = None
         self._as_of: datetime | None = None
         """The instant that the current root field looks back to."""
 
@@ -124,7 +129,9 @@ class Run:
         if isinstance(root, Constant):
             return b'"%s"' % root.value.encode()
         if isinstance(root, Introspective):
-            return orjson.dumps(self._introspected()[root.key])
+            if self._about_schema is None:
+                self._about_schema = await self._introspected()
+            return self._about_schema[root.key]
         self._as_of = None
         try:
             return await self._reader(root)(root)
@@ -150,14 +157,32 @@ class Run:
         reading = self._reading(connection.types)
         self._look_back(connection.arguments.read(self._variables))
         prepared = self._prepare((root.key,), (connection,), lambda builder: builder.page(connection))
-        async with reading as reader:
-            text: str = await reader.value(prepared.statement, **prepared.binds)
+        if prepared.asked[connection.slot].form.changed:
+            text = await self._changes(connection, prepared)
+        else:
+            async with reading as reader:
+                text = await reader.value(prepared.statement, **prepared.binds)
         if connection.plain and connection.nodes[0].final:
             return text.encode()
         finisher = self._finisher(prepared.asked)
         answer = finisher.connection(connection, orjson.loads(text))
         await self._complete(finisher, prepared.asked)
         return orjson.dumps(answer)
+
+    async def _changes(self, connection: Connection, prepared: Prepared) -> str:
+        """Return the document of a page in the order of changes. What was committed before the call is in it: it is
+        read again after the changes that waited have got their positions. Raises CursorExpired.
+        """
+        permissions = self._engine.graph.needed(connection.types)
+        async with self._ctx.reading(*permissions, fresh=True) as reader:
+            row = await reader.one(prepared.statement, **prepared.binds) or {}
+        if prepared.binds[f"p{connection.slot}"] > row["end"]:
+            raise CursorExpired.beyond_end(int(row["end"]), "changedAfter")
+        if row["waiting"]:
+            await self._ctx.number_changes()
+            async with self._ctx.reading(*permissions, fresh=True) as reader:
+                row = await reader.one(prepared.statement, **prepared.binds) or {}
+        return str(row["document"])
 
     async def _single(self, root: Root) -> bytes:
         typename = self._engine.graph.singles[root.name]
@@ -360,12 +385,13 @@ class Run:
             values.update(each.binds)
         return values
 
-    def _introspected(self) -> dict[str, Any]:
-        if self._plan.introspected is not None:
-            return self._plan.introspected
-        assert self._plan.introspection is not None  # noqa: S101 - there is an introspective field
-        result = execute_sync(self._engine.schema, self._plan.introspection, variable_values=dict(self._given))
-        data: dict[str, Any] = result.data or {}
-        if not self._plan.operation.variable_definitions:
-            self._plan.introspected = data
-        return data
+    async def _introspected(self) -> dict[str, bytes]:
+        plan = self._plan
+        assert plan.introspection is not None  # noqa: S101 - there is an introspective field
+        keep = not plan.operation.variable_definitions
+        try:
+            found, objects = await self._engine.introspection.answer(plan.introspection, dict(self._given), keep=keep)
+            self._budget.spend(objects)
+        except QueryTooComplex as error:
+            raise errors.refused(error, self._ctx.request_id) from None
+        return found

@@ -14,7 +14,7 @@ from typing import Any
 from service.framework.graph.calls import ID, Call
 from service.framework.graph.edges import Document, Edge, Graph, Many, Type
 from service.framework.graph.names import snake
-from service.framework.graph.shapes import SCALARS, Argument, Author, Field, many, optional
+from service.framework.graph.shapes import SCALARS, Argument, Author, BigInt, Field, many, optional
 
 _PAGING = (
     Argument("first", int | None, "How many, from the beginning or after a cursor; at most 200"),
@@ -128,7 +128,21 @@ def _page_arguments(author: Author, kind: Type) -> tuple[Argument, ...]:
                 "The sort keys, the most important first",
             )
         )
+    if kind.listing.with_deleted is not None:
+        described = "Whether deleted records are listed too; each shows `deletedAt`"
+        more.append(Argument("includeDeleted", bool | None, described))
     return (*_PAGING, *more)
+
+
+def _changed_after(kind: Type) -> tuple[Argument, ...]:
+    if kind.listing.changes is None:
+        return ()
+    described = (
+        "For syncs: the records that changed after this position, in the order of their changes, deleted ones too, "
+        "each with `changedPosition` and `deletedAt`. 0 gives every record; then ask with the greatest "
+        "`changedPosition` that you have. Not with filter, orderBy or asOf"
+    )
+    return (Argument("changedAfter", BigInt | None, described),)
 
 
 def _looking_back(kind: Type) -> tuple[Argument, ...]:
@@ -182,7 +196,11 @@ def _queries(author: Author, graph: Graph) -> list[Field]:
             page.field,
             optional(author.declare(f"{page.target}Connection")),
             page.description,
-            (*_page_arguments(author, graph.types[page.target]), *_looking_back(graph.types[page.target])),
+            (
+                *_page_arguments(author, graph.types[page.target]),
+                *_changed_after(graph.types[page.target]),
+                *_looking_back(graph.types[page.target]),
+            ),
             _compiled,
         )
         for page in graph.pages.values()

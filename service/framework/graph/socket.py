@@ -19,6 +19,7 @@ import orjson
 from service.framework.graph import errors
 from service.framework.graph.context import GraphContext
 from service.framework.graph.execute import Engine, Request
+from service.framework.web.strict_json import read_json
 from service.platform.errors import KamError
 
 PROTOCOL = "graphql-transport-ws"
@@ -85,7 +86,8 @@ class Socket:
                     raise _Ended(4408, "Connection initialisation timeout") from None
                 if message["type"] == "websocket.disconnect":
                     return
-                await self._handle(engine, _read(message))
+                text = message.get("text") or message.get("bytes") or ""
+                await self._handle(engine, _read(text), len(text))
                 if ending is None and self._ctx is not None:
                     ending = asyncio.create_task(self._end_when_refused())
         except _Ended as ended:
@@ -96,7 +98,7 @@ class Socket:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _handle(self, engine: Engine, message: dict[str, Any]) -> None:
+    async def _handle(self, engine: Engine, message: dict[str, Any], size: int) -> None:
         match message.get("type"):
             case "connection_init":
                 await self._init(message.get("payload"))
@@ -105,7 +107,7 @@ class Socket:
             case "pong":
                 pass
             case "subscribe":
-                self._subscribe(engine, message)
+                self._subscribe(engine, message, size)
             case "complete":
                 task = self._running.pop(str(message.get("id")), None)
                 if task is not None:
@@ -129,7 +131,7 @@ class Socket:
             self._admitted()
         await self._send_message({"type": "connection_ack"})
 
-    def _subscribe(self, engine: Engine, message: dict[str, Any]) -> None:
+    def _subscribe(self, engine: Engine, message: dict[str, Any], size: int) -> None:
         if self._ctx is None:
             raise _Ended(4401, "Unauthorized")
         identifier, payload = message.get("id"), message.get("payload")
@@ -143,7 +145,7 @@ class Socket:
             raise _Ended(4409, f"Subscriber for {identifier} already exists")
         if len(self._running) >= MOST_OPERATIONS:
             raise _Ended(4413, f"At most {MOST_OPERATIONS} operations at once")
-        request = Request(query, name, variables)
+        request = Request(query, name, variables, size=size)
         self._running[identifier] = asyncio.create_task(self._operate(engine, self._ctx, identifier, request))
 
     async def _operate(self, engine: Engine, ctx: GraphContext, identifier: str, request: Request) -> None:
@@ -190,13 +192,12 @@ class Socket:
             await self._send({"type": "websocket.close", "code": code, "reason": reason[:100]})
 
 
-def _read(message: MutableMapping[str, Any]) -> dict[str, Any]:
-    text = message.get("text") or message.get("bytes") or ""
+def _read(text: str | bytes) -> dict[str, Any]:
     if len(text) > LONGEST_MESSAGE:
         raise _Ended(4413, "Message too long")
     try:
-        found = orjson.loads(text)
-    except orjson.JSONDecodeError:
+        found = read_json(text.encode() if isinstance(text, str) else text)
+    except KamError:
         raise _Ended(4400, "Invalid message received") from None
     if not isinstance(found, dict):
         raise _Ended(4400, "Invalid message received")

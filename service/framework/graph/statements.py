@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.util import ClauseAdapter
 
+from service.framework.database.changes import ChangeListing
 from service.framework.database.columns import bind
 from service.framework.database.dialects import JsonDocument, document, json_list, json_row, one_of
 from service.framework.database.filters import clause
@@ -91,13 +92,19 @@ class Builder:
         return Statement(sa.select(shown).select_from(rows.source).where(chosen, *rows.visible))
 
     def page(self, connection: Connection) -> Statement:
-        """The document of a root connection."""
-        return Statement(sa.select(document(self._connection(connection, None))))
+        """The document of a root connection; in the order of changes also the state of that order."""
+        query = sa.select(document(self._connection(connection, None)).label("document"))
+        if self._forms[connection.slot].changed:
+            order = self._graph.types[connection.many.target].listing.changes.order
+            query = query.add_columns(order.end.label("end"), order.waiting.label("waiting"))
+        return Statement(query)
 
-    def _rows(self, typename: str) -> Rows:
+    def _rows(self, typename: str, form: Form | None = None) -> Rows:
         self._uses += 1
         kind = self._graph.types[typename]
         listing = kind.past if self._past and kind.past is not None else kind.listing
+        if form is not None:
+            listing = form.listing_of(listing)
         rows = _ROWS.get((id(listing), self._uses))
         if rows is None:
             rows = Rows(listing, self._uses)
@@ -143,8 +150,10 @@ class Builder:
         answer.py.
         """
         form = self._forms[item.slot]
-        rows = self._rows(item.many.target)
+        rows = self._rows(item.many.target, form)
         where = [*rows.visible, *self._conditions(form, rows)]
+        if isinstance(rows.listing, ChangeListing):
+            where.append(rows.over(rows.listing.changed(f"p{item.slot}")))
         if source is not None:
             where.append(rows.table.c[item.many.column] == source.table.c.id)
         keys = rows.keys(form)

@@ -17,7 +17,7 @@ from service.framework.web.intake import accepts, check_conditions, check_media,
 from service.framework.web.request import RequestInfo, request_info
 from service.framework.web.strict_json import read_json
 from service.platform.errors import FieldError, Invalid, KamError, MalformedRequest, NotAcceptable, NotFound
-from service.platform.pointers import field_errors
+from service.platform.pointers import field_errors, reasons
 from service.platform.types import QUERY
 
 JSON = ("application/json",)
@@ -116,7 +116,7 @@ def _validate_json(validator: SchemaValidator | Any, raw: bytes, parsed: Any) ->
     try:
         return validator.validate_json(raw)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
+        found = reasons(error)
         raise Invalid(field_errors(found, parsed)) from None
 
 
@@ -237,7 +237,7 @@ def _parameter_error(name: str, code: str, message: str) -> FieldError:
 
 def _refused(error: ValidationError, parameter: str | None) -> KamError:
     """Return pydantic's refusal of a parameter as ours."""
-    found = error.errors(include_url=False, include_context=False, include_input=False)
+    found = reasons(error)
     if parameter is None:
         return Invalid(field_errors(found, parameter=True))
     return Invalid([FieldError(code=each["type"], message=each["msg"], parameter=parameter) for each in found[:1]])

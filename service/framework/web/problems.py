@@ -28,7 +28,7 @@ from service.platform.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
-from service.platform.pointers import field_errors
+from service.platform.pointers import field_errors, worded
 from service.platform.types import Count, Shape
 
 MEDIA = b"application/problem+json"
@@ -116,7 +116,7 @@ def from_http(error: HTTPException) -> KamError:
 
 def from_validation(error: RequestValidationError) -> KamError:
     """Return FastAPI's validation error as an error of the one tree."""
-    found = error.errors()
+    found = worded(error.errors())
     if any(each["type"] == "json_invalid" for each in found):
         return MalformedRequest("The body is not JSON")
     body = [{**each, "loc": each["loc"][1:]} for each in found if each["loc"][:1] == ("body",)]

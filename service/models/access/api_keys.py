@@ -9,9 +9,14 @@ from sqlmodel import Field
 
 from service.framework.database.fields import Fields, read_of, table_of
 from service.models.shapes import Living, ReadBase
+from service.platform.patterns import fitting
 from service.platform.types import Flag, Id, InstantText, Name, Shape
 
-Scope = Annotated[str, StringConstraints(strict=True, max_length=50, pattern=r"^(\*|[a-z_]+:(read|write|\*))$")]
+_SCOPE = fitting(
+    r"^(\*|[a-z_]+:(read|write|\*))$",
+    "Must be a scope such as accounts:read, accounts:write or accounts:*, or *",
+)
+Scope = Annotated[str, StringConstraints(strict=True, max_length=50, pattern=_SCOPE)]
 
 
 class ApiKeyCreate(Fields):
@@ -58,7 +63,7 @@ class ApiKeyRead(ReadBase):
 class ApiKeyCreated(ApiKeyRead):
     """A new API key with its value."""
 
-    key: Annotated[str, StringConstraints(pattern=r"^kam_[A-Za-z0-9_-]{43}$")] = Member(
+    key: Annotated[str, StringConstraints(pattern=fitting(r"^kam_[A-Za-z0-9_-]{43}$", "Must be an API key"))] = Member(
         description="The key's value, shown only in this answer"
     )
 

@@ -9,8 +9,11 @@ from sqlmodel import Field
 
 from service.framework.database.columns import Exact
 from service.framework.database.fields import Fields, patch_of, read_of, table_of
-from service.models.shapes import Living, ReadBase, Referenced
+from service.models.shapes import Referenced, Synced, SyncedRead
+from service.platform.patterns import any_of
 from service.platform.types import (
+    COMPOSED,
+    NO_COMMA,
     Attributes,
     CountryCode,
     Currency,
@@ -37,7 +40,7 @@ from service.rules.vocabulary import (
     SupplierStatus,
 )
 
-Tag = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=50, pattern=r"^[^\u0000,]*$")]
+Tag = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=50, pattern=NO_COMMA), COMPOSED]
 
 
 class AccountFields(Fields):
@@ -89,7 +92,7 @@ class AccountCreate(Referenced, AccountFields):
 AccountPatch = patch_of(AccountCreate, "AccountPatch")
 
 
-class Account(Living, AccountFields, table=True):
+class Account(Synced, AccountFields, table=True):
     """The table: the members that clients write, and those that operations compute.
 
     `raw_quadrant` is the box by the scores alone, `computed_quadrant` after the dead band, `quadrant` after an
@@ -106,7 +109,7 @@ class Account(Living, AccountFields, table=True):
         description="The box of the four-box matrix, null while incomplete; "
         "a star has high attractiveness, LOW strength"
     )
-    quadrant_source: Annotated[str, StringConstraints(pattern="^(computed|override)$")] | None = Field(
+    quadrant_source: Annotated[str, StringConstraints(pattern=any_of(["computed", "override"]))] | None = Field(
         description="Whether the quadrant was computed or set by hand"
     )
     raw_quadrant: Quadrant | None = Field()
@@ -121,7 +124,7 @@ class Account(Living, AccountFields, table=True):
     fiocca_attractiveness: FioccaAttractiveness | None = Field()
     fiocca_position: FioccaPosition | None = Field()
     leading_verb: str | None = Field()
-    classification_status: Annotated[str, StringConstraints(pattern="^(complete|incomplete)$")] = Field(
+    classification_status: Annotated[str, StringConstraints(pattern=any_of(["complete", "incomplete"]))] = Field(
         default="incomplete", description="Whether every required input is there"
     )
     general_portfolio: GeneralCell | None = Field(
@@ -171,7 +174,7 @@ class FioccaCell(Shape):
     "quadrant quadrant_source fiocca attractiveness business_strength relative_strength classification_status "
     "general_portfolio stage stage_cranfield target_stage target_stage_on",
 )
-class AccountRead(ReadBase):
+class AccountRead(SyncedRead):
     """An account."""
 
     fiocca: FioccaCell | None = Member(description="The cell of the nine-cell portfolio")

@@ -4,12 +4,12 @@ import sqlalchemy as sa
 from sqlmodel import Field
 
 from service.framework.database.fields import Fields, patch_of, read_of, table_of
-from service.models.shapes import Living, ReadBase, Referenced
+from service.models.shapes import Referenced, Synced, SyncedRead
 from service.platform.types import Email, Flag, Name
 
 
 class PersonFields(Fields):
-    """What callers say of a person."""
+    """The members of a person that clients write."""
 
     name: Name = Field(description="The person's name")
     email: Email | None = Field(default=None, description="Business e-mail address")
@@ -25,7 +25,7 @@ class PersonCreate(Referenced, PersonFields):
 PersonPatch = patch_of(PersonCreate, "PersonPatch")
 
 
-class Person(Living, PersonFields, table=True):
+class Person(Synced, PersonFields, table=True):
     """The table."""
 
     __tablename__ = "people"
@@ -36,5 +36,5 @@ sa.Index("ix_people_name", people.c.name, people.c.id)
 
 
 @read_of(PersonCreate)
-class PersonRead(ReadBase):
+class PersonRead(SyncedRead):
     """A person on our side."""

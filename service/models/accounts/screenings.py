@@ -5,11 +5,11 @@ from typing import Annotated
 from pydantic import Field as Member
 from pydantic import StringConstraints
 
-from service.platform.types import BigCount, Count, Flag, Id, Name, Shape, Text
+from service.platform.types import CURSOR, BigCount, Count, Flag, Id, Name, Shape, Text
 from service.rules.accounts.screening import MOST_CRITERIA
 from service.rules.vocabulary import AccountStatus
 
-ScreeningCursor = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"^[A-Za-z0-9_-]+$")]
+ScreeningCursor = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=CURSOR)]
 
 
 class CriterionCount(Shape):

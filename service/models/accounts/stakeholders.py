@@ -9,16 +9,25 @@ from sqlmodel import Field
 
 from service.framework.database.columns import Exact
 from service.framework.database.fields import Fields, patch_of, read_of, table_of
-from service.models.shapes import Living, ReadBase, Referenced
+from service.models.shapes import Referenced, Synced, SyncedRead
+from service.platform.patterns import fitting
 from service.platform.types import Balance, Email, Id, Name, Score
 from service.rules.vocabulary import StakeholderRole
 
-Phone = Annotated[str, StringConstraints(strict=True, min_length=3, max_length=40, pattern=r"^[0-9+(). /x-]+$")]
+Phone = Annotated[
+    str,
+    StringConstraints(
+        strict=True,
+        min_length=3,
+        max_length=40,
+        pattern=fitting(r"^[0-9+(). /x-]+$", "Must be a phone number: digits, spaces and + ( ) . / x -"),
+    ),
+]
 Roles = Annotated[list[StakeholderRole], Member(max_length=15)]
 
 
 class StakeholderFields(Fields):
-    """What callers say of a stakeholder."""
+    """The members of a stakeholder that clients write."""
 
     name: Name = Field(description="The person's name")
     title: Name | None = Field(default=None, description="Job title")
@@ -45,7 +54,7 @@ class StakeholderCreate(Referenced, StakeholderFields):
 StakeholderPatch = patch_of(StakeholderCreate, "StakeholderPatch")
 
 
-class Stakeholder(Living, StakeholderFields, table=True):
+class Stakeholder(Synced, StakeholderFields, table=True):
     """The table."""
 
     __tablename__ = "stakeholders"
@@ -59,5 +68,5 @@ sa.Index("ix_stakeholders_account", stakeholders.c.account_id, stakeholders.c.id
 
 
 @read_of(StakeholderCreate, Stakeholder, order="account_id")
-class StakeholderRead(ReadBase):
+class StakeholderRead(SyncedRead):
     """A stakeholder of an account."""

@@ -12,6 +12,7 @@ from sqlmodel import Field
 from service.framework.database.columns import Exact
 from service.framework.database.fields import check_in, patch_of, read_of, table_of
 from service.models.shapes import Key, Living, ReadBase
+from service.platform.patterns import any_of
 from service.platform.types import (
     BandWidth,
     Count,
@@ -170,7 +171,7 @@ class ScoringModelRow(Living, table=True):
 
     name: Name
     number: Count = Field(description="Grows with each model: the model version in classifications")
-    state: Annotated[str, StringConstraints(pattern="^(draft|active|retired)$")] = Field(
+    state: Annotated[str, StringConstraints(pattern=any_of(ModelState))] = Field(
         default="draft", description="draft, active (one at a time) or retired"
     )
     definition: dict[str, Any]

@@ -9,17 +9,26 @@ from sqlmodel import Field
 
 from service.framework.database.fields import read_of, table_of
 from service.models.shapes import FeedCursor, Living, ReadBase
+from service.platform.patterns import any_of, fitting
 from service.platform.types import BigCount, Flag, Id, InstantText, Limit, Shape, Slug, Text
 
 LONGEST_LEASE = 3600
 LONGEST_WAIT = 20
 
 Pattern = Annotated[
-    str, StringConstraints(strict=True, max_length=100, pattern=r"^(\*|[a-z_]+(\.[a-z_]+)*(\.\*)?|\*(\.[a-z_]+)+)$")
+    str,
+    StringConstraints(
+        strict=True,
+        max_length=100,
+        pattern=fitting(
+            r"^(\*|[a-z_]+(\.[a-z_]+)*(\.\*)?|\*(\.[a-z_]+)+)$",
+            "Must be an event type such as account.created, a pattern such as account.* or *.created, or * for all",
+        ),
+    ),
 ]
 Seconds = Annotated[int, Member(strict=True, ge=1, le=LONGEST_LEASE)]
 Wait = Annotated[int, Member(strict=True, ge=0, le=LONGEST_WAIT)]
-Begin = Annotated[str, StringConstraints(strict=True, pattern=r"^(start|now)$")]
+Begin = Annotated[str, StringConstraints(strict=True, pattern=any_of(["start", "now"]))]
 
 
 class EventConsumerCreate(Shape):

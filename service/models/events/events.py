@@ -9,7 +9,8 @@ from sqlmodel import Field
 
 from service.framework.database.fields import Fields, table_of
 from service.models.shapes import FeedCursor
-from service.platform.types import BigCount, Flag, Id, InstantText, Shape, Slug, Text, Version
+from service.platform.patterns import list_of
+from service.platform.types import CURSOR, BigCount, Flag, Id, InstantText, Shape, Slug, Text, Version
 
 
 class Event(Fields, table=True):
@@ -67,8 +68,9 @@ sa.Index("ix_events_account", events.c.account_id, events.c.position)
 sa.Index("ix_events_type", events.c.type, events.c.position)
 
 
+EVENT_PATTERN_SAYS = "an event type or a pattern of types, words a-z and _ or * with dots between, such as account.*"
 _PATTERN = r"(?:\*|[a-z_]+)(?:\.(?:\*|[a-z_]+))*"
-EventPatterns = Annotated[str, StringConstraints(max_length=2000, pattern=f"^{_PATTERN}(?:,{_PATTERN})*$")]
+EventPatterns = Annotated[str, StringConstraints(max_length=2000, pattern=list_of(_PATTERN, EVENT_PATTERN_SAYS))]
 """Patterns of event types in a query, separated by commas."""
 
 
@@ -83,7 +85,7 @@ class EventRead(Shape):
     )
     cause: dict[str, Any] = Member(description="The cause of the change: kind, origin, key_id, request_id")
     position: BigCount = Member(description="The event's position in the feed: 1, 2, 3 ... without a gap")
-    cursor: Annotated[str, StringConstraints(max_length=1000, pattern=r"^[A-Za-z0-9_-]+$")] = Member(
+    cursor: Annotated[str, StringConstraints(max_length=1000, pattern=CURSOR)] = Member(
         description="Pass as `after` to get the events after this one"
     )
 

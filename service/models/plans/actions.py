@@ -4,13 +4,13 @@ import sqlalchemy as sa
 from sqlmodel import Field
 
 from service.framework.database.fields import Fields, patch_of, read_of, table_of
-from service.models.shapes import Living, ReadBase, Referenced
+from service.models.shapes import Referenced, Synced, SyncedRead
 from service.platform.types import DayText, Id, LongText, Name, Text
 from service.rules.vocabulary import ActionState
 
 
 class ActionFields(Fields):
-    """What callers say of an action."""
+    """The members of an action that clients write."""
 
     title: Name = Field(description="What is to be done")
     owner_id: Id = Field(foreign_key="people.id", description="The one person who carries it")
@@ -23,7 +23,7 @@ class ActionCreate(Referenced, ActionFields):
     """An action to add to an objective."""
 
 
-class Action(Living, ActionFields, table=True):
+class Action(Synced, ActionFields, table=True):
     """The table."""
 
     __tablename__ = "actions"
@@ -44,5 +44,5 @@ ActionPatch = patch_of(ActionCreate, "ActionPatch", later={"state": Action})
 
 
 @read_of(ActionCreate, Action, order="objective_id account_id")
-class ActionRead(ReadBase):
+class ActionRead(SyncedRead):
     """An action of an objective."""

@@ -5,13 +5,13 @@ from sqlmodel import Field
 
 from service.framework.database.columns import Exact
 from service.framework.database.fields import Fields, patch_of, read_of, table_of
-from service.models.shapes import Living, ReadBase, Referenced
+from service.models.shapes import Referenced, Synced, SyncedRead
 from service.platform.types import DayText, Id, LongText, Measure, Name
 from service.rules.vocabulary import ObjectiveState
 
 
 class ObjectiveFields(Fields):
-    """What callers say of an objective."""
+    """The members of an objective that clients write."""
 
     title: Name = Field(description="What is to be reached")
     metric: Name = Field(description="What is measured, for example share of wallet")
@@ -26,7 +26,7 @@ class ObjectiveCreate(Referenced, ObjectiveFields):
     """An objective to add to a plan."""
 
 
-class Objective(Living, ObjectiveFields, table=True):
+class Objective(Synced, ObjectiveFields, table=True):
     """The table."""
 
     __tablename__ = "objectives"
@@ -45,5 +45,5 @@ ObjectivePatch = patch_of(ObjectiveCreate, "ObjectivePatch", later={"state": Obj
 
 
 @read_of(ObjectiveCreate, Objective, order="plan_id account_id")
-class ObjectiveRead(ReadBase):
+class ObjectiveRead(SyncedRead):
     """An objective of a plan."""

@@ -5,13 +5,13 @@ from pydantic import Field as Member
 from sqlmodel import Field
 
 from service.framework.database.fields import Fields, patch_of, read_of, table_of
-from service.models.shapes import Living, ReadBase, Referenced
+from service.models.shapes import Referenced, Synced, SyncedRead
 from service.platform.types import DayText, Id, LongText, Name, Shape, Text
 from service.rules.vocabulary import PlanState
 
 
 class PlanFields(Fields):
-    """What callers say of a plan."""
+    """The members of a plan that clients write."""
 
     title: Name = Field(description="The plan's title")
     period_start: DayText = Field(description="First day of the plan's period")
@@ -27,7 +27,7 @@ class PlanCreate(Referenced, PlanFields):
 PlanPatch = patch_of(PlanCreate, "PlanPatch")
 
 
-class Plan(Living, PlanFields, table=True):
+class Plan(Synced, PlanFields, table=True):
     """The table."""
 
     __tablename__ = "plans"
@@ -50,5 +50,5 @@ class PlanTransition(Shape):
 
 
 @read_of(PlanCreate, Plan, order="account_id title state")
-class PlanRead(ReadBase):
+class PlanRead(SyncedRead):
     """An account plan."""

@@ -8,7 +8,7 @@ from pydantic import StringConstraints
 from sqlmodel import Field
 
 from service.framework.database.fields import Fields, check_in, patch_of, read_of, table_of
-from service.models.shapes import Living, ReadBase
+from service.models.shapes import EVENT_PATTERN, Living, ReadBase
 from service.models.webhooks.pace import PaceColumns, PaceRead, PaceShape
 from service.models.webhooks.subscription import SubscriptionRead, SubscriptionShape
 from service.models.webhooks.transport import (
@@ -19,11 +19,10 @@ from service.models.webhooks.transport import (
     TransportRead,
     TransportShape,
 )
+from service.platform.patterns import any_of
 from service.platform.types import BigCount, Count, Flag, Id, InstantText, Shape, Text, WebUrl, Whole
 
-EventPattern = Annotated[
-    str, StringConstraints(strict=True, max_length=100, pattern=r"^(\*|[a-z_]+)(\.(\*|[a-z_]+))*$")
-]
+EventPattern = Annotated[str, StringConstraints(strict=True, max_length=100, pattern=EVENT_PATTERN)]
 
 
 class EndpointShape(Shape):
@@ -98,7 +97,7 @@ class WebhookTestSent(Shape):
 
 
 DELIVERY_STATES = ("pending", "leased", "succeeded", "dead", "blocked", "held", "superseded", "canceled")
-DeliveryState = Annotated[str, StringConstraints(pattern=f"^({'|'.join(DELIVERY_STATES)})$")]
+DeliveryState = Annotated[str, StringConstraints(pattern=any_of(DELIVERY_STATES))]
 
 
 class Delivery(Fields, table=True):

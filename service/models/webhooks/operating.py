@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field as Member
 from pydantic import StringConstraints
 
+from service.platform.patterns import fitting
 from service.platform.types import BigCount, Count, Flag, Id, InstantText, Shape, Slug, Text, Whole
 
 
@@ -29,9 +30,14 @@ class WebhookCallRead(Shape):
 class WebhookExample(Shape):
     """The example to send."""
 
-    event_type: Annotated[str, StringConstraints(strict=True, max_length=100, pattern=r"^[a-z_]+(\.[a-z_]+)+$")] = (
-        Member(description="A type of event", examples=["account.quadrant_changed"])
-    )
+    event_type: Annotated[
+        str,
+        StringConstraints(
+            strict=True,
+            max_length=100,
+            pattern=fitting(r"^[a-z_]+(\.[a-z_]+)+$", "Must be an event type, such as account.created"),
+        ),
+    ] = Member(description="A type of event", examples=["account.quadrant_changed"])
 
 
 class OutcomeCount(Shape):

@@ -13,10 +13,11 @@ from sqlmodel import Field
 
 from service.framework.database.columns import Exact
 from service.framework.database.fields import Fields, read_of
+from service.platform.patterns import any_of
 from service.platform.types import CallSeconds, Count, Flag, Id, InFlight, InstantText, RatePerSecond, Shape, Text
 
-Ordering = Annotated[str, StringConstraints(strict=True, pattern=r"^(per_key|none|strict)$")]
-OnExhausted = Annotated[str, StringConstraints(strict=True, pattern=r"^(continue|block)$")]
+Ordering = Annotated[str, StringConstraints(strict=True, pattern=any_of(["per_key", "none", "strict"]))]
+OnExhausted = Annotated[str, StringConstraints(strict=True, pattern=any_of(["continue", "block"]))]
 
 
 def _with_default(value: str | int | bool) -> Any:
@@ -89,7 +90,7 @@ class PaceShape(Shape):
 class BreakerRead(Shape):
     """The circuit breaker, which holds back calls to a failing endpoint."""
 
-    state: Annotated[str, StringConstraints(pattern=r"^(closed|open|half_open|slow_start)$")] = Member(
+    state: Annotated[str, StringConstraints(pattern=any_of(["closed", "open", "half_open", "slow_start"]))] = Member(
         description="closed: deliveries go out; open: they wait for the next probe; half_open: a probe is running; "
         "slow_start: they go out again, 1, 2, 4 ... at the same time"
     )
@@ -106,7 +107,7 @@ class BreakerRead(Shape):
 class PaceRead(Shape):
     """An endpoint's pace and health."""
 
-    state: Annotated[str, StringConstraints(pattern=r"^(enabled|disabled)$")] = Member(
+    state: Annotated[str, StringConstraints(pattern=any_of(["enabled", "disabled"]))] = Member(
         description="enabled or disabled; health changes neither this nor the version"
     )
     breaker: BreakerRead = Member(description="Whether calls are held back because they failed")
@@ -115,7 +116,7 @@ class PaceRead(Shape):
 class WebhookEndpointEnable(Shape):
     """How to treat the deliveries that were held while the endpoint was disabled."""
 
-    held: Annotated[str, StringConstraints(strict=True, pattern=r"^(resume|drop|replay)$")] = Member(
+    held: Annotated[str, StringConstraints(strict=True, pattern=any_of(["resume", "drop", "replay"]))] = Member(
         default="resume",
         description="resume: held deliveries go out in order; drop: they are canceled; replay: they go out together "
         "with all events since `since`, again and with the same ids (10,000 at most)",

@@ -6,12 +6,10 @@ from typing import Annotated
 from pydantic import Field as Member
 from pydantic import StringConstraints
 
-from service.models.shapes import JobRead
+from service.models.shapes import EVENT_PATTERN, JobRead
 from service.platform.types import BigCount, Flag, Id, InstantText, Shape, Slug
 
-ReplayPattern = Annotated[
-    str, StringConstraints(strict=True, max_length=100, pattern=r"^(\*|[a-z_]+)(\.(\*|[a-z_]+))*$")
-]
+ReplayPattern = Annotated[str, StringConstraints(strict=True, max_length=100, pattern=EVENT_PATTERN)]
 
 
 class ReplayState(StrEnum):

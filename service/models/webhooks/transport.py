@@ -11,13 +11,25 @@ from pydantic import StringConstraints
 from sqlmodel import Field
 
 from service.framework.database.fields import WRITE_ONLY, Fields, read_of
+from service.platform.patterns import any_of, fitting
 from service.platform.types import Count, Flag, GraceSeconds, Id, InstantText, Shape, Slug, Text, WebUrl
 
-SignatureKind = Annotated[str, StringConstraints(strict=True, pattern=r"^(v1|v1a|both)$")]
+SignatureKind = Annotated[str, StringConstraints(strict=True, pattern=any_of(["v1", "v1a", "both"]))]
 SymmetricSecret = Annotated[
-    str, WRITE_ONLY, StringConstraints(strict=True, pattern=r"^whsec_[A-Za-z0-9+/]{32,86}={0,2}$", max_length=94)
+    str,
+    WRITE_ONLY,
+    StringConstraints(
+        strict=True,
+        max_length=94,
+        pattern=fitting(r"^whsec_[A-Za-z0-9+/]{32,86}={0,2}$", "Must be whsec_ and 24 to 64 bytes in Base64"),
+    ),
 ]
-PublicKey = Annotated[str, StringConstraints(pattern=r"^whpk_[A-Za-z0-9+/]{43}=$", max_length=49)]
+PublicKey = Annotated[
+    str,
+    StringConstraints(
+        max_length=49, pattern=fitting(r"^whpk_[A-Za-z0-9+/]{43}=$", "Must be whpk_ and 32 bytes in Base64")
+    ),
+]
 
 
 class TransportColumns(Fields):
@@ -38,23 +50,59 @@ class TransportColumns(Fields):
 
 
 BodyMap = Annotated[dict[str, Any], Member(min_length=1, max_length=50)]
-Visible = r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$"
-HeaderName = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
+Visible = fitting(
+    r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$", "Must be visible ASCII characters, with spaces only between them"
+)
+HeaderName = Annotated[
+    str,
+    StringConstraints(
+        strict=True,
+        pattern=fitting(
+            r"^[A-Za-z][A-Za-z0-9_-]{0,63}$", "Must be a letter, followed by up to 63 letters, digits, `_` or `-`"
+        ),
+    ),
+]
 HeaderValue = Annotated[str, StringConstraints(strict=True, max_length=500, pattern=Visible)]
 Token = Annotated[str, WRITE_ONLY, StringConstraints(strict=True, min_length=1, max_length=4000, pattern=Visible)]
-UserName = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f:]+$")]
-ClientId = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f\x7f]+$")]
+UserName = Annotated[
+    str,
+    StringConstraints(
+        strict=True,
+        min_length=1,
+        max_length=200,
+        pattern=fitting(r"^[^\x00-\x1f\x7f:]+$", "Must not contain a colon or a control character"),
+    ),
+]
+ClientId = Annotated[
+    str,
+    StringConstraints(
+        strict=True,
+        min_length=1,
+        max_length=1000,
+        pattern=fitting(r"^[^\x00-\x1f\x7f]+$", "Must not contain a control character"),
+    ),
+]
 Password = Annotated[ClientId, WRITE_ONLY]
 Pem = Annotated[
-    str, StringConstraints(strict=True, min_length=1, max_length=30_000, pattern=r"^[\x09\x0a\x0d\x20-\x7e]+$")
+    str,
+    StringConstraints(
+        strict=True,
+        min_length=1,
+        max_length=30_000,
+        pattern=fitting(r"^[\x09\x0a\x0d\x20-\x7e]+$", "Must be a PEM text: ASCII characters and line breaks"),
+    ),
 ]
 Format = Annotated[
-    str, StringConstraints(strict=True, pattern=r"^(standard|cloudevents-structured|cloudevents-binary)$")
+    str, StringConstraints(strict=True, pattern=any_of(["standard", "cloudevents-structured", "cloudevents-binary"]))
 ]
 AuthKind = Annotated[
-    str, StringConstraints(strict=True, pattern=r"^(none|bearer|basic|api_key|oauth2_client_credentials)$")
+    str,
+    StringConstraints(
+        strict=True,
+        pattern=any_of(["none", "bearer", "basic", "api_key", "oauth2_client_credentials"]),
+    ),
 ]
-ClientAuthentication = Annotated[str, StringConstraints(strict=True, pattern=r"^(basic|form)$")]
+ClientAuthentication = Annotated[str, StringConstraints(strict=True, pattern=any_of(["basic", "form"]))]
 
 
 class WebhookAuth(Shape):
@@ -120,8 +168,9 @@ class TransportShape(Shape):
     body_map: BodyMap | None = Member(
         default=None,
         description="The body (of CloudEvents: the data) to send instead, as JSON with placeholders that are paths "
-        "into the event: `{data.account.name}`. A text that is one placeholder becomes the value itself; a missing "
-        "value is null, and empty inside a text; `{{` and `}}` are braces. At most 8 levels, 200 values and 50 "
+        "into the event: `{data.account.name}`. A text that is one placeholder becomes the value itself, and is left "
+        "out with its member where the event lacks it; inside a longer text it stays empty then; `{{` and `}}` are "
+        "braces. A path that no event of `event_types` can have is refused. At most 8 levels, 200 values and 50 "
         "placeholders",
         examples=[{"text": "{data.account.name} is now {data.current.quadrant}"}],
     )
@@ -146,7 +195,7 @@ class TransportShape(Shape):
 class ConsentRead(Shape):
     """The receiver's answer to the handshake."""
 
-    state: Annotated[str, StringConstraints(pattern=r"^(asked|given|refused)$")] = Member(
+    state: Annotated[str, StringConstraints(pattern=any_of(["asked", "given", "refused"]))] = Member(
         description="asked (no answer yet: deliveries wait), given, or refused (deliveries wait until the "
         "receiver is asked again)"
     )
@@ -218,7 +267,7 @@ class WebhookKeyRead(Shape):
     """A key that deliveries are signed with. A symmetric secret is not shown again."""
 
     id: Id = Member(description="UUID of the key; attempts name the keys that signed them")
-    kind: Annotated[str, StringConstraints(pattern=r"^(v1|v1a)$")] = Member(
+    kind: Annotated[str, StringConstraints(pattern=any_of(["v1", "v1a"]))] = Member(
         description="v1 (HMAC-SHA256) or v1a (ed25519)"
     )
     created_at: InstantText | None = Member(description="When it was made; null for keys from before this was recorded")

@@ -12,7 +12,7 @@ from service.framework.database.database import Page, Resource
 from service.framework.database.dialects import one_of
 from service.framework.database.listing import PageRequest
 from service.framework.database.statements import Statement
-from service.models.access.api_keys import ApiKeyCreate, api_keys
+from service.models.access.api_keys import ApiKeyCreate, Me, api_keys
 from service.platform.clock import instant_text
 from service.platform.errors import Forbidden, Unauthenticated
 from service.platform.ids import SYSTEM_ID
@@ -38,6 +38,14 @@ _REVOKE = Statement(
     )
     .returning(_k.id)
 )
+
+
+def read_me(ctx: Context) -> Me:
+    """Return the calling key, its scopes and its permissions."""
+    caller = ctx.principal
+    permissions = sorted(caller.permissions)
+    names = {"id": caller.id, "name": caller.name, "scopes": list(caller.scopes), "permissions": permissions}
+    return Me.model_validate({**names, "expires_at": caller.expires_at})
 
 
 async def list_api_keys(ctx: Context, request: PageRequest) -> Page:

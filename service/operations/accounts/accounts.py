@@ -25,6 +25,7 @@ from service.platform.ids import new_id
 from service.queries.accounts.accounts import ACCOUNTS, ANCESTORS
 from service.queries.accounts.past import PAST
 from service.records.batches import BatchShapes, batch_shapes
+from service.records.changes import changed_page, listed
 from service.records.context import Context, Transaction, operation, refuse
 from service.records.kinds import Members, Place, Rule
 from service.records.links import account_tables
@@ -101,6 +102,13 @@ class AccountRecord(PlainRecord):
         """The shapes of its batch, which were named before other kinds had one."""
         return batch_shapes("account", "accounts", "account", AccountCreate, body="BatchUpsert", row="BatchRow")
 
+    async def _begin(self, tx: Transaction, given: Sequence[Members]) -> None:
+        """Let only one transaction at a time give accounts another parent: each of several that cross would see no
+        circle.
+        """
+        if any(each.get("parent_id") is not None for each in given):
+            await tx.serialize(["parents of accounts"])
+
     async def _add(self, tx: Transaction, place: Place, data: Any, refs: Sequence[Members]) -> Resource:
         account = await super()._add(tx, place, data, refs)
         await tx.execute(
@@ -172,12 +180,16 @@ def _instants(ctx: Context, as_of: date | datetime | None) -> tuple[tuple[str, d
 
 async def list_accounts(ctx: Context, request: PageRequest, as_of: date | datetime | None = None) -> Page:
     """List a page of accounts. With `as_of` it lists the accounts that existed then; filters and sorts use the position
-    and stage of then. Raises CursorInvalid, also for a cursor of another instant, and Invalid for an instant in the
-    future.
+    and stage of then. A request with `changed_after` lists the accounts that changed after that position instead.
+    Raises CursorInvalid, also for a cursor of another instant, CursorExpired for a position beyond the last one, and
+    Invalid for an instant in the future.
     """
+    if request.changed_after is not None:
+        return await changed_page(ctx, Permission.ACCOUNT_READ, ACCOUNTS, request)
     request = replace(request, instants=_instants(ctx, as_of))
+    listing = PAST if request.instants else listed(ACCOUNTS, request)
     async with ctx.reading(Permission.ACCOUNT_READ) as reader:
-        return await (PAST if request.instants else ACCOUNTS).page(reader, request, ctx.cursors)
+        return await listing.page(reader, request, ctx.cursors)
 
 
 async def list_children(
@@ -185,9 +197,9 @@ async def list_children(
 ) -> Page:
     """List a page of the accounts directly below an account, with `as_of` as of then. Raises NotFound, Invalid."""
     request = replace(request, instants=_instants(ctx, as_of))
-    listing = PAST if request.instants else ACCOUNTS
     async with ctx.reading(Permission.ACCOUNT_READ) as reader:
-        await require(reader, listing, identifier, _KIND, **dict(request.instants))
+        await require(reader, PAST if request.instants else ACCOUNTS, identifier, _KIND, **dict(request.instants))
+        listing = PAST if request.instants else listed(ACCOUNTS, request)
         return await listing.page(reader, request, ctx.cursors, where={"parent_id": identifier})
 
 

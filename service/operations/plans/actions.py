@@ -62,7 +62,7 @@ ACTION = PlainRecord(
     writes=Permission.PLAN_WRITE,
     events=events.ACTION,
     parent=OBJECTIVE,
-    listed_alone=True,
+    whole_list_first=True,
     creating=Rule(
         check_new, says="It has one owner, a date and an expected result; the plan is not closed.", errors=(Conflict,)
     ),

@@ -13,7 +13,9 @@ from service.framework.database.filters import Filterable, enum_field, filter_mo
 from service.framework.database.listing import Listing
 from service.framework.database.statements import Statement
 from service.models.accounts.accounts import LOWEST, AccountRead, accounts
+from service.models.shapes import LISTED_ONLY
 from service.queries.accounts.refs import referenced, refs_of
+from service.queries.changes import SYNC_NOTE, followed
 from service.rules.classification.fiocca import VERBS
 from service.rules.classification.general_portfolio import GeneralCell
 from service.rules.relationship.stages import STAGES
@@ -101,11 +103,12 @@ def low(column: ColumnElement[Any], lowest: int = LOWEST) -> ColumnElement[Any]:
 def account_listing(c: Columns, **more: Any) -> Listing:
     """Return the listing of accounts over these columns: the table's own, or those of an instant of the past."""
     computed = {"refs": refs_of(accounts), "fiocca": _fiocca(c), "stage_cranfield": stage_cranfield(c["stage"])}
-    members = {name: computed.get(name, c.get(name)) for name in AccountRead.model_fields}
+    shown = [name for name in AccountRead.model_fields if name not in LISTED_ONLY]
+    members = {name: computed.get(name, c.get(name)) for name in shown}
     return Listing(
         name="accounts",
         table=accounts,
-        members={name: shown for name, shown in members.items() if shown is not None},
+        members={name: member for name, member in members.items() if member is not None},
         filters={
             "name": Filterable(c["name"], "text"),
             "industry": Filterable(c["industry"], "text"),
@@ -125,7 +128,7 @@ def account_listing(c: Columns, **more: Any) -> Listing:
             "relative_strength": Filterable(c["relative_strength"], "number"),
             "revenue": Filterable(c["revenue"], "money"),
             "created_at": Filterable(c["created_at"], "instant"),
-            "updated_at": Filterable(c["updated_at"], "instant"),
+            "updated_at": Filterable(c["updated_at"], "instant", note=SYNC_NOTE),
             "external_id": Filterable(c["id"], "text", condition=lambda bind: referenced(accounts, "account", bind)),
         },
         sorts={
@@ -140,7 +143,7 @@ def account_listing(c: Columns, **more: Any) -> Listing:
     )
 
 
-ACCOUNTS = account_listing(dict(accounts.c.items()))
+ACCOUNTS = followed(account_listing(dict(accounts.c.items())), "account")
 
 AccountFilter = filter_model("AccountFilter", ACCOUNTS.filters)
 

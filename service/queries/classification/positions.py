@@ -217,6 +217,7 @@ BINDS: dict[str, Any] = {
     "reason": sa.Text(),
     "recorded_by": sa.Text(),
     "id_head": sa.Text(),
+    "range_id": Uuid(),
     "event_type": sa.Text(),
     "event_version": sa.BigInteger(),
     "event_cause": Json(),

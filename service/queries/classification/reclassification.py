@@ -96,6 +96,10 @@ entered AS (
   FROM moved c {joined}
   LEFT JOIN business_strengths s ON s.account_id = c.id AND s.account_id > :after AND s.account_id <= :upto
 ),
+unannounced AS (
+  INSERT INTO changed_ranges (id, first_id, last_id) SELECT :range_id, :after, :upto WHERE EXISTS (SELECT 1 FROM moved)
+  ON CONFLICT DO NOTHING
+),
 emitted AS (
   INSERT INTO events (id, type, schema_version, account_id, subject_kind, subject_id, subject_version, occurred_at,
     cause, body, content)
@@ -129,7 +133,8 @@ RECLASSIFY_MANY = _reclassifying(
 )
 """Classify the accounts from `after` (exclusive) to `upto` by a model.
 
-It writes columns, history and events of those whose columns differ, and counts accounts by the quadrant before and
+It writes columns, history and events of those whose columns differ, names the range for their positions in the order of
+changes, and counts accounts by the quadrant before and
 after. An account that another transaction changes meanwhile keeps that change, because its version differs. `differing`
 is then greater than `written`, and the statement must run again. The history's scores are looked up for each account
 when FEW differ. When MANY differ they are collected while the scores are summed, as far as each factor has one rating.

@@ -167,7 +167,9 @@ async def store_classification(
     """
     classified = classify_stored(stored, known)
     classified.changed = classified.changed or remember
-    account = await change(tx, ACCOUNTS, stored.account.id, classified.position.columns if classified.changed else {})
+    shown = _shown_change(stored, classified, moved) if classified.changed else None
+    values = classified.position.columns if classified.changed else {}
+    account = await change(tx, ACCOUNTS, stored.account.id, values, silent=shown is None)
     if classified.changed:
         entry = history_entry(
             classified.position,
@@ -182,21 +184,27 @@ async def store_classification(
             recorded_by=tx.cause["key_id"],
         )
         await tx.execute(_REMEMBER, **entry)
-        for event in _events(account.data, stored, classified, moved, cause, reason):
+    if shown is not None:
+        for event in _events(account.data, stored, shown, cause, reason):
             tx.emit(event)
     return _answer(stored, classified, account, tx.now)
 
 
-def _events(
-    account: Mapping[str, Any],
-    stored: StoredAccount,
-    classified: Classified,
-    moved: Sequence[dict[str, Any]],
-    cause: ClassificationCause,
-    reason: str | None,
-) -> list[Event]:
-    """Return the events of a classification: none when neither scores, strength nor position changed as far as numbers
-    are shown, and none while an account moves inside the dead band.
+@dataclass(frozen=True, slots=True)
+class _ShownChange:
+    """A change of a classification that events show: the position before and after, and the inputs that differ."""
+
+    previous: dict[str, Any]
+    current: dict[str, Any]
+    changed: list[str]
+    factors: list[dict[str, Any]]
+
+
+def _shown_change(
+    stored: StoredAccount, classified: Classified, moved: Sequence[dict[str, Any]]
+) -> _ShownChange | None:
+    """Return what events show of a classification: None when neither scores, strength nor position changed as far as
+    numbers are shown, and while an account moves inside the dead band.
     """
     before = stored.latest
     previous = summary(before, None if before is None else before["missing"])
@@ -204,11 +212,25 @@ def _events(
     changed = [name for name in current if previous[name] != current[name]]
     factors = [*_moved_scores(stored, classified), *moved]
     if (not changed and not factors) or _inside_the_dead_band(stored, classified.position.outcome, changed):
-        return []
-    why = {"model": stored.model.reference(), "factors": factors, "cause": cause.value}
+        return None
+    return _ShownChange(previous, current, changed, factors)
+
+
+def _events(
+    account: Mapping[str, Any],
+    stored: StoredAccount,
+    shown: _ShownChange,
+    cause: ClassificationCause,
+    reason: str | None,
+) -> list[Event]:
+    """Return the events of a classification."""
+    previous, current = shown.previous, shown.current
+    why = {"model": stored.model.reference(), "factors": shown.factors, "cause": cause.value}
     if reason is not None:
         why["reason"] = reason
-    emitted: list[Event] = [AccountClassified.of(account, previous=previous, current=current, changed=changed, **why)]
+    emitted: list[Event] = [
+        AccountClassified.of(account, previous=previous, current=current, changed=shown.changed, **why)
+    ]
     if previous["quadrant"] != current["quadrant"]:
         emitted.append(AccountQuadrantChanged.moved(account, previous, current, **why))
     return emitted

@@ -16,7 +16,9 @@ from typing import Any
 
 from service.events.classification import AccountQuadrantChanged, PortfolioReclassified, ScoringModelActivated
 from service.events.feed.outbox import body_fragments
+from service.framework.database.statements import inserting
 from service.models.classification.scoring_models import ModelState
+from service.models.events.changes import changed_ranges
 from service.platform.ids import new_id
 from service.queries.classification.positions import BATCH_END, COUNT_LIVE, NEXT_LIVE, RANGE, SET_BASED, model_binds
 from service.queries.classification.reclassification import RECLASSIFY_FEW, RECLASSIFY_MANY
@@ -52,6 +54,8 @@ MOST_ROUNDS = 20
 
 MANY = 0.1
 """Share of accounts that differed so far from which on a batch gathers what the history keeps of each while it sums."""
+
+_NAME_RANGE = inserting(changed_ranges)
 
 BEFORE_ALL = "00000000-0000-0000-0000-000000000000"
 NONE = "none"
@@ -306,6 +310,7 @@ def _shared_values(tx: Transaction, order: Order, progress: Progress, model: Act
         "reason": order.reason,
         "recorded_by": tx.cause["key_id"],
         "id_head": new_id(tx.now)[:15],
+        "range_id": new_id(tx.now),
         "event_type": AccountQuadrantChanged.type,
         "event_version": AccountQuadrantChanged.version,
         "event_cause": tx.cause,
@@ -314,10 +319,13 @@ def _shared_values(tx: Transaction, order: Order, progress: Progress, model: Act
 
 
 async def _classify_by_rules(tx: Transaction, order: Order, progress: Progress, model: ActiveModel) -> int:
+    first = progress.after
     ids = await _next_ids(tx, progress)
     placed = await place_all(tx.reader, model.rules, ids, held=progress.held) if ids else []
     changed = [each for each in placed if each.differs]
     progress.moved += await write_all(tx, changed, Why(model, order.cause, order.reason, progress.factors))
+    if changed:
+        await tx.execute(_NAME_RANGE, id=new_id(tx.now), first_id=first, last_id=progress.after)
     for each in placed:
         _count(progress, each.row["quadrant"], each.position.columns["quadrant"], 1)
     progress.changed += len(changed)

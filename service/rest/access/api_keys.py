@@ -24,16 +24,7 @@ ApiKeyPage = page_of("ApiKeyPage", ApiKeyRead)
 @part.get("/me", response_model=Me, summary="Read the calling key", permission=None)
 async def read_me(ctx: Caller) -> Answer:
     """Shows the calling key, its scopes and its permissions."""
-    caller = ctx.principal
-    return plain(
-        Me(
-            id=caller.id,
-            name=caller.name,
-            scopes=list(caller.scopes),
-            permissions=sorted(caller.permissions),
-            expires_at=caller.expires_at,
-        )
-    )
+    return plain(api_keys.read_me(ctx))
 
 
 @part.post(

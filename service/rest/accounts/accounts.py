@@ -9,10 +9,12 @@ from service.framework.web.answers import Answer, found, page
 from service.framework.web.router import PathId
 from service.models.accounts.accounts import AccountRead
 from service.operations.accounts import accounts
-from service.platform.errors import ReferenceTaken, StaleVersion
+from service.platform.errors import CursorExpired, ReferenceTaken, StaleVersion
 from service.queries.accounts.accounts import ACCOUNTS, AccountFilter
 from service.rest.dependencies import (
     AS_OF,
+    CHANGED_AFTER,
+    INCLUDE_DELETED,
     AsOfQuery,
     Caller,
     list_query,
@@ -25,7 +27,8 @@ from service.rest.dependencies import (
 from service.rest.operations import declare
 from service.rest.plain import plain_part
 
-AccountListQuery = list_query("AccountListQuery", ACCOUNTS, more=AS_OF)
+AccountListQuery = list_query("AccountListQuery", ACCOUNTS, more={**AS_OF, **CHANGED_AFTER, **INCLUDE_DELETED})
+ChildAccountListQuery = list_query("ChildAccountListQuery", ACCOUNTS, more={**AS_OF, **INCLUDE_DELETED})
 AccountSearch = search_shape("AccountSearch", ACCOUNTS, AccountFilter, more=AS_OF)
 AccountPage = page_of("AccountPage", AccountRead)
 
@@ -36,10 +39,11 @@ declare(
 )  # fmt: skip
 
 
-@part.get("/accounts", response_model=AccountPage, summary="List accounts")
+@part.get("/accounts", response_model=AccountPage, summary="List accounts", errors=[CursorExpired])
 async def list_accounts(ctx: Caller, query: Annotated[AccountListQuery, Query()]) -> Answer:  # type: ignore[valid-type]
     """Lists accounts page by page; pages are stable at any depth. Filters are parameters; several values are
-    comma-separated. With `as_of` it lists the accounts that existed then, with their position and stage as of then.
+    comma-separated. With `as_of` it lists the accounts that existed then, with their position and stage as of then;
+    with `changed_after` those that changed after a position, in the order of their changes, deleted ones too.
     """
     return page(await accounts.list_accounts(ctx, page_request(query, ACCOUNTS), looked_back(query)))
 
@@ -61,6 +65,6 @@ async def read_account(ctx: Caller, id: PathId, query: Annotated[AsOfQuery, Quer
 
 
 @part.get("/accounts/{id}/hierarchy", response_model=AccountPage, summary="List the accounts below an account")
-async def list_child_accounts(ctx: Caller, id: PathId, query: Annotated[AccountListQuery, Query()]) -> Answer:  # type: ignore[valid-type]
+async def list_child_accounts(ctx: Caller, id: PathId, query: Annotated[ChildAccountListQuery, Query()]) -> Answer:  # type: ignore[valid-type]
     """Lists the accounts whose parent is this account."""
     return page(await accounts.list_children(ctx, id, page_request(query, ACCOUNTS), looked_back(query)))
