@@ -35,9 +35,10 @@ from service.models.access.api_keys import ApiKeyCreate
 from service.models.events.events import events
 from service.operations.access.api_keys import create_api_key
 from service.platform.clock import SetClock
+from service.platform.errors import Unavailable
 from service.platform.long_running import keep_what_lives
 from service.platform.settings import Settings
-from service.records.context import Services, system_context
+from service.records.context import _IN_OPERATION, Context, Services, system_context
 from service.records.services import make_services
 from tests import postgres
 from tests.databases import Databases
@@ -55,6 +56,7 @@ _started = pytest.StashKey[postgres.Server]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--quick` is what a developer runs again and again."""
     parser.addoption("--quick", action="store_true", help="SQLite only, and nothing that takes more than a moment")
+    parser.addoption("--in-conflict", action="store_true", help="End the first transaction of every operation")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -148,6 +150,34 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     url = databases.take()
     yield url
     databases.put_back(url)
+
+
+@pytest.fixture(autouse=True)
+def in_conflict(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `--in-conflict`, let each operation's first transaction end before its commit, as by 40P01."""
+    if not request.config.option.in_conflict:
+        return
+    for door in ("opened", "single"):
+        open_door: Any = getattr(Context, door)
+
+        @asynccontextmanager
+        async def conflicting(ctx: Context, *arguments: Any, open_door: Any = open_door) -> AsyncIterator[Any]:
+            before = ctx.services.database.statements
+            async with open_door(ctx, *arguments) as tx:
+                if arguments:  # one statement, which has no commit of its own
+                    _end_once(ctx, before)
+                yield tx
+                _end_once(ctx, before)
+
+        monkeypatch.setattr(Context, door, conflicting)
+
+
+def _end_once(ctx: Context, statements: int) -> None:
+    """Raise as the database does, once for each caller's operation; forget the statements of that transaction."""
+    if _IN_OPERATION.get() and not vars(ctx).get("ended_once"):
+        vars(ctx)["ended_once"] = True
+        ctx.services.database.statements = statements
+        raise Unavailable("in conflict", in_conflict=True)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ JSON string; what a spreadsheet would run as a formula gets a leading `'`.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -15,8 +15,16 @@ from service.platform.types import BIGGEST
 
 _FORMULA = re.compile(r"[=+\-@\t\r']")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
+_QUOTED = re.compile(r'[,"\r\n]')
 _GROUPED = re.compile(r"[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?")
 _REFERENCE = re.compile(r'\s*([^:;]+):\s*("(?:[^"\\]|\\.)*"|[^;]*?)\s*(?:;|$)')
+
+
+def line(values: Iterable[Any]) -> str:
+    """Return a row of a CSV table. Python's own writer would leave a lone carriage return without quotes."""
+    shown = (cell(value) for value in values)
+    quoted = ('"' + each.replace('"', '""') + '"' if _QUOTED.search(each) else each for each in shown)
+    return ",".join(quoted) + "\n"
 
 
 def cell(value: Any) -> str:

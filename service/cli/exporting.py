@@ -1,6 +1,5 @@
 """Write every record of a kind, page by page, as NDJSON (the API's own documents) or as a CSV table (`kam export`)."""
 
-import csv
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ import orjson
 import typer
 
 from service.access.policy import Permission
-from service.cli.cells import cell
+from service.cli.cells import line
 from service.cli.console import MISUSED, Problem, note
 from service.cli.session import run
 from service.framework.database.listing import Listing, PageRequest
@@ -76,19 +75,18 @@ async def _export(ctx: Context, kind: str, form: Format, target: TextIO) -> int:
     nothing.
     """
     listing, permission = KINDS[kind]
-    table = csv.writer(target, lineterminator="\n") if form is Format.CSV else None
-    if table is not None:
-        table.writerow(listing.members)
+    if form is Format.CSV:
+        target.write(line(listing.members))
     count, after = 0, None
     while True:
         async with ctx.reading(permission) as reader:
             page = await listing.page(reader, PageRequest(limit=PAGE, after=after), ctx.cursors)
         for record in page.items:
-            if table is None:
-                target.write(record + "\n")
-            else:
+            if form is Format.CSV:
                 row = orjson.loads(record)
-                table.writerow([cell(row[member]) for member in listing.members])
+                target.write(line(row[member] for member in listing.members))
+            else:
+                target.write(record + "\n")
         count += len(page.items)
         if page.next_cursor is None:
             return count

@@ -112,7 +112,8 @@ def _renamed(options: list[str]) -> dict[str, str]:
 
 
 def _summary(sums: Counter[str]) -> str:
-    return ", ".join(f"{sums[outcome]} {outcome}" for outcome in OUTCOMES)
+    shown = [*OUTCOMES, *sorted(sums.keys() - set(OUTCOMES))]
+    return ", ".join(f"{sums[outcome]} {outcome}" for outcome in shown)
 
 
 async def _import(

@@ -343,8 +343,10 @@ class Unavailable(KamError):
 
     code, status, title = "unavailable", 503, "Service unavailable"
 
-    def __init__(self, detail: str | None = None, retry_after: int = 1) -> None:
+    def __init__(self, detail: str | None = None, retry_after: int = 1, *, in_conflict: bool = False) -> None:
         super().__init__(detail, headers={"Retry-After": str(retry_after)})
+        self.in_conflict = in_conflict
+        """Whether the database ended a transaction in favour of another one, so that it can be tried again at once."""
 
 
 def catalogue() -> list[dict[str, Any]]:

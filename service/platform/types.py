@@ -7,6 +7,7 @@ for SQL: see `framework/database/columns.py`.
 """
 
 import re
+import unicodedata
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Annotated, Any
@@ -138,6 +139,11 @@ def _uuid(value: Any) -> str:
     raise PydanticCustomError("uuid_format", "Must be a UUID")
 
 
+def _composed(value: Any) -> Any:
+    """Return a text in Unicode's composed form (NFC): the same words, however they were typed, are the same text."""
+    return unicodedata.normalize("NFC", value) if isinstance(value, str) and not value.isascii() else value
+
+
 def _integer(lowest: int, highest: int, form: str = "int32") -> Any:
     """Return the bounds and the JSON Schema format of an integer."""
     return Field(ge=lowest, le=highest, json_schema_extra={"format": form})
@@ -162,6 +168,9 @@ _ROUNDED = AfterValidator(_four_places)
 _EXACT = AfterValidator(_as_sent)
 
 CURSOR = fitting(r"^[A-Za-z0-9_-]+$", "Must be one or more of A-Z, a-z, 0-9, `_` and `-`, as it was given")
+COMPOSED = BeforeValidator(_composed)
+"""For texts that people write, and ids of other systems; secrets stay as they were sent."""
+
 NO_NUL = fitting(r"^[^\u0000]*$", "Must not contain the character U+0000")
 """The pattern of a text that PostgreSQL can hold. Lone surrogates are refused by pydantic."""
 
@@ -169,12 +178,12 @@ NO_COMMA = fitting(r"^[^\u0000,]*$", "Must not contain a comma or the character 
 NOT_BLANK = fitting(
     r"^[^\u0000]*[^\s\u0000][^\u0000]*$", "Must have a character that is not blank, and none that is U+0000"
 )
-Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200, pattern=NOT_BLANK)]
+Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200, pattern=NOT_BLANK), COMPOSED]
 """1 to 200 characters, not all blank."""
 
-Text = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=2000, pattern=NO_NUL)]
+Text = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=2000, pattern=NO_NUL), COMPOSED]
 """1 to 2,000 characters."""
-LongText = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=20000, pattern=NO_NUL)]
+LongText = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=20000, pattern=NO_NUL), COMPOSED]
 """1 to 20,000 characters."""
 
 SLUG = fitting(
@@ -183,7 +192,7 @@ SLUG = fitting(
 Slug = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=100, pattern=SLUG)]
 """A key that programs use: 1 to 100 of letters, digits, `_`, `.`, `-`."""
 
-Search = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200, pattern=NO_NUL)]
+Search = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200, pattern=NO_NUL), COMPOSED]
 """Words to look for."""
 Currency = Annotated[
     str,
@@ -211,6 +220,7 @@ Email = Annotated[
             "Must be one e-mail address without a display name, such as ada@example.com",
         ),
     ),
+    COMPOSED,
 ]
 """One address without a display name."""
 
@@ -304,8 +314,8 @@ InstantText = Annotated[datetime, BeforeValidator(_instant), AfterValidator(_utc
 Id = Annotated[str, BeforeValidator(_uuid), WithJsonSchema({"type": "string", "format": "uuid"})]
 """A UUID; lower-case text with hyphens inside."""
 
-_AttributeKey = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=NO_NUL)]
-_AttributeText = Annotated[str, StringConstraints(strict=True, max_length=2000, pattern=NO_NUL)]
+_AttributeKey = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=NO_NUL), COMPOSED]
+_AttributeText = Annotated[str, StringConstraints(strict=True, max_length=2000, pattern=NO_NUL), COMPOSED]
 _AttributeNumber = Annotated[
     float,
     Field(ge=-BIGGEST, le=BIGGEST, allow_inf_nan=False, strict=True),

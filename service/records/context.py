@@ -13,7 +13,9 @@ its Idempotency-Key in the same transaction: a retry gets the stored answer, and
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import ContextVar
@@ -37,12 +39,14 @@ from service.framework.database.pagination import Cursors
 from service.framework.database.statements import Statement, inserting
 from service.models.access.api_keys import idempotency_keys
 from service.platform.clock import Clock
-from service.platform.errors import FieldError, IdempotencyKeyInProgress, IdempotencyKeyReused, Invalid
+from service.platform.errors import FieldError, IdempotencyKeyInProgress, IdempotencyKeyReused, Invalid, Unavailable
 from service.platform.idempotency import Idempotency
 from service.platform.secrets import Secrets
 from service.platform.settings import Settings
 
 IDEMPOTENCY_HOURS = 24
+TRIED_AGAIN = 3
+"""How often an operation is tried again whose transaction the database ended in favour of another one."""
 
 _TRY_KEY = Statement(sa.select(sa.func.pg_try_advisory_xact_lock(sa.func.hashtextextended(bind("name", sa.Text), 0))))
 _NAMES = sa.func.unnest(bind("names", postgresql.ARRAY(sa.Text))).column_valued("name")
@@ -337,13 +341,21 @@ class Transaction:
 
 def operation(function: Callable[Arguments, Awaitable[Resource]]) -> Callable[Arguments, Awaitable[Resource]]:
     """Make a function an operation: one write, one transaction, one permission. Its transaction states the answer
-    with `tx.answer`; a retry with the same Idempotency-Key returns the stored one.
+    with `tx.answer`; a retry with the same Idempotency-Key returns the stored one. A transaction that the database ends
+    in favour of another one, which wrote nothing, is tried three times more; then Unavailable is raised.
     """
 
     @functools.wraps(function)
     async def run(*arguments: Arguments.args, **named: Arguments.kwargs) -> Resource:
         mark = _IN_OPERATION.set(True)
         try:
+            for tried in range(TRIED_AGAIN):
+                try:
+                    return await function(*arguments, **named)
+                except Unavailable as error:
+                    if not error.in_conflict:
+                        raise
+                await asyncio.sleep(random.uniform(0, 0.02) * (tried + 1))  # noqa: S311 - so that they don't meet again
             return await function(*arguments, **named)
         except Replayed as replayed:
             return replayed.answer

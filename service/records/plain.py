@@ -164,6 +164,7 @@ class PlainRecord(Kind):
             if record is not None:
                 return record
         async with ctx.transaction(self.writes) as tx:
+            await self._begin(tx, [values])
             before, place = await self._lock(tx, identifier, expected)
             refs = plain_refs(values.pop("refs")) if "refs" in values else None
             return tx.answer(await self._revise(tx, place, before, values, refs))
@@ -184,6 +185,7 @@ class PlainRecord(Kind):
         reference, StaleVersion.
         """
         async with ctx.transaction(self.writes) as tx:
+            await self._begin(tx, [data.model_dump(include=data.model_fields_set)])
             place = await self._lock_place(tx, parent_id)
             if self.parent is None:
                 await tx.serialize([f"{self.name}/{system}/{external_id}"])
@@ -232,6 +234,7 @@ class PlainRecord(Kind):
         """
         places: dict[str, Place] = {}
         parent = self.parent
+        await self._begin(tx, [body for row in items for body in row.values() if isinstance(body, dict)])
 
         async def lock_places(bodies: Sequence[Any]) -> None:
             if parent is not None:
@@ -249,6 +252,9 @@ class PlainRecord(Kind):
 
         rows = Rows(self.listing, self.name, self.batch.row, lock_places if parent else None, upsert)
         return await rows.upserted(tx, items)
+
+    async def _begin(self, tx: Transaction, given: Sequence[Members]) -> None:
+        """Take locks that have to be taken before those of rows, for changes to these members; most kinds need none."""
 
     def is_free(self, values: Members) -> bool:
         """Return whether a change of these members depends on no rule and on no other record."""

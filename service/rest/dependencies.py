@@ -15,7 +15,7 @@ from service.framework.web.admission import admitted
 from service.platform.errors import FieldError, Invalid
 from service.platform.moments import Moment
 from service.platform.patterns import list_of
-from service.platform.types import CURSOR, NOT_BLANK, SLUG, BigCount, Flag, Limit, Search, Shape
+from service.platform.types import COMPOSED, CURSOR, NOT_BLANK, SLUG, BigCount, Flag, Limit, Search, Shape
 from service.records.context import Context
 
 Caller = Annotated[Context, Depends(admitted)]
@@ -23,7 +23,7 @@ Caller = Annotated[Context, Depends(admitted)]
 
 Cursor = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=CURSOR)]
 System = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=SLUG)]
-ExternalId = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=NOT_BLANK)]
+ExternalId = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=NOT_BLANK), COMPOSED]
 
 
 _COUNT: Any = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 from collections.abc import Callable
@@ -10,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from service.cli import cells
+from service.cli import cells, rows
 from service.cli.main import main
 from service.cli.session import session
 from service.models.accounts.accounts import AccountCreate
@@ -217,7 +220,7 @@ def test_a_dry_run_over_several_transactions_sees_what_is_there(kam: Kam, monkey
 ODD = [
     " blanks around ", "\u00a0no-break\u00a0", '"quoted"', '" quoted with blanks "', "'apostrophe", "''two", "=1+1", "'=1+1",
     "-5", "-x", "+49 30", "@home", "a;b", "a, b", "a:b", "line\nbreak", "[list]", '["x"]', "{}", '""', "\\", "tab\tinside",
-    "Ärzte Straße 7", "\ttab first", "12,5", "007", '"', '" ', "null", "true",
+    "a\rb", "Ärzte Straße 7", "\ttab first", "12,5", "007", '"', '" ', "null", "true",
 ]  # fmt: skip
 
 
@@ -279,3 +282,21 @@ def test_references_are_written_short_and_read_back(refs: list[tuple[str, str]],
 def test_texts_are_written_so_that_they_read_back(text: str, shown: str):
     assert cells.cell(text) == shown
     assert cells.unquoted(cells.plain(f" {shown}\u00a0")) == text
+
+
+_ANY = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
+_TRICKY = st.text(st.sampled_from("'\"=;:,[]{} \t\n\r\\a1-+@\u00a0"), min_size=1)
+_TEXT = st.one_of(_ANY, _TRICKY).filter(lambda text: text.strip() != "")
+
+
+@given(st.lists(st.tuples(_TEXT, _TEXT), min_size=1, max_size=4))
+def test_any_text_is_written_and_read_back(texts: list[tuple[str, str]]):
+    written = cells.line(["external_id", "name"]) + "".join(cells.line(pair) for pair in texts)
+    read = rows.Table(io.BytesIO(written.encode()), rows.Reading("erp"))
+    assert [(row.item["external_id"], row.item["account"]["name"]) for row in read] == texts
+
+
+@given(st.lists(st.tuples(st.sampled_from(["erp", "crm"]), _TEXT), min_size=1, max_size=3))
+def test_any_references_are_written_and_read_back(refs: list[tuple[str, str]]):
+    listed = [{"system": system, "external_id": identifier} for system, identifier in refs]
+    assert cells.references(cells.plain(cells.cell(listed))) == listed

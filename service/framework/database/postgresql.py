@@ -139,6 +139,8 @@ class _Writing(_Reading):
                 if failed is None:
                     await connection.execute("COMMIT")
             except Exception as error:
+                if isinstance(error, _CONFLICTS):
+                    raise _in_conflict() from error
                 if _lost(connection, error):
                     raise _unavailable() from error
                 raise
@@ -173,6 +175,8 @@ class _Session:
         """Raise what the driver's error means to callers; return when it is a defect."""
         if isinstance(error, asyncpg.IntegrityConstraintViolationError):
             raise _violation(error) from None
+        if isinstance(error, _CONFLICTS):
+            raise _in_conflict() from error
         if _lost(self._connection, error):
             raise _unavailable() from error
 
@@ -234,6 +238,14 @@ def _lost(connection: asyncpg.Connection[Any], error: BaseException) -> bool:
     if away or driver:
         connection.terminate()
     return away
+
+
+_CONFLICTS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+"""SQLSTATE 40P01 and 40001: the transaction was ended in favour of another one."""
+
+
+def _in_conflict() -> Unavailable:
+    return Unavailable("Other changes were in the way; try again", in_conflict=True)
 
 
 def _unavailable() -> Unavailable:

@@ -7,6 +7,7 @@ braces. Everything else is constant.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,9 @@ LONGEST_VALUE = 2_000
 
 _PART = re.compile(r"\{\{|\}\}|\{([A-Za-z0-9_.-]+)\}|[^{}]+")
 _WHOLE = re.compile(TEXT)
+
+_ABSENT = object()
+"""What the event lacks."""
 
 Render = Callable[[Mapping[str, Any]], Any]
 Part = str | tuple[str, ...]
@@ -60,6 +64,8 @@ def faults(template: Any) -> list[Fault]:
             return [Fault(place[:-1], "name_format", "A name holds no NUL")]
         if len(place) > DEEPEST:
             return [Fault(place, "template_too_deep", f"Must have at most {DEEPEST} levels")]
+        if isinstance(value, float) and not math.isfinite(value):
+            return [Fault(place, "number_range", "Must fit a double")]
         if isinstance(value, str):
             if not _WHOLE.fullmatch(value):
                 return [
@@ -79,11 +85,18 @@ def compiled(template: Any) -> Render:
         return _text(list(_parts(template)))
     if isinstance(template, Mapping):
         fields = {name: compiled(value) for name, value in template.items()}
-        return lambda event: {name: fill(event) for name, fill in fields.items()}
+        return lambda event: {name: value for name, fill in fields.items() if (value := fill(event)) is not _ABSENT}
     if isinstance(template, list):
         items = [compiled(value) for value in template]
-        return lambda event: [fill(event) for fill in items]
+        return lambda event: [value for fill in items if (value := fill(event)) is not _ABSENT]
     return lambda event: template
+
+
+def paths(template: Any) -> Iterator[tuple[tuple[str | int, ...], tuple[str, ...]]]:
+    """Yield the path of each placeholder of a template without faults, after the steps to the value that holds it."""
+    for place, value in _values(template, ()):
+        if isinstance(value, str):
+            yield from ((place, part) for part in _parts(value) if isinstance(part, tuple))
 
 
 def _values(value: Any, place: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any]]:
@@ -124,20 +137,20 @@ def _text(parts: Sequence[Part]) -> Render:
 
 
 def _found(event: Any, path: tuple[str, ...]) -> Any:
-    """Return the value at a path, or None. Steps are names of members and numbers of items."""
+    """Return the value at a path, or `_ABSENT`. Steps are names of members and numbers of items."""
     here = event
     for step in path:
         if isinstance(here, Mapping):
-            here = here.get(step)
+            here = here.get(step, _ABSENT)
         elif isinstance(here, list) and step.isascii() and step.isdigit() and len(step) < 6 and int(step) < len(here):
             here = here[int(step)]
         else:
-            return None
+            return _ABSENT
     return here
 
 
 def _written(value: Any) -> str:
-    if value is None:
+    if value is None or value is _ABSENT:
         return ""
     text = value if isinstance(value, str) else orjson.dumps(value).decode()
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"

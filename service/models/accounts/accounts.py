@@ -12,6 +12,7 @@ from service.framework.database.fields import Fields, patch_of, read_of, table_o
 from service.models.shapes import Referenced, Synced, SyncedRead
 from service.platform.patterns import any_of
 from service.platform.types import (
+    COMPOSED,
     NO_COMMA,
     Attributes,
     CountryCode,
@@ -39,7 +40,7 @@ from service.rules.vocabulary import (
     SupplierStatus,
 )
 
-Tag = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=50, pattern=NO_COMMA)]
+Tag = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=50, pattern=NO_COMMA), COMPOSED]
 
 
 class AccountFields(Fields):

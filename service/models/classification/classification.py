@@ -10,7 +10,19 @@ from sqlmodel import Field
 
 from service.framework.database.columns import Exact, Precise
 from service.framework.database.fields import Fields, table_of
-from service.platform.types import NO_NUL, ExactScore, Flag, Id, InstantText, Name, Shape, Text, Version, Weight
+from service.platform.types import (
+    COMPOSED,
+    NO_NUL,
+    ExactScore,
+    Flag,
+    Id,
+    InstantText,
+    Name,
+    Shape,
+    Text,
+    Version,
+    Weight,
+)
 from service.rules.classification.fiocca import FioccaVerb
 from service.rules.vocabulary import (
     ClassificationCause,
@@ -29,7 +41,7 @@ class SuccessFactorShape(Shape):
     weight: Weight = Member(description="Weight; those of an account sum to 100 within 0.01")
     ours: ExactScore = Member(description="Our score, 0 to 10")
     competitors: Annotated[
-        dict[Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=NO_NUL)], ExactScore],
+        dict[Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=NO_NUL), COMPOSED], ExactScore],
         Member(max_length=10),
     ] = Member(
         default_factory=dict,

@@ -7,15 +7,20 @@ from pydantic import StringConstraints
 
 from service.framework.database.fields import read_of
 from service.platform.patterns import fitting
-from service.platform.types import NO_COMMA, CountryCode, Id, Name, Shape
+from service.platform.types import COMPOSED, NO_COMMA, CountryCode, Id, Name, Shape
 from service.rules.vocabulary import AccountScope, AccountStatus, Quadrant, Stage
 
-Label = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=50, pattern=NO_COMMA)]
-Channel = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=42, pattern=NO_COMMA)]
+Label = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=50, pattern=NO_COMMA), COMPOSED]
+Channel = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=42, pattern=NO_COMMA), COMPOSED]
 MemberName = Annotated[
     str,
     StringConstraints(
-        strict=True, max_length=100, pattern=fitting(r"^[a-z_]+$", "Must be the name of a member: letters a-z and `_`")
+        strict=True,
+        max_length=110,
+        pattern=fitting(
+            r"^[a-z_]+(\.[A-Za-z0-9_-]{1,100})?$",
+            "Must be the name of a member (letters a-z and `_`) or of an attribute, as in `attributes.employees`",
+        ),
     ),
 ]
 
@@ -56,7 +61,8 @@ class SubscriptionShape(Shape):
     )
     changed: Annotated[list[MemberName], Member(max_length=50)] = Member(
         default_factory=list,
-        description="Only events whose `data.changed` names one of these members; empty for all",
+        description="Only events whose `data.changed` names one of these members, or one attribute as "
+        "`attributes.<name>`; empty for all",
         examples=[["industry", "revenue"]],
     )
     channels: Annotated[list[Channel], Member(max_length=10)] = Member(

@@ -168,8 +168,9 @@ class TransportShape(Shape):
     body_map: BodyMap | None = Member(
         default=None,
         description="The body (of CloudEvents: the data) to send instead, as JSON with placeholders that are paths "
-        "into the event: `{data.account.name}`. A text that is one placeholder becomes the value itself; a missing "
-        "value is null, and empty inside a text; `{{` and `}}` are braces. At most 8 levels, 200 values and 50 "
+        "into the event: `{data.account.name}`. A text that is one placeholder becomes the value itself, and is left "
+        "out with its member where the event lacks it; inside a longer text it stays empty then; `{{` and `}}` are "
+        "braces. A path that no event of `event_types` can have is refused. At most 8 levels, 200 values and 50 "
         "placeholders",
         examples=[{"text": "{data.account.name} is now {data.current.quadrant}"}],
     )

@@ -101,6 +101,13 @@ class AccountRecord(PlainRecord):
         """The shapes of its batch, which were named before other kinds had one."""
         return batch_shapes("account", "accounts", "account", AccountCreate, body="BatchUpsert", row="BatchRow")
 
+    async def _begin(self, tx: Transaction, given: Sequence[Members]) -> None:
+        """Let only one transaction at a time give accounts another parent: each of several that cross would see no
+        circle.
+        """
+        if any(each.get("parent_id") is not None for each in given):
+            await tx.serialize(["parents of accounts"])
+
     async def _add(self, tx: Transaction, place: Place, data: Any, refs: Sequence[Members]) -> Resource:
         account = await super()._add(tx, place, data, refs)
         await tx.execute(
