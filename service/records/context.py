@@ -224,12 +224,19 @@ class Transaction:
         self._answer: Resource | None = None
         self._asked_for_job = False
         self.now: datetime = ctx.services.clock.now()
+        self.live = ctx.services.clock.live
         self.one = writer.one
         self.all = writer.all
         self.value = writer.value
         self.column = writer.column
         self.execute = writer.execute
         self.many = writer.many
+
+    def locked(self) -> None:
+        """Read the clock again, because an account or a record was locked: what it was locked for may have taken long,
+        and the times of an account's changes do not go back.
+        """
+        self.now = max(self.now, self._ctx.services.clock.now())
 
     @property
     def today(self) -> date:

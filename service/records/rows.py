@@ -80,6 +80,7 @@ async def lock_account(tx: Transaction, identifier: str) -> dict[str, Any]:
     """
     if await tx.value(_LOCK_ACCOUNT, id=identifier) is None:
         raise NotFound("account")
+    tx.locked()
     return orjson.loads(await tx.value(SUMMARY, id=identifier))  # type: ignore[no-any-return]
 
 
@@ -87,6 +88,7 @@ async def lock_accounts(tx: Transaction, identifiers: Iterable[str]) -> dict[str
     """Lock those of these accounts that are live, in the order of their ids. Return the summary of each for events, by
     id."""
     ids = await tx.column(_LOCK_ACCOUNTS, ids=list(identifiers))
+    tx.locked()
     return {row["id"]: orjson.loads(row["summary"]) for row in await tx.all(_SUMMARIES, ids=ids)}
 
 
@@ -104,6 +106,7 @@ async def lock_owned(
     )
     row = None
     if await tx.value(lock_statement, id=identifier) is not None:
+        tx.locked()
         row = await tx.one(read_statement, id=identifier)
     resource = as_resource(row)
     if row is None or resource is None:
@@ -126,6 +129,7 @@ async def find_locked(tx: Transaction, listing: Listing, identifier: str) -> Res
     """
     statement = _STATEMENTS.made(("find_locked", listing.name), lambda: _find_locked(listing))
     row = await tx.one(statement, id=identifier)
+    tx.locked()
     if row is not None and row["seen"] != row["version"]:
         return await listing.find(tx.reader, identifier)
     return as_resource(row)

@@ -210,6 +210,7 @@ async def restore_account(ctx: Context, identifier: str, expected: Expected = No
     """
     async with ctx.transaction(Permission.ACCOUNT_WRITE) as tx:
         before = await ACCOUNTS.find(tx.reader, identifier, lock=True, gone=True)
+        tx.locked()
         if before is None:
             raise NotFound(_KIND)
         check_version(before, expected)
