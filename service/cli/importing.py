@@ -160,7 +160,8 @@ def _reported(row: Row, result: dict[str, Any]) -> dict[str, Any]:
     errors = []
     for wrong in (result["error"] or {}).get("errors", []):
         if "member" not in wrong:
-            path = (wrong.pop("pointer", "") or "").split("/")[3:]  # without the prefix /items/{index}
+            parts = (wrong.pop("pointer", "") or "").split("/")[3:]  # without the prefix /items/{index}
+            path = [part.replace("~1", "/").replace("~0", "~") for part in parts]
             value = cells.member_value(row.item, path)
             path = path[path[:1] == ["account"] :]
             wrong |= {"member": ".".join(path), "value": _shown(row, path, value)}

@@ -24,9 +24,10 @@ def content_of(
     facets: Sequence[str] = FACETS,
 ) -> dict[str, list[str]] | None:
     """The content of an event about an account or a record of it: for each facet the values of `account` and of the
-    other `states` of it, `changed` as the event says it, `channels`. None when there is nothing to filter by.
+    other `states` of it, `changed` as the event says it and `attributes.<name>` for each attribute that differs between
+    `states`, `channels`. None when there is nothing to filter by.
     """
-    out: dict[str, list[str]] = {"changed": list(changed)} if changed else {}
+    out: dict[str, list[str]] = {"changed": [*changed, *_attributes(changed, states)]} if changed else {}
     if account is not None:
         for facet in facets:
             values = _values(account.get(facet))
@@ -39,6 +40,14 @@ def content_of(
         if channels:
             out["channels"] = channels[:MOST_CHANNELS]
     return out or None
+
+
+def _attributes(changed: Sequence[str], states: Sequence[Mapping[str, Any] | None]) -> list[str]:
+    """Return the attributes that differ, as `attributes.<name>`."""
+    if "attributes" not in changed or len(states) < 2:
+        return []
+    before, after = ((state or {}).get("attributes") or {} for state in states[:2])
+    return [f"attributes.{name}" for name in {**before, **after} if before.get(name) != after.get(name)]
 
 
 def _values(value: Any) -> list[str]:

@@ -6,6 +6,9 @@ from datetime import UTC, datetime, timedelta
 class Clock:
     """The machine's clock, in UTC."""
 
+    live = True
+    """Whether time passes by itself, so that a statement may take the database's clock for it."""
+
     def now(self) -> datetime:
         """Return the present instant: aware, in UTC, with microseconds."""
         return datetime.now(UTC)
@@ -13,6 +16,8 @@ class Clock:
 
 class SetClock(Clock):
     """A clock that changes only when it is set, for tests and for making a history in the past."""
+
+    live = False
 
     def __init__(self, at: datetime) -> None:
         self._at = at.astimezone(UTC)

@@ -161,6 +161,7 @@ class Rows:
         ids = sorted(set(owners.values()))
         if self.lock is None:
             await tx.all(self.listing.by_ids(lock=True), ids=ids)
+            tx.locked()
         read = await tx.all(self.listing.by_ids(), ids=ids)  # one that waited for a lock shows earlier references
         return _Known(owners, {row["id"]: Resource(row["version"], row["document"].encode()) for row in read})
 

@@ -14,9 +14,9 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from service.events.event import Event
 from service.events.feed import outbox
-from service.framework.database.columns import Instant, bind
+from service.framework.database.columns import bind
 from service.framework.database.database import ConstraintViolated, Resource
-from service.framework.database.dialects import json_value
+from service.framework.database.dialects import json_value, moment
 from service.framework.database.listing import Listing, as_resource
 from service.framework.database.statements import ChangeThenInsert, Statement
 from service.models.accounts.accounts import accounts
@@ -24,8 +24,8 @@ from service.platform.clock import instant_text
 from service.platform.errors import NotFound
 from service.platform.kept import Kept
 from service.queries.accounts.accounts import summary_of
-from service.records.context import Transaction
-from service.records.rows import Expected, check_version, differing, violated
+from service.records.context import Transaction, violated
+from service.records.rows import Expected, check_version, differing
 
 _STATEMENTS: Kept[tuple[str, ...], Statement] = Kept(1000)
 
@@ -59,28 +59,34 @@ async def patch_at_once(
         before.outcome = "unchanged"
         return before
     names = tuple(filter(changes.__contains__, listing.members))
-    after = _changed(listing, before, {name: changes[name] for name in names}, instant_text(tx.now))
+    changed = {name: changes[name] for name in names}
+    after = _changed(listing, before, changed, outbox.GAP)
     summary = orjson.loads(row["account"]) if owned else None
-    fact = event(before.data, after.data, summary) if owned else event(before.data, after.data)
-    binds = {f"e_{name}": value for name, value in outbox.event_row(fact, tx.now, tx.cause).items()}
+    fact = event(before.data, after, summary) if owned else event(before.data, after)
+    event_row = outbox.event_row(fact, tx.now, tx.cause, outbox.GAP)
+    fragments = outbox.fragments_at_gaps(event_row["body"])
+    binds = {f"e_{name}": value for name, value in event_row.items()}
+    binds |= {f"b_{number}": fragment for number, fragment in enumerate(fragments)}
     binds |= {f"v_{name}": value for name, value in changes.items()}
-    binds |= {"id": identifier, "seen": before.version, "v_now": tx.now}
+    binds |= {"id": identifier, "seen": before.version, "v_now": tx.now, "v_live": tx.live}
     if summary is not None:
         binds |= {"account": summary["id"], "account_seen": summary["version"]}
-    statement = _STATEMENTS.made((listing.name, *names), lambda: _writing(listing, names, owned))
+    gaps = len(fragments) - 1
+    statement = _STATEMENTS.made((listing.name, str(gaps), *names), lambda: _writing(listing, names, owned, gaps))
     try:
-        written = await tx.execute(statement, **binds)
+        at = await tx.value(statement, **binds)
     except ConstraintViolated as error:
         raise violated(error) from None
-    return after if written else None
+    if at is None:
+        return None
+    return Resource.of(before.version + 1, {**after, "updated_at": instant_text(at)}, "updated")
 
 
-def _changed(listing: Listing, before: Resource, changes: Mapping[str, Any], at: str) -> Resource:
-    """Return the resource with new values, as a read of it would show them."""
-    columns, version = listing.table.c, before.version + 1
+def _changed(listing: Listing, before: Resource, changes: Mapping[str, Any], at: str) -> dict[str, Any]:
+    """Return the document with new values, as a read of it would show them."""
+    columns = listing.table.c
     shown = {name: json_value(value, columns[name].type) for name, value in changes.items()}
-    after = {**before.data, **shown, "version": version, "updated_at": at}
-    return Resource.of(version, after, "updated")
+    return {**before.data, **shown, "version": before.version + 1, "updated_at": at}
 
 
 def _reading(listing: Listing, owned: bool) -> Statement:
@@ -92,22 +98,24 @@ def _reading(listing: Listing, owned: bool) -> Statement:
     return _STATEMENTS.made((listing.name,), lambda: Statement(query.add_columns(summary)))
 
 
-def _writing(listing: Listing, names: tuple[str, ...], owned: bool) -> Statement:
-    """Return the UPDATE of the version that was read and the INSERT of its event. For a record of an account
-    that account's row is locked first, in the version whose summary was read: an account's events are numbered in the
-    order of its changes.
+def _writing(listing: Listing, names: tuple[str, ...], owned: bool, gaps: int) -> Statement:
+    """Return the UPDATE of the version that was read and the INSERT of its event. The account's row is locked first,
+    for a record of an account in the version whose summary was read: an account's events are numbered in the order of
+    its changes, and take their time from the database's clock once the lock is there.
     """
     table = listing.table
     c = table.c
     this, seen = c.id == bind("id", c.id), bind("seen", c.version)
     one: ColumnElement[int] = sa.literal_column("1")
     values: dict[str, Any] = {name: bind(f"v_{name}", c[name]) for name in names}
-    values |= {"version": c.version + one, "updated_at": bind("v_now", Instant())}
+    values |= {"version": c.version + one, "updated_at": moment("v_now", "v_live")}
     change = sa.update(table).where(this, c.version == seen, c.deleted_at.is_(None)).values(values)
     owner = None
-    if owned:
-        a = accounts.c
+    a = accounts.c
+    if table is accounts:
+        owner = sa.select(a.id).where(a.id == bind("id", a.id))
+    elif owned:
         owner = sa.select(a.id).where(
             a.id == bind("account", a.id), a.version == bind("account_seen", a.version), a.deleted_at.is_(None)
         )
-    return ChangeThenInsert(table, change, outbox.insert_for(table, this, c.version == seen + one), owner)
+    return ChangeThenInsert(table, change, outbox.insert_for(table, gaps, this, c.version == seen + one), owner)

@@ -64,8 +64,7 @@ async def graph(client: httpx.AsyncClient, query: str, **variables: Any) -> dict
 
 KEPT_APART = {
     "search_accounts", "create_scoring_model", "update_scoring_model", "delete_scoring_model", "clone_scoring_model",
-    "simulate_portfolio", "put_forecast_position", "delete_forecast_position", "cancel_job", "create_api_key",
-    "revoke_api_key",
+    "simulate_portfolio", "cancel_job", "create_api_key", "revoke_api_key",
 }  # fmt: skip
 """Writes (and a search) that change no record with a position; those of consumers, endpoints and deliveries beside."""
 
@@ -141,6 +140,9 @@ async def life(client: httpx.AsyncClient) -> AsyncIterator[tuple[str, httpx.Resp
     judgement = {axis: [{"factor": key, "score": 5} for key in keys] for axis, keys in GENERAL.items()}
     yield await call("put_general_portfolio", "PUT", f"{it}/general-portfolio", judgement)
     yield await call("delete_general_portfolio", "DELETE", f"{it}/general-portfolio")
+    forecast = {"attractiveness": 7, "relative_strength": 1.1, "reason": "Likely"}
+    yield await call("put_forecast_position", "PUT", f"{it}/forecast-position", forecast)
+    yield await call("delete_forecast_position", "DELETE", f"{it}/forecast-position")
     yield await call("put_target_stage", "PUT", f"{it}/stage/target", {"target_stage": "mid_kam"})
     yield await call("move_stage", "POST", f"{it}/stage-transitions", {"to": "early_kam", "reason": "Seen"})
     criterion = {"name": "Near", "filter": {"country": {"eq": "DE"}}}

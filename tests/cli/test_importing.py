@@ -188,6 +188,9 @@ def test_a_report_names_line_id_member_and_value(kam: Kam):
     ]  # fmt: skip
     assert all(each["code"] and each["message"] for each in wrong["error"]["errors"])
     assert (rows[2]["line"], rows[2]["member"]) == (5, "external_id")
+    table(kam, "external_id,name,attributes.a/b:number\n1,A,5\n")
+    (row,) = table(kam, "external_id,name,attributes.a/b\n1,A,many\n")
+    assert (row["member"], row["value"]) == ("attributes.a/b", "many")
 
 
 def test_a_dry_run_reports_the_same_and_changes_nothing(kam: Kam):

@@ -3,7 +3,7 @@
     python -m tests.faults.syncing                          30 s, 8 writers, PostgreSQL
     python -m tests.faults.syncing --database sqlite --seconds 5
 
-Writers change, create and delete accounts and stakeholders, and one sends batches of 1,000 accounts again and again. A
+Writers of two processes change, create and delete accounts and stakeholders, and one sends batches of 1,000 accounts again and again. A
 poller asks both lists every 50 ms from the greatest position that it has, and keeps the version and the deletion of each
 record. At the end, after one last poll, what it keeps is compared with every record of the database. Then the feed is
 read: per account, timestamps must not go back. Prints the figures as JSON. Exits with 1 when a change is lost, a
@@ -22,7 +22,7 @@ from typing import Any
 import httpx
 
 from tests.faults.processes import a_database, program
-from tests.live import serve
+from tests.live import Live, serve
 
 POLL_SECONDS = 0.05
 LISTS = ("accounts", "stakeholders")
@@ -146,16 +146,20 @@ async def timestamps_back(client: httpx.AsyncClient) -> tuple[int, int]:
 
 
 async def run(database: str, seconds: float, writers: int) -> dict[str, Any]:
-    """Run one service and its sync; return the figures."""
+    """Run two processes of a service and a sync; return the figures."""
     environment = {"KAM_RATE_LIMIT": "0", "KAM_LOG_LEVEL": "error", "KAM_ACCESS_LOG": "false"}
-    with a_database(database) as url, serve(url, environment=environment) as live:
-        async with httpx.AsyncClient(base_url=live.url, headers=live.headers, timeout=60) as client:
+    with (
+        a_database(database) as url,
+        serve(url, environment=environment) as live,
+        serve(url, key=live.key, environment=environment) as other,
+    ):
+        async with _client(live) as client, _client(other) as second:
             shared = []
             for number in range(20):
                 made = await client.post("/v1/accounts", json={"name": f"Account {number}"})
                 shared.append(made.raise_for_status().json()["id"])
             sync, until = Sync(client), time.monotonic() + seconds
-            busy = [Writer(client, shared, number) for number in range(writers)]
+            busy = [Writer((client, second)[number % 2], shared, number) for number in range(writers)]
 
             async def write(writer: Writer) -> None:
                 while time.monotonic() < until:
@@ -166,7 +170,7 @@ async def run(database: str, seconds: float, writers: int) -> dict[str, Any]:
                     await sync.poll()
                     await asyncio.sleep(POLL_SECONDS)
 
-            sent, *_ = await asyncio.gather(batches(client, until), poll(), *map(write, busy))
+            sent, *_ = await asyncio.gather(batches(second, until), poll(), *map(write, busy))
             await sync.poll()
             lost = records = 0
             for name in LISTS:
@@ -188,6 +192,10 @@ async def run(database: str, seconds: float, writers: int) -> dict[str, Any]:
         "events": events,
         "timestamps_back": back,
     }
+
+
+def _client(live: Live) -> httpx.AsyncClient:
+    return httpx.AsyncClient(base_url=live.url, headers=live.headers, timeout=60)
 
 
 def is_well(result: dict[str, Any]) -> bool:

@@ -6,7 +6,7 @@ import secrets
 
 import pytest
 
-from tests.faults import hanging, kills, refusing, replays, restart
+from tests.faults import hanging, kills, refusing, replays, restart, syncing
 from tests.postgres import PostgresUnavailable
 
 
@@ -55,3 +55,11 @@ async def test_records_that_are_refused_do_not_hold_up_the_others(database: str)
     result = await refusing.run(database, workers=1, refused=12, others=40)
     print(result)
     assert refusing.is_well(result), result
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+async def test_a_sync_beside_writers_and_batches_loses_nothing_and_no_time_goes_back(database: str) -> None:
+    result = await syncing.run(database, seconds=6, writers=8)
+    print(result)
+    assert syncing.is_well(result), result

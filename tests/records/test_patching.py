@@ -165,13 +165,13 @@ async def test_an_account_that_changed_in_between_leaves_the_record_alone(servic
             """Lets the other change commit after the read."""
 
             reader = tx.reader
-            now, cause = tx.now, tx.cause
+            now, live, cause = tx.now, tx.live, tx.cause
             one = staticmethod(tx.one)
 
             @staticmethod
-            async def execute(statement: Statement, **values: Any) -> int:
+            async def value(statement: Statement, **values: Any) -> Any:
                 await asyncio.gather(*between)
-                return await tx.execute(statement, **values)
+                return await tx.value(statement, **values)
 
         late: Any = Late()
         values = {"name": "Grace"}

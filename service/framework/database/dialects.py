@@ -51,6 +51,25 @@ class _document_text(FunctionElement[str]):
     inherit_cache = False
 
 
+class moment(FunctionElement[datetime]):
+    """The instant at which a row is written: the bound `now` or, where the bound `live` is true, PostgreSQL's clock if
+    it is later, because the statement may have waited for a lock since `now` was read. On SQLite it is `now`.
+    """
+
+    type = Instant()
+    inherit_cache = False
+
+    def __init__(self, now: str, live: str) -> None:
+        super().__init__(bind(now, Instant()), bind(live, sa.Boolean()))
+
+
+class instant_shown(FunctionElement[str]):
+    """An instant as text, as every answer shows it."""
+
+    type = sa.Text()
+    inherit_cache = False
+
+
 class sort_value(FunctionElement[Any]):
     """A sort key of a row as a cursor takes it: decimals leave PostgreSQL as text, because the driver's decimals cost
     more than the rest of a row.
@@ -255,3 +274,20 @@ def _lite_one_of(element: one_of, compiler: Any, **kw: Any) -> str:
     column = next(iter(element.clauses))
     values = bind(element.bind, Json())
     return f"{compiler.process(column, **kw)} IN (SELECT value FROM json_each({compiler.process(values, **kw)}))"
+
+
+@compiles(moment, "postgresql")
+def _moment_on_postgresql(element: moment, compiler: Any, **more: Any) -> str:
+    now, live = (compiler.process(each, **more) for each in element.clauses)
+    return f"greatest({now}, CASE WHEN {live} THEN clock_timestamp() END)"
+
+
+@compiles(moment, "sqlite")
+def _moment_on_sqlite(element: moment, compiler: Any, **more: Any) -> str:
+    return str(compiler.process(next(iter(element.clauses)), **more))
+
+
+@compiles(instant_shown)
+def _instant_shown(element: instant_shown, compiler: Any, **more: Any) -> str:
+    instant = next(iter(element.clauses))
+    return str(compiler.process(leaf(instant, compiler.dialect.name), **more))

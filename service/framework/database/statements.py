@@ -129,8 +129,8 @@ class WriteThenRead(Statement):
 
 
 class ChangeThenInsert(Statement):
-    """Change one row of a table and insert a row of another that is selected from the changed row's id and version;
-    executing it returns 1, or 0 when no row was changed.
+    """Change one row of a table and insert a row of another that is selected from the changed row's id, version and
+    `updated_at`; it returns what the insert returns, and no row when no row was changed.
 
     PostgreSQL does both in one statement; there `guard` is a SELECT of one row that is locked first, without which
     nothing is changed. SQLite takes two statements in one transaction, where no other writer is to be kept away.
@@ -150,4 +150,4 @@ class ChangeThenInsert(Statement):
             guard = self._guard.with_for_update().cte("guard")
             change = change.where(sa.exists(sa.select(sa.literal_column("1")).select_from(guard)))
         c = self._table.c
-        return Compiled(insert.add_cte(change.returning(c.id, c.version).cte(self._table.name)), kind)
+        return Compiled(insert.add_cte(change.returning(c.id, c.version, c.updated_at).cte(self._table.name)), kind)

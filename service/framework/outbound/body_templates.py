@@ -1,12 +1,14 @@
 """Body templates: JSON with placeholders, such as `{"text": "{data.account.name} moved"}`. Nothing is executed.
 
 A placeholder is a path in braces. A text that consists of one placeholder becomes the value itself, of any type; inside
-a longer text the value is written as text. A missing value is null, or empty inside a text. `{{` and `}}` stand for
-braces. Everything else is constant.
+a longer text the value is written as text. A member whose placeholder the event lacks is left out; an item of a list is
+null then, so that places stay, and inside a longer text it is empty. `{{` and `}}` stand for braces. Everything else is
+constant.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +33,9 @@ LONGEST_VALUE = 2_000
 
 _PART = re.compile(r"\{\{|\}\}|\{([A-Za-z0-9_.-]+)\}|[^{}]+")
 _WHOLE = re.compile(TEXT)
+
+_ABSENT = object()
+"""What the event lacks."""
 
 Render = Callable[[Mapping[str, Any]], Any]
 Part = str | tuple[str, ...]
@@ -60,6 +65,8 @@ def faults(template: Any) -> list[Fault]:
             return [Fault(place[:-1], "name_format", "A name holds no NUL")]
         if len(place) > DEEPEST:
             return [Fault(place, "template_too_deep", f"Must have at most {DEEPEST} levels")]
+        if isinstance(value, float) and not math.isfinite(value):
+            return [Fault(place, "number_range", "Must fit a double")]
         if isinstance(value, str):
             if not _WHOLE.fullmatch(value):
                 return [
@@ -79,11 +86,18 @@ def compiled(template: Any) -> Render:
         return _text(list(_parts(template)))
     if isinstance(template, Mapping):
         fields = {name: compiled(value) for name, value in template.items()}
-        return lambda event: {name: fill(event) for name, fill in fields.items()}
+        return lambda event: {name: value for name, fill in fields.items() if (value := fill(event)) is not _ABSENT}
     if isinstance(template, list):
         items = [compiled(value) for value in template]
-        return lambda event: [fill(event) for fill in items]
+        return lambda event: [None if (value := fill(event)) is _ABSENT else value for fill in items]
     return lambda event: template
+
+
+def paths(template: Any) -> Iterator[tuple[tuple[str | int, ...], tuple[str, ...]]]:
+    """Yield the path of each placeholder of a template without faults, after the steps to the value that holds it."""
+    for place, value in _values(template, ()):
+        if isinstance(value, str):
+            yield from ((place, part) for part in _parts(value) if isinstance(part, tuple))
 
 
 def _values(value: Any, place: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any]]:
@@ -124,20 +138,20 @@ def _text(parts: Sequence[Part]) -> Render:
 
 
 def _found(event: Any, path: tuple[str, ...]) -> Any:
-    """Return the value at a path, or None. Steps are names of members and numbers of items."""
+    """Return the value at a path, or `_ABSENT`. Steps are names of members and numbers of items."""
     here = event
     for step in path:
         if isinstance(here, Mapping):
-            here = here.get(step)
+            here = here.get(step, _ABSENT)
         elif isinstance(here, list) and step.isascii() and step.isdigit() and len(step) < 6 and int(step) < len(here):
             here = here[int(step)]
         else:
-            return None
+            return _ABSENT
     return here
 
 
 def _written(value: Any) -> str:
-    if value is None:
+    if value is None or value is _ABSENT:
         return ""
     text = value if isinstance(value, str) else orjson.dumps(value).decode()
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"

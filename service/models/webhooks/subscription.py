@@ -15,7 +15,12 @@ Channel = Annotated[str, StringConstraints(strict=True, min_length=1, max_length
 MemberName = Annotated[
     str,
     StringConstraints(
-        strict=True, max_length=100, pattern=fitting(r"^[a-z_]+$", "Must be the name of a member: letters a-z and `_`")
+        strict=True,
+        max_length=110,
+        pattern=fitting(
+            r"^[a-z_]+(\.[A-Za-z0-9_-]{1,100})?$",
+            "Must be the name of a member (letters a-z and `_`) or of an attribute, as in `attributes.employees`",
+        ),
     ),
 ]
 
@@ -56,7 +61,8 @@ class SubscriptionShape(Shape):
     )
     changed: Annotated[list[MemberName], Member(max_length=50)] = Member(
         default_factory=list,
-        description="Only events whose `data.changed` names one of these members; empty for all",
+        description="Only events whose `data.changed` names one of these members, or one attribute as "
+        "`attributes.<name>`; empty for all",
         examples=[["industry", "revenue"]],
     )
     channels: Annotated[list[Channel], Member(max_length=10)] = Member(

@@ -9,6 +9,7 @@ from service.access.policy import Permission
 from service.framework.database.database import Resource
 from service.models.accounts.accounts import AccountCreate
 from service.operations.accounts.accounts import ACCOUNT_RECORD
+from service.platform.pointers import pointer
 from service.records.context import Context, operation, refuse
 from service.records.kinds import Members
 
@@ -38,7 +39,8 @@ class AttributeColumns:
             if merged[name] is not None and present.get(name) is not None:
                 merged[name] = self.convert(str(merged[name]), present[name])
                 if merged[name] is None:
-                    raise refuse(f"/attributes/{name}", "attribute_kind", "Not of the kind that this attribute has")
+                    place = pointer(["attributes", name])
+                    raise refuse(place, "attribute_kind", "Not of the kind that this attribute has")
         kept = {name: value for name, value in merged.items() if value is not None or name not in self.names}
         return data.model_copy(update={"attributes": kept})
 

@@ -160,6 +160,7 @@ async def _screened_rows(ctx: Context, reader: Reader, data: ScreeningCreate, sc
 async def _make_candidates(tx: Transaction, screening: _Screening, reason: str) -> set[str]:
     """Make the customers that passed candidates and return their ids."""
     found = await tx.all(passing(screening.shape), most=MOST_MOVED, **screening.binds)
+    tx.locked()
     evidence = {}
     for row in found:
         screened, criteria = screening.screen(row)

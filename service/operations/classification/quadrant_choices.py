@@ -229,6 +229,7 @@ async def expire_overrides(services: Services) -> int:
 async def _lapsed(tx: Transaction, due: list[str]) -> list[StoredAccount]:
     """Lock the accounts that may have expired overrides, delete the overrides that have, and return the accounts."""
     rows = await tx.all(ACCOUNTS.by_ids(lock=True), ids=due)
+    tx.locked()
     if not rows:
         return []
     read = await tx.all(ACCOUNTS.by_ids(), ids=due)  # rows that waited for a lock show the references of before

@@ -25,8 +25,8 @@ from service.platform.ids import new_id
 from service.platform.settings import Settings
 from service.platform.types import Shape
 from service.queries.webhooks.endpoints import ATTEMPTS, DELIVERIES, WEBHOOK_ENDPOINTS
-from service.records.context import Context, Transaction, operation, refuse
-from service.records.rows import Expected, change, differing, insert, lock, require, require_live, violated
+from service.records.context import Context, Transaction, operation, refuse, violated
+from service.records.rows import Expected, change, differing, insert, lock, require, require_live
 from service.records.webhooks.endpoints import (
     HEALTHY,
     KIND,
@@ -43,6 +43,7 @@ from service.records.webhooks.endpoints import (
 from service.records.webhooks.subscriptions import (
     OWNERLESS,
     check_change,
+    check_paths,
     check_patterns,
     stored_filter,
     turn_off_ownerless,
@@ -116,6 +117,7 @@ async def create_webhook_endpoint(ctx: Context, data: WebhookEndpointCreate) -> 
         keys = fresh(data.signature_kind, tx.now, values.pop("secret"))
         sealed = sealed_ring(ctx.services.secrets, keys)
         check_patterns(ctx.principal, data.event_types)
+        check_paths(values)
         stored = {**values, "disabled_reason": None, "secret_encrypted": sealed, "created_by": ctx.principal.id}
         return tx.answer(shown_once(await insert(tx, WEBHOOK_ENDPOINTS, stored), keys), "created")
 
@@ -142,6 +144,8 @@ async def update_webhook_endpoint(ctx: Context, identifier: str, patch: Shape, e
         _check(ctx.services.settings, changes)
         check_credentials_stay(before.data, given)
         check_patterns(ctx.principal, changes.get("event_types", []))
+        if not changes.keys().isdisjoint(("event_types", "changed", "body_map")):
+            check_paths({**before.data, **changes})
         changes |= await check_change(tx, ctx.principal, before, changes)
         changes |= consent_columns(before.data, changes, ctx.services.settings.public_url, tx.now)
         changes |= without_ended(ctx.services.secrets, sealed["secret_encrypted"], tx.now)
@@ -252,6 +256,8 @@ def _transport(ctx: Context, tx: Transaction) -> Transport:
 def _check(settings: Settings, values: Mapping[str, Any]) -> None:
     """Raise Invalid for a URL that may not be called."""
     if "url" in values:
+        if not {"{", "}"}.isdisjoint(values["url"]):
+            raise refuse("/url", "placeholder_in_url", "Holds a brace, and no placeholder of a url is filled")
         try:
             address_policy(settings).check_url(values["url"])
         except Blocked as blocked:

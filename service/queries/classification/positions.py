@@ -210,6 +210,7 @@ BINDS: dict[str, Any] = {
     "dead": sa.Numeric(),
     "held": sa.Boolean(),
     "now": Instant(),
+    "live": sa.Boolean(),
     "after": Uuid(),
     "upto": Uuid(),
     "model_id": Uuid(),
@@ -221,7 +222,7 @@ BINDS: dict[str, Any] = {
     "event_type": sa.Text(),
     "event_version": sa.BigInteger(),
     "event_cause": Json(),
-    **{f"fragment_{index}": sa.Text() for index in range(6)},
+    **{f"fragment_{index}": sa.Text() for index in range(7)},
 }
 
 

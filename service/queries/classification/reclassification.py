@@ -63,12 +63,16 @@ _CONTENT = f"""'{{"changed":' || {_CHANGED} || ',"quadrant":["'
       SELECT t.tag, t.place FROM jsonb_array_elements_text(n.tags) WITH ORDINALITY AS t(tag, place)
       WHERE t.tag LIKE '{CHANNEL}%' ORDER BY t.place LIMIT {MOST_CHANNELS}) c) ELSE '' END || '}}'"""
 """SQL for the text that `events/content.py` makes of the account and its two quadrants."""
+_MOMENT = "greatest(:now, CASE WHEN :live THEN clock_timestamp() END)"
+"""The time of a change: not before the lock of its row, which the statement may have waited for."""
 _BODY = f"""
-  :fragment_0 || '"' || n.event_id || '"' || :fragment_1 || '{{"id":"' || n.id || '","name":' || to_json(n.name)::text
-  || ',"version":' || n.version || ',"refs":' || n.refs || '}}' || :fragment_2
-  || {_summary_text("n.was_quadrant", "n.was_attractiveness", "n.was_relative_strength")} || :fragment_3
-  || {_summary_text("n.quadrant", "n.attractiveness", "n.relative_strength")} || :fragment_4
-  || {_CHANGED} || :fragment_5"""
+  :fragment_0 || '"' || n.event_id || '"' || :fragment_1
+  || '"' || to_char(n.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || '"' || :fragment_2
+  || '{{"id":"' || n.id || '","name":' || to_json(n.name)::text
+  || ',"version":' || n.version || ',"refs":' || n.refs || '}}' || :fragment_3
+  || {_summary_text("n.was_quadrant", "n.was_attractiveness", "n.was_relative_strength")} || :fragment_4
+  || {_summary_text("n.quadrant", "n.attractiveness", "n.relative_strength")} || :fragment_5
+  || {_CHANGED} || :fragment_6"""
 _FRESH_ID = "(:id_head || substr(gen_random_uuid()::text, 16))"
 """A UUIDv7: the head holds the instant and the version, the rest is random."""
 
@@ -82,9 +86,11 @@ WITH {FACTORS},
 changed AS (SELECT * FROM compared WHERE differs),
 moved AS (
   UPDATE accounts a
-  SET {", ".join(f"{name} = c.{name}" for name in COLUMNS)}, version = a.version + 1, updated_at = :now
+  SET {", ".join(f"{name} = c.{name}" for name in COLUMNS)}, version = a.version + 1,
+    updated_at = {_MOMENT}
   FROM changed c WHERE a.id = c.id AND a.version = c.version
-  RETURNING c.*, a.version AS version_after, a.stage, a.status, a.scope, a.country, a.industry, a.owner_id, a.tags
+  RETURNING c.*, {_MOMENT} AS at,
+    a.version AS version_after, a.stage, a.status, a.scope, a.country, a.industry, a.owner_id, a.tags
 ),
 entered AS (
   INSERT INTO classifications (id, account_id, account_version, model_id, classified_at, cause, reason, recorded_by,
@@ -103,10 +109,11 @@ unannounced AS (
 emitted AS (
   INSERT INTO events (id, type, schema_version, account_id, subject_kind, subject_id, subject_version, occurred_at,
     cause, body, content)
-  SELECT n.event_id::uuid, :event_type, :event_version, n.id, 'account', n.id, n.version, :now, :event_cause,
+  SELECT n.event_id::uuid, :event_type, :event_version, n.id, 'account', n.id, n.version, n.at, :event_cause,
     {_BODY}, {_CONTENT}
   FROM (
-    SELECT {_FRESH_ID} AS event_id, m.id, m.name, m.version_after AS version, m.was_quadrant, m.was_attractiveness,
+    SELECT {_FRESH_ID} AS event_id, m.at, m.id, m.name, m.version_after AS version, m.was_quadrant,
+      m.was_attractiveness,
       m.was_relative_strength, m.quadrant, m.attractiveness, m.relative_strength, m.stage, m.status, m.scope, m.country,
       m.industry, m.owner_id, m.tags, {_REFS} AS refs
     FROM moved m WHERE m.was_quadrant IS DISTINCT FROM m.quadrant

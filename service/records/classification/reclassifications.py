@@ -302,9 +302,10 @@ def _shared_values(tx: Transaction, order: Order, progress: Progress, model: Act
     """Return the values that the rows of the history and the events of a batch share."""
     why = Why(model, order.cause, order.reason, progress.factors).payload()
     gaps = ("account", "previous", "current", "changed")
-    pieces = body_fragments(AccountQuadrantChanged, gaps, why, tx.now, tx.cause)
+    pieces = body_fragments(AccountQuadrantChanged, gaps, why, tx.cause)
     return {
         "now": tx.now,
+        "live": tx.live,
         "model_id": model.id,
         "why": order.cause.value,
         "reason": order.reason,

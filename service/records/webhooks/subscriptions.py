@@ -13,14 +13,17 @@ from service.access.principal import Principal
 from service.events.catalogue import known_types
 from service.events.feed.queue import HOLD
 from service.events.feed.subscriptions import OWNER, may_see, missing_scope, owner_scopes
+from service.events.schemas import FREE, changed_members, has_path
 from service.events.webhooks import WebhookEndpointDisabled
 from service.framework.database.columns import Instant, Uuid, bind
 from service.framework.database.database import Resource
 from service.framework.database.listing import as_resource
 from service.framework.database.statements import Statement
+from service.framework.outbound.body_templates import paths
 from service.models.access.api_keys import api_keys
 from service.models.webhooks.endpoints import webhook_endpoints
-from service.platform.errors import Forbidden
+from service.platform.errors import FieldError, Forbidden, Invalid
+from service.platform.pointers import pointer
 from service.queries.webhooks.endpoints import WEBHOOK_ENDPOINTS
 from service.records.context import Transaction, refuse
 from service.records.webhooks.endpoints import stand_still
@@ -76,6 +79,23 @@ def check_patterns(principal: Principal, patterns: list[str]) -> None:
                 missing_scope(principal.scopes, known[0]),
                 f"This key may read none of the events that {pattern} matches",
             )
+
+
+def check_paths(members: Mapping[str, Any]) -> None:
+    """Raise Invalid for a placeholder of `body_map` and a member of `changed` that no event of `event_types` has."""
+    types = [name for pattern in members["event_types"] for name in known_types(pattern)]
+    errors = []
+    for place, path in paths(members["body_map"]):
+        if not has_path(types, path):
+            message = f'No event of event_types has "{".".join(path)}"'[:500]
+            errors.append(FieldError(pointer=pointer(("body_map", *place)), code="path_unknown", message=message))
+    known = changed_members(types) if members["changed"] else frozenset()
+    for index, name in enumerate(members["changed"]):
+        if name.partition(".")[0] not in (known & {FREE} if "." in name else known):
+            message = f'No event of event_types names "{name}" in `changed`'
+            errors.append(FieldError(pointer=f"/changed/{index}", code="member_unknown", message=message))
+    if errors:
+        raise Invalid(errors)
 
 
 def stored_filter(given: Any, before: Mapping[str, Any] | None = None) -> dict[str, Any] | None:

@@ -103,6 +103,76 @@ async def test_a_map_of_fields_makes_the_body_that_is_signed(
     assert (cleared.json()["body_map"], cleared.json()["headers"], cleared.json()["version"]) == (None, None, 2)
 
 
+async def test_a_member_that_the_event_lacks_is_left_out_of_a_map(
+    client: httpx.AsyncClient, receiver: Receiver, sender: Sender
+) -> None:
+    template = {
+        "industry": "{data.current.industry}",
+        "country": "{data.current.country}",
+        "note": "{data.current.website}",
+    }
+    body_map = {**template, "text": "Now in {data.current.country}", "size": "{data.current.attributes.employees}"}
+    await subscribe(client, receiver, "account.updated", body_map=body_map)
+    account = await make_account(client, country="AT")
+    sent = []
+    for change in ({"industry": "Bicycles"}, {"country": None}, {"attributes": {"employees": 40}}):
+        (await client.patch(f"/v1/accounts/{account['id']}", json=change)).raise_for_status()
+        await sender.send()
+        sent.append(orjson.loads(receiver.requests[-1].body))
+    assert sent == [
+        {"industry": "Bicycles", "text": "Now in "},
+        {"country": None, "text": "Now in "},
+        {"size": 40, "text": "Now in "},
+    ]
+
+
+async def test_paths_and_members_that_no_event_has_are_refused(client: httpx.AsyncClient, receiver: Receiver) -> None:
+    types = ["account.updated", "plan.created"]
+    good = {
+        "a": "{data.current.attributes.anything}", "b": "{data.plan.title}", "c": "{cause.key_id}", "d": "{id}",
+        "e": "{data.account.refs.0.external_id}", "f": "{data.changed.0}", "g": "{data.plan.refs.3.system}",
+    }  # fmt: skip
+    endpoint = await subscribe(client, receiver, *types, body_map=good, changed=["industry", "attributes.employees"])
+    bad = {
+        "a": "{data.curent.industry}", "b": ["{data.plan.titel}", "{data.action.title}"], "c": "{data.account.refs.x.system}",
+        "d": "Dear {data.account.nickname}",
+    }  # fmt: skip
+    places = ["/body_map/a", "/body_map/b/0", "/body_map/b/1", "/body_map/c", "/body_map/d"]
+    expected = [(place, "path_unknown") for place in places] + [
+        ("/changed/0", "member_unknown"), ("/changed/1", "member_unknown"),
+    ]  # fmt: skip
+    members = {"event_types": types, "body_map": bad, "changed": ["industri", "industry.x"]}
+    created = await client.post("/v1/webhook-endpoints", json={"url": receiver.url(), **members})
+    changed = await patch(client, endpoint, **members)
+    for answer in (created, changed):
+        assert answer.status_code == 422, answer.text
+        assert [(error["pointer"], error["code"]) for error in answer.json()["errors"]] == expected
+    document = "mutation ($input: CreateWebhookEndpointInput!) { createWebhookEndpoint(input: $input) { webhookEndpoint { id } } }"
+    variables = {"input": {"url": receiver.url(), "eventTypes": types, "bodyMap": bad}}
+    answer = await client.post("/graphql", json={"query": document, "variables": variables})
+    assert {each["code"] for each in answer.json()["errors"][0]["extensions"]["errors"]} == {"path_unknown"}, (
+        answer.text
+    )
+    refused = await patch(client, endpoint, event_types=["person.created"])  # the map no longer fits
+    assert refused.status_code == 422 and refused.json()["errors"][0]["code"] == "path_unknown"
+    for url in (f"{receiver.url()}/{{data.account.id}}", f"{receiver.url()}/?x={{"):
+        refused = await patch(client, endpoint, url=url)
+        assert [(e["pointer"], e["code"]) for e in refused.json()["errors"]] == [("/url", "placeholder_in_url")]
+
+
+async def test_one_attribute_that_changed_can_be_asked_for(
+    client: httpx.AsyncClient, receiver: Receiver, sender: Sender
+) -> None:
+    await subscribe(client, receiver, "account.updated", changed=["attributes.employees"])
+    account = await make_account(client)
+    for attributes in ({"city": "Graz"}, {"city": "Graz", "employees": 40}, {"city": "Linz", "employees": 40}):
+        (await client.patch(f"/v1/accounts/{account['id']}", json={"attributes": attributes})).raise_for_status()
+        await sender.send()
+    assert [orjson.loads(one.body)["data"]["current"]["attributes"] for one in receiver.requests] == [
+        {"city": "Graz", "employees": 40}
+    ]
+
+
 async def test_what_may_not_be_set_is_refused_with_its_place(client: httpx.AsyncClient, receiver: Receiver) -> None:
     cases: list[tuple[dict[str, Any], str, str]] = [
         ({"format": "xml"}, "/format", "string_pattern_mismatch"),
