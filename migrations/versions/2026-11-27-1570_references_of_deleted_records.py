@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "202611271550"
-down_revision = "202611271540"
+revision = "202611271570"
+down_revision = "202611271560"
 branch_labels = None
 depends_on = None
 
