@@ -657,12 +657,12 @@ async def test_other_media_types_are_415_before_the_body_is_looked_at(
 async def test_a_compressed_body_is_415_and_names_the_coding(
     client: httpx.AsyncClient, coding: str, named: str
 ) -> None:
-    headers = {"Content-Type": "application/json", "Content-Encoding": coding.encode("latin-1")}
+    headers = {b"Content-Type": b"application/json", b"Content-Encoding": coding.encode("latin-1")}
     response = await client.post("/v1/things", content=b"\x1f\x8b", headers=headers)
     detail = problem(response, 415, "unsupported_media_type")["detail"]
     assert detail == f"Send the body without Content-Encoding: {named} is not read here"
     assert response.headers["accept-encoding"] == "identity"
-    plain = {**headers, "Content-Encoding": "Identity"}
+    plain = {**headers, b"Content-Encoding": b"Identity"}
     assert (await client.post("/v1/things", content=b'{"name":"x"}', headers=plain)).status_code == 201
 
 
