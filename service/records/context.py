@@ -163,6 +163,10 @@ class Context:
         seconds = None if caller is None else self.services.settings.read_seconds
         return self.services.database.reading(fresh=fresh, caller=caller, seconds=seconds)
 
+    def lacking(self, permissions: frozenset[Permission]) -> frozenset[Permission]:
+        """Return the permissions that the caller does not have."""
+        return permissions - self.principal.permissions
+
     @property
     def caller(self) -> str | None:
         """The key whose share of the database this takes; None for the service itself."""

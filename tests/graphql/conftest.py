@@ -58,7 +58,7 @@ class Asker:
         try:
             body = await self.engine.run(ctx, Request(query, operation, variables or {}))
         except errors.Refused as refused:
-            return {"errors": refused.errors}
+            return {"errors": refused.shown("req-1")}
         self.statements = self.services.database.statements - before
         return orjson.loads(body)
 

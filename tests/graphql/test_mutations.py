@@ -34,22 +34,22 @@ async def test_absent_and_null_are_told_apart_in_literals_and_in_variables_insid
     answer = await ask.data(query, {"id": made["id"]})
     assert answer["updateAccount"]["account"] == {"name": "A", "industry": None}
     answer = await ask(query, {"id": made["id"], "name": None})
-    assert answer["errors"][0]["extensions"]["errors"][0]["pointer"] == "/name"
+    assert answer["errors"][0]["extensions"]["errors"][0]["pointer"] == "/input/name"
 
 
 @pytest.mark.parametrize(
     ("given", "pointer"),
     [
         ({"name": ""}, "/name"),
-        ({"name": "A", "ownerId": "x"}, "/owner_id"),
+        ({"name": "A", "ownerId": "x"}, "/ownerId"),
         ({"name": "A", "revenue": "1.234"}, "/revenue"),
-        ({"name": "A", "refs": [{"system": "erp", "externalId": ""}]}, "/refs/0/external_id"),
+        ({"name": "A", "refs": [{"system": "erp", "externalId": ""}]}, "/refs/0/externalId"),
         ({"name": "A", "country": "Germany"}, "/country"),
-        ({"name": "A", "ownerId": MISSING}, "/owner_id"),
+        ({"name": "A", "ownerId": MISSING}, "/ownerId"),
         ({"name": "A", "attributes": {"deep": {"er": 1}}}, "/attributes/deep"),
     ],
 )
-async def test_refusals_point_into_the_input_as_in_rest(ask, given, pointer):
+async def test_refusals_point_into_the_input_as_the_schema_spells_it(ask, given, pointer):
     answer = await ask(CREATE, {"input": given})
     assert answer["data"] == {"createAccount": None}
     error = answer["errors"][0]
@@ -58,7 +58,7 @@ async def test_refusals_point_into_the_input_as_in_rest(ask, given, pointer):
         "invalid_request",
         422,
     )
-    assert {each["pointer"] for each in error["extensions"]["errors"]} == {pointer}
+    assert {each["pointer"] for each in error["extensions"]["errors"]} == {f"/input{pointer}"}
 
 
 async def test_unknown_members_are_refused_before_anything_runs(ask):

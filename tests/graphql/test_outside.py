@@ -116,4 +116,4 @@ async def test_an_endpoint_says_how_it_is_called(ask):
         "mutation($id: ID!) { updateWebhookEndpoint(id: $id, input: {auth: {kind: bearer}}) { outcome } }",
         {"id": identifier},
     )
-    assert refused["errors"][0]["extensions"]["errors"][0]["pointer"] == "/auth/token"
+    assert refused["errors"][0]["extensions"]["errors"][0]["pointer"] == "/input/auth/token"

@@ -159,8 +159,8 @@ async def test_several_filters_in_one_statement_keep_their_values_apart(ask, acc
     [
         ({"name": {"eq": ""}}, "/name/eq"),
         ({"revenue": {"gt": "much"}}, "/revenue/gt"),
-        ({"createdAt": {"gt": "yesterday"}}, "/created_at/gt"),
-        ({"ownerId": {"eq": "x"}}, "/owner_id/eq"),
+        ({"createdAt": {"gt": "yesterday"}}, "/createdAt/gt"),
+        ({"ownerId": {"eq": "x"}}, "/ownerId/eq"),
     ],
 )
 async def test_filter_values_that_do_not_fit_are_refused_with_a_pointer(ask, wanted, pointer):

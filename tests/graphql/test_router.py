@@ -158,9 +158,50 @@ async def test_without_a_key_the_answer_is_401_in_graphqls_form(http):
     assert answer.json()["errors"][0]["extensions"] == {
         "code": "unauthenticated",
         "status": 401,
-        "classification": "BAD_REQUEST",
+        "classification": "UNAUTHENTICATED",
         "request_id": "req-1",
     }
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "classification"),
+    [
+        ({"query": "{"}, "graphql_syntax", "BAD_REQUEST"),
+        ({"query": "{ nothing }"}, "graphql_invalid", "BAD_REQUEST"),
+        ({"query": "query($id: ID!) { account(id: $id) { id } }"}, "graphql_invalid", "BAD_REQUEST"),
+        ({"query": "{ __typename }", "operationName": "A"}, "graphql_invalid", "BAD_REQUEST"),
+        ({"query": "{ a: __schema { __typename } b: __schema { __typename } }"}, "query_too_complex", "BAD_REQUEST"),
+        ({"query": f'{{ account(id: "{"0" * 32}") {{ id }} }}'}, "not_found", "NOT_FOUND"),
+        ({"query": "{ accounts(first: 201) { nodes { id } } }"}, "invalid_request", "BAD_REQUEST"),
+        ({"query": "subscription { events { id } }"}, "not_acceptable", "BAD_REQUEST"),
+        ({"query": 5}, "malformed_request", "BAD_REQUEST"),
+        ({}, "malformed_request", "BAD_REQUEST"),
+    ],
+)
+async def test_every_error_has_a_request_id_and_a_classification(http, body, code, classification):
+    for accept in (MODERN, JSON, "text/event-stream") if code != "not_acceptable" else (MODERN, JSON):
+        answer = await post(http, body, accept)
+        text = answer.text if answer.text.startswith("{") else answer.text.partition("data: ")[2].partition("\n")[0]
+        for error in json.loads(text)["errors"]:
+            extensions = error["extensions"]
+            assert (extensions["code"], extensions["classification"]) == (code, classification)
+            assert extensions["request_id"] == "req-1"
+
+
+async def test_a_hash_without_a_query_gets_the_message_that_clients_know(http):
+    extensions = {"persistedQuery": {"version": 1, "sha256Hash": "ecf4edb46db40b5132295c0291d62fb65d6759a9"}}
+    in_url = {"extensions": json.dumps(extensions)}
+    for accept, status in ((MODERN, 400), (JSON, 200)):
+        answers = [
+            await post(http, {"extensions": extensions, "variables": {}}, accept),
+            await http.get("/graphql", params=in_url, headers={"Accept": accept}),
+        ]
+        for answer in answers:
+            assert answer.status_code == status
+            assert [error["message"] for error in answer.json()["errors"]] == ["PersistedQueryNotSupported"]
+            assert answer.json()["errors"][0]["extensions"]["request_id"] == "req-1"
+        answer = await post(http, {"extensions": extensions, "query": "{ __typename }"}, accept)
+        assert answer.json() == {"data": {"__typename": "Query"}}
 
 
 async def test_a_browser_gets_graphiql(http):

@@ -72,6 +72,18 @@ async def test_each_operation_counts_as_a_request(ask: Any) -> None:
     await talk.end(serving)
 
 
+async def test_a_hash_without_a_query_is_refused_by_its_message(ask: Any) -> None:
+    talk = Talk(system_context(ask.services))
+    serving = await talk.begin(ask)
+    talk.say({"id": "h", "type": "subscribe", "payload": {"extensions": {"persistedQuery": {"sha256Hash": "00"}}}})
+    refused = await talk.hear()
+    assert (refused["id"], refused["type"]) == ("h", "error")
+    assert refused["payload"][0]["message"] == "PersistedQueryNotSupported"
+    talk.say({"id": "q", "type": "subscribe", "payload": {"query": "{ __typename }"}})
+    assert [(await talk.hear())["type"] for _ in range(2)] == ["next", "complete"]
+    await talk.end(serving)
+
+
 async def test_a_caller_whose_key_is_revoked_loses_its_socket_and_its_operations(ask: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr(socket, "PING_SECONDS", 0.01)
     talk = Talk(system_context(ask.services))

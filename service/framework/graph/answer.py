@@ -12,7 +12,16 @@ from datetime import datetime
 from typing import Any
 
 from service.framework.graph.paging import PageArguments
-from service.framework.graph.selection import Connection, ConnectionPart, Constant, Item, Nested, Selection, Single
+from service.framework.graph.selection import (
+    Connection,
+    ConnectionPart,
+    Constant,
+    Item,
+    Nested,
+    Selection,
+    Single,
+    Withheld,
+)
 
 CURSOR = "~"
 """The member under which a row carries its sort values; no GraphQL name looks like it."""
@@ -141,6 +150,8 @@ def project(selection: Selection, value: Any) -> Any:
     for item in selection.items:
         if isinstance(item, Constant):
             out[item.key] = item.value
+        elif isinstance(item, Withheld):
+            out[item.key] = None
         elif isinstance(item, Nested):
             out[item.key] = project(item.shape, value.get(item.member))
         else:

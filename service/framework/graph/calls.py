@@ -1,8 +1,8 @@
 """Fields that run an operation: every mutation, and the queries that are more than rows. Declared as data, run by one
 function.
 
-What a field takes is validated by the same pydantic models as in REST, so the codes and pointers are the same; a
-pointer points into the argument it names.
+What a field takes is validated by the same pydantic models as in REST, so the codes are the same; a pointer names the
+argument and its members as the schema spells them (`/input/serviceLevel`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from graphql import GraphQLInputObjectType, get_nullable_type, is_list_type
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from service.framework.graph.names import snake
+from service.framework.graph.pointers import point_into_arguments
 from service.platform import errors
 from service.platform.errors import Invalid, KamError, NotFound
 from service.platform.moments import Moment
@@ -81,8 +82,14 @@ class Call:
         return description_of(self.run)
 
     async def resolve(self, ctx: Any, given: Mapping[str, Any], types: Mapping[str, Any]) -> Any:
-        """Run the operation with the coerced arguments of the field, whose GraphQL arguments are `types`."""
-        return await self.run(ctx, *self.arguments(given, types))
+        """Run the operation with the coerced arguments of the field, whose GraphQL arguments are `types`. The pointers
+        of an error name members of these arguments.
+        """
+        try:
+            return await self.run(ctx, *self.arguments(given, types))
+        except KamError as error:
+            point_into_arguments(error, types)
+            raise
 
     @property
     def payload(self) -> str:

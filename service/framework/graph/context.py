@@ -45,6 +45,9 @@ class GraphContext(Protocol):
     def reading(self, *permissions: Any, fresh: bool = False) -> AbstractAsyncContextManager[Reader]:
         """Open a read; raises Forbidden unless the caller has all permissions. `fresh` never asks a replica."""
 
+    def lacking(self, permissions: frozenset[Any]) -> frozenset[Any]:
+        """Return the permissions that the caller does not have."""
+
     def past(self, moment: date | datetime, parameter: str = "as_of") -> datetime:
         """Return the instant of a look back; raises Invalid for a moment that lies ahead."""
 

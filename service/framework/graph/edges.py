@@ -111,6 +111,7 @@ class Graph:
             **{kind.name: kind.permission for kind in self.types.values()},
             **{edge.target: edge.permission for edge in documents},
         }
+        self.every_permission = frozenset(self.permissions.values())
         self._needed: dict[frozenset[str], tuple[Any, ...]] = {}
         self.singles = {name[:1].lower() + name[1:]: name for name in self.types}
         self._roots = {"node", "nodes", *self.singles, *self.pages, *self.calls, *self.mutations, *self.subscriptions}

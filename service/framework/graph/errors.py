@@ -11,6 +11,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import orjson
 from graphql import GraphQLError
 
 from service.platform.errors import GraphqlInvalid, GraphqlSyntax, InternalError, KamError
@@ -18,6 +19,8 @@ from service.platform.errors import GraphqlInvalid, GraphqlSyntax, InternalError
 log = logging.getLogger("service.graphql")
 
 Path = Sequence[str | int]
+
+_CLASSIFICATIONS = {401: "UNAUTHENTICATED", 403: "FORBIDDEN", 404: "NOT_FOUND"}
 
 
 class Refused(Exception):
@@ -40,6 +43,10 @@ class Refused(Exception):
         self.well_formed = well_formed
         self.headers = headers or {}
 
+    def shown(self, request_id: str | None) -> list[dict[str, Any]]:
+        """Return the entries of `errors` with the id of the request that they answer."""
+        return [with_request_id(each, request_id) for each in self.errors]
+
 
 def entry(error: Exception, path: Path | None = None, request_id: str | None = None) -> dict[str, Any]:
     """One entry of `errors` for anything that was raised while a field ran."""
@@ -52,15 +59,26 @@ def entry(error: Exception, path: Path | None = None, request_id: str | None = N
     shown: dict[str, Any] = {"message": error.detail or error.title}
     if path is not None:
         shown["path"] = list(path)
-    extensions = {**error.extensions(), "classification": classification(error)}
+    extensions = {**error.extensions(), "classification": classification(error.status)}
+    return with_request_id({**shown, "extensions": extensions}, request_id)
+
+
+def member(entries: list[dict[str, Any]]) -> bytes:
+    """Return the member `errors` of an answer as it follows `data`; empty when there are none."""
+    return b',"errors":' + orjson.dumps(entries) if entries else b""
+
+
+def with_request_id(shown: dict[str, Any], request_id: str | None) -> dict[str, Any]:
+    """Return an entry of `errors` with the request's id, and with the classification that a foreign one lacks."""
+    extensions = {"classification": "BAD_REQUEST", **(shown.get("extensions") or {})}
     if request_id is not None:
         extensions["request_id"] = request_id
     return {**shown, "extensions": extensions}
 
 
-def classification(error: KamError) -> str:
-    """Whose fault an error is, in the words that GraphQL tools know beside our codes: the caller's or the server's."""
-    return "INTERNAL_SERVER_ERROR" if error.status >= 500 else "BAD_REQUEST"
+def classification(status: int) -> str:
+    """Return the word that GraphQL tools know, beside our codes, for an error of this status number."""
+    return "INTERNAL_SERVER_ERROR" if status >= 500 else _CLASSIFICATIONS.get(status, "BAD_REQUEST")
 
 
 def syntax(error: GraphQLError) -> Refused:
@@ -73,13 +91,14 @@ def invalid(errors: Sequence[GraphQLError]) -> Refused:
     return Refused([_located(error, GraphqlInvalid) for error in errors[:20]], well_formed=True)
 
 
-def refused(error: KamError, request_id: str | None = None) -> Refused:
+def refused(error: KamError, *, well_formed: bool = False) -> Refused:
     """A request that one of our own errors ends before any field ran."""
-    return Refused([entry(error, request_id=request_id)], error.status, headers=error.headers)
+    return Refused([entry(error)], error.status, well_formed=well_formed, headers=error.headers)
 
 
 def _located(error: GraphQLError, kind: type[KamError]) -> dict[str, Any]:
     shown: dict[str, Any] = {"message": error.message}
     if error.locations:
         shown["locations"] = [{"line": place.line, "column": place.column} for place in error.locations]
-    return {**shown, "extensions": {"code": kind.code, "status": kind.status}}
+    extensions = {"code": kind.code, "status": kind.status, "classification": classification(kind.status)}
+    return {**shown, "extensions": extensions}

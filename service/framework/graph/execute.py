@@ -31,6 +31,7 @@ from service.framework.graph.run import Run
 from service.framework.graph.whereabouts import whereabouts
 from service.platform.errors import (
     KamError,
+    MalformedRequest,
     MethodNotAllowed,
     NotAcceptable,
     QueryTooComplex,
@@ -42,13 +43,22 @@ _SMALL = 50_000
 
 @dataclass(slots=True)
 class Request:
-    """One GraphQL request, as HTTP brought it. `read_only` (GET) refuses mutations; `size` is its length in bytes."""
+    """One GraphQL request, as HTTP brought it. `read_only` (GET) refuses mutations; `size` is its length in bytes;
+    `hashed` are requests with the hash of a query in the place of the query.
+    """
 
     query: str
     operation_name: str | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
     read_only: bool = False
     size: int = 0
+    hashed: bool = False
+
+    @staticmethod
+    def has_hash_only(given: Mapping[str, Any]) -> bool:
+        """Whether a request names a persisted query by its hash and has no query."""
+        extensions = given.get("extensions")
+        return given.get("query") is None and isinstance(extensions, dict) and "persistedQuery" in extensions
 
 
 class Engine:
@@ -90,9 +100,11 @@ class Engine:
         try:
             return run.follow(await run.source())
         except KamError as error:
-            raise errors.refused(error, ctx.request_id) from None
+            raise errors.refused(error) from None
 
     async def _chosen(self, request: Request) -> tuple[Document, str, OperationDefinitionNode]:
+        if request.hashed:  # clients know this message, and send the query then
+            raise errors.refused(MalformedRequest("PersistedQueryNotSupported"), well_formed=True)
         document = await self._documents.document(request.query)
         name = document.choose(request.operation_name)
         return document, name, document.operations[name]
@@ -107,10 +119,11 @@ class Engine:
     ) -> Run:
         operation = document.operations[name]
         conditions = {each: bool(variables.coerced.get(each)) for each in document.conditions}
-        key = (name, *conditions.values()) if conditions else name
+        lacking = ctx.lacking(self.graph.every_permission)
+        key = (name, lacking, *conditions.values()) if conditions or lacking else name
         plan = document.plans.get(key)
         if plan is None:
-            plan = self._compile(document, operation, conditions, ctx.services.database.kind)
+            plan = self._compile(document, operation, conditions, lacking, ctx.services.database.kind)
             document.plans.put(key, plan)
         return Run(self, ctx, plan, variables, given)
 
@@ -135,8 +148,16 @@ class Engine:
         run = self._planned(executor.context_value, document, name, executor.variable_values, {})
         return await run.bodies()
 
-    def _compile(self, document: Document, operation: Any, conditions: Mapping[str, bool], kind: str) -> Plan:
-        compiler = Compiler(self.schema, self.graph, document.tree, conditions, shallow=kind == "sqlite")
+    def _compile(
+        self,
+        document: Document,
+        operation: Any,
+        conditions: Mapping[str, bool],
+        lacking: frozenset[Any],
+        kind: str,
+    ) -> Plan:
+        shallow = kind == "sqlite"
+        compiler = Compiler(self.schema, self.graph, document.tree, conditions, lacking=lacking, shallow=shallow)
         plan = compiler.plan(operation)
         limit = self.limits.mutations if plan.is_mutation else self.limits.root_fields
         if len(plan.roots) > limit:
@@ -148,7 +169,7 @@ class Engine:
 def _shown(error: GraphQLError, request_id: str | None) -> dict[str, Any]:
     """Return an error as the graph shows it; the graph's own have their extensions already."""
     if error.extensions:
-        return dict(error.formatted)
+        return errors.with_request_id(dict(error.formatted), request_id)
     return errors.entry(error.original_error or error, error.path or (), request_id)
 
 

@@ -49,7 +49,9 @@ def execution_context(graph: Graph, read: Read, base: Any) -> Any:
         ) -> dict[str, Any]:
             bodies, errors = await read(self)
             for each in errors:
-                path = Path(None, each["path"][0], parent.name)
+                path = None
+                for part in each["path"]:
+                    path = Path(path, part, None)
                 error = GraphQLError(each["message"], path=each["path"], extensions=each["extensions"])
                 self.collected_errors.add(error, path)
             resolved: Any = execute(parent, source, None, others, position) if others else {}

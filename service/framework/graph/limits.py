@@ -16,11 +16,13 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    GraphQLSyntaxError,
     InlineFragmentNode,
     OperationDefinitionNode,
     SelectionSetNode,
 )
 
+from service.framework.graph import errors
 from service.platform.errors import QueryTooComplex
 
 
@@ -68,7 +70,7 @@ class Budget:
 
 
 def refuse_oversized(document: DocumentNode, limits: Limits) -> None:
-    """Judge the raw tree in one walk; raises QueryTooComplex."""
+    """Judge the raw tree in one walk; raises QueryTooComplex, and Refused for an empty selection."""
     aliases = directives = fragments = schemas = 0
     sets: list[SelectionSetNode] = []
     for definition in document.definitions:
@@ -77,7 +79,10 @@ def refuse_oversized(document: DocumentNode, limits: Limits) -> None:
             sets.append(definition.selection_set)
     while sets:
         seen: dict[str, int] = {}
-        for node in sets.pop().selections:
+        selected = sets.pop()
+        if not selected.selections:
+            raise _empty(selected)
+        for node in selected.selections:
             directives += len(node.directives or ())
             if isinstance(node, FieldNode):
                 aliases += node.alias is not None
@@ -135,6 +140,13 @@ def refuse_expanded(document: DocumentNode, limits: Limits) -> None:
                 raise _beyond("levels of nesting", limits.depth)
             if fields > limits.fields:
                 raise _beyond("fields with its fragments expanded", limits.fields)
+
+
+def _empty(selected: SelectionSetNode) -> errors.Refused:
+    """Return the error for `{}`, which the parser lets pass and GraphQL's grammar does not have."""
+    place = selected.loc
+    assert place is not None  # noqa: S101 - documents are parsed with locations
+    return errors.syntax(GraphQLSyntaxError(place.source, place.end - 1, "Expected Name, found '}'."))
 
 
 def _beyond(what: str, limit: int) -> QueryTooComplex:

@@ -18,6 +18,7 @@ from service.framework.database.pagination import Cursors
 from service.framework.graph.calls import filter_tree
 from service.framework.graph.edges import Graph
 from service.framework.graph.limits import Limits
+from service.framework.graph.pointers import point_into_arguments
 from service.framework.graph.selection import Connection
 from service.platform.errors import FieldError, Invalid
 from service.platform.types import BIGGEST
@@ -99,10 +100,13 @@ class Paging:
             binds[f"p{slot}"] = changed_after
         shape: Shaped = ()
         if arguments.get("filter") and target.filter is not None:
-            condition = read_filter(
-                filter_tree(arguments["filter"], connection.arguments.definition.args["filter"].type, target.filter),
-                listing.filters,
-            )
+            types = connection.arguments.definition.args
+            try:
+                tree = filter_tree(arguments["filter"], types["filter"].type, target.filter)
+                condition = read_filter(tree, listing.filters)
+            except Invalid as error:
+                point_into_arguments(error, types)
+                raise
             shape = _renamed(condition.shape, slot)
             binds.update((f"{key}_{slot}", value) for key, value in condition.binds.items())
         after, before = arguments.get("after"), arguments.get("before")

@@ -26,6 +26,7 @@ from graphql import (
     SelectionSetNode,
     VariableNode,
     get_named_type,
+    is_nullable_type,
 )
 from graphql.language import BooleanValueNode
 
@@ -42,6 +43,7 @@ from service.framework.graph.selection import (
     Nested,
     Selection,
     Single,
+    Withheld,
 )
 from service.platform.kept import Kept
 
@@ -61,6 +63,11 @@ class Root:
     compiler: Compiler
     connection: Connection | None = None
     _selections: dict[str, Selection] = field(default_factory=dict)
+
+    @property
+    def selections(self) -> list[Selection]:
+        """The selections that were made so far."""
+        return list(self._selections.values())
 
     def selection(self, typename: str) -> Selection:
         """What is asked of an object of that type."""
@@ -93,11 +100,15 @@ class Plan:
     foreign: bool = False
     """Whether a root field is not the graph's and has a resolver of its own."""
     is_mutation: bool = False
+    lacking: frozenset[Any] = frozenset()
+    """The permissions of the graph's types that the caller does not have: what takes them below a root is null."""
 
 
 class Compiler:
-    """Compiles one operation of a document; `conditions` are the values of the variables of its
-    directives; `shallow` cuts statements for a database that does not parse deep ones."""
+    """Compiles one operation of a document; `conditions` are the values of the variables of its directives, `lacking`
+    the permissions that the caller does not have; `shallow` cuts statements for a database that does not parse deep
+    ones.
+    """
 
     def __init__(
         self,
@@ -106,8 +117,10 @@ class Compiler:
         document: DocumentNode,
         conditions: Mapping[str, Any],
         *,
+        lacking: frozenset[Any] = frozenset(),
         shallow: bool = False,
     ) -> None:
+        self._lacking = lacking
         self._cutter = Cutter(graph) if shallow else None
         self.schema = schema
         self.graph = graph
@@ -119,7 +132,8 @@ class Compiler:
         """The plan of a validated operation."""
         root = self.schema.get_root_type(operation.operation)
         assert root is not None  # noqa: S101 - validation has made sure
-        plan = Plan(operation, [], is_mutation=operation.operation is OperationType.MUTATION)
+        is_mutation = operation.operation is OperationType.MUTATION
+        plan = Plan(operation, [], is_mutation=is_mutation, lacking=self._lacking)
         fields = self.collect(root, [operation.selection_set])
         for key, nodes in fields.items():
             name = nodes[0].name.value
@@ -210,6 +224,9 @@ class Compiler:
         definition = parent.fields[name]
         target = get_named_type(definition.type)
         edge = self.graph.edges.get((parent.name, name))
+        permission = None if edge is None else self.graph.permissions[edge.target]
+        if permission in self._lacking:
+            return Withheld(key, permission)
         if isinstance(edge, Many):
             return self.connection(key, edge, definition, nodes)
         if isinstance(edge, Document):
@@ -218,7 +235,8 @@ class Compiler:
             return Single(key, edge, self.selection(edge.target, nodes))
         member = self.graph.member(name)
         if isinstance(target, GraphQLObjectType):
-            return Nested(key, member, name, self.selection(target.name, nodes))
+            nullable = is_nullable_type(definition.type)
+            return Nested(key, member, name, self.selection(target.name, nodes), nullable=nullable)
         return Leaf(key, member, name)
 
     def connection(self, key: str, many: Many, definition: GraphQLField, nodes: list[FieldNode]) -> Connection:

@@ -111,7 +111,7 @@ class GraphQLApp:
             extra = _replayed(ctx)
         except errors.Refused as refused:
             status = 200 if refused.well_formed and media != MODERN else refused.status
-            body = orjson.dumps({"errors": refused.errors})
+            body = orjson.dumps({"errors": refused.shown(scope.get("request_id"))})
             extra = [*header_pairs(refused.headers)]
         except ClientDisconnect:
             raise
@@ -166,7 +166,8 @@ def _request(given: Any, *, read_only: bool) -> Request:
     if not isinstance(given, dict):
         raise MalformedRequest("The body must be one JSON object; batches are not taken")
     query = given.get("query")
-    if query is None:
+    hashed = Request.has_hash_only(given)
+    if query is None and not hashed:
         raise MalformedRequest("The parameter query is missing")
     name, variables, extensions = given.get("operationName"), given.get("variables"), given.get("extensions")
     for parameter, value, kind, article in (
@@ -177,7 +178,7 @@ def _request(given: Any, *, read_only: bool) -> Request:
     ):
         if value is not None and not isinstance(value, kind):
             raise MalformedRequest(f"The parameter {parameter} must be {article}")
-    return Request(query, name, variables or {}, read_only)
+    return Request(query or "", name, variables or {}, read_only, hashed=hashed)
 
 
 def _parameters(raw: bytes) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -24,10 +23,12 @@ from service.framework.graph.limits import Budget, Limits
 from service.framework.graph.paging import PageArguments, Paging
 from service.framework.graph.plan import Introspective, Plan, Root
 from service.framework.graph.selection import Connection, Constant, Leaf, Nested, Selection
-from service.framework.graph.statements import Builder
+from service.framework.graph.statements import Builder, Prepared
 from service.framework.graph.whereabouts import words
+from service.framework.graph.withheld import withheld_errors
 from service.platform.errors import (
     CursorExpired,
+    Forbidden,
     Invalid,
     NotFound,
     QueryTooComplex,
@@ -44,16 +45,6 @@ class Ground(Protocol):
     introspection: Introspection
     paging: Paging
     whereabouts: Statement
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A statement, the arguments of its connections, the values to bind, and the objects it takes off the budget."""
-
-    statement: Statement
-    asked: dict[int, PageArguments]
-    binds: dict[str, Any]
-    cost: int
 
 
 class Run:
@@ -80,8 +71,7 @@ class Run:
         if self._ctx.idempotency is not None and self._plan.is_mutation:
             self._one_mutation()
         fields = [b'"%s":%s' % (root.key.encode(), await self._field(root)) for root in self._plan.roots]
-        body = b'{"data":{' + b",".join(fields) + b"}"
-        return body + (b',"errors":' + orjson.dumps(self._errors) if self._errors else b"") + b"}"
+        return b'{"data":{' + b",".join(fields) + b"}" + errors.member(self._errors) + b"}"
 
     @property
     def foreign(self) -> bool:
@@ -99,8 +89,9 @@ class Run:
         """Return the values that a subscription follows; raises KamError when it cannot begin."""
         root = self._followed()
         call = self._engine.graph.subscriptions[root.name]
-        values = call.arguments(root.arguments.read(self._variables), root.arguments.definition.args)
-        source: AsyncIterator[Any] = await call.run(self._ctx, *values)
+        source: AsyncIterator[Any] = await call.resolve(
+            self._ctx, root.arguments.read(self._variables), root.arguments.definition.args
+        )
         return source
 
     async def follow(self, source: AsyncIterator[Any]) -> AsyncGenerator[bytes, None]:
@@ -113,7 +104,8 @@ class Run:
                 yield b""
                 continue
             shown = await self._shaped(root.key, selection, value)
-            yield b'{"data":{"%s":%s}}' % (root.key.encode(), shown)
+            found = withheld_errors(root, orjson.loads(shown), self._ctx.request_id) if self._plan.lacking else []
+            yield b'{"data":{"%s":%s}%s}' % (root.key.encode(), shown, errors.member(found))
 
     def _followed(self) -> Root:
         root = self._plan.roots[0]
@@ -134,10 +126,13 @@ class Run:
             return self._about_schema[root.key]
         self._as_of = None
         try:
-            return await self._reader(root)(root)
+            answer = await self._reader(root)(root)
         except Exception as error:
             self._errors.append(errors.entry(error, [root.key], self._ctx.request_id))
             return b"null"
+        if self._plan.lacking:
+            self._errors += withheld_errors(root, orjson.loads(answer), self._ctx.request_id)
+        return answer
 
     def _reader(self, root: Root) -> Callable[[Root], Awaitable[bytes]]:
         graph = self._engine.graph
@@ -299,13 +294,19 @@ class Run:
             else:
                 assert isinstance(item, Leaf | Nested)  # noqa: S101 - payloads have no edges of their own
                 value = gives[item.field].value(result)
-                shown = (
-                    await self._shaped(f"{key}.{item.key}", item.shape, value)
-                    if isinstance(item, Nested)
-                    else orjson.dumps(value)
-                )
+                shown = await self._part(key, item, value) if isinstance(item, Nested) else orjson.dumps(value)
             parts.append(b'"%s":%s' % (item.key.encode(), shown))
         return b"{" + b",".join(parts) + b"}"
+
+    async def _part(self, key: str, item: Nested, value: Any) -> bytes:
+        """Return a record of a payload; null with an error if it may be null and the caller may not read it."""
+        try:
+            return await self._shaped(f"{key}.{item.key}", item.shape, value)
+        except Forbidden as error:
+            if not item.nullable:
+                raise
+            self._errors.append(errors.entry(error, [key, item.key], self._ctx.request_id))
+            return b"null"
 
     async def _shaped(self, key: str, selection: Selection, value: Any) -> bytes:
         """Return the selected members of a document that an operation returned; edges are read by its id."""
@@ -393,5 +394,5 @@ class Run:
             found, objects = await self._engine.introspection.answer(plan.introspection, dict(self._given), keep=keep)
             self._budget.spend(objects)
         except QueryTooComplex as error:
-            raise errors.refused(error, self._ctx.request_id) from None
+            raise errors.refused(error) from None
         return found

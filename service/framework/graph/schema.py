@@ -158,7 +158,8 @@ def _looking_back(kind: Type) -> tuple[Argument, ...]:
 def _edge(author: Author, graph: Graph, edge: Edge) -> Field:
     if isinstance(edge, Many):
         arguments = _page_arguments(author, graph.types[edge.target])
-        return Field(edge.field, author.declare(f"{edge.target}Connection"), edge.description, arguments, _compiled)
+        page = optional(author.declare(f"{edge.target}Connection"))  # null for a caller who may not read the rows
+        return Field(edge.field, page, edge.description, arguments, _compiled)
     return Field(edge.field, optional(author.declare(edge.target)), edge.description, (), _compiled)
 
 

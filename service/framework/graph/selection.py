@@ -41,6 +41,14 @@ class Constant:
 
 
 @dataclass(frozen=True, slots=True)
+class Withheld:
+    """An edge to what the caller may not read: null. `permission` is the one that the caller lacks."""
+
+    key: str
+    permission: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Leaf:
     """A member of the row that leaves as it is."""
 
@@ -60,6 +68,7 @@ class Nested:
     field: str
     shape: Selection
     edge: Document | None = None
+    nullable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +121,7 @@ class ConnectionPart:
     node: int = 0
 
 
-Item = Constant | Leaf | Nested | Single | Connection
+Item = Constant | Withheld | Leaf | Nested | Single | Connection
 
 
 @dataclass(frozen=True, slots=True)

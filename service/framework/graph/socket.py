@@ -137,7 +137,8 @@ class Socket:
         identifier, payload = message.get("id"), message.get("payload")
         if not isinstance(identifier, str) or not identifier or not isinstance(payload, dict):
             raise _Ended(4400, "A subscribe message has an id and a payload")
-        query, name = payload.get("query"), payload.get("operationName")
+        hashed = Request.has_hash_only(payload)
+        query, name = "" if hashed else payload.get("query"), payload.get("operationName")
         variables = payload.get("variables") or {}
         if not isinstance(query, str) or not isinstance(variables, dict) or not isinstance(name, str | None):
             raise _Ended(4400, "The payload is not a GraphQL request")
@@ -145,7 +146,7 @@ class Socket:
             raise _Ended(4409, f"Subscriber for {identifier} already exists")
         if len(self._running) >= MOST_OPERATIONS:
             raise _Ended(4413, f"At most {MOST_OPERATIONS} operations at once")
-        request = Request(query, name, variables, size=size)
+        request = Request(query, name, variables, size=size, hashed=hashed)
         self._running[identifier] = asyncio.create_task(self._operate(engine, self._ctx, identifier, request))
 
     async def _operate(self, engine: Engine, ctx: GraphContext, identifier: str, request: Request) -> None:
@@ -163,7 +164,7 @@ class Socket:
                 await answers.aclose()
             message: dict[str, Any] = {"id": identifier, "type": "complete"}
         except errors.Refused as refused:
-            message = {"id": identifier, "type": "error", "payload": refused.errors}
+            message = {"id": identifier, "type": "error", "payload": refused.shown(ctx.request_id)}
         except Exception as error:
             message = {"id": identifier, "type": "error", "payload": [errors.entry(error, request_id=ctx.request_id)]}
         if self._running.pop(identifier, None) is not None:

@@ -9,6 +9,7 @@ order), and is compiled once per form. Visibility, filters and sort keys are tho
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,11 +24,31 @@ from service.framework.database.listing import Listing, beyond
 from service.framework.database.statements import Statement
 from service.framework.graph.answer import CURSOR, IDENTIFIER
 from service.framework.graph.edges import Graph
-from service.framework.graph.paging import Form
-from service.framework.graph.selection import WIDEST, Connection, Constant, Item, Leaf, Nested, Selection, Single
+from service.framework.graph.paging import Form, PageArguments
+from service.framework.graph.selection import (
+    WIDEST,
+    Connection,
+    Constant,
+    Item,
+    Leaf,
+    Nested,
+    Selection,
+    Single,
+    Withheld,
+)
 from service.platform.errors import Invalid
 
 Members = dict[str, ColumnElement[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A statement, the arguments of its connections, the values to bind, and the objects it takes off the budget."""
+
+    statement: Statement
+    asked: dict[int, PageArguments]
+    binds: dict[str, Any]
+    cost: int
 
 
 class Rows:
@@ -60,7 +81,7 @@ class Rows:
 
 
 _NOTHING = sa.literal_column("NULL", sa.Text())
-"""A member that only rows of the past have."""
+"""A member that only rows of the past have, or that the caller may not read."""
 
 _MOST_KEPT = 40
 _ROWS: dict[tuple[int, int], Rows] = {}
@@ -124,6 +145,8 @@ class Builder:
     def _member(self, item: Item, rows: Rows) -> ColumnElement[Any]:
         if isinstance(item, Constant):
             return sa.literal_column(f"'{item.value}'", sa.Text())
+        if isinstance(item, Withheld):
+            return _NOTHING
         if isinstance(item, Single):
             return self._single(item, rows)
         if isinstance(item, Connection):
