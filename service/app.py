@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from fastapi import FastAPI
@@ -156,6 +157,8 @@ def create_app(
             await asyncio.gather(preparing, return_exceptions=True)
 
     app = declared(metrics, lambda: _checks(services), lifespan, parts)
+    prefix = urlsplit(settings.public_url or "").path.rstrip("/")
+    app.servers = [{"url": prefix or "/", "description": "This service"}]
     app.state.admission = admission = Admission(
         lambda headers: _authenticate(services, headers),
         lambda principal, info: _context(services, principal, info),
@@ -163,6 +166,7 @@ def create_app(
         rate=settings.rate_limit,
         burst=settings.rate_burst,
         max_body=settings.max_body_bytes,
+        prefix=prefix,
     )
     served = AdmittedApp(graphql, graphql.connect, admission)
     # In front of the others: FastAPI takes a tenth of a second to look through its routes for the first time.
