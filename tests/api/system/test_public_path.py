@@ -70,7 +70,7 @@ async def test_documents_load_relatively(proxied: httpx.AsyncClient) -> None:
         shown = (await proxied.get(path, headers=headers)).text
         found = re.findall(r'(?:href|src)="([^"]+)"', shown)
         assert len(found) >= 3, shown
-        for reference in found:
+        for reference in set(found) - {"data:,"}:
             assert (await proxied.get(urljoin(f"{HOST}{path}", reference))).status_code == 200, reference
     script = (await proxied.get("/kam/docs/assets/open-reference.js")).text
     described = re.search(r'url: "([^"]+)"', script)
