@@ -275,7 +275,7 @@ class Dispatcher:
         finally:  # cancelled by a drain that took too long: the receiver may or may not have it
             if len(outcomes) != len(leases):
                 outcomes = [Outcome("unknown")] * len(leases)
-            answered = outcomes[0].kind in ("ok", "http", "blocked")
+            answered = outcomes[0].kind in ("ok", "http", "refused", "blocked")
             failed = outcomes[0].kind != "ok" and not outcomes[0].refuses_record
             self._slots.end(slot, time.monotonic(), answered=answered, failed=failed)
             self._results.done += zip(leases, outcomes, strict=True)

@@ -38,7 +38,7 @@ _NAMED: Mapping[str, Any] = {
     "on": "2027-06-30", "reason": "A framework contract was signed", "target_stage_reason": "Potential",
     "evidence": "Minutes of the board meeting", "axis": "attractiveness", "factor": "growth", "missing": [],
     "verbs": ["invest"], "state": None, "event_types": ["account.*"], "event_type": "account.quadrant_changed",
-    "body_map": None, "auth": None, "headers": {}, "consent": None, "client_certificate": None,
+    "body_map": None, "success": None, "auth": None, "headers": {}, "consent": None, "client_certificate": None,
     "summary": "Where we stand and what we want to reach",
     "expected_result": "A signed agreement", "metric": "share_of_wallet", "unit": "percent", "closed_on": None,
     "period_start": "2026-01-01", "period_end": "2026-12-31", "phone_number": None,

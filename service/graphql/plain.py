@@ -83,6 +83,12 @@ def mutations_of(record: PlainRecord) -> tuple[Call, ...]:
     async def delete(ctx: Context, *given: Any) -> Any:
         return await record.delete(ctx, *given)
 
+    async def put_ref(ctx: Context, *given: Any) -> Any:
+        return await record.put_ref(ctx, *given)
+
+    async def remove_ref(ctx: Context, *given: Any) -> Any:
+        return await record.remove_ref(ctx, *given)
+
     async def batch(ctx: Context, given: Any) -> Any:
         return await record.batch_upsert(ctx, given)
 
@@ -97,6 +103,14 @@ def mutations_of(record: PlainRecord) -> tuple[Call, ...]:
             (*_place(record), *reference(record.singular), sent, if_version(creates=True)), shown,
         ),
         Call(f"delete{kind}", _named(delete, record, "delete"), (identifier(), if_version()), shown),
+        Call(
+            f"put{kind}Ref", _named(put_ref, record, "put_ref"),
+            (identifier(), *reference(record.singular), if_version()), shown,
+        ),
+        Call(
+            f"remove{kind}Ref", _named(remove_ref, record, "remove_ref"),
+            (identifier(), reference(record.singular)[0], if_version()), shown,
+        ),
         Call(
             f"batchUpsert{plural}", _named(batch, record, "batch"),
             (body(rows.body, f"BatchUpsert{plural}Input", rows.shown),), results,

@@ -94,6 +94,12 @@ class Reference(Shape):
     external_id: Name = Member(description="The record's id in that system", examples=["ALFKI"])
 
 
+class ReferencePut(Shape):
+    """A record's id in the other system that the path names."""
+
+    external_id: Name = Member(description="The record's id in that system", examples=["ALFKI"])
+
+
 References = Annotated[list[Reference], Member(max_length=20)]
 
 

@@ -34,12 +34,20 @@ from service.events.feed import outbox
 from service.events.feed.sequencer import sequence
 from service.events.feed.watch import FeedWatch
 from service.framework.database.columns import Instant, bind
-from service.framework.database.database import Database, Reader, Resource, Row, Writer
+from service.framework.database.database import ConstraintViolated, Database, Reader, Resource, Row, Writer
 from service.framework.database.pagination import Cursors
 from service.framework.database.statements import Statement, inserting
 from service.models.access.api_keys import idempotency_keys
 from service.platform.clock import Clock
-from service.platform.errors import FieldError, IdempotencyKeyInProgress, IdempotencyKeyReused, Invalid, Unavailable
+from service.platform.errors import (
+    Conflict,
+    FieldError,
+    IdempotencyKeyInProgress,
+    IdempotencyKeyReused,
+    Invalid,
+    ReferenceTaken,
+    Unavailable,
+)
 from service.platform.idempotency import Idempotency
 from service.platform.secrets import Secrets
 from service.platform.settings import Settings
@@ -368,6 +376,13 @@ def operation(function: Callable[Arguments, Awaitable[Resource]]) -> Callable[Ar
 def system_context(services: Services, kind: str = "system") -> Context:
     """Return the context of the service itself: the command line, jobs, the demo."""
     return Context(services, SYSTEM, cause={"kind": kind, "origin": None})
+
+
+def violated(error: ConstraintViolated) -> Exception:
+    """Return the error that clients see when a constraint refuses what the checks before the write let pass."""
+    if error.kind == "unique" and error.constraint == "uq_refs_live":
+        return ReferenceTaken()
+    return Conflict("The change contradicts another record")
 
 
 def refuse(pointer: str, code: str, message: str) -> Invalid:

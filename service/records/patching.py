@@ -24,8 +24,8 @@ from service.platform.clock import instant_text
 from service.platform.errors import NotFound
 from service.platform.kept import Kept
 from service.queries.accounts.accounts import summary_of
-from service.records.context import Transaction
-from service.records.rows import Expected, check_version, differing, violated
+from service.records.context import Transaction, violated
+from service.records.rows import Expected, check_version, differing
 
 _STATEMENTS: Kept[tuple[str, ...], Statement] = Kept(1000)
 

@@ -33,6 +33,7 @@ from service.records.context import Context, Transaction, operation, refuse
 from service.records.kinds import ACCOUNT, NO_RULE, Kind, Members, Place, Rule
 from service.records.links import links_of, require_links
 from service.records.patching import patch_at_once
+from service.records.refs import merged_refs, plain_refs, set_refs_live, upserted_refs, without_ref
 from service.records.rows import (
     Expected,
     add,
@@ -45,12 +46,9 @@ from service.records.rows import (
     lock_account,
     lock_accounts,
     lock_owned,
-    merged_refs,
-    plain_refs,
     require,
     require_live,
     revise,
-    set_refs_live,
 )
 from service.records.words import Nouns, OperationText, words_of
 
@@ -166,8 +164,30 @@ class PlainRecord(Kind):
         async with ctx.transaction(self.writes) as tx:
             await self._begin(tx, [values])
             before, place = await self._lock(tx, identifier, expected)
-            refs = plain_refs(values.pop("refs")) if "refs" in values else None
+            refs = merged_refs(before.data["refs"], plain_refs(values.pop("refs", ())))
             return tx.answer(await self._revise(tx, place, before, values, refs))
+
+    @operation
+    async def put_ref(
+        self, ctx: Context, identifier: str, system: str, external_id: str, expected: Expected = None
+    ) -> Resource:
+        """Set a record's reference in one system; others stay. Raises NotFound, StaleVersion, ReferenceTaken, and
+        Invalid for more than 20 references.
+        """
+        given = [{"system": system, "external_id": external_id}]
+        async with ctx.transaction(self.writes) as tx:
+            before, place = await self._lock(tx, identifier, expected)
+            refs = merged_refs(before.data["refs"], given, "/external_id")
+            return tx.answer(await self._revise(tx, place, before, {}, refs))
+
+    @operation
+    async def remove_ref(self, ctx: Context, identifier: str, system: str, expected: Expected = None) -> Resource:
+        """Remove a record's reference in one system; others stay. Raises NotFound, also for a record without a
+        reference there, and StaleVersion.
+        """
+        async with ctx.transaction(self.writes) as tx:
+            before, place = await self._lock(tx, identifier, expected)
+            return tx.answer(await self._revise(tx, place, before, {}, without_ref(before.data["refs"], system)))
 
     @operation
     async def upsert(
@@ -320,8 +340,7 @@ class PlainRecord(Kind):
         if before is not None and not self._is_under(before, place.parent.get("id")):
             raise ReferenceTaken("", before.id)
         check_version(before, expected)
-        given = plain_refs(data.refs)
-        refs = merged_refs([] if before is None else before.data["refs"], own, given)
+        refs = upserted_refs([] if before is None else before.data["refs"], own, plain_refs(data.refs))
         if before is None:
             return await self._add(tx, place, data, refs)
         values = {name: getattr(data, name) for name in data.model_fields_set & self.create.model_fields.keys()}

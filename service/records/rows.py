@@ -15,39 +15,24 @@ from service.framework.database.listing import Listing, as_resource
 from service.framework.database.statements import Statement, WriteThenRead
 from service.models.accounts.accounts import accounts
 from service.models.accounts.people import people
-from service.models.accounts.refs import refs
 from service.models.events.changes import changed_ranges
 from service.platform.clock import instant_text
 from service.platform.errors import (
-    Conflict,
     NotFound,
-    ReferenceTaken,
     StaleVersion,
     StateTransitionNotAllowed,
 )
 from service.platform.ids import new_id
 from service.platform.kept import Kept
 from service.queries.accounts.accounts import SUMMARY, summary_of
-from service.records.context import Transaction, refuse
+from service.records.context import Transaction, refuse, violated
+from service.records.refs import add_refs, set_refs
 from service.rules.plans.states import StateVerdict
 
 Expected = Container[int] | None
 """The versions that a write may replace, 0 for a record that is not there yet; None for any."""
 
 _STATEMENTS: Kept[Any, Statement] = Kept(1000)
-_r = refs.c
-_CLEAR_REFS = Statement(sa.delete(refs).where(_r.entity_id == bind("entity_id", _r.entity_id)))
-_ADD_REF = Statement(
-    sa.insert(refs).values(
-        {
-            **{name: bind(name, _r[name]) for name in ("entity_id", "system", "external_id", "kind")},
-            "live": sa.true(),
-        }
-    )
-)
-_SET_REFS_LIVE = Statement(sa.update(refs).where(one_of(_r.entity_id, "ids")).values(live=bind("live", sa.Boolean())))
-
-
 _named = bind("r_record", Uuid())
 _NAME_RANGE = sa.insert(changed_ranges).values(id=bind("r_id", Uuid()), first_id=_named, last_id=_named)
 
@@ -259,7 +244,6 @@ async def add(
 ) -> Resource:
     """Insert a record with its references and return it; raises ReferenceTaken."""
     identifier = new_id(tx.now)
-    check_systems(wanted_refs, "/refs")
     await add_refs(tx, kind, [(identifier, ref) for ref in wanted_refs])
     return await insert(tx, listing, {**values, "id": identifier})
 
@@ -278,7 +262,7 @@ async def revise(
         before.outcome = "unchanged"
         return before
     if new_refs and wanted_refs is not None:
-        await set_refs(tx, kind, before.id, wanted_refs)
+        await set_refs(tx, kind, before.id, before.data["refs"], wanted_refs)
     return await change(tx, listing, before.id, changes)
 
 
@@ -287,13 +271,6 @@ async def _guarded(tx: Transaction, statement: Statement, binds: Mapping[str, An
         return await tx.one(statement, **binds)
     except ConstraintViolated as error:
         raise violated(error) from None
-
-
-def violated(error: ConstraintViolated) -> Exception:
-    """Return the error that clients see when a constraint refuses what the checks before the write let pass."""
-    if error.kind == "unique" and error.constraint == "uq_refs_live":
-        return ReferenceTaken()
-    return Conflict("The change contradicts another record")
 
 
 def differing(before: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -311,43 +288,6 @@ def _same(value: Any, shown: Any) -> bool:
     return bool(value == shown)
 
 
-async def set_refs(tx: Transaction, kind: str, entity_id: str, wanted: Sequence[Mapping[str, Any]]) -> None:
-    """Replace the references of a record; raises ReferenceTaken."""
-    check_systems(wanted, "/refs")
-    await tx.execute(_CLEAR_REFS, entity_id=entity_id)
-    await add_refs(tx, kind, [(entity_id, ref) for ref in wanted])
-
-
-def check_systems(wanted: Sequence[Mapping[str, Any]], pointer: str) -> None:
-    """Raise Invalid unless each system is named once: a record has one reference per system."""
-    systems = [ref["system"] for ref in wanted]
-    if len(set(systems)) != len(systems):
-        raise refuse(pointer, "duplicate_system", "Name each system once")
-
-
-async def add_refs(tx: Transaction, kind: str, pairs: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
-    """Add references to records that have none of those systems yet; raises ReferenceTaken."""
-    rows = [
-        {"entity_id": entity_id, "system": ref["system"], "external_id": ref["external_id"], "kind": kind}
-        for entity_id, ref in pairs
-    ]
-    try:
-        if len(rows) == 1:
-            await tx.execute(_ADD_REF, **rows[0])
-        elif rows:
-            await tx.many(_ADD_REF, rows)
-    except ConstraintViolated as error:
-        raise violated(error) from None
-
-
-async def set_refs_live(tx: Transaction, ids: list[str], live: bool) -> None:
-    """Free the references of deleted records for others, or take them back; raises ReferenceTaken."""
-    try:
-        await tx.execute(_SET_REFS_LIVE, ids=ids, live=live)
-    except ConstraintViolated as error:
-        raise violated(error) from None
-
-
 async def require_reference(
     tx: Transaction, listing: Listing, identifier: str | None, pointer: str, what: str
 ) -> Resource | None:
@@ -360,32 +300,12 @@ async def require_reference(
     return resource
 
 
-def plain_refs(given: Iterable[Any]) -> list[dict[str, str]]:
-    """Return reference models as plain values, ordered by system as documents show them."""
-    return sorted(
-        ({"system": ref.system, "external_id": ref.external_id} for ref in given), key=lambda ref: ref["system"]
-    )
-
-
 async def require_person(tx: Transaction, identifier: str | None, pointer: str) -> None:
     """Raise Invalid at the pointer unless this is a live person, who then can't be deleted before the transaction
     ends. None passes, because it names no person.
     """
     if identifier is not None and await tx.value(_SHARE_PERSON, id=identifier) is None:
         raise refuse(pointer, "unknown_reference", "There is no such person")
-
-
-def merged_refs(
-    had: Iterable[Mapping[str, Any]], own: Mapping[str, Any], given: Sequence[Mapping[str, Any]]
-) -> list[Mapping[str, Any]]:
-    """Return the references of a record after an upsert by the reference `own`: those it had and those given, one per
-    system. Raises Invalid when the body contradicts the path or itself.
-    """
-    check_systems(given, "/refs")
-    if any(ref["system"] == own["system"] and ref != own for ref in given):
-        raise refuse("/refs", "contradicting_reference", f"The reference in {own['system']} is another one")
-    merged = {ref["system"]: ref for ref in (*had, *given, own)}
-    return [merged[system] for system in sorted(merged)]
 
 
 def allow(verdict: StateVerdict[Any], pointer: str) -> None:

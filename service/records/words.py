@@ -42,7 +42,8 @@ def words_of(
         "update": OperationText(
             f"Change {one}",
             _joined(
-                "Changes the members that are sent; null clears.", changing,
+                "Changes the members that are sent; null clears. Sets each system that `refs` names; others stay.",
+                changing,
                 f"Sends {event}.updated when something changed.",
             ),
         ),
@@ -50,6 +51,15 @@ def words_of(
             f"Upsert {one} by reference",
             f"Adds the {singular}, or brings it up to date: members that are not sent stay as they are. "
             f"An upsert that changes nothing writes and sends nothing.{elsewhere}",
+        ),
+        "put_ref": OperationText(
+            f"Set a reference of {one}",
+            f"Sets the {singular}'s id in one other system; its other references stay. Sends {event}.updated when "
+            f"something changed.",
+        ),
+        "remove_ref": OperationText(
+            f"Remove a reference of {one}",
+            f"Removes the {singular}'s id in one other system; its other references stay. Sends {event}.updated.",
         ),
         "batch": OperationText(
             f"Upsert many {plural}",

@@ -9,6 +9,7 @@ gives these paths, where `{id}` under the parent's path is the parent's (a recor
     GET          /v1/stakeholders                 (of all accounts)
     POST         /v1/stakeholders/batch
     GET, PATCH, DELETE   /v1/stakeholders/{id}
+    PUT, DELETE  /v1/stakeholders/{id}/refs/{system}
 """
 
 import inspect
@@ -20,6 +21,7 @@ from fastapi import Body, Path, Query
 from service.framework.web.answers import Answer, created, found, no_content, page, upserted
 from service.framework.web.request import RequestInfo
 from service.framework.web.router import Inquiry, Part, PathId
+from service.models.shapes import ReferencePut
 from service.platform.errors import Conflict, CursorExpired, ReferenceTaken
 from service.records.batches import MOST_BYTES, BatchResult
 from service.records.context import Context
@@ -50,6 +52,7 @@ def plain_part(tag: str, record: PlainRecord, *, without: Collection[str] = ()) 
     routes.declare_batch()
     routes.declare_references()
     routes.declare_single()
+    routes.declare_refs()
     return routes.part
 
 
@@ -136,6 +139,23 @@ class _Routes:
             responses={201: {"model": record.read, "description": "Created"}},
             errors=[ReferenceTaken, *record.creating.errors, *record.changing.errors],
         )  # fmt: skip
+
+    def declare_refs(self) -> None:
+        """Declare setting and removing one reference."""
+        record, path = self.record, f"/{self.record.path}/{{id}}/refs/{{system}}"
+
+        async def put_ref(ctx: Context, id: str, system: str, data: ReferencePut, info: RequestInfo) -> Answer:
+            return found(await record.put_ref(ctx, id, system, data.external_id, info.expected))
+
+        async def remove_ref(ctx: Context, id: str, system: str, info: RequestInfo) -> Answer:
+            return no_content(await record.remove_ref(ctx, id, system, info.expected))
+
+        takes = {"id": PathId, "system": _REFERENCE["system"], "info": Inquiry}
+        self._declare(
+            "put", path, "put_ref", f"put_{record.name}_ref", put_ref, {**takes, "data": _body(ReferencePut)},
+            response_model=record.read, errors=[ReferenceTaken],
+        )  # fmt: skip
+        self._declare("delete", path, "remove_ref", f"remove_{record.name}_ref", remove_ref, takes)
 
     def declare_single(self) -> None:
         """Declare reading, changing and deleting one record."""

@@ -131,6 +131,8 @@ def called(operation: str, ids: Mapping[str, str], system: str = "erp", external
 
 
 def _body(operation: str) -> Any:
+    if operation.endswith("/refs/{system}"):
+        return {"external_id": "2"}
     if "by-ref" not in operation:
         return _BODIES.get(operation, {"name": "Another"})
     kind = operation.split("/")[-4]

@@ -358,17 +358,21 @@ def test_the_documents_have_it(site_visits: Declared) -> None:
         (f"{under}/by-ref/{{system}}/{{external_id}}", "put"): "upsert_site_visit",
         ("/v1/site-visits/batch", "post"): "batch_upsert_site_visits", (single, "get"): "read_site_visit",
         (single, "patch"): "update_site_visit", (single, "delete"): "delete_site_visit",
+        (f"{single}/refs/{{system}}", "put"): "put_site_visit_ref",
+        (f"{single}/refs/{{system}}", "delete"): "remove_site_visit_ref",
     }  # fmt: skip
     for (path, method), name in operations.items():
         assert made["paths"][path][method]["operationId"] == name and made["paths"][path][method]["summary"]
     assert made["paths"][single]["patch"]["description"] == (
-        "Changes the members that are sent; null clears. At most a hundred guests come. Sends site_visit.updated when "
+        "Changes the members that are sent; null clears. Sets each system that `refs` names; others stay. "
+        "At most a hundred guests come. Sends site_visit.updated when "
         "something changed."
     )
     assert set(made["components"]["schemas"]["SiteVisitRead"]["properties"]) >= {*SENT, "host_id", "refs", "version"}
     types: dict[str, Any] = dict(build_schema(sdl(site_visits.graph)).type_map)
     assert set(types["Mutation"].fields) >= {
-        "createSiteVisit", "updateSiteVisit", "upsertSiteVisit", "deleteSiteVisit", "batchUpsertSiteVisits"
+        "createSiteVisit", "updateSiteVisit", "upsertSiteVisit", "deleteSiteVisit", "batchUpsertSiteVisits",
+        "putSiteVisitRef", "removeSiteVisitRef",
     }  # fmt: skip
     assert set(types["SiteVisitFilter"].fields) >= {"visitedOn", "purpose", "cost", "guests", "hostId", "externalId"}
     for verb in ("created", "updated", "deleted"):

@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 ABOUT_ENDPOINT = frozenset((401, 403, 408, 429))
 """Statuses from 400 to 499 that are about the endpoint; any other is about the record that was sent."""
 
-OutcomeKind = Literal["ok", "http", "timeout", "connect", "dns", "tls", "auth", "blocked", "unknown"]
+OutcomeKind = Literal["ok", "http", "timeout", "connect", "dns", "tls", "auth", "blocked", "refused", "unknown"]
 
 
 @dataclass(slots=True)
@@ -75,7 +75,11 @@ class Outcome:
 
     @property
     def refuses_record(self) -> bool:
-        """Whether the receiver works and refused just this record: 4xx, but not 401, 403, 408, 410 and 429."""
+        """Whether the receiver works and refused just this record: by the endpoint's `success`, or by a 4xx
+        other than 401, 403, 408, 410 and 429.
+        """
+        if self.kind == "refused":
+            return True
         about = self.status is not None and 400 <= self.status <= 499 and self.status not in ABOUT_ENDPOINT
         return about and self.kind == "http" and not self.gone
 

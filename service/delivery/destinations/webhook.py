@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import httpx
 
@@ -85,7 +85,7 @@ class WebhookDestination:
         except NoToken as missing:
             return Outcome("auth", duration_ms=_since(started), body=str(missing))
         return Outcome(
-            "ok" if 200 <= answer.status <= 299 else "http",
+            _kind(answer, recipe),
             status=answer.status,
             duration_ms=_since(started),
             headers=answer.headers,
@@ -127,6 +127,12 @@ class WebhookDestination:
     def _left(self, delivery: Delivery, started: float) -> float:
         """Return the seconds that remain for this attempt, at least 0.05."""
         return max(0.05, (delivery.timeout or self._deadline) - (time.perf_counter() - started))
+
+
+def _kind(answer: Answer, recipe: Recipe) -> Literal["ok", "http", "refused"]:
+    if recipe.judge is not None:
+        return recipe.judge.verdict(answer.status, answer.body)
+    return "ok" if 200 <= answer.status <= 299 else "http"
 
 
 def _shown(url: str, recipe: Recipe, message: Message, signed: Signed) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import orjson
 from service.delivery.send.formats import Format
 from service.framework.outbound.body_templates import Render, compiled
 from service.framework.outbound.egress import ClientTls
+from service.framework.outbound.success import Judge
 
 _MOST_CACHED = 2_000
 
@@ -39,6 +40,7 @@ class Recipe:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     client: Client | None = None
     tls: ClientTls | None = None
+    judge: Judge | None = None
 
 
 class Recipes:
@@ -83,6 +85,7 @@ class Recipes:
             headers,
             client,
             ClientTls(certificate["chain"].encode(), certificate["key"].encode()) if certificate else None,
+            Judge.of(document["success"]) if document.get("success") else None,
         )
 
 

@@ -62,12 +62,15 @@ def decide(
     lease: Lease, outcome: Outcome, now: datetime, random: Callable[[], float] = SystemRandom().random
 ) -> Settlement:
     """Decide what follows from an outcome. A 410 turns the endpoint off and holds the delivery. A failed probe does not
-    count against the schedule. `webhook-delivery: abort-message` gives the delivery up at once.
+    count against the schedule. `webhook-delivery: abort-message` gives the delivery up at once, and a record that was
+    refused by the endpoint's `success` is dead at once, also where others would wait for it.
     """
     if outcome.kind == "ok":
         return Settlement(lease, outcome, "succeeded")
     if outcome.gone:
         return Settlement(lease, outcome, "held")
+    if outcome.kind == "refused":
+        return Settlement(lease, outcome, "dead")
     delivery = lease.delivery
     given_up = "blocked" if delivery.blocks else "dead"
     pause = retry_after(outcome.retry_after, now)

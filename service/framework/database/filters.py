@@ -215,8 +215,9 @@ class FilterReader:
                 yield (key, "is_null", bool(operand))
                 continue
             bind = f"f{len(self.binds)}"
-            self.binds |= contains_binds(bind, operand) if operator == "contains" else {bind: operand}
-            yield (key, operator, bind)
+            given = contains_binds(bind, operand) if operator == "contains" else {bind: operand}
+            self.binds |= given
+            yield (key, "contains_either" if len(given) == 3 else operator, bind)
 
     def _count(self, pointer: str, search: bool = False) -> None:
         """Count a condition; raises Invalid beyond the limits."""
@@ -269,8 +270,8 @@ def _comparison(item: Filterable, operator: str, value: Any) -> ColumnElement[bo
         return column.is_(None) if value else column.is_not(None)
     if operator == "in":
         return one_of(column, value)
-    if operator == "contains":
-        return contains(column, value)
+    if operator in ("contains", "contains_either"):
+        return contains(column, value, either=operator == "contains_either")
     found: ColumnElement[bool] = _COMPARED[operator](column, bind(value, column))
     return found
 

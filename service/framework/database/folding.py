@@ -1,8 +1,8 @@
 """Find a text inside another whatever its case: both are compared by full case folding, the same on both databases.
 
 Folding a text costs more than the rest of a search, so a row is folded only where that decides. It can't match when it
-lacks the `rare_part` of the needle, whose characters only ASCII letters fold to. It matches when it has the folded
-needle itself, whatever the case of ASCII letters. A row in ASCII alone is decided then.
+lacks the `rare_parts` of the needle, which few other texts fold to. It matches when it has the folded needle itself,
+whatever the case of ASCII letters. A row in ASCII alone is decided then.
 """
 
 import re
@@ -21,7 +21,16 @@ FOLD = "kam_fold"
 SHARED_LETTERS = "afhijklnstwy"
 """The ASCII letters that other characters fold to, alone or as a part: ß to ss, the Kelvin sign to k."""
 
-_UNSHARED = re.compile(f"[^{SHARED_LETTERS}\x80-\U0010ffff]+")
+SHARED_OTHERS = (
+    "åǆǉǌǳʼʾ\u0300\u0301\u0307\u0308\u030a\u030c\u0313\u0331\u0342άήαβεηθικμπρσυφωώвдостъѣեիխմնվւᎠ-Ᏽṡἀ-ἇἠ-ἧὠ-ὧὰὴὼꙋ"
+)
+"""The other characters, with ranges, that more fold to than themselves and their capital."""
+
+_PLAIN = f"[^{SHARED_LETTERS}\x80-\U0010ffff]"
+_RARE = re.compile(f"{_PLAIN}*[^\x00-\x7f{SHARED_OTHERS}]{_PLAIN}*|{_PLAIN}+")
+
+
+_ESCAPE = "'\\'"
 
 
 class _contains(FunctionElement[bool]):
@@ -29,23 +38,31 @@ class _contains(FunctionElement[bool]):
     inherit_cache = False
 
 
-def contains(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
-    """Return whether a column contains a text; the statement binds the values of `contains_binds` for this name."""
-    return _contains(column, bind(name, sa.Text()), bind(_part_of(name), sa.Text()))
+def contains(column: ColumnElement[Any], name: str, *, either: bool = False) -> ColumnElement[bool]:
+    """Return whether a column contains a text; the statement binds the values of `contains_binds` for this name.
+
+    `either` says that the text has two rare parts.
+    """
+    parts = [bind(each, sa.Text()) for each in _parts_of(name)[: 2 if either else 1]]
+    return _contains(column, bind(name, sa.Text()), *parts)
 
 
 def contains_binds(name: str, text: str) -> dict[str, str]:
-    """Return the values of `contains` for a text to find."""
-    return {name: _pattern(text), _part_of(name): _pattern(rare_part(text))}
+    """Return the values of `contains` for a text to find; there are three when it has two rare parts."""
+    parts = zip(_parts_of(name), rare_parts(text), strict=False)
+    return {name: _pattern(text), **{each: _pattern(part) for each, part in parts}}
 
 
-def rare_part(text: str) -> str:
-    """Return the longest part of a folded text that stands in ASCII characters alone which only they fold to."""
-    return max(_UNSHARED.findall(text.casefold()), key=len, default="")
+def rare_parts(text: str) -> tuple[str, ...]:
+    """Return a part of a folded text of which every text that folds to it has one of these spellings, but for the case
+    of ASCII letters: the longest such part, with its letter that is not ASCII small and as a capital.
+    """
+    part = max(_RARE.findall(text.casefold()), key=len, default="")
+    return tuple(dict.fromkeys((part, "".join(letter if letter < "\x80" else letter.upper() for letter in part))))
 
 
-def _part_of(name: str) -> str:
-    return f"part_{name}"
+def _parts_of(name: str) -> tuple[str, str]:
+    return f"part_{name}", f"capital_{name}"
 
 
 def _pattern(text: str) -> str:
@@ -56,23 +73,22 @@ def _pattern(text: str) -> str:
 
 @compiles(_contains, "postgresql")
 def _contains_on_postgresql(element: Any, compiler: Any, **options: Any) -> str:
-    column, needle, part = (compiler.process(each, **options) for each in element.clauses)
+    column, needle, *parts = (compiler.process(each, **options) for each in element.clauses)
     # the needle is folded once, in a subquery; a function of a parameter would be called for every row
-    folded = f"LIKE (SELECT {FOLD}({needle})) ESCAPE '\\'"
+    folded = f"LIKE (SELECT {FOLD}({needle})) ESCAPE {_ESCAPE}"
     ascii_lower, wide = f'lower({column} COLLATE "C")', f"octet_length({column}) > length({column})"
-    return (
-        f"({ascii_lower} LIKE {part} ESCAPE '\\' "
-        f"AND ({ascii_lower} {folded} OR ({wide} AND {FOLD}({column}) {folded})))"
-    )
+    rare = " OR ".join(f"{ascii_lower} LIKE {part} ESCAPE {_ESCAPE}" for part in parts)
+    return f"(({rare}) AND ({ascii_lower} {folded} OR ({wide} AND {FOLD}({column}) {folded})))"
 
 
 @compiles(_contains, "sqlite")
 def _contains_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
-    column, needle, part = (compiler.process(each, **options) for each in element.clauses)
+    column, needle, *parts = (compiler.process(each, **options) for each in element.clauses)
     # LIKE ignores the case of ASCII letters; CASE does not look at its result when its condition fails, and AND would
-    folded = f"LIKE {FOLD}({needle}) ESCAPE '\\'"
+    folded = f"LIKE {FOLD}({needle}) ESCAPE {_ESCAPE}"
+    rare = " OR ".join(f"{column} LIKE {part} ESCAPE {_ESCAPE}" for part in parts)
     wide = f"length(CAST({column} AS BLOB)) > length({column})"
     return (
-        f"CASE WHEN {column} LIKE {part} ESCAPE '\\' THEN CASE WHEN {column} {folded} THEN 1 "
+        f"CASE WHEN {rare} THEN CASE WHEN {column} {folded} THEN 1 "
         f"WHEN {wide} THEN {FOLD}({column}) {folded} ELSE 0 END END"
     )

@@ -1,8 +1,9 @@
 """Body templates: JSON with placeholders, such as `{"text": "{data.account.name} moved"}`. Nothing is executed.
 
 A placeholder is a path in braces. A text that consists of one placeholder becomes the value itself, of any type; inside
-a longer text the value is written as text. A missing value is null, or empty inside a text. `{{` and `}}` stand for
-braces. Everything else is constant.
+a longer text the value is written as text. A member whose placeholder the event lacks is left out; an item of a list is
+null then, so that places stay, and inside a longer text it is empty. `{{` and `}}` stand for braces. Everything else is
+constant.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ def compiled(template: Any) -> Render:
         return lambda event: {name: value for name, fill in fields.items() if (value := fill(event)) is not _ABSENT}
     if isinstance(template, list):
         items = [compiled(value) for value in template]
-        return lambda event: [value for fill in items if (value := fill(event)) is not _ABSENT]
+        return lambda event: [None if (value := fill(event)) is _ABSENT else value for fill in items]
     return lambda event: template
 
 

@@ -175,7 +175,7 @@ class Delivery(Fields, table=True):
     behind: bool = False
     lane: str = "first"
     last_error_class: Text | None = Field(
-        description="The latest error: http, timeout, connect, dns, tls, auth, blocked or unknown"
+        description="The latest error: http, timeout, connect, dns, tls, auth, blocked, refused or unknown"
     )
     replay_no: int = 0
     created_at: InstantText = Field(description="When the delivery was created")
@@ -211,7 +211,7 @@ class Attempt(Fields, table=True):
     __table_args__ = (
         check_in(
             "outcome",
-            ("open", "ok", "http", "timeout", "connect", "dns", "tls", "auth", "blocked", "unknown"),
+            ("open", "ok", "http", "timeout", "connect", "dns", "tls", "auth", "blocked", "refused", "unknown"),
         ),
         sa.Index("ix_attempts_delivery", "delivery_id", "n"),
     )
@@ -225,7 +225,7 @@ class Attempt(Fields, table=True):
     outcome: Text = Field(
         default="open",
         description="open, ok, http (answered, not 2xx), timeout, connect, dns, tls, auth (no credentials for the call "
-        "could be got), blocked or unknown",
+        "could be got), blocked, refused (the answer did not meet the endpoint's `success`) or unknown",
     )
     status: Whole | None = Field(description="HTTP status of the answer")
     duration_ms: Count | None = Field(description="The duration of the call in milliseconds")

@@ -17,7 +17,7 @@ class WebhookCallRead(Shape):
     event_type: Slug = Member(description="The type of the event in the body")
     ok: Flag = Member(description="Whether the receiver answered 2xx")
     outcome: Text = Member(
-        description="ok, http (answered, not 2xx), timeout, connect, dns, tls, auth, blocked, unknown"
+        description="ok, http (answered, not 2xx), timeout, connect, dns, tls, auth, blocked, refused, unknown"
     )
     status: Whole | None = Member(description="HTTP status of the answer")
     duration_ms: Count = Member(description="The duration of the call in milliseconds")
@@ -43,7 +43,7 @@ class WebhookExample(Shape):
 class OutcomeCount(Shape):
     """The number of attempts with one outcome."""
 
-    outcome: Text = Member(description="ok, http, timeout, connect, dns, tls, auth, blocked, unknown")
+    outcome: Text = Member(description="ok, http, timeout, connect, dns, tls, auth, blocked, refused, unknown")
     attempts: BigCount = Member(description="The number of attempts")
 
 

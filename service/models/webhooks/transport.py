@@ -11,6 +11,7 @@ from pydantic import StringConstraints
 from sqlmodel import Field
 
 from service.framework.database.fields import WRITE_ONLY, Fields, read_of
+from service.models.webhooks.success import WebhookSuccess
 from service.platform.patterns import any_of, fitting
 from service.platform.types import Count, Flag, GraceSeconds, Id, InstantText, Shape, Slug, Text, WebUrl
 
@@ -38,6 +39,7 @@ class TransportColumns(Fields):
     signature_kind: str = Field(sa_column_kwargs={"server_default": "v1"})
     format: str = Field(sa_column_kwargs={"server_default": "standard"})
     body_map: dict[str, Any] | None
+    success: dict[str, Any] | None
     headers: dict[str, str] | None
     auth: dict[str, Any] | None
     client_certificate: dict[str, Any] | None
@@ -174,6 +176,11 @@ class TransportShape(Shape):
         "placeholders",
         examples=[{"text": "{data.account.name} is now {data.current.quadrant}"}],
     )
+    success: WebhookSuccess | None = Member(
+        default=None,
+        description="What an answer must be to mean success; null for any 2xx. A patch replaces all of it",
+        examples=[{"items": "", "item": [{"path": "/success", "is": True}]}],
+    )
     headers: Headers | None = Member(
         default=None,
         description="Additional headers, at most 20; no headers of the message, its signature or the connection, and "
@@ -210,7 +217,7 @@ class ConsentRead(Shape):
     detail: Text | None = Member(description="Why there is no consent, or why the last request got no answer")
 
 
-@read_of(TransportShape, order="format body_map headers auth client_certificate")
+@read_of(TransportShape, order="format body_map success headers auth client_certificate")
 class TransportRead(Shape):
     """How an endpoint is called."""
 

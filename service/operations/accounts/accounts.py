@@ -30,7 +30,8 @@ from service.records.context import Context, Transaction, operation, refuse
 from service.records.kinds import Members, Place, Rule
 from service.records.links import account_tables
 from service.records.plain import PlainRecord
-from service.records.rows import Expected, change, check_version, lock, require, require_reference, set_refs_live
+from service.records.refs import set_refs_live
+from service.records.rows import Expected, change, check_version, lock, require, require_reference
 from service.rules.relationship.stages import FIRST_STAGE
 
 _KIND = "account"

@@ -25,8 +25,8 @@ from service.platform.ids import new_id
 from service.platform.settings import Settings
 from service.platform.types import Shape
 from service.queries.webhooks.endpoints import ATTEMPTS, DELIVERIES, WEBHOOK_ENDPOINTS
-from service.records.context import Context, Transaction, operation, refuse
-from service.records.rows import Expected, change, differing, insert, lock, require, require_live, violated
+from service.records.context import Context, Transaction, operation, refuse, violated
+from service.records.rows import Expected, change, differing, insert, lock, require, require_live
 from service.records.webhooks.endpoints import (
     HEALTHY,
     KIND,

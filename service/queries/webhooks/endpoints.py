@@ -47,7 +47,9 @@ WEBHOOK_ENDPOINTS = Listing(
 )
 
 TRANSPORT = document(
-    json_row({name: webhook_endpoints.c[name] for name in ("format", "body_map", "headers", "auth", "handshake")})
+    json_row(
+        {name: webhook_endpoints.c[name] for name in ("format", "body_map", "success", "headers", "auth", "handshake")}
+    )
 ).label("transport")
 """An endpoint's transport (format, headers, authentication ...) as one text. The delivery engine passes it to the
 destination, which parses it.

@@ -111,7 +111,7 @@ def _window(hours: int, grouped: list[Row]) -> dict[str, Any]:
     durations: Counter[int] = Counter()
     for row in grouped:
         outcomes[row["outcome"]] += row["number"]
-        if row["duration_ms"] is not None and row["outcome"] in ("ok", "http"):
+        if row["duration_ms"] is not None and row["outcome"] in ("ok", "http", "refused"):
             durations[row["duration_ms"]] += row["number"]
     total, succeeded = outcomes.total(), outcomes["ok"]
     return {

@@ -63,6 +63,8 @@ class Transport:
         _check_headers({**before, **wanted}, as_given)
         if wanted.get("body_map") is not None:
             _check_map(wanted["body_map"])
+        if wanted.get("success") is not None:
+            wanted["success"] = _success(wanted["success"])
         changed = {name: value for name, value in wanted.items() if name not in before or before[name] != value}
         private = {name: value for name, value in private.items() if value}
         if private != kept:
@@ -158,6 +160,26 @@ def _check_headers(members: Mapping[str, Any], as_given: Mapping[str, str]) -> N
             raise refuse(place, "header_reserved", _reserved(name))
         if name == taken:
             raise refuse(place, "header_reserved", f"{name} is set by auth. Leave it out")
+
+
+def _success(given: Shape) -> dict[str, Any]:
+    """Return the members that were given of `success`; raises Invalid for one that says nothing."""
+    members: dict[str, Any] = {
+        name: value for name, value in given.model_dump(exclude_unset=True).items() if value is not None
+    }
+    if not members:
+        raise refuse("/success", "missing", "Needs statuses, body, or items with item")
+    for name, other in (("items", "item"), ("item", "items")):
+        if name in members and other not in members:
+            raise refuse(f"/success/{other}", "missing", f"{name} needs {other}")
+    for name in ("body", "item"):
+        for index, condition in enumerate(members.get(name, ())):
+            for operator in ("in", "lt"):
+                if condition.get(operator, condition) is None:
+                    del condition[operator]
+            if len(condition) == 1:
+                raise refuse(f"/success/{name}/{index}", "missing", "Needs is, in or lt")
+    return members
 
 
 def _reserved(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.framework.database.columns import bind
-from service.framework.database.folding import SHARED_LETTERS, contains, contains_binds, rare_part
+from service.framework.database.folding import SHARED_LETTERS, SHARED_OTHERS, contains, contains_binds, rare_parts
 from service.framework.database.statements import Statement
 from service.records.context import Services
 from tests.api.records import make_account
@@ -44,30 +45,42 @@ async def test_a_search_folds_the_case_of_every_script(client: httpx.AsyncClient
         assert await found(client, text) == expected, text
 
 
-def test_the_shared_letters_are_those_that_other_characters_fold_to() -> None:
-    others = (chr(code).casefold() for code in range(0x80, 0x110000) if not 0xD800 <= code < 0xE000)
-    shared = {letter for folded in others for letter in folded if letter < "\x80"}
-    assert "".join(sorted(shared)) == SHARED_LETTERS
+def test_the_shared_letters_are_those_that_more_characters_fold_to_than_their_capital() -> None:
+    spellings: dict[str, set[str]] = {}
+    for letter in map(chr, (*range(0xD800), *range(0xE000, 0x110000))):
+        for folded in letter.casefold():
+            spellings.setdefault(folded, set()).add(letter)
+    shared = {folded for folded, letters in spellings.items() if not letters <= {folded, folded.upper()}}
+    assert "".join(sorted(letter for letter in shared if letter < "\x80")) == SHARED_LETTERS
+    others = re.compile(f"[{SHARED_OTHERS}]")
+    assert {letter for letter in shared if letter > "\x7f"} <= {letter for letter in spellings if others.match(letter)}
 
 
 @pytest.mark.parametrize(
-    ("text", "part"), [("Granite", "gr"), ("strasse", "r"), ("Ärzte", "rz"), ("οδος", ""), ("lahti", ""), ("A 12-3", " 12-3")]
+    ("text", "parts"),
+    [
+        ("Granite", ("gr",)), ("strasse", ("r",)), ("Ärzte", ("ärz", "Ärz")), ("заря", ("з", "З")), ("οδος", ("ο", "Ο")),
+        ("lahti", ("",)), ("A 12-3", (" 12-3",)), ("日本", ("日",)), ("müller", ("mü", "mÜ")), ("ως", ("",)),
+    ],
 )  # fmt: skip
-def test_the_rare_part_is_the_longest_that_only_ascii_folds_to(text: str, part: str) -> None:
-    assert rare_part(text) == part
+def test_rare_parts_are_the_longest_that_few_texts_fold_to(text: str, parts: tuple[str, ...]) -> None:
+    assert rare_parts(text) == parts
 
 
-TEXTS = st.text(st.sampled_from("aAsSßẞſkK\u212aiIİıσςΣﬀﬁfflΐΐᾈἀιŉʼnǰẖÄä%_\\ 1") | st.characters(codec="utf-8", exclude_characters="\x00"), max_size=8)  # fmt: skip
+TEXTS = st.text(st.sampled_from("aAsSßẞſkK\u212aiIİıσςΣﬀﬁfflΐΐᾈἀιŉʼnǰẖÄäгГд%_\\ 1") | st.characters(codec="utf-8", exclude_characters="\x00"), max_size=8)  # fmt: skip
 
 
 async def test_a_text_contains_another_when_its_folding_does(services: Services) -> None:
     """On both databases as `needle.casefold() in text.casefold()`."""
     column = bind("value", sa.Text())
-    statement = Statement(sa.select(contains(column, "f0").label("holds")))
+    found = {
+        either: Statement(sa.select(contains(column, "f0", either=either).label("holds"))) for either in (False, True)
+    }
 
     async def holds(text: str, needle: str) -> bool:
+        binds = contains_binds("f0", needle)
         async with services.database.reading() as reader:
-            return bool(await reader.value(statement, value=text, **contains_binds("f0", needle)))
+            return bool(await reader.value(found[len(binds) == 3], value=text, **binds))
 
     examples: list[Any] = []
     collect = settings(max_examples=150, deadline=None, database=None, suppress_health_check=list(HealthCheck))

@@ -50,7 +50,7 @@ JSON = st.recursive(
         (None, None),
         ({"a": "{data.account.refs.1.external_id}", "b": "{data.account.refs.x}", "c": 1}, {"c": 1}),
         ({"a": {"b": "{data.account.name.length}"}, "c": "{data.current.gone}"}, {"a": {}, "c": None}),
-        (["{data.nobody.name}", "{type}", "{data.current.gone}"], [EVENT["type"], None]),
+        (["{data.nobody.name}", "{type}", "{data.current.gone}"], [None, EVENT["type"], None]),
         ({"a": [{"b": "{type}"}, 1.5, False], "{id}": "x"}, {"a": [{"b": EVENT["type"]}, 1.5, False], "{id}": "x"}),
     ],
 )
