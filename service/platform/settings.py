@@ -28,6 +28,9 @@ class Settings(BaseSettings):
         default="sqlite:///./kam.db", description="sqlite:///path or postgresql://user:password@host/name"
     )
     database_replica_url: str | None = Field(default=None, description="A PostgreSQL replica for reads")
+    read_seconds: float = Field(
+        default=10, gt=0, le=3600, description="Seconds after which a caller's read is ended (503)"
+    )
     database_pool_size: int = Field(default=10, ge=1, le=200, description="Connections to PostgreSQL, per process")
     sqlite_synchronous: Literal["off", "normal", "full"] = Field(
         default="full", description="How durable a commit of the embedded database is"

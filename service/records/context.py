@@ -159,7 +159,14 @@ class Context:
         """Open a read; raises Forbidden unless the caller has all permissions. `fresh` never asks a replica."""
         for permission in permissions:
             self.principal.require(permission)
-        return self.services.database.reading(fresh=fresh)
+        caller = self.caller
+        seconds = None if caller is None else self.services.settings.read_seconds
+        return self.services.database.reading(fresh=fresh, caller=caller, seconds=seconds)
+
+    @property
+    def caller(self) -> str | None:
+        """The key whose share of the database this takes; None for the service itself."""
+        return None if self.principal is SYSTEM else self.principal.id
 
     @asynccontextmanager
     async def transaction(self, permission: Permission) -> AsyncIterator[Transaction]:
@@ -173,7 +180,7 @@ class Context:
         """Open a door for writes whose permission depends on the record: the operation checks it before it writes."""
         key = self.idempotency
         if key is None:
-            async with self.services.database.transaction() as writer:
+            async with self.services.database.transaction(caller=self.caller) as writer:
                 tx = Transaction(self, writer)
                 yield tx
                 tx.require_answer()
@@ -185,7 +192,7 @@ class Context:
             raise IdempotencyKeyInProgress
         self.services.running_keys.add(running)
         try:
-            async with self.services.database.transaction() as writer:
+            async with self.services.database.transaction(caller=self.caller) as writer:
                 tx = Transaction(self, writer)
                 await tx.begin_idempotent(key)
                 yield tx
@@ -201,7 +208,7 @@ class Context:
         that wait before they write.
         """
         if self.idempotency is not None:
-            async with self.services.database.transaction() as writer:
+            async with self.services.database.transaction(caller=self.caller) as writer:
                 await Transaction(self, writer).begin_idempotent(self.idempotency)
 
     @asynccontextmanager
@@ -210,7 +217,7 @@ class Context:
         Not for a request with an Idempotency-Key, whose answer must be stored too.
         """
         self.principal.require(permission)
-        async with self.services.database.single() as writer:
+        async with self.services.database.single(caller=self.caller) as writer:
             yield Transaction(self, writer)
 
 

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import orjson
 
 from service.framework.database.statements import Statement
+from service.platform.errors import Unavailable
 
 Row = dict[str, Any]
 
@@ -143,17 +144,20 @@ class Database(ABC):
         """Let every connection go."""
 
     @abstractmethod
-    def reading(self, *, fresh: bool = False) -> AbstractAsyncContextManager[Reader]:
+    def reading(
+        self, *, fresh: bool = False, caller: str | None = None, seconds: float | None = None
+    ) -> AbstractAsyncContextManager[Reader]:
         """A door for reads; may lead to a replica or to SQLite's reader pool. `fresh` asks for everything that is
-        committed, so never for a replica, which lags.
+        committed, so never for a replica, which lags. A `caller` holds at most its share of the connections (see
+        shares.py). A statement that takes longer than `seconds` is ended, and raises Unavailable.
         """
 
     @abstractmethod
-    def transaction(self) -> AbstractAsyncContextManager[Writer]:
+    def transaction(self, *, caller: str | None = None) -> AbstractAsyncContextManager[Writer]:
         """A door for writes: commits at the end, rolls back on an exception."""
 
     @abstractmethod
-    def single(self) -> AbstractAsyncContextManager[Writer]:
+    def single(self, *, caller: str | None = None) -> AbstractAsyncContextManager[Writer]:
         """A door for reads and one writing statement that is a transaction by itself: on PostgreSQL without the three
         round trips of a lock, a begin and a commit. The statement must say what it expects of the rows it changes.
         """
@@ -175,6 +179,11 @@ class Database(ABC):
     def _committed(self) -> None:
         for listener in self._listeners:
             listener()
+
+
+def too_slow(seconds: float) -> Unavailable:
+    """Return the error of a read that was ended."""
+    return Unavailable(f"The read took longer than {seconds:g} seconds; ask for less, or with fewer conditions")
 
 
 @asynccontextmanager

@@ -13,7 +13,8 @@ from typing import Any
 
 import asyncpg
 
-from service.framework.database.database import ConstraintViolated, Database, Reader, Row, Writer
+from service.framework.database.database import ConstraintViolated, Database, Reader, Row, Writer, too_slow
+from service.framework.database.shares import Shares
 from service.framework.database.statements import Statement
 from service.platform.errors import Unavailable
 
@@ -51,14 +52,16 @@ class PostgresDatabase(Database):
         if self._replica is not self._primary:
             await self._replica.close()
 
-    def reading(self, *, fresh: bool = False) -> AbstractAsyncContextManager[Reader]:
-        return _Reading(self, self._primary if fresh else self._replica)
+    def reading(
+        self, *, fresh: bool = False, caller: str | None = None, seconds: float | None = None
+    ) -> AbstractAsyncContextManager[Reader]:
+        return _Reading(self, self._primary if fresh else self._replica, caller, seconds)
 
-    def transaction(self) -> AbstractAsyncContextManager[Writer]:
-        return _Writing(self, self._primary)
+    def transaction(self, *, caller: str | None = None) -> AbstractAsyncContextManager[Writer]:
+        return _Writing(self, self._primary, caller)
 
-    def single(self) -> AbstractAsyncContextManager[Writer]:
-        return _Single(self, self._primary)
+    def single(self, *, caller: str | None = None) -> AbstractAsyncContextManager[Writer]:
+        return _Single(self, self._primary, caller)
 
     async def hear(self, heard: Callable[[], None]) -> None:
         while True:
@@ -88,19 +91,23 @@ class PostgresDatabase(Database):
 class _Reading:
     """A connection for the length of a block. A class, because a generator made into one costs more than the pool."""
 
-    __slots__ = ("_connection", "_database", "_pool")
+    __slots__ = ("_caller", "_connection", "_database", "_pool", "_seconds")
     _connection: asyncpg.Connection[Any]
 
-    def __init__(self, database: PostgresDatabase, pool: _Pool) -> None:
+    def __init__(
+        self, database: PostgresDatabase, pool: _Pool, caller: str | None = None, seconds: float | None = None
+    ) -> None:
         self._database = database
         self._pool = pool
+        self._caller = caller
+        self._seconds = seconds
 
     async def __aenter__(self) -> Writer:
-        connection = self._connection = await self._pool.take()
-        return _Session(self._database, connection)
+        connection = self._connection = await self._pool.take(self._caller)
+        return _Session(self._database, connection, self._seconds)
 
     async def __aexit__(self, failed: type[BaseException] | None, *_: object) -> None:
-        self._pool.give(self._connection)
+        self._pool.give(self._connection, self._caller)
 
 
 class _Single(_Reading):
@@ -109,7 +116,7 @@ class _Single(_Reading):
     __slots__ = ()
 
     async def __aexit__(self, failed: type[BaseException] | None, *_: object) -> None:
-        self._pool.give(self._connection)
+        self._pool.give(self._connection, self._caller)
         if failed is None:
             self._database._committed()
 
@@ -120,13 +127,13 @@ class _Writing(_Reading):
     __slots__ = ()
 
     async def __aenter__(self) -> Writer:
-        connection = self._connection = await self._pool.take()
+        connection = self._connection = await self._pool.take(self._caller)
         self._database.statements += 1
         try:
             await connection.execute("BEGIN")
         except BaseException as error:
             lost = _lost(connection, error)
-            self._pool.give(connection)
+            self._pool.give(connection, self._caller)
             if lost:
                 raise _unavailable() from error
             raise
@@ -148,7 +155,7 @@ class _Writing(_Reading):
                 if not connection.is_closed() and connection.is_in_transaction():
                     await asyncio.shield(connection.execute("ROLLBACK"))
         finally:
-            self._pool.give(connection)
+            self._pool.give(connection, self._caller)
         if failed is None:
             self._database._committed()
 
@@ -156,18 +163,22 @@ class _Writing(_Reading):
 class _Session:
     """Statements on one connection."""
 
-    __slots__ = ("_connection", "_database")
+    __slots__ = ("_connection", "_database", "_seconds")
 
-    def __init__(self, database: Database, connection: asyncpg.Connection[Any]) -> None:
+    def __init__(self, database: Database, connection: asyncpg.Connection[Any], seconds: float | None = None) -> None:
         self._database = database
         self._connection = connection
+        self._seconds = seconds
 
     async def _fetch(self, statement: Statement, values: dict[str, Any]) -> tuple[Any, list[Any]]:
         compiled = statement.on("postgresql")
         self._database.statements += 1
         try:
-            return compiled, await self._connection.fetch(compiled.sql, *compiled.arguments(values))
+            arguments = compiled.arguments(values)
+            return compiled, await self._connection.fetch(compiled.sql, *arguments, timeout=self._seconds)
         except Exception as error:
+            if self._seconds is not None and isinstance(error, TimeoutError):
+                raise too_slow(self._seconds) from None
             self._refuse(error)
             raise
 
@@ -271,6 +282,7 @@ class _Pool:
         self._free: list[asyncpg.Connection[Any]] = []
         self._open = 0
         self._waiting: collections.deque[asyncio.Future[None]] = collections.deque()
+        self._shares = Shares(size)
         self._closing = False
 
     async def open(self) -> None:
@@ -295,7 +307,17 @@ class _Pool:
             self._open -= 1
             raise
 
-    async def take(self) -> asyncpg.Connection[Any]:
+    async def take(self, caller: str | None = None) -> asyncpg.Connection[Any]:
+        if caller is None:
+            return await self._take()
+        await self._shares.take(caller)
+        try:
+            return await self._take()
+        except BaseException:
+            self._shares.give(caller)
+            raise
+
+    async def _take(self) -> asyncpg.Connection[Any]:
         while True:
             while self._free:
                 connection = self._free.pop()
@@ -319,12 +341,14 @@ class _Pool:
                     self._wake()
                 raise
 
-    def give(self, connection: asyncpg.Connection[Any]) -> None:
+    def give(self, connection: asyncpg.Connection[Any], caller: str | None = None) -> None:
         if connection.is_closed() or connection.is_in_transaction() or self._closing:
             connection.terminate()
             self._open -= 1
         else:
             self._free.append(connection)
+        if caller is not None:
+            self._shares.give(caller)
         self._wake()
 
     def _wake(self) -> None:

@@ -17,8 +17,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from service.framework.database.database import ConstraintViolated, Database, Reader, Row, Writer
+from service.framework.database.database import ConstraintViolated, Database, Reader, Row, Writer, too_slow
 from service.framework.database.folding import FOLD
+from service.framework.database.shares import Shares
 from service.framework.database.statements import Compiled, Statement
 from service.platform.private_files import make_private
 
@@ -55,6 +56,7 @@ class SqliteDatabase(Database):
         self._all: list[_Connection] = []
         self._writer: _Connection | None = None
         self._turn = asyncio.Lock()
+        self._shares = Shares(readers)
 
     async def open(self) -> None:
         self._turn = asyncio.Lock()
@@ -79,15 +81,24 @@ class SqliteDatabase(Database):
             self._writer = None
 
     @asynccontextmanager
-    async def reading(self, *, fresh: bool = False) -> AsyncIterator[Reader]:
-        connection = await self._readers.get()
+    async def reading(
+        self, *, fresh: bool = False, caller: str | None = None, seconds: float | None = None
+    ) -> AsyncIterator[Reader]:
+        if caller is not None:
+            await self._shares.take(caller)
         try:
-            yield connection
+            connection = await self._readers.get()
+            connection.seconds = seconds
+            try:
+                yield connection
+            finally:
+                self._readers.put_nowait(connection)
         finally:
-            self._readers.put_nowait(connection)
+            if caller is not None:
+                self._shares.give(caller)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Writer]:
+    async def transaction(self, *, caller: str | None = None) -> AsyncIterator[Writer]:
         async with self._turn:
             writer = self._writer
             if writer is None:
@@ -102,7 +113,7 @@ class SqliteDatabase(Database):
                 raise
         self._committed()
 
-    def single(self) -> AbstractAsyncContextManager[Writer]:
+    def single(self, *, caller: str | None = None) -> AbstractAsyncContextManager[Writer]:
         return self.transaction()
 
     async def hear(self, heard: Callable[[], None]) -> None:
@@ -138,6 +149,8 @@ class _Connection:
         self._names = names
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
         self._sqlite: sqlite3.Connection | None = None
+        self.seconds: float | None = None
+        """After how many seconds a statement is ended."""
 
     def connect(self) -> None:
         connection = sqlite3.connect(
@@ -189,7 +202,21 @@ class _Connection:
 
     async def raw(self, statement: Statement, /, **values: Any) -> tuple[list[Any], Callable[[Any], Row]]:
         compiled = self._compiled(statement)
-        rows, _ = await self.run(self._fetch, compiled, values)
+        if self.seconds is None:
+            rows, _ = await self.run(self._fetch, compiled, values)
+            return rows, compiled.row
+        ending = asyncio.get_running_loop().call_later(self.seconds, self._open.interrupt)
+        try:
+            rows, _ = await self.run(self._fetch, compiled, values)
+        except asyncio.CancelledError:
+            self._open.interrupt()
+            raise
+        except sqlite3.OperationalError as error:
+            if str(error) == "interrupted":
+                raise too_slow(self.seconds) from None
+            raise
+        finally:
+            ending.cancel()
         return rows, compiled.row
 
     async def one(self, statement: Statement, /, **values: Any) -> Row | None:

@@ -57,7 +57,7 @@ async def test_a_connection_whose_driver_is_out_of_step_is_not_used_again(
     database = PostgresDatabase(postgres_url, size=1)
     await database.open()
 
-    async def fails(*_: Any) -> None:
+    async def fails(*_: Any, **__: Any) -> None:
         raise error
 
     async with database.reading() as session:
