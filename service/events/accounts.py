@@ -83,6 +83,6 @@ class AccountStatusChanged(AccountEvent):
     )
 
 
-ACCOUNT = RecordEvents(AccountCreated, AccountUpdated, AccountDeleted)
+ACCOUNT = RecordEvents(AccountCreated, AccountUpdated, AccountDeleted, AccountRestored)
 STAKEHOLDER = record_events("stakeholder", StakeholderRead, Permission.STAKEHOLDER_READ)
 PERSON = record_events("person", PersonRead, Permission.PERSON_READ, of_account=False)

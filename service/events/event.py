@@ -147,18 +147,20 @@ AnyRecordEvent = AccountEvent | RecordEvent
 
 @dataclass(frozen=True)
 class RecordEvents:
-    """The three events of a plain record."""
+    """The events of a plain record."""
 
     created: type[AnyRecordEvent]
     updated: type[AnyRecordEvent]
     deleted: type[AnyRecordEvent]
+    restored: type[AnyRecordEvent]
 
 
 def record_events(
     kind: str, model: type[BaseModel], permission: Permission, *, of_account: bool = True, deleted: Payload = DELETED
 ) -> RecordEvents:
-    """Declare `<kind>.created`, `<kind>.updated` and `<kind>.deleted` of a plain record. `model` is its read model;
-    `of_account` says whether the record belongs to an account, `deleted` what the last event carries.
+    """Declare the events `<kind>.created`, `.updated`, `.deleted` and `.restored` of a plain record. `model` is its
+    read model; `of_account` says whether the record belongs to an account, `deleted` what the event of a deletion
+    carries.
     """
     name = kind.replace("_", " ")
     article = "An" if name[0] in "aeiou" else "A"
@@ -167,6 +169,7 @@ def record_events(
         record_event(f"{kind}.updated", model, permission, f"Fields of {article.lower()} {name} changed.", CHANGE,
                      of_account),
         record_event(f"{kind}.deleted", model, permission, f"{article} {name} was deleted.", deleted, of_account),
+        record_event(f"{kind}.restored", model, permission, f"A deleted {name} was restored.", CREATED, of_account),
     )  # fmt: skip
 
 

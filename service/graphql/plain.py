@@ -15,13 +15,17 @@ from service.framework.graph.calls import (
     identifier,
     if_version,
     reference,
+    scalar,
 )
 from service.framework.graph.edges import Many, One, Type
 from service.framework.graph.names import camel
-from service.records.batches import BatchResult
+from service.records.batches import ON_DELETED, BatchResult
 from service.records.context import Context
 from service.records.links import links_of
 from service.records.plain import PlainRecord
+from service.rules.vocabulary import OnDeleted
+
+ON_DELETED_ARGUMENT = scalar(OnDeleted, OnDeleted | None, "onDeleted", ON_DELETED, default=OnDeleted.RESTORE)
 
 
 def type_of(record: PlainRecord) -> Type:
@@ -74,8 +78,8 @@ def mutations_of(record: PlainRecord) -> tuple[Call, ...]:
         return await record.add(ctx, data, *place)
 
     async def upsert(ctx: Context, *given: Any) -> Any:
-        *place, system, external_id, data, expected = given
-        return await record.upsert(ctx, system, external_id, data, place[0] if place else None, expected)
+        *place, system, external_id, data, expected, on_deleted = given
+        return await record.upsert(ctx, system, external_id, data, place[0] if place else None, expected, on_deleted)
 
     async def update(ctx: Context, *given: Any) -> Any:
         return await record.change(ctx, *given)
@@ -100,7 +104,7 @@ def mutations_of(record: PlainRecord) -> tuple[Call, ...]:
         Call(f"update{kind}", _named(update, record, "update"), (identifier(), changes, if_version()), shown),
         Call(
             f"upsert{kind}", _named(upsert, record, "upsert"),
-            (*_place(record), *reference(record.singular), sent, if_version(creates=True)), shown,
+            (*_place(record), *reference(record.singular), sent, if_version(creates=True), ON_DELETED_ARGUMENT), shown,
         ),
         Call(f"delete{kind}", _named(delete, record, "delete"), (identifier(), if_version()), shown),
         Call(

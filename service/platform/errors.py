@@ -227,6 +227,16 @@ class Conflict(KamError):
     code, status, title = "conflict", 409, "Conflict"
 
 
+class RecordDeleted(Conflict):
+    """The record with this reference was deleted, and the upsert says to refuse then (`on_deleted`)."""
+
+    code, status, title = "record_deleted", 409, "Record deleted"
+
+    def __init__(self, identifier: str) -> None:
+        message = "The record with this reference was deleted. Send on_deleted restore or create to go on"
+        super().__init__(message, members={"deleted_id": identifier})
+
+
 class ReferenceTaken(Conflict):
     """Another live record already has this external reference, which must be unique per system."""
 

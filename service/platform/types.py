@@ -168,6 +168,16 @@ _ROUNDED = AfterValidator(_four_places)
 _EXACT = AfterValidator(_as_sent)
 
 CURSOR = fitting(r"^[A-Za-z0-9_-]+$", "Must be one or more of A-Z, a-z, 0-9, `_` and `-`, as it was given")
+
+
+def _small_scheme(value: Any) -> Any:
+    """Return a URL with its scheme in small letters."""
+    if not isinstance(value, str):
+        return value
+    scheme, colon, rest = value.partition(":")
+    return f"{scheme.lower()}{colon}{rest}" if scheme.isascii() else value
+
+
 COMPOSED = BeforeValidator(_composed)
 """For texts that people write, and ids of other systems; secrets stay as they were sent."""
 
@@ -230,12 +240,13 @@ WebUrl = Annotated[
         strict=True,
         max_length=2000,
         pattern=fitting(
-            r"^https?://[^\s\u0000/?#@]+([/?#][^\s\u0000]*)?$",
+            r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s\u0000/?#@]+([/?#][^\s\u0000]*)?$",
             "Must be an absolute URL with http or https and without a user name, such as https://example.com/path",
         ),
     ),
+    BeforeValidator(_small_scheme),
 ]
-"""Absolute http or https URL without user name."""
+"""Absolute http or https URL without user name; the scheme, in any case, is kept in small letters."""
 
 Flag = Annotated[bool, BeforeValidator(_flag)]
 

@@ -15,11 +15,17 @@ from service.framework.database.listing import Listing
 from service.platform.errors import FieldError, Invalid, KamError, ReferenceTaken
 from service.platform.pointers import field_errors, reasons
 from service.platform.types import Count, Id, Name, Shape, Slug, Version
-from service.queries.accounts.refs import FIND_MANY
+from service.queries.accounts.refs import FIND_MANY, owners_of
 from service.records.context import Transaction
+from service.records.restoring import Found, find_many
+from service.rules.vocabulary import OnDeleted
 
 MOST_ROWS = 1000
 MOST_BYTES = 10_000_000
+ON_DELETED = (
+    "What to do when the record of a reference was deleted: restore (it keeps its id and history), create a new one, "
+    "or refuse"
+)
 Reference = tuple[str, str]
 """The other system, and the record's id there."""
 
@@ -38,7 +44,9 @@ class RowResult(Shape):
     """The result of one row."""
 
     index: Count = Field(description="The row's place in the request, from 0")
-    outcome: Literal["created", "updated", "unchanged", "failed"] = Field(description="What was done with the row")
+    outcome: Literal["created", "restored", "updated", "unchanged", "failed"] = Field(
+        description="What was done with the row"
+    )
     id: Id | None = Field(description="The record's id")
     version: Version | None = Field(description="The record's version now")
     error: RowError | None = Field(description="Why it failed")
@@ -49,6 +57,7 @@ class BatchResult(Shape):
 
     items: Annotated[list[RowResult], Field(max_length=MOST_ROWS)] = Field(description="A result per row")
     created: Count = Field(description="How many were created")
+    restored: Count = Field(description="How many had been deleted and were restored")
     updated: Count = Field(description="How many were updated")
     unchanged: Count = Field(description="How many needed no change")
     failed: Count = Field(description="How many failed")
@@ -58,6 +67,7 @@ class Batch(Protocol):
     """The body of a batch."""
 
     items: list[dict[str, Any]]
+    on_deleted: OnDeleted
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +103,11 @@ def batch_shapes(name: str, plural: str, member: str, record: type[BaseModel], *
     says = f"{many} to upsert, at most 1,000. Rows are checked one by one: a bad row fails alone."
     rows: Any = Annotated[list[any_row], Field(min_length=1, max_length=MOST_ROWS)]
     items = Field(description=f"Rows of `{{system, external_id, {member}}}`")
-    sent = create_model(body, __base__=Shape, __doc__=says, items=(rows, items))
+    deleted: Any = (OnDeleted, Field(default=OnDeleted.RESTORE, description=ON_DELETED))
+    sent = create_model(body, __base__=Shape, __doc__=says, items=(rows, items), on_deleted=deleted)
     good: Any = Annotated[list[one], Field(max_length=MOST_ROWS)]
     shown_items = Field(description=f"The {plural} with their references")
-    shown = create_model(f"{body}Shown", __base__=Shape, __doc__=says, items=(good, shown_items))
+    shown = create_model(f"{body}Shown", __base__=Shape, __doc__=says, items=(good, shown_items), on_deleted=deleted)
     return BatchShapes(sent, one, shown)
 
 
@@ -112,7 +123,7 @@ class Rows:
     kind: str
     shape: type[Shape]
     lock: Callable[[Sequence[Any]], Awaitable[None]] | None
-    upsert: Callable[[Resource | None, dict[str, str], Any], Awaitable[Resource]]
+    upsert: Callable[[Found | None, dict[str, str], Any], Awaitable[Resource]]
 
     async def upserted(self, tx: Transaction, items: Sequence[dict[str, Any]]) -> Resource:
         """Upsert the rows and return the result of the batch. A row that breaks a rule changes nothing and is reported
@@ -135,7 +146,7 @@ class Rows:
                 result["error"] = _shown(error, place)
             results.append(result)
         outcomes = [result["outcome"] for result in results]
-        sums = {name: outcomes.count(name) for name in ("created", "updated", "unchanged", "failed")}
+        sums = {name: outcomes.count(name) for name in ("created", "restored", "updated", "unchanged", "failed")}
         return Resource(1, orjson.dumps({"items": results, **sums}), "read")
 
     def _read(self, item: Mapping[str, Any]) -> Any:
@@ -156,14 +167,9 @@ class Rows:
         if self.lock is not None:
             await self.lock(bodies)
         found = await tx.all(FIND_MANY, kind=self.kind, external_ids=sorted({pair[1] for pair in pairs}))
-        owners = {(row["system"], row["external_id"]): row["entity_id"] for row in found}
-        owners = {pair: owner for pair, owner in owners.items() if pair in pairs}
+        owners = {pair: owner for pair, owner in owners_of(found).items() if pair in pairs}
         ids = sorted(set(owners.values()))
-        if self.lock is None:
-            await tx.all(self.listing.by_ids(lock=True), ids=ids)
-            tx.locked()
-        read = await tx.all(self.listing.by_ids(), ids=ids)  # one that waited for a lock shows earlier references
-        return _Known(owners, {row["id"]: Resource(row["version"], row["document"].encode()) for row in read})
+        return _Known(owners, await find_many(tx, self.listing, ids, lock=self.lock is None))
 
     async def _upsert_row(self, row: Any, known: _Known) -> Resource:
         """Upsert one row; the rows after it see the references that it takes."""
@@ -171,10 +177,10 @@ class Rows:
         identifier = known.owners.get((row.system, row.external_id))
         for ref in body.refs:
             holder = known.owners.get((ref.system, ref.external_id))
-            if holder is not None and holder != identifier:
+            if holder is not None and holder != identifier and known.records[holder].live is not None:
                 raise ReferenceTaken("/refs", holder)
         record = await self.upsert(None if identifier is None else known.records.get(identifier), own, body)
-        known.records[record.id] = Resource(record.version, record.body)
+        known.records[record.id] = Found(Resource(record.version, record.body), None)
         known.owners |= {(ref["system"], ref["external_id"]): record.id for ref in record.data["refs"]}
         return record
 
@@ -184,7 +190,7 @@ class _Known:
     """The records of a batch, by id, and the ids of the records that references name."""
 
     owners: dict[Reference, str]
-    records: dict[str, Resource]
+    records: dict[str, Found]
 
 
 def _shown(error: KamError, place: str) -> dict[str, Any]:

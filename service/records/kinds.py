@@ -75,6 +75,7 @@ class Rule:
     creating   `check(tx, place, values)`: the columns of the new row
     changing   `check(tx, before, changes)`: the columns that differ; it may add further ones
     deleting   `check(tx, before, place)`
+    restoring  `check(tx, before, changes)`: the columns that are set when the deleted record comes back
     """
 
     check: Callable[[Transaction, Any, Any], Awaitable[None]] | None = None

@@ -24,7 +24,7 @@ from service.events.event import AnyRecordEvent, RecordEvents
 from service.framework.database.database import Page, Resource
 from service.framework.database.filters import filter_model
 from service.framework.database.listing import Listing, PageRequest
-from service.platform.errors import NotFound, ReferenceTaken
+from service.platform.errors import NotFound, RecordDeleted, ReferenceTaken
 from service.platform.types import Id, Shape
 from service.queries.accounts.refs import FIND
 from service.records.batches import Batch, BatchShapes, Rows, batch_shapes
@@ -34,6 +34,7 @@ from service.records.kinds import ACCOUNT, NO_RULE, Kind, Members, Place, Rule
 from service.records.links import links_of, require_links
 from service.records.patching import patch_at_once
 from service.records.refs import merged_refs, plain_refs, set_refs_live, upserted_refs, without_ref
+from service.records.restoring import Found, find_by_ref, restore_below, take_refs_back
 from service.records.rows import (
     Expected,
     add,
@@ -41,7 +42,6 @@ from service.records.rows import (
     check_version,
     delete_below,
     differing,
-    find_locked,
     lock,
     lock_account,
     lock_accounts,
@@ -51,6 +51,7 @@ from service.records.rows import (
     revise,
 )
 from service.records.words import Nouns, OperationText, words_of
+from service.rules.vocabulary import OnDeleted
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +72,7 @@ class PlainRecord(Kind):
     creating: Rule = NO_RULE
     changing: Rule = NO_RULE
     deleting: Rule = NO_RULE
+    restoring: Rule = NO_RULE
     checked_links: tuple[str, ...] = ()
     """Members that name another record, and that the record's own rules check."""
     deletes: Sequence[tuple[Listing, str]] = ()
@@ -198,31 +200,28 @@ class PlainRecord(Kind):
         data: Any,
         parent_id: str | None = None,
         expected: Expected = None,
+        on_deleted: OnDeleted = OnDeleted.RESTORE,
     ) -> Resource:
         """Create the parent's record with this reference, or change it: members that were not sent stay as they are.
-        The outcome is created, updated or unchanged; unchanged writes nothing and emits nothing. `expected` holds 0
-        where it may create. Raises NotFound for the parent, ReferenceTaken when a record of another parent has the
-        reference, StaleVersion.
+        The outcome is created, restored, updated or unchanged; unchanged writes nothing and emits nothing. `expected`
+        holds 0 where it may create or restore. Raises NotFound for the parent, ReferenceTaken when a record of another
+        parent has the reference, StaleVersion, and RecordDeleted when a deleted record has it and is to stay so.
         """
         async with ctx.transaction(self.writes) as tx:
             await self._begin(tx, [data.model_dump(include=data.model_fields_set)])
             place = await self._lock_place(tx, parent_id)
             if self.parent is None:
                 await tx.serialize([f"{self.name}/{system}/{external_id}"])
-            identifier = await tx.value(FIND, kind=self.name, system=system, external_id=external_id)
-            before = None
-            if identifier is not None and self.parent is None:
-                before = await find_locked(tx, self.listing, identifier)
-            elif identifier is not None:
-                before = await self.listing.find(tx.reader, identifier)
+            alone = self.parent is None
+            found = await find_by_ref(tx, self.listing, self.name, system, external_id, lock=alone)
             own = {"system": system, "external_id": external_id}
-            return tx.answer(await self._upsert(tx, place, before, own, data, expected))
+            return tx.answer(await self._upsert(tx, place, found, own, data, expected, on_deleted))
 
     @operation
     async def batch_upsert(self, ctx: Context, batch: Batch) -> Resource:
         """Upsert records by their references; each row has a result, and a row that is refused changes nothing."""
         async with ctx.transaction(self.writes) as tx:
-            return tx.answer(await self.upserted(tx, batch.items))
+            return tx.answer(await self.upserted(tx, batch.items, on_deleted=batch.on_deleted))
 
     @operation
     async def delete(self, ctx: Context, identifier: str, expected: Expected = None) -> Resource:
@@ -247,7 +246,11 @@ class PlainRecord(Kind):
     # -- inside a transaction
 
     async def upserted(
-        self, tx: Transaction, items: Sequence[dict[str, Any]], beside: Callable[[Any, Members], Any] | None = None
+        self,
+        tx: Transaction,
+        items: Sequence[dict[str, Any]],
+        beside: Callable[[Any, Members], Any] | None = None,
+        on_deleted: OnDeleted = OnDeleted.RESTORE,
     ) -> Resource:
         """Upsert the rows of a batch and return its result. `beside` returns the body of a row as it is to be written
         beside the present members of its record (none of a new one); it raises Invalid.
@@ -260,15 +263,15 @@ class PlainRecord(Kind):
             if parent is not None:
                 places.update(await _lock_places(tx, parent, {getattr(body, parent.column) for body in bodies}))
 
-        async def upsert(before: Resource | None, own: dict[str, str], body: Any) -> Resource:
+        async def upsert(found: Found | None, own: dict[str, str], body: Any) -> Resource:
             if beside is not None:
-                body = beside(body, {} if before is None else before.data)
+                body = beside(body, {} if found is None else found.record.data)
             if parent is None:
-                return await self._upsert(tx, Place(), before, own, body)
+                return await self._upsert(tx, Place(), found, own, body, on_deleted=on_deleted)
             place = places.get(getattr(body, parent.column))
             if place is None:
                 raise refuse(f"/{parent.column}", "unknown_reference", f"There is no such {parent.singular}")
-            return await self._upsert(tx, place, before, own, body)
+            return await self._upsert(tx, place, found, own, body, on_deleted=on_deleted)
 
         rows = Rows(self.listing, self.name, self.batch.row, lock_places if parent else None, upsert)
         return await rows.upserted(tx, items)
@@ -332,20 +335,47 @@ class PlainRecord(Kind):
         self,
         tx: Transaction,
         place: Place,
-        before: Resource | None,
+        found: Found | None,
         own: dict[str, str],
         data: Any,
         expected: Expected = None,
+        on_deleted: OnDeleted = OnDeleted.RESTORE,
     ) -> Resource:
-        if before is not None and not self._is_under(before, place.parent.get("id")):
+        before = None if found is None else found.live
+        under = found is not None and self._is_under(found.record, place.parent.get("id"))
+        if before is not None and not under:
             raise ReferenceTaken("", before.id)
         check_version(before, expected)
+        restored = found is not None and before is None and under and on_deleted != OnDeleted.CREATE
+        if restored and found is not None:
+            if on_deleted == OnDeleted.REFUSE:
+                raise RecordDeleted(found.record.id)
+            before = await self.restore(tx, place, found)
         refs = upserted_refs([] if before is None else before.data["refs"], own, plain_refs(data.refs))
         if before is None:
             return await self._add(tx, place, data, refs)
         values = {name: getattr(data, name) for name in data.model_fields_set & self.create.model_fields.keys()}
         values.pop("refs", None)
-        return await self._revise(tx, place, before, values, refs)
+        after = await self._revise(tx, place, before, values, refs)
+        after.outcome = "restored" if restored else after.outcome
+        return after
+
+    async def restore(self, tx: Transaction, place: Place, found: Found) -> Resource:
+        """Bring a deleted record back, with what was deleted with it. Raises ReferenceTaken, and what its rule does."""
+        identifier, mark = found.record.id, found.deleted_at
+        if mark is None:
+            raise ValueError("the record is not deleted")
+        changes: dict[str, Any] = {"deleted_at": None}
+        if self.restoring.check is not None:
+            await self.restoring.check(tx, found.record.data, changes)
+        ids, below = [identifier], [identifier]
+        for listing, column in self.deletes:
+            below = await restore_below(tx, listing.table, column, below, mark)
+            ids += below
+        await take_refs_back(tx, ids)
+        after = await change(tx, self.listing, identifier, changes)
+        tx.emit(self.events.restored.of(after.data, *place.owner, current=after.data))
+        return after
 
 
 async def _lock_places(tx: Transaction, parent: Kind, ids: Collection[str]) -> dict[str, Place]:

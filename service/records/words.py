@@ -50,7 +50,9 @@ def words_of(
         "upsert": OperationText(
             f"Upsert {one} by reference",
             f"Adds the {singular}, or brings it up to date: members that are not sent stay as they are. "
-            f"An upsert that changes nothing writes and sends nothing.{elsewhere}",
+            f"An upsert that changes nothing writes and sends nothing. A deleted {singular} with this reference is "
+            f"restored with its id and history, which sends {event}.restored, unless `on_deleted` says otherwise."
+            f"{elsewhere}",
         ),
         "put_ref": OperationText(
             f"Set a reference of {one}",

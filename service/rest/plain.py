@@ -17,13 +17,15 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import Annotated, Any
 
 from fastapi import Body, Path, Query
+from pydantic import Field
 
 from service.framework.web.answers import Answer, created, found, no_content, page, upserted
 from service.framework.web.request import RequestInfo
 from service.framework.web.router import Inquiry, Part, PathId
 from service.models.shapes import ReferencePut
-from service.platform.errors import Conflict, CursorExpired, ReferenceTaken
-from service.records.batches import MOST_BYTES, BatchResult
+from service.platform.errors import Conflict, CursorExpired, RecordDeleted, ReferenceTaken
+from service.platform.types import Shape
+from service.records.batches import MOST_BYTES, ON_DELETED, BatchResult
 from service.records.context import Context
 from service.records.plain import PlainRecord
 from service.rest.dependencies import (
@@ -36,9 +38,17 @@ from service.rest.dependencies import (
     page_of,
     page_request,
 )
+from service.rules.vocabulary import OnDeleted
 
-UPSERT_RESULT = {"Upsert-Result": "created, updated or unchanged"}
+UPSERT_RESULT = {"Upsert-Result": "created, restored, updated or unchanged"}
 _REFERENCE = {"system": Annotated[System, Path()], "external_id": Annotated[ExternalId, Path()]}
+
+
+class UpsertQuery(Shape):
+    """Query of an upsert by reference."""
+
+    on_deleted: OnDeleted = Field(default=OnDeleted.RESTORE, description=ON_DELETED)
+
 
 Run = Callable[..., Awaitable[Answer]]
 
@@ -125,19 +135,26 @@ class _Routes:
             return found(await record.get_by_ref(ctx, system, external_id, id))
 
         async def upsert(
-            ctx: Context, system: str, external_id: str, data: Any, info: RequestInfo, id: str | None = None
+            ctx: Context,
+            system: str,
+            external_id: str,
+            data: Any,
+            query: UpsertQuery,
+            info: RequestInfo,
+            id: str | None = None,
         ) -> Answer:
-            return upserted(await record.upsert(ctx, system, external_id, data, id, info.upserted))
+            done = await record.upsert(ctx, system, external_id, data, id, info.upserted, query.on_deleted)
+            return upserted(done)
 
         takes = {**self.place, **_REFERENCE}
         name = f"read_{record.name}_by_ref"
         self._declare("get", path, "read_by_ref", name, read_by_ref, takes, response_model=record.read)
         self._declare(
             "put", path, "upsert", f"upsert_{record.name}", upsert,
-            {**takes, "data": _body(record.create), "info": Inquiry},
+            {**takes, "data": _body(record.create), "query": Annotated[UpsertQuery, Query()], "info": Inquiry},
             response_model=record.read, location=self.location, answer_headers=UPSERT_RESULT,
             responses={201: {"model": record.read, "description": "Created"}},
-            errors=[ReferenceTaken, *record.creating.errors, *record.changing.errors],
+            errors=[ReferenceTaken, RecordDeleted, *record.creating.errors, *record.changing.errors],
         )  # fmt: skip
 
     def declare_refs(self) -> None:

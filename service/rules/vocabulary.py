@@ -80,6 +80,14 @@ class Stage(StrEnum):
     UNCOUPLING_KAM = "uncoupling_kam"
 
 
+class OnDeleted(StrEnum):
+    """What an upsert does when the record of its reference was deleted."""
+
+    RESTORE = "restore"
+    CREATE = "create"
+    REFUSE = "refuse"
+
+
 class AccountStatus(StrEnum):
     """The programme status of an account. It becomes a key account only when the customer agrees."""
 

@@ -41,6 +41,7 @@ _CLASSIFICATION = {
     "account.classified", "account.quadrant_changed", "account.forecast_changed", "account.general_portfolio_changed",
     "scoring_model.activated",
 }  # fmt: skip
+_VERBS = ("created", "updated", "deleted", "restored")
 READERS: Mapping[str, set[str]] = {
     "accounts:read": {
         "account.created", "account.updated", "account.deleted", "account.restored", "account.owner_changed",
@@ -48,10 +49,10 @@ READERS: Mapping[str, set[str]] = {
     },
     "classification:read": _CLASSIFICATION,
     "stages:read": {"account.stage_changed", "account.target_stage_changed"},
-    "stakeholders:read": {"stakeholder.created", "stakeholder.updated", "stakeholder.deleted"},
-    "people:read": {"person.created", "person.updated", "person.deleted"},
+    "stakeholders:read": {f"stakeholder.{verb}" for verb in _VERBS},
+    "people:read": {f"person.{verb}" for verb in _VERBS},
     "plans:read": {
-        *(f"{kind}.{verb}" for kind in ("plan", "objective", "action") for verb in ("created", "updated", "deleted")),
+        *(f"{kind}.{verb}" for kind in ("plan", "objective", "action") for verb in _VERBS),
         *(f"plan.{verb}" for verb in ("reopened", "submitted", "approved", "activated", "closed")),
         "objective.achieved", "objective.missed", "action.completed",
     },

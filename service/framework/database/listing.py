@@ -107,17 +107,20 @@ class Listing:
         """One record by id, or None; `binds` are what the listing's own expressions take."""
         return as_resource(await reader.one(self.by_id(lock=lock, gone=gone), id=identifier, **binds))
 
-    def by_ids(self, *, lock: bool = False) -> Statement:
-        """SELECT id, version and document of many `:ids`; with `lock` the rows are locked, in the order of ids."""
+    def by_ids(self, *, lock: bool = False, gone: bool = False) -> Statement:
+        """SELECT id, version and document of many `:ids`; with `lock` the rows are locked, in the order of ids. With
+        `gone` deleted rows are found too, and each row has `deleted_at`.
+        """
 
         def build() -> sa.Select[Any]:
             query = self._select(self.table.c.id, self._version(), self.document())
             query = query.where(one_of(self.table.c.id, "ids"))
-            scope = self.scope()
+            query = query.add_columns(self.table.c.deleted_at) if gone else query
+            scope = None if gone else self.scope()
             query = query if scope is None else query.where(scope)
             return query.order_by(self.table.c.id).with_for_update(of=self.table) if lock else query
 
-        return self._statement(("by_ids", lock), build)
+        return self._statement(("by_ids", lock, gone), build)
 
     @cached_property
     def own_columns(self) -> frozenset[str]:

@@ -149,7 +149,7 @@ class GraphQLApp:
             raise MethodNotAllowed(["GET", "POST"])
         ctx: GraphContext = await scope["admit"]()
         if method == "POST":
-            check_media(headers.get(b"content-type"), (LEGACY,), method, required=True)
+            check_media(headers, (LEGACY,), method, required=True)
             raw = await read_body(headers, receive, scope["max_body"])
             request = _request(read_json(raw), read_only=False)
             request.size = len(raw)

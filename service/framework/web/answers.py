@@ -80,7 +80,7 @@ def accepted(resource: Versioned, location: str) -> Answer:
 
 
 def upserted(resource: Versioned) -> Answer:
-    """Return 201 when the upsert created the resource, else 200; `Upsert-Result` says which of the three it was."""
+    """Return 201 when the upsert created the resource, else 200; `Upsert-Result` is the outcome."""
     status = 201 if resource.outcome == "created" else 200
     return Answer(resource.body, status, resource.version, _headers(resource, {"Upsert-Result": resource.outcome}))
 

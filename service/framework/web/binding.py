@@ -187,7 +187,7 @@ class CompiledRoute:
         if info.method in _BODY_METHODS:
             body = b""
             if self.body is not None:
-                check_media(headers.get(b"content-type"), declared.takes, info.method, required=self.body.required)
+                check_media(headers, declared.takes, info.method, required=self.body.required)
                 body = await read_body(headers, receive, declared.max_body or max_body)
                 given[self.body.name] = self.body.read(body)
             if self.context is not None and (key := headers.get(b"idempotency-key")) is not None:

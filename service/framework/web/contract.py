@@ -60,7 +60,10 @@ _HEADERS: dict[str, tuple[str, Document]] = {
         "Finds this request in the log; the caller's own when it sent one",
         {"type": "string", "maxLength": 128},
     ),
-    "Upsert-Result": ("What the upsert did", {"type": "string", "enum": ["created", "updated", "unchanged"]}),
+    "Upsert-Result": (
+        "What the upsert did",
+        {"type": "string", "enum": ["created", "restored", "updated", "unchanged"]},
+    ),
     "Idempotent-Replayed": (
         "Present when this is the stored answer to an earlier request with this key",
         {"type": "string", "enum": ["true"]},

@@ -32,7 +32,11 @@ from service.platform.telemetry import AccessLog, Metrics, stamp
 
 _log = logging.getLogger(__name__)
 _KNOWN_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
-_REQUEST_HEADERS = b"Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, X-Request-Id, traceparent"
+_REQUEST_HEADERS = (
+    b"Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Last-Event-ID, Cache-Control, Prefer, "
+    b"X-Request-Id, X-Requested-With, Apollo-Require-Preflight, traceparent, tracestate, baggage, sentry-trace"
+)
+"""The headers that browsers may send: ours, and those that usual clients and tracing libraries add."""
 _ANSWER_HEADERS = (
     b"ETag, Location, Link, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id, Upsert-Result, Idempotent-Replayed"
 )

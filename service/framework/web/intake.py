@@ -77,10 +77,16 @@ def check_length(headers: Mapping[bytes, bytes], limit: int) -> None:
         raise BodyTooLarge(limit)
 
 
-def check_media(content_type: bytes | None, takes: tuple[str, ...], method: str, *, required: bool) -> None:
-    """Refuse a body of another media type than `takes`, or of another charset than UTF-8; an optional body may have no
-    Content-Type.
+def check_media(headers: Mapping[bytes, bytes], takes: tuple[str, ...], method: str, *, required: bool) -> None:
+    """Refuse a body that is compressed, of another media type than `takes`, or of another charset than UTF-8; an
+    optional body may have no Content-Type.
     """
+    coding = headers.get(b"content-encoding", b"").strip().lower()
+    if coding not in (b"", b"identity"):
+        named = coding.decode() if _CODING.fullmatch(coding) else "this coding"
+        message = f"Send the body without Content-Encoding: {named} is not read here"
+        raise UnsupportedMediaType(message, headers={"Accept-Encoding": "identity"})
+    content_type = headers.get(b"content-type")
     if content_type is None:
         if not required:
             return
@@ -89,6 +95,9 @@ def check_media(content_type: bytes | None, takes: tuple[str, ...], method: str,
     listed = ", ".join(takes)
     header = {"POST": "Accept-Post", "PATCH": "Accept-Patch"}.get(method, "Accept")
     raise UnsupportedMediaType(f"Send the body as {listed}", headers={header: listed})
+
+
+_CODING = re.compile(rb"[a-z0-9!#$%&'*+.^_`|~, -]{1,50}")
 
 
 @lru_cache(maxsize=256)

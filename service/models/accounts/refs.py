@@ -16,6 +16,10 @@ class Ref(Fields, table=True):
             "uq_refs_live", "kind", "system", "external_id", unique=True,
             postgresql_where=sa.text("live"), sqlite_where=sa.text("live"),
         ),
+        sa.Index(
+            "ix_refs_gone", "kind", "system", "external_id",
+            postgresql_where=sa.text("NOT live"), sqlite_where=sa.text("NOT live"),
+        ),
     )  # fmt: skip
 
     entity_id: Id = Field(primary_key=True)

@@ -17,7 +17,7 @@ from service.framework.database.columns import Instant, Uuid, bind
 from service.framework.database.database import Page, Resource
 from service.framework.database.listing import PageRequest
 from service.framework.database.statements import Statement, inserting
-from service.models.accounts.accounts import AccountCreate, AccountPatch, AccountRead, accounts
+from service.models.accounts.accounts import AccountCreate, AccountPatch, AccountRead
 from service.models.accounts.deletions import account_deletions
 from service.models.relationship.stages import stage_entries
 from service.platform.errors import NotFound
@@ -31,6 +31,7 @@ from service.records.kinds import Members, Place, Rule
 from service.records.links import account_tables
 from service.records.plain import PlainRecord
 from service.records.refs import set_refs_live
+from service.records.restoring import Found, find_many, take_refs_back
 from service.records.rows import Expected, change, check_version, lock, require, require_reference
 from service.rules.relationship.stages import FIRST_STAGE
 
@@ -44,7 +45,6 @@ _END_DELETION = Statement(
     .where(_deletions.account_id == bind("b_account_id", Uuid()), _deletions.restored_at.is_(None))
     .values(restored_at=bind("b_now", Instant()))
 )
-_DELETED_AT = Statement(sa.select(accounts.c.deleted_at).where(accounts.c.id == bind("id", Uuid())))
 
 
 @cache
@@ -141,6 +141,19 @@ class AccountRecord(PlainRecord):
             tx.emit(events.AccountDeleted.of(after.data, previous=before.data))
             return tx.answer(after, "deleted")
 
+    async def restore(self, tx: Transaction, place: Place, found: Found) -> Resource:
+        """Bring a deleted account back with every record that was deleted with it. Raises ReferenceTaken."""
+        identifier, mark = found.record.id, found.deleted_at
+        tables = account_tables()
+        records = await tx.column(_marked(tables), account_id=identifier, mark=mark)
+        for table in tables:
+            await tx.execute(_mark(table, False), account_id=identifier, mark=mark, now=tx.now)
+        await take_refs_back(tx, [identifier, *records])
+        await tx.execute(_END_DELETION, b_account_id=identifier, b_now=tx.now)
+        after = await change(tx, ACCOUNTS, identifier, {"deleted_at": None})
+        tx.emit(events.AccountRestored.of(after.data, current=after.data))
+        return after
+
 
 ACCOUNT_RECORD = AccountRecord(
     "account",
@@ -209,21 +222,10 @@ async def restore_account(ctx: Context, identifier: str, expected: Expected = No
     is. Raises NotFound, StaleVersion, and ReferenceTaken when its reference was given to another account.
     """
     async with ctx.transaction(Permission.ACCOUNT_WRITE) as tx:
-        before = await ACCOUNTS.find(tx.reader, identifier, lock=True, gone=True)
-        tx.locked()
-        if before is None:
+        found = (await find_many(tx, ACCOUNTS, [identifier], lock=True)).get(identifier)
+        if found is None:
             raise NotFound(_KIND)
-        check_version(before, expected)
-        before = await ACCOUNTS.find(tx.reader, identifier, gone=True) or before  # read again under the lock
-        mark = await tx.value(_DELETED_AT, id=identifier)
-        if mark is None:
-            return tx.answer(before, "unchanged")
-        tables = account_tables()
-        records = await tx.column(_marked(tables), account_id=identifier, mark=mark)
-        for table in tables:
-            await tx.execute(_mark(table, False), account_id=identifier, mark=mark, now=tx.now)
-        await set_refs_live(tx, [identifier, *records], True)
-        await tx.execute(_END_DELETION, b_account_id=identifier, b_now=tx.now)
-        after = await change(tx, ACCOUNTS, identifier, {"deleted_at": None})
-        tx.emit(events.AccountRestored.of(after.data, current=after.data))
-        return tx.answer(after, "restored")
+        check_version(found.record, expected)
+        if found.deleted_at is None:
+            return tx.answer(found.record, "unchanged")
+        return tx.answer(await ACCOUNT_RECORD.restore(tx, Place(), found), "restored")

@@ -1,5 +1,7 @@
 """Stakeholders: the customer's people, and the line of reporting between them."""
 
+from typing import Any
+
 import orjson
 import sqlalchemy as sa
 
@@ -58,6 +60,13 @@ async def reattach_reports(tx: Transaction, gone: Members, place: Place) -> None
         tx.emit(events.STAKEHOLDER.updated.between({**after, "reports_to_id": gone["id"]}, after, *place.owner))
 
 
+async def drop_lost_line(tx: Transaction, before: Members, changes: dict[str, Any]) -> None:
+    """Let a stakeholder who comes back report to nobody when the one above was deleted meanwhile."""
+    above = before["reports_to_id"]
+    if above is not None and not await tx.column(LINE_ABOVE, id=above, account_id=before["account_id"]):
+        changes["reports_to_id"] = None
+
+
 STAKEHOLDER = PlainRecord(
     "stakeholder",
     "stakeholders",
@@ -76,6 +85,7 @@ STAKEHOLDER = PlainRecord(
         "up.",
     ),
     changing=Rule(check_changed_line, members=frozenset({"reports_to_id"})),
+    restoring=Rule(drop_lost_line),
     deleting=Rule(
         reattach_reports,
         says="Those who reported to them report to the one above from now on; each sends stakeholder.updated.",

@@ -40,7 +40,7 @@ async def check_state(tx: Transaction, before: Members, changes: dict[str, Any])
         await require_person(tx, before["owner_id"], "/owner_id")
 
 
-async def refuse_in_closed_plan(tx: Transaction, before: Members, place: Place) -> None:
+async def refuse_in_closed_plan(tx: Transaction, before: Members, _: Any) -> None:
     """Raise Conflict when the plan is closed: what was planned stays."""
     refuse_closed(await tx.value(PLAN_STATE_OF_OBJECTIVE, id=before["objective_id"]), "its actions stay")
 
@@ -73,5 +73,6 @@ ACTION = PlainRecord(
         errors=(StateTransitionNotAllowed, Conflict),
     ),
     deleting=Rule(refuse_in_closed_plan, says="Refused when the plan is closed.", errors=(Conflict,)),
+    restoring=Rule(refuse_in_closed_plan),
     also_emits=completed_event,
 )

@@ -40,7 +40,7 @@ async def check_outcome(tx: Transaction, before: Members, changes: dict[str, Any
         changes["closed_on"] = None if to is ObjectiveState.OPEN else tx.today
 
 
-async def refuse_in_closed_plan(tx: Transaction, before: Members, place: Place) -> None:
+async def refuse_in_closed_plan(tx: Transaction, before: Members, _: Any) -> None:
     """Raise Conflict when the plan is closed: what was planned stays."""
     refuse_closed(await tx.value(PLAN_STATE, id=before["plan_id"]), "its objectives stay")
 
@@ -75,5 +75,6 @@ OBJECTIVE = PlainRecord(
         errors=(Conflict,),
     ),
     deletes=((ACTIONS, "objective_id"),),
+    restoring=Rule(refuse_in_closed_plan),
     also_emits=outcome_events,
 )

@@ -49,6 +49,18 @@ def _day(value: date | str) -> date:
     return value if isinstance(value, date) else date.fromisoformat(value)
 
 
+async def check_active(tx: Transaction, before: Members, changes: Members) -> None:
+    """Raise Conflict for an active plan that comes back to an account which has another active one."""
+    if before["state"] == PlanState.ACTIVE:
+        await _refuse_second_active(tx, before["account_id"])
+
+
+async def _refuse_second_active(tx: Transaction, account_id: str) -> None:
+    active = await tx.value(ACTIVE_PLAN, account_id=account_id)
+    if active is not None:
+        raise Conflict("The account has an active plan; close it first", members={"active_plan_id": active})
+
+
 PLAN = PlainRecord(
     "plan",
     "plans",
@@ -67,6 +79,7 @@ PLAN = PlainRecord(
         errors=(Conflict,),
     ),
     deleting=Rule(says="Its objectives and their actions are deleted with it, and the event counts them."),
+    restoring=Rule(check_active),
     deletes=((OBJECTIVES, "plan_id"), (ACTIONS, "objective_id")),
 )
 
@@ -85,9 +98,7 @@ async def transition_plan(ctx: Context, identifier: str, data: PlanTransition, e
         if to is PlanState.DRAFT and data.reason is None:
             raise refuse("/reason", "reason_required", "Say why the plan goes back to draft")
         if to is PlanState.ACTIVE:
-            active = await tx.value(ACTIVE_PLAN, account_id=before.data["account_id"])
-            if active is not None:
-                raise Conflict("The account has an active plan; close it first", members={"active_plan_id": active})
+            await _refuse_second_active(tx, before.data["account_id"])
         closed_on = tx.today if to is PlanState.CLOSED else None
         after = await change(tx, PLANS, identifier, {"state": to.value, "closed_on": closed_on})
         tx.emit(_STEP_EVENTS[to].between(before.data, after.data, account, reason=data.reason))

@@ -1,5 +1,6 @@
 """References to other systems: a member of documents, and a way to find a record."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,13 +20,31 @@ FIND = Statement(
     )
 )
 
-FIND_MANY = Statement(
-    sa.select(refs.c.system, refs.c.external_id, refs.c.entity_id).where(
-        refs.c.kind == bind("kind", sa.Text),
-        one_of(refs.c.external_id, "external_ids"),
-        refs.c.live.is_(sa.true()),
-    )
-)
+GONE: ColumnElement[bool] = sa.literal_column("NOT refs.live", sa.Boolean)
+"""References of deleted records, in the words of the index that finds them."""
+
+
+def _live_and_gone(*conditions: ColumnElement[bool]) -> Statement:
+    """Return the SELECT of the references of live and of deleted records that meet the conditions."""
+
+    def select(which: ColumnElement[bool], live: str) -> sa.Select[Any]:
+        shown = (refs.c.system, refs.c.external_id, refs.c.entity_id, sa.literal_column(live, sa.Integer).label("live"))
+        return sa.select(*shown).where(refs.c.kind == bind("kind", sa.Text), *conditions, which)
+
+    return Statement(sa.union_all(select(refs.c.live.is_(sa.true()), "1"), select(GONE, "0")))
+
+
+FIND_ANY = _live_and_gone(refs.c.system == bind("system", sa.Text), refs.c.external_id == bind("external_id", sa.Text))
+"""The records of a kind with a reference, live and deleted: system, external_id, entity_id, live (1 or 0)."""
+
+FIND_MANY = _live_and_gone(one_of(refs.c.external_id, "external_ids"))
+"""The same of many external ids, in every system."""
+
+
+def owners_of(rows: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], str]:
+    """Return the id of the record that each reference names: of the live one, else of the deleted one made last."""
+    listed = sorted(rows, key=lambda row: (row["live"], row["entity_id"]))
+    return {(row["system"], row["external_id"]): row["entity_id"] for row in listed}
 
 
 def refs_of(owner: sa.Table) -> ColumnElement[str]:

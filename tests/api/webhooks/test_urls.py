@@ -20,7 +20,7 @@ def refused(answer: httpx.Response) -> tuple[int, str, str]:
     return answer.status_code, error["pointer"], error["code"]
 
 
-_SHAPE = re.compile(r"https?://[^\s\0/?#@]+([/?#][^\s\0]*)?")
+_SHAPE = re.compile(r"(?i:https?)://[^\s\0/?#@]+([/?#][^\s\0]*)?")
 
 
 def code(url: str) -> str:
@@ -70,3 +70,20 @@ async def test_allowed_networks_may_be_registered(client: httpx.AsyncClient, ser
     ):
         answer = await client.post("/v1/webhook-endpoints", json={"url": other, "event_types": ["*"]})
         assert refused(answer) == (422, "/url", "url_not_allowed"), other
+
+
+async def test_a_scheme_is_taken_in_any_case_and_kept_in_small_letters(client: httpx.AsyncClient) -> None:
+    account = await client.post(
+        "/v1/accounts", json={"name": "Aurelia", "website": "HTTPS://Aurelia.example/A?b=HTTP:"}
+    )
+    assert account.json()["website"] == "https://Aurelia.example/A?b=HTTP:", account.text
+    body = {"url": "Https://example.com/hook", "event_types": ["account.*"]}
+    endpoint = await client.post("/v1/webhook-endpoints", json=body)
+    assert endpoint.json()["url"] == "https://example.com/hook", endpoint.text
+    query = (
+        'mutation { createAccount(input: {name: "Other", website: "HTTP://other.example"}) { account { website } } }'
+    )
+    asked = await client.post("/graphql", json={"query": query})
+    assert asked.json()["data"]["createAccount"]["account"]["website"] == "http://other.example"
+    refused = await client.post("/v1/accounts", json={"name": "Third", "website": "FTP://third.example"})
+    assert refused.json()["errors"][0]["code"] == "string_pattern_mismatch"
