@@ -43,11 +43,11 @@ def content_of(
 
 
 def _attributes(changed: Sequence[str], states: Sequence[Mapping[str, Any] | None]) -> list[str]:
-    """Return the attributes that differ, as `attributes.<name>`."""
+    """Return the attributes that differ, as `attributes.<name>`, in the order of their names."""
     if "attributes" not in changed or len(states) < 2:
         return []
     before, after = ((state or {}).get("attributes") or {} for state in states[:2])
-    return [f"attributes.{name}" for name in {**before, **after} if before.get(name) != after.get(name)]
+    return [f"attributes.{name}" for name in sorted({**before, **after}) if before.get(name) != after.get(name)]
 
 
 def _values(value: Any) -> list[str]:

@@ -25,10 +25,12 @@ def run(work: Coroutine[Any, Any, None]) -> None:
 def keep_what_lives() -> None:
     """Exclude everything that exists now from garbage collection and collect less often, which shortens pauses.
 
+    Older objects are looked at every fifth and twenty-fifth time: what lived through one collection, such as a
+    WebSocket with its hundred objects that refer to each other, would otherwise stay for a million allocations.
     Nothing is collected first: of 310,000 objects after the start, 1,500 are garbage, and finding them takes 0.1 s.
     """
     gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
+    gc.set_threshold(50_000, 5, 5)
 
 
 def return_unused_memory() -> None:

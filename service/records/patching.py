@@ -16,7 +16,7 @@ from service.events.event import Event
 from service.events.feed import outbox
 from service.framework.database.columns import bind
 from service.framework.database.database import ConstraintViolated, Resource
-from service.framework.database.dialects import json_value, moment
+from service.framework.database.dialects import json_value, moment, written_at
 from service.framework.database.listing import Listing, as_resource
 from service.framework.database.statements import ChangeThenInsert, Statement
 from service.models.accounts.accounts import accounts
@@ -99,9 +99,9 @@ def _reading(listing: Listing, owned: bool) -> Statement:
 
 
 def _writing(listing: Listing, names: tuple[str, ...], owned: bool, gaps: int) -> Statement:
-    """Return the UPDATE of the version that was read and the INSERT of its event. The account's row is locked first,
-    for a record of an account in the version whose summary was read: an account's events are numbered in the order of
-    its changes, and take their time from the database's clock once the lock is there.
+    """Return the UPDATE of the version that was read and the INSERT of its event. For a record of an account
+    that account's row is locked first, in the version whose summary was read: an account's events are numbered in the
+    order of its changes, and their time is read once the lock is there. The statement returns `updated_at`.
     """
     table = listing.table
     c = table.c
@@ -111,11 +111,14 @@ def _writing(listing: Listing, names: tuple[str, ...], owned: bool, gaps: int) -
     values |= {"version": c.version + one, "updated_at": moment("v_now", "v_live")}
     change = sa.update(table).where(this, c.version == seen, c.deleted_at.is_(None)).values(values)
     owner = None
-    a = accounts.c
+    at: ColumnElement[Any] = c.updated_at  # the event shows the record with this time
     if table is accounts:
-        owner = sa.select(a.id).where(a.id == bind("id", a.id))
-    elif owned:
+        at = written_at(c.updated_at)
+    if owned:
+        a = accounts.c
         owner = sa.select(a.id).where(
             a.id == bind("account", a.id), a.version == bind("account_seen", a.version), a.deleted_at.is_(None)
         )
-    return ChangeThenInsert(table, change, outbox.insert_for(table, gaps, this, c.version == seen + one), owner)
+    insert = outbox.insert_for(table, gaps, at, this, c.version == seen + one)
+    updated_at = sa.select(c.updated_at).where(this).scalar_subquery()
+    return ChangeThenInsert(table, change, insert.returning(updated_at), moment("v_now", "v_live"), owner)

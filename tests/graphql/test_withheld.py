@@ -95,11 +95,11 @@ async def test_one_record_nodes_and_payloads_leave_out_alike(ask, accounts):
 
 
 async def test_what_a_payload_may_leave_out_is_null_when_it_may_not_be_read(ask, accounts):
-    change = """mutation($id: ID!) { transitionStage(accountId: $id, input: {to: early_kam, reason: "Met them"}) {
+    change = """mutation($id: ID!) { moveStage(accountId: $id, input: {to: early_kam, reason: "Met them"}) {
         outcome account { stage } } }"""
-    answer = await ask(change, {"id": accounts["Alpha"]}, scopes=["relationship:write"])
-    assert answer["data"]["transitionStage"]["account"] is None, answer
-    assert refusals(answer) == [(["transitionStage", "account"], ACCOUNTS, "FORBIDDEN")]
+    answer = await ask(change, {"id": accounts["Alpha"]}, scopes=["stages:write"])
+    assert answer["data"]["moveStage"]["account"] is None, answer
+    assert refusals(answer) == [(["moveStage", "account"], ACCOUNTS, "FORBIDDEN")]
     assert (await ask.data("{ accounts(first: 1) { nodes { stage } } }"))["accounts"]["nodes"] == [
         {"stage": "early_kam"}
     ]

@@ -36,19 +36,20 @@ GAP = "\0"
 """Stands in an event's data for what the database puts there; no text of a caller holds a NUL."""
 
 
-def insert_for(subject: sa.Table, gaps: int, *conditions: ColumnElement[bool]) -> Any:
-    """INSERT of one event for the row of `subject` that meets the conditions, and of none if no row does; it returns
-    the event's time, which is the row's `updated_at`. The columns of `event_row` are bound as `e_<column>`, and the
-    body as `gaps + 1` fragments `b_<number>` between which the time stands.
+def insert_for(
+    subject: sa.Table, gaps: int, at: ColumnElement[datetime], *conditions: ColumnElement[bool]
+) -> sa.Insert:
+    """INSERT of one event at an instant for the row of `subject` that meets the conditions, and of none if no row does.
+    The columns of `event_row` are bound as `e_<column>`, and the body as `gaps + 1` fragments `b_<number>` between
+    which the instant stands.
     """
-    at = subject.c.updated_at
     body: ColumnElement[str] = bind("b_0", sa.Text)
     for number in range(1, gaps + 1):
         body = body + instant_shown(at) + bind(f"b_{number}", sa.Text)
-    own = {"occurred_at": at, "body": body}
-    columns = [own.get(name, bind(f"e_{name}", events.c[name])) for name in _COLUMNS]
+    own: dict[str, Any] = {"occurred_at": at, "body": body}
+    columns: list[Any] = [own.get(name, bind(f"e_{name}", events.c[name])) for name in _COLUMNS]
     row = sa.select(*columns).select_from(subject).where(*conditions)
-    return sa.insert(events).from_select(list(_COLUMNS), row, include_defaults=False).returning(events.c.occurred_at)
+    return sa.insert(events).from_select(list(_COLUMNS), row, include_defaults=False)
 
 
 def fragments_at_gaps(body: str) -> list[str]:

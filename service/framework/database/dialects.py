@@ -63,6 +63,15 @@ class moment(FunctionElement[datetime]):
         super().__init__(bind(now, Instant()), bind(live, sa.Boolean()))
 
 
+class written_at(FunctionElement[datetime]):
+    """The instant `at` that a changed row is returned with on PostgreSQL; on SQLite the row's `updated_at`, which is
+    the same there.
+    """
+
+    type = Instant()
+    inherit_cache = False
+
+
 class instant_shown(FunctionElement[str]):
     """An instant as text, as every answer shows it."""
 
@@ -284,6 +293,16 @@ def _moment_on_postgresql(element: moment, compiler: Any, **more: Any) -> str:
 
 @compiles(moment, "sqlite")
 def _moment_on_sqlite(element: moment, compiler: Any, **more: Any) -> str:
+    return str(compiler.process(next(iter(element.clauses)), **more))
+
+
+@compiles(written_at, "postgresql")
+def _written_at_on_postgresql(element: written_at, compiler: Any, **more: Any) -> str:
+    return f"{next(iter(element.clauses)).table.name}.at"
+
+
+@compiles(written_at, "sqlite")
+def _written_at_on_sqlite(element: written_at, compiler: Any, **more: Any) -> str:
     return str(compiler.process(next(iter(element.clauses)), **more))
 
 

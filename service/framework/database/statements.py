@@ -133,14 +133,15 @@ class ChangeThenInsert(Statement):
     `updated_at`; it returns what the insert returns, and no row when no row was changed.
 
     PostgreSQL does both in one statement; there `guard` is a SELECT of one row that is locked first, without which
-    nothing is changed. SQLite takes two statements in one transaction, where no other writer is to be kept away.
+    nothing is changed, and the changed row also has `at`, an expression that is computed once the row is locked. SQLite
+    takes two statements in one transaction, where no other writer is to be kept away.
     """
 
-    __slots__ = ("_change", "_guard", "_insert", "_table")
+    __slots__ = ("_at", "_change", "_guard", "_insert", "_table")
 
-    def __init__(self, table: sa.Table, change: Any, insert: Any, guard: Any = None) -> None:
+    def __init__(self, table: sa.Table, change: Any, insert: Any, at: Any, guard: Any = None) -> None:
         super().__init__(insert)
-        self._table, self._change, self._insert, self._guard = table, change, insert, guard
+        self._table, self._change, self._insert, self._at, self._guard = table, change, insert, at, guard
 
     def _compile(self, kind: str) -> Compiled:
         if kind != "postgresql":
@@ -150,4 +151,7 @@ class ChangeThenInsert(Statement):
             guard = self._guard.with_for_update().cte("guard")
             change = change.where(sa.exists(sa.select(sa.literal_column("1")).select_from(guard)))
         c = self._table.c
-        return Compiled(insert.add_cte(change.returning(c.id, c.version, c.updated_at).cte(self._table.name)), kind)
+        return Compiled(
+            insert.add_cte(change.returning(c.id, c.version, c.updated_at, self._at.label("at")).cte(self._table.name)),
+            kind,
+        )
