@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from fastapi import FastAPI
@@ -155,7 +156,7 @@ def create_app(
             preparing.cancel()
             await asyncio.gather(preparing, return_exceptions=True)
 
-    app = declared(metrics, lambda: _checks(services), lifespan, parts)
+    app = declared(metrics, lambda: _checks(services), lifespan, parts, _public_path(settings))
     app.state.admission = admission = Admission(
         lambda headers: _authenticate(services, headers),
         lambda principal, info: _context(services, principal, info),
@@ -163,6 +164,7 @@ def create_app(
         rate=settings.rate_limit,
         burst=settings.rate_burst,
         max_body=settings.max_body_bytes,
+        prefix=_public_path(settings),
     )
     served = AdmittedApp(graphql, graphql.connect, admission)
     # In front of the others: FastAPI takes a tenth of a second to look through its routes for the first time.
@@ -179,7 +181,11 @@ def create_app(
 
 
 def declared(
-    metrics: Metrics | None = None, checks: Checks | None = None, lifespan: Any = None, parts: Sequence[Part] = PARTS
+    metrics: Metrics | None = None,
+    checks: Checks | None = None,
+    lifespan: Any = None,
+    parts: Sequence[Part] = PARTS,
+    prefix: str = "",
 ) -> FastAPI:
     """Return FastAPI with every part declared: what the contract is made from."""
     app = Application(
@@ -188,7 +194,7 @@ def declared(
         description=DESCRIPTION,
         contact={"name": "The maintainers of this service"},
         license_info={"name": "MIT", "identifier": "MIT"},
-        servers=[{"url": "/", "description": "This service"}],
+        servers=[{"url": prefix or "/", "description": "This service"}],
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
@@ -204,6 +210,11 @@ def declared(
     for part in (*parts, health, contract_part(lambda: document(app), events_document), docs_part(TITLE)):
         app.include_router(part)
     return app
+
+
+def _public_path(settings: Settings) -> str:
+    """Return the path of the public URL, which a proxy strips; empty without one."""
+    return urlsplit(settings.public_url or "").path.rstrip("/")
 
 
 def document(app: FastAPI | None = None) -> dict[str, Any]:

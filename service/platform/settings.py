@@ -48,7 +48,10 @@ class Settings(BaseSettings):
         description="CIDRs that webhooks may reach besides the public internet, comma-separated; "
         "http:// is allowed inside them",
     )
-    public_url: str | None = Field(default=None, description="Where clients reach this service")
+    public_url: str | None = Field(
+        default=None,
+        description="Where clients reach this service; with a path where a proxy strips one, as in https://example.com/kam",
+    )
     rate_limit: int = Field(
         default=1000, ge=0, description="Requests per second and key, sustained; 0 turns the limit off"
     )

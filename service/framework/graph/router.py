@@ -151,11 +151,12 @@ class GraphQLApp:
         if method == "POST":
             check_media(headers, (LEGACY,), method, required=True)
             raw = await read_body(headers, receive, scope["max_body"])
-            request = _request(read_json(raw), read_only=False)
+            parsed = read_json(raw)
+            request = _request(parsed, read_only=False)
             request.size = len(raw)
             key = headers.get(b"idempotency-key")
             if key is not None:
-                ctx = ctx.with_idempotency(idempotency_of(key, RequestInfo.of(scope), raw))
+                ctx = ctx.with_idempotency(idempotency_of(key, RequestInfo.of(scope), parsed))
         else:
             request = _request(_parameters(scope["query_string"]), read_only=True)
         return ctx, request

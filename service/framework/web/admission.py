@@ -47,7 +47,9 @@ Connect = Callable[[Scope, Receive, Send, Callable[[Mapping[bytes, bytes]], Awai
 
 
 class Admission:
-    """Authenticates callers, counts their requests and makes their contexts. `max_body` is in bytes."""
+    """Authenticates callers, counts their requests and makes their contexts. `max_body` is in bytes, and
+    `prefix` is the path under which clients reach the service.
+    """
 
     def __init__(
         self,
@@ -58,12 +60,14 @@ class Admission:
         rate: int = 0,
         burst: int = 1,
         max_body: int = 1_000_000,
+        prefix: str = "",
     ) -> None:
         self.max_body = max_body
         self._authenticate = authenticate
         self._make_context = make_context
         self._until_refused = until_refused
         self._limiter = RateLimiter(rate, burst)
+        self._prefix = prefix.encode()
 
     async def admit(self, info: RequestInfo) -> Any:
         """Return the context of an authenticated caller within its limit; raises Unauthenticated and RateLimited."""
@@ -71,6 +75,7 @@ class Admission:
         if isinstance(principal, CoroutineType):
             principal = await principal
         info.key_id = principal.id
+        info.prefix = self._prefix
         quota, wait = self._limiter.take(principal.id, time.monotonic())
         if quota is not None:
             info.limits = ((b"ratelimit", quota), (b"ratelimit-policy", self._limiter.policy or b""))

@@ -96,19 +96,21 @@ class BodyArgument:
     required: bool
     default: Any
 
-    def read(self, raw: bytes) -> Any:
-        """Return the value; raises MalformedRequest or Invalid with JSON pointers."""
+    def read(self, raw: bytes) -> tuple[Any, Any]:
+        """Return the parsed JSON (the bytes where there is none) and the value; raises MalformedRequest or Invalid with
+        JSON pointers.
+        """
         if self.validator is None:
-            return raw
+            return raw, raw
         if not raw:
             if self.required:
                 raise MalformedRequest("This request needs a JSON body")
-            return self.default
+            return raw, self.default
         parsed = read_json(raw)
         try:
-            return self.validator.validate_python(parsed)
+            return parsed, self.validator.validate_python(parsed)
         except ValidationError:  # of parsed values, pydantic's messages name Python's types and classes
-            return _validate_json(self.validator, raw, parsed)
+            return parsed, _validate_json(self.validator, raw, parsed)
 
 
 def _validate_json(validator: SchemaValidator | Any, raw: bytes, parsed: Any) -> Any:
@@ -185,13 +187,13 @@ class CompiledRoute:
         elif info.query:
             read_query(info.query, frozenset())
         if info.method in _BODY_METHODS:
-            body = b""
+            parsed: Any = b""
             if self.body is not None:
                 check_media(headers, declared.takes, info.method, required=self.body.required)
                 body = await read_body(headers, receive, declared.max_body or max_body)
-                given[self.body.name] = self.body.read(body)
+                parsed, given[self.body.name] = self.body.read(body)
             if self.context is not None and (key := headers.get(b"idempotency-key")) is not None:
-                given[self.context] = given[self.context].with_idempotency(idempotency_of(key, info, body))
+                given[self.context] = given[self.context].with_idempotency(idempotency_of(key, info, parsed))
         answer: Answer = await self.endpoint(**given)
         if answer.status == 201 and declared.location is not None:
             answer.headers = (*answer.headers, (b"location", location(declared.location, answer.body, given)))

@@ -32,7 +32,7 @@ _PAGE_HEADERS = ((b"content-security-policy", _POLICY), (b"referrer-policy", b"n
 
 _OPEN_REFERENCE = b"""window.addEventListener("load", function () {
   SwaggerUIBundle({
-    url: "/openapi.json",
+    url: "openapi.json",
     dom_id: "#page",
     deepLinking: true,
     displayRequestDuration: true,
@@ -115,8 +115,8 @@ def asset(name: str) -> bytes:
 
 def _page(title: str, styles: list[str], scripts: list[str]) -> bytes:
     """Return a page whose scripts fill the window."""
-    links = "".join(f'<link rel="stylesheet" href="/docs/assets/{name}">\n' for name in styles)
-    tags = "".join(f'<script src="/docs/assets/{name}"></script>\n' for name in scripts)
+    links = "".join(f'<link rel="stylesheet" href="docs/assets/{name}">\n' for name in styles)
+    tags = "".join(f'<script src="docs/assets/{name}"></script>\n' for name in scripts)
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{html.escape(title)}</title>\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n<link rel="icon" href="data:,">\n'

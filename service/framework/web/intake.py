@@ -1,11 +1,14 @@
 """Reading a request before its route does: limits on headers and body, media types, conditions, Idempotency-Key."""
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
+from typing import Any
 
+import orjson
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
@@ -154,9 +157,18 @@ def check_conditions(headers: Mapping[bytes, bytes]) -> None:
             raise Invalid.parameter(shown, "string_too_long", f"Must have at most {MAX_CONDITION} characters")
 
 
-def idempotency_of(key: bytes, info: RequestInfo, body: bytes) -> Idempotency:
+def _canonical(body: Any) -> bytes:
+    """Return the same bytes for the same JSON."""
+    try:
+        return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # an integer of more than 64 bits
+        return json.dumps(body, sort_keys=True).encode()
+
+
+def idempotency_of(key: bytes, info: RequestInfo, body: Any) -> Idempotency:
     """Return the Idempotency-Key with the fingerprint of the request: another method, path, query, condition, media
-    type or body under the same key is another request.
+    type or body under the same key is another request. Of a parsed JSON body counts what it says, not its spaces or the
+    order of its members.
     """
     if not _KEY.fullmatch(key):
         raise Invalid.parameter("Idempotency-Key", "key_format", "Must be 1 to 255 visible ASCII characters")
@@ -167,6 +179,6 @@ def idempotency_of(key: bytes, info: RequestInfo, body: bytes) -> Idempotency:
         info.headers.get(b"if-match", b""),
         info.headers.get(b"if-none-match", b""),
         info.headers.get(b"content-type", b""),
-        body,
+        body if isinstance(body, bytes) else _canonical(body),
     )
     return Idempotency(key.decode("ascii"), hashlib.sha256(b"\0".join(parts)).hexdigest())

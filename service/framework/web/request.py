@@ -30,6 +30,8 @@ class RequestInfo:
     """The id of the caller's key."""
     limits: tuple[tuple[bytes, bytes], ...] = ()
     """The RateLimit headers of its answer."""
+    prefix: bytes = b""
+    """The path under which clients reach the service, when a proxy strips it: Link and Location begin with it."""
 
     @classmethod
     def of(cls, scope: Scope) -> RequestInfo:

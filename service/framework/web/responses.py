@@ -42,8 +42,8 @@ def start_of(info: RequestInfo, answer: Answer) -> Message:
         if answer.stream is None:
             headers.append((b"content-length", b"%d" % len(answer.body)))
     if answer.next_cursor is not None and reading:
-        headers.append((b"link", next_link(info.raw_path, info.query, answer.next_cursor)))
-    headers.extend(answer.headers)
+        headers.append((b"link", next_link(info.prefix + info.raw_path, info.query, answer.next_cursor)))
+    headers.extend((name, info.prefix + value if name == b"location" else value) for name, value in answer.headers)
     return {"type": "http.response.start", "status": answer.status, "headers": headers}
 
 

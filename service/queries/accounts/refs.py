@@ -11,17 +11,19 @@ from service.framework.database.dialects import json_list, json_row, one_of
 from service.framework.database.statements import Statement
 from service.models.accounts.refs import refs
 
+LIVE: ColumnElement[bool] = sa.literal_column("refs.live", sa.Boolean)
+"""References of live records, in the words of the index that finds them: `live IS TRUE` reads the whole table."""
+GONE: ColumnElement[bool] = sa.literal_column("NOT refs.live", sa.Boolean)
+"""References of deleted records, in the words of the index that finds them."""
+
 FIND = Statement(
     sa.select(refs.c.entity_id).where(
         refs.c.kind == bind("kind", sa.Text),
         refs.c.system == bind("system", sa.Text),
         refs.c.external_id == bind("external_id", sa.Text),
-        refs.c.live.is_(sa.true()),
+        LIVE,
     )
 )
-
-GONE: ColumnElement[bool] = sa.literal_column("NOT refs.live", sa.Boolean)
-"""References of deleted records, in the words of the index that finds them."""
 
 
 def _live_and_gone(*conditions: ColumnElement[bool]) -> Statement:
@@ -31,7 +33,7 @@ def _live_and_gone(*conditions: ColumnElement[bool]) -> Statement:
         shown = (refs.c.system, refs.c.external_id, refs.c.entity_id, sa.literal_column(live, sa.Integer).label("live"))
         return sa.select(*shown).where(refs.c.kind == bind("kind", sa.Text), *conditions, which)
 
-    return Statement(sa.union_all(select(refs.c.live.is_(sa.true()), "1"), select(GONE, "0")))
+    return Statement(sa.union_all(select(LIVE, "1"), select(GONE, "0")))
 
 
 FIND_ANY = _live_and_gone(refs.c.system == bind("system", sa.Text), refs.c.external_id == bind("external_id", sa.Text))
@@ -60,7 +62,5 @@ def refs_of(owner: sa.Table) -> ColumnElement[str]:
 
 def referenced(owner: sa.Table, kind: str, name: str) -> ColumnElement[bool]:
     """Return whether a row of `owner` has a live reference, in any system, with the external id bound as `name`."""
-    found: Any = sa.select(refs.c.entity_id).where(
-        refs.c.kind == kind, refs.c.external_id == bind(name, sa.Text), refs.c.live.is_(sa.true())
-    )
+    found: Any = sa.select(refs.c.entity_id).where(refs.c.kind == kind, refs.c.external_id == bind(name, sa.Text), LIVE)
     return owner.c.id.in_(found)
