@@ -22,7 +22,7 @@ from service.framework.web.strict_json import check_numbers
 from service.platform import errors
 from service.platform.errors import Invalid, KamError, NotFound
 from service.platform.moments import Moment
-from service.platform.pointers import field_errors, reasons
+from service.platform.pointers import field_errors, pointer, reasons
 from service.platform.types import Id, Name, Slug
 
 ID = NewType("ID", str)
@@ -224,14 +224,16 @@ def members(value: Any, kind: Any) -> Any:
     return value
 
 
-def _as_json(given: Any) -> bytes:
-    """Return an input as JSON text; raises Invalid for a value that JSON cannot hold, as a document may spell one."""
+def _as_json(given: Any, *place: str) -> bytes:
+    """Return the input at `place` as JSON text; raises Invalid for a value that JSON cannot hold, as a document may
+    spell one.
+    """
     try:
         text = orjson.dumps(given)
     except TypeError:
-        raise Invalid.at("", "json_invalid", "The input holds a value that is not JSON") from None
+        raise Invalid.at(pointer(place), "json_invalid", "The input holds a value that is not JSON") from None
     if b"null" in text:  # orjson writes it for an infinite number
-        check_numbers(given)
+        check_numbers(given, place)
     return text
 
 
@@ -241,7 +243,7 @@ def filter_tree(value: Any, declared: Any, model: type[BaseModel]) -> dict[str, 
     """
     tree = members(value, declared)
     try:
-        given = model.__pydantic_validator__.validate_json(_as_json(tree))
+        given = model.__pydantic_validator__.validate_json(_as_json(tree, "filter"))
     except ValidationError as error:
         found = field_errors(reasons(error), tree)
         raise Invalid([replace(each, pointer=f"/filter{each.pointer}") for each in found]) from None
