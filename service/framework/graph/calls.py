@@ -19,10 +19,11 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from service.framework.graph.names import snake
 from service.framework.graph.pointers import point_into_arguments
+from service.framework.web.strict_json import check_numbers
 from service.platform import errors
 from service.platform.errors import Invalid, KamError, NotFound
 from service.platform.moments import Moment
-from service.platform.pointers import field_errors, reasons
+from service.platform.pointers import field_errors, pointer, reasons
 from service.platform.types import Id, Name, Slug
 
 ID = NewType("ID", str)
@@ -161,11 +162,9 @@ def body(model: type[BaseModel], kind: str, shown: type[BaseModel] | None = None
     def convert(value: Any, declared: Any) -> Any:
         given = members(value, declared)
         try:
-            return model.__pydantic_validator__.validate_json(orjson.dumps(given))
+            return model.__pydantic_validator__.validate_json(_as_json(given))
         except ValidationError as error:
             raise _refused(error, given) from None
-        except TypeError:
-            raise Invalid.at("", "json_invalid", "The input holds a value that is not JSON") from None
 
     return Takes("input", kind, "What REST takes as the body", convert, shown or model)
 
@@ -232,13 +231,26 @@ def members(value: Any, kind: Any) -> Any:
     return value
 
 
+def _as_json(given: Any, *place: str) -> bytes:
+    """Return the input at `place` as JSON text; raises Invalid for a value that JSON cannot hold, as a document may
+    spell one.
+    """
+    try:
+        text = orjson.dumps(given)
+    except TypeError:
+        raise Invalid.at(pointer(place), "json_invalid", "The input holds a value that is not JSON") from None
+    if b"null" in text:  # orjson writes it for an infinite number
+        check_numbers(given, place)
+    return text
+
+
 def filter_tree(value: Any, declared: Any, model: type[BaseModel]) -> dict[str, Any]:
     """Return a filter argument as the tree that REST takes, validated by the same model; raises Invalid with pointers
     below `/filter`.
     """
     tree = members(value, declared)
     try:
-        given = model.__pydantic_validator__.validate_json(orjson.dumps(tree))
+        given = model.__pydantic_validator__.validate_json(_as_json(tree, "filter"))
     except ValidationError as error:
         found = field_errors(reasons(error), tree)
         raise Invalid([replace(each, pointer=f"/filter{each.pointer}") for each in found]) from None

@@ -155,6 +155,18 @@ def _search(value: Any, path: tuple[str | int, ...], *, look_inside: bool) -> No
         _refuse(path, "number_range")
 
 
+def check_numbers(value: Any, path: tuple[str | int, ...] = ()) -> None:
+    """Raise Invalid, with the place below `path`, for a number that does not fit a double."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            check_numbers(inner, (*path, name))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            check_numbers(inner, (*path, index))
+    elif isinstance(value, float) and not math.isfinite(value):
+        _refuse(path, "number_range")
+
+
 def _check_text(text: str, path: tuple[str | int, ...]) -> None:
     """Refuse a NUL or a lone surrogate in a text or a member's name."""
     if "\x00" in text:

@@ -73,9 +73,13 @@ async def create_event_consumer(ctx: Context, data: EventConsumerCreate) -> Reso
 
 @operation
 async def delete_event_consumer(ctx: Context, identifier: str, expected: Expected = None) -> Resource:
-    """Forget a consumer and its place; raises NotFound, StaleVersion."""
+    """Forget a consumer and its place; raises NotFound, StaleVersion, and Forbidden for a consumer of another key whose
+    types the caller may not all see.
+    """
     async with ctx.transaction(Permission.EVENT_WRITE) as tx:
-        await lock(tx, EVENT_CONSUMERS, identifier, expected, KIND)
+        before = await lock(tx, EVENT_CONSUMERS, identifier, expected, KIND)
+        if _lacking(ctx, before.data["event_types"]) is not None:
+            _check_sight(ctx, before.data["event_types"], await tx.one(LEASE_OF, id=identifier) or _FREE)
         return tx.answer(await change(tx, EVENT_CONSUMERS, identifier, {"deleted_at": tx.now}), "deleted")
 
 
@@ -164,11 +168,16 @@ def _check_sight(ctx: Context, patterns: list[str], held: Mapping[str, Any]) -> 
     """
     if held.get("created_by") == ctx.principal.id:
         return
-    for pattern in patterns:
-        for name in known_types(pattern):
-            lacking = missing_scope(ctx.principal.scopes, name)
-            if lacking is not None:
-                raise Forbidden(lacking, "This consumer reads events that this key may not read")
+    lacking = _lacking(ctx, patterns)
+    if lacking is not None:
+        raise Forbidden(lacking, "This consumer reads events that this key may not read")
+
+
+def _lacking(ctx: Context, patterns: list[str]) -> str | None:
+    """Return the first scope that the caller lacks to see every type that matches the patterns."""
+    types = (name for pattern in patterns for name in known_types(pattern))
+    scopes = (missing_scope(ctx.principal.scopes, name) for name in types)
+    return next((scope for scope in scopes if scope is not None), None)
 
 
 def _is_mine(held: Mapping[str, Any], asked: EventConsumerPoll) -> bool:

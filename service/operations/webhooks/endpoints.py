@@ -45,6 +45,7 @@ from service.records.webhooks.subscriptions import (
     check_change,
     check_paths,
     check_patterns,
+    check_sight,
     stored_filter,
     turn_off_ownerless,
 )
@@ -125,8 +126,9 @@ async def create_webhook_endpoint(ctx: Context, data: WebhookEndpointCreate) -> 
 @operation
 async def update_webhook_endpoint(ctx: Context, identifier: str, patch: Shape, expected: Expected = None) -> Resource:
     """Change the given members of a webhook endpoint. While it is disabled its deliveries are held; enabled again, it
-    gets them in their order. A new `url` with another host, port or scheme needs the credentials (`auth`) again. Raises
-    NotFound, StaleVersion, Invalid, Forbidden.
+    gets them in their order. A new `url` with another host, port or scheme needs the credentials (`auth`) and the
+    `headers` again. Raises NotFound, StaleVersion, Invalid, and Forbidden for an endpoint of another key that takes
+    event types which this key may not read.
     """
     async with ctx.transaction(Permission.WEBHOOK_WRITE) as tx:
         if "enabled" in patch.given():
@@ -167,10 +169,11 @@ async def _switch(tx: Transaction, identifier: str, *, on: bool) -> None:
 @operation
 async def delete_webhook_endpoint(ctx: Context, identifier: str, expected: Expected = None) -> Resource:
     """Delete a webhook endpoint. Deliveries that wait are canceled; past deliveries stay readable. Raises NotFound,
-    StaleVersion.
+    StaleVersion, and Forbidden for an endpoint of another key that takes event types which this key may not read.
     """
     async with ctx.transaction(Permission.WEBHOOK_WRITE) as tx:
-        await lock(tx, WEBHOOK_ENDPOINTS, identifier, expected, KIND)
+        before = await lock(tx, WEBHOOK_ENDPOINTS, identifier, expected, KIND)
+        await check_sight(tx.reader, ctx.principal, before.data, tx.now)
         after = await change(tx, WEBHOOK_ENDPOINTS, identifier, {"deleted_at": tx.now})
         await tx.execute(CANCEL, endpoint_id=identifier, now=tx.now)
         return tx.answer(after, "deleted")

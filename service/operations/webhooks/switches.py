@@ -19,7 +19,7 @@ from service.queries.webhooks.endpoints import WEBHOOK_ENDPOINTS
 from service.records.context import Context, operation, refuse
 from service.records.rows import Expected, change, lock
 from service.records.webhooks.endpoints import HEALTHY, consent_columns, delivering, release, stand_still
-from service.records.webhooks.subscriptions import check_change
+from service.records.webhooks.subscriptions import check_change, check_sight
 
 KIND = "webhook endpoint"
 MOST_REPLAYED = 10_000
@@ -105,13 +105,14 @@ async def disable_webhook_endpoint(
     ctx: Context, identifier: str, data: WebhookEndpointDisable, expected: Expected = None
 ) -> Resource:
     """Disable a webhook endpoint. Its deliveries are held until it is enabled; none is lost. Raises NotFound,
-    StaleVersion.
+    StaleVersion, and Forbidden for an endpoint of another key that takes event types which this key may not read.
     """
     async with ctx.transaction(Permission.WEBHOOK_WRITE) as tx:
         await stand_still(tx)
         before = await lock(tx, WEBHOOK_ENDPOINTS, identifier, expected, KIND)
         if not before.data["enabled"]:
             return tx.answer(before, "unchanged")
+        await check_sight(tx.reader, ctx.principal, before.data, tx.now)
         after = await change(tx, WEBHOOK_ENDPOINTS, identifier, {"enabled": False, "disabled_reason": data.reason})
         await tx.execute(HOLD, endpoints=[identifier])
         tx.emit(WebhookEndpointDisabled.of(after.data))

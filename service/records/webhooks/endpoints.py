@@ -29,9 +29,11 @@ SEALED = Statement(
         webhook_endpoints.c.secret_encrypted,
         webhook_endpoints.c.signature_kind,
         webhook_endpoints.c.transport_sealed,
+        webhook_endpoints.c.event_types,
+        webhook_endpoints.c.created_by,
     ).where(webhook_endpoints.c.id == bind("id", Uuid()), webhook_endpoints.c.deleted_at.is_(None))
 )
-"""The sealed columns of a live endpoint."""
+"""The sealed columns of a live endpoint, and those that say who may use them."""
 
 
 def delivering(*given: str, **fixed: Any) -> Statement:

@@ -4,7 +4,8 @@ key ends.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,7 +17,7 @@ from service.events.feed.subscriptions import OWNER, may_see, missing_scope, own
 from service.events.schemas import FREE, changed_members, has_path
 from service.events.webhooks import WebhookEndpointDisabled
 from service.framework.database.columns import Instant, Uuid, bind
-from service.framework.database.database import Resource
+from service.framework.database.database import Reader, Resource
 from service.framework.database.listing import as_resource
 from service.framework.database.statements import Statement
 from service.framework.outbound.body_templates import paths
@@ -29,8 +30,6 @@ from service.records.context import Transaction, refuse
 from service.records.webhooks.endpoints import stand_still
 
 OWNER_GONE = "The API key of its owner was revoked or has expired"
-_DECIDING = frozenset({"url", "event_types", "filter", "changed", "channels"})
-"""The members that decide which data is sent where."""
 
 _now = bind("now", Instant())
 _OWNER = Statement(
@@ -114,22 +113,43 @@ async def check_change(
 ) -> dict[str, Any]:
     """Check that the caller may make these changes and return further columns to change.
 
-    A caller that changes where an endpoint sends or what it sends must be able to read everything that the owner may be
-    sent. Otherwise a key that may write webhooks could have the owner's data sent to itself. An endpoint whose owner's
-    key ended becomes the caller's when it is enabled. Raises Forbidden.
+    An endpoint whose owner's key ended becomes the caller's when it is enabled. Raises Forbidden as `check_sight`, for
+    the event types before and after the change.
     """
     owner = await tx.one(_OWNER, id=before.id) or {"created_by": None}
     scopes = owner_scopes(owner, tx.now)
     if not scopes:
         return {"created_by": principal.id} if changes.get("enabled") else {}
-    if owner["created_by"] == principal.id or not _DECIDING & changes.keys():
-        return {}
-    patterns = changes.get("event_types", before.data["event_types"])
-    for name in {name for pattern in patterns for name in known_types(pattern)}:
-        lacking = missing_scope(principal.scopes, name)
-        if lacking is not None and may_see(scopes, name):
-            raise Forbidden(lacking, f"The endpoint may be sent {name}, which this key may not read")
+    if owner["created_by"] != principal.id:
+        patterns = [*before.data["event_types"], *changes.get("event_types", ())]
+        _check_types(_unseen(principal, patterns), scopes)
     return {}
+
+
+async def check_sight(reader: Reader, principal: Principal, endpoint: Mapping[str, Any], now: datetime) -> None:
+    """Raise Forbidden for a caller that may not read every type of event that another key's endpoint takes.
+
+    Otherwise a key that may write webhooks could have the owner's data sent to itself, or keep it from the owner. The
+    endpoint's row has `id`, `event_types` and `created_by`. Asks the database only for a caller that lacks a scope.
+    """
+    unseen = _unseen(principal, endpoint["event_types"])
+    if unseen and endpoint["created_by"] != principal.id:
+        owner = await reader.one(_OWNER, id=endpoint["id"]) or {"created_by": None}
+        _check_types(unseen, owner_scopes(owner, now))
+
+
+def _unseen(principal: Principal, patterns: Iterable[str]) -> dict[str, str]:
+    """Return the types that match the patterns and that the caller may not read, each with a scope that it lacks."""
+    names = sorted({name for pattern in patterns for name in known_types(pattern)})
+    lacking = ((name, missing_scope(principal.scopes, name)) for name in names)
+    return {name: scope for name, scope in lacking if scope is not None}
+
+
+def _check_types(unseen: Mapping[str, str], scopes: Iterable[str]) -> None:
+    """Raise Forbidden for the first unseen type that an owner with these scopes may be sent."""
+    for name, scope in unseen.items():
+        if may_see(scopes, name):
+            raise Forbidden(scope, f"The endpoint may be sent {name}, which this key may not read")
 
 
 async def turn_off_ownerless(tx: Transaction) -> int:

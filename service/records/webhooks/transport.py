@@ -124,14 +124,21 @@ class Transport:
 
 
 def check_credentials_stay(before: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """Raise Invalid for a url with another host, port or scheme when `auth` is not sent with it. Otherwise a caller who
-    cannot read the stored credentials could have them sent to a host of their own.
+    """Raise Invalid for a url with another host, port or scheme when stored `auth` or `headers` are not sent with it.
+    Otherwise a caller who cannot read the stored credentials could have them sent to a host of their own.
     """
-    if "url" in given and before["auth"] is not None and "auth" not in given:
-        was, will = urlsplit(before["url"]), urlsplit(given["url"])
-        if (was.scheme, was.hostname, was.port) != (will.scheme, will.hostname, will.port):
-            message = "The stored credentials belong to another host. Send auth (or null) with the new url"
-            raise refuse("/auth", "needed_with_url", message)
+    missing = [name for name in ("auth", "headers") if before[name] and name not in given]
+    if "url" in given and missing and _origin(before["url"]) != _origin(given["url"]):
+        message = "The stored value belongs to another host. Send {} (or null) with the new url"
+        raise Invalid(
+            [FieldError(pointer=f"/{name}", code="needed_with_url", message=message.format(name)) for name in missing]
+        )
+
+
+def _origin(url: str) -> tuple[str, str | None, int]:
+    """Return scheme, host and port of a URL; the port of the scheme where it has none."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _lowered(headers: Mapping[str, str]) -> dict[str, str]:

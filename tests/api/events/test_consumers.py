@@ -169,6 +169,14 @@ async def test_a_key_that_sees_less_cannot_pass_over_what_another_is_to_get(
     less = await make_client("events:write", "accounts:read")
     for answer in (await poll(less, one), await less.post(f"{PATH}/{one['id']}/seek", json={"to": "now"})):
         assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_scope")
+    document = f'mutation {{ deleteEventConsumer(id: "{one["id"]}") {{ eventConsumer {{ id }} }} }}'
+    refused = await less.delete(f"{PATH}/{one['id']}")
+    [error] = (await less.post("/graphql", json={"query": document})).json()["errors"]
+    assert (refused.status_code, refused.json()["required_scope"]) == (403, "classification:read")
+    assert error["extensions"]["code"] == "insufficient_scope"
+    assert (await client.get(f"{PATH}/{one['id']}")).status_code == 200
+    other = await consumer(client, name="other", event_types=["account.updated"])
+    assert (await less.delete(f"{PATH}/{other['id']}")).status_code == 204
     own = await less.post(PATH, json={"name": "own", "event_types": ["*"]})
     assert (await poll(less, own.json())).status_code == 200
     assert (await less.post(PATH, json={"name": "x", "event_types": ["person.*"]})).status_code == 403

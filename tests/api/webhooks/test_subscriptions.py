@@ -155,12 +155,57 @@ async def test_nobody_reads_with_the_eyes_of_another_owner(
     endpoint = await subscribe(client, receiver, "plan.*")
     other = await make_client("webhooks:write")
     path = f"/v1/webhook-endpoints/{endpoint['id']}"
-    for members in ({"url": receiver.url() + "?elsewhere"}, {"filter": {"country": ["DE"]}}):
+    members: dict[str, Any]
+    for members in (
+        {"url": receiver.url() + "?elsewhere"},
+        {"filter": {"country": ["DE"]}},
+        {"description": "mine"},
+        {"event_types": ["plan.created"]},
+        {"auth": None},
+    ):
         answer = await other.patch(path, json=members)
-        assert answer.status_code == 403 and answer.json()["required_scope"] == "plans:read", answer.text
-    assert (await other.patch(path, json={"description": "fine"})).status_code == 200
+        expected = (200, None) if members == {"auth": None} else (403, "plans:read")  # the last one changes nothing
+        assert (answer.status_code, answer.json().get("required_scope")) == expected, answer.text
     able = await make_client("webhooks:write", "plans:read")
     assert (await able.patch(path, json={"url": receiver.url() + "?elsewhere"})).status_code == 200
+
+
+USES: dict[str, tuple[str, str, Any, str]] = {
+    "change": ("PATCH", "", {"description": "mine"},
+               "updateWebhookEndpoint(id: $id, input: {description: \"mine\"}) { webhookEndpoint { id } }"),
+    "disable": ("POST", "/disable", {"reason": "mine"},
+                "disableWebhookEndpoint(id: $id, input: {reason: \"mine\"}) { webhookEndpoint { id } }"),
+    "rotate": ("POST", "/secret/rotate", {}, "rotateWebhookSecret(id: $id) { secret }"),
+    "read the secret": ("GET", "/secret", None, "query"),
+    "delete": ("DELETE", "", None, "deleteWebhookEndpoint(id: $id) { webhookEndpoint { id } }"),
+}  # fmt: skip
+"""What needs the sight of all types that another key's endpoint takes: its request, and its mutation."""
+SIGHT = ["webhooks:write", "webhooks:read", "accounts:read"]
+
+
+@pytest.mark.parametrize("use", USES)
+async def test_another_keys_endpoint_is_used_only_by_who_sees_all_that_it_takes(
+    client: httpx.AsyncClient, make_client: Callable[..., Any], receiver: Receiver, services: Services, use: str
+) -> None:
+    method, below, body, mutation = USES[use]
+    blind, able = await make_client(*SIGHT), await make_client(*SIGHT, "plans:read")
+    endpoint = await subscribe(client, receiver, "account.updated", "plan.created")
+    path = f"/v1/webhook-endpoints/{endpoint['id']}"
+    document = f"mutation ($id: ID!) {{ {mutation} }}"
+    if mutation == "query":
+        document = "query ($id: ID!) { webhookKeys(id: $id) { keys { id } } }"
+    before = (await client.get(path)).json()
+    refused = await blind.request(method, path + below, json=body)
+    assert (refused.status_code, refused.json()["required_scope"]) == (403, "plans:read")
+    asked = await blind.post("/graphql", json={"query": document, "variables": {"id": endpoint["id"]}})
+    assert asked.json()["errors"][0]["extensions"]["code"] == "insufficient_scope", asked.text
+    assert (await client.get(path)).json() == before
+    own = await subscribe(blind, receiver, "account.*", "*")
+    assert (await blind.request(method, f"/v1/webhook-endpoints/{own['id']}{below}", json=body)).is_success
+    limited = await make_client("webhooks:write", "accounts:read")
+    narrow = await subscribe(limited, receiver, "*")  # of which its owner gets events of accounts only
+    assert (await blind.request(method, f"/v1/webhook-endpoints/{narrow['id']}{below}", json=body)).is_success
+    assert (await able.request(method, path + below, json=body)).is_success
 
 
 async def test_without_its_owner_an_endpoint_is_turned_off_and_another_key_takes_it(

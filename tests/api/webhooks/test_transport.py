@@ -61,6 +61,50 @@ async def test_credentials_do_not_follow_an_endpoint_to_another_host(
     assert (await patch(client, endpoint, url="http://127.0.0.1:9993/x")).status_code == 200
 
 
+async def test_headers_do_not_follow_an_endpoint_to_another_host(client: httpx.AsyncClient, receiver: Receiver) -> None:
+    headers, auth = {"X-Token": "t"}, {"kind": "bearer", "token": "t"}
+    endpoint = await subscribe(client, receiver, headers=headers)
+    assert (await patch(client, endpoint, url=f"{endpoint['url']}/elsewhere")).status_code == 200
+    elsewhere = "http://127.0.0.1:9991/x"
+    refused = await patch(client, endpoint, url=elsewhere)
+    assert [(each["pointer"], each["code"]) for each in refused.json()["errors"]] == [("/headers", "needed_with_url")]
+    change = "updateWebhookEndpoint(id: $id, input: $input) { webhookEndpoint { url } }"
+    document = f"mutation ($id: ID!, $input: UpdateWebhookEndpointInput!) {{ {change} }}"
+    variables = {"id": endpoint["id"], "input": {"url": elsewhere}}
+    [error] = (await client.post("/graphql", json={"query": document, "variables": variables})).json()["errors"]
+    [found] = error["extensions"]["errors"]
+    assert (found["pointer"].removeprefix("/input"), found["code"]) == ("/headers", "needed_with_url")
+    assert (await patch(client, endpoint, auth=auth)).status_code == 200
+    both = await patch(client, endpoint, url=elsewhere)
+    assert [each["pointer"] for each in both.json()["errors"]] == ["/auth", "/headers"]
+    assert (await patch(client, endpoint, url=elsewhere, auth=auth)).status_code == 422
+    assert (await patch(client, endpoint, url=elsewhere, auth=auth, headers=headers)).status_code == 200
+    assert (await patch(client, endpoint, url="http://127.0.0.1:9992/x", auth=None, headers=None)).status_code == 200
+    assert (await patch(client, endpoint, url="http://127.0.0.1:9993/x")).status_code == 200
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "1" + "0" * 400, "-1" + "0" * 400])
+async def test_numbers_of_a_map_fit_a_double(client: httpx.AsyncClient, receiver: Receiver, number: str) -> None:
+    members = f'"url": "{receiver.url()}", "event_types": ["*"], "body_map": {{"a": [{number}]}}'
+    inner = members.replace('"event_types"', '"eventTypes"').replace('"body_map"', '"bodyMap"')
+    document = "mutation ($input: CreateWebhookEndpointInput!) { createWebhookEndpoint(input: $input) { secret } }"
+    asked = f'{{"query": "{document}", "variables": {{"input": {{{inner}}}}}}}'
+    for path, text in (("/v1/webhook-endpoints", f"{{{members}}}"), ("/graphql", asked)):
+        refused = await client.post(path, content=text, headers={"Content-Type": "application/json"})
+        [problem] = [refused.json()] if path != "/graphql" else refused.json()["errors"]
+        [error] = problem.get("extensions", problem)["errors"]
+        assert (error["code"], error["pointer"].rpartition("/a")[2]) == ("number_range", "/0")
+    written = f'{{url: "{receiver.url()}", eventTypes: ["*"], bodyMap: {{a: [{number}]}}}}'
+    literal = f"mutation {{ createWebhookEndpoint(input: {written}) {{ secret }} }}"
+    [problem] = (await client.post("/graphql", json={"query": literal})).json()["errors"]
+    [error] = problem["extensions"]["errors"]
+    assert problem["extensions"]["status"] == 422 and error["code"] in ("number_range", "json_invalid")
+    made = f'mutation {{ createAccount(input: {{name: "A", attributes: {{a: {number}}}}}) {{ account {{ id }} }} }}'
+    [problem] = (await client.post("/graphql", json={"query": made})).json()["errors"]
+    assert problem["extensions"]["status"] == 422
+    assert (await client.get("/v1/webhook-endpoints")).json()["items"] == []
+
+
 async def test_cloudevents_leave_structured_and_binary_and_are_signed_as_sent(
     client: httpx.AsyncClient, receiver: Receiver, sender: Sender
 ) -> None:
