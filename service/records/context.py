@@ -147,8 +147,7 @@ class Context:
         now = self.services.clock.now()
         ahead = moment > now if isinstance(moment, datetime) else moment > now.date()
         if ahead:
-            message = "Lies ahead; forecast positions say what is expected"
-            raise Invalid.parameter(parameter, "in_the_future", message)
+            raise Invalid.parameter(parameter, "in_the_future", "Lies ahead; forecast positions say what is expected")
         return moment if isinstance(moment, datetime) else datetime.combine(moment, time.max, UTC)
 
     async def number_changes(self) -> None:
