@@ -282,4 +282,4 @@ async def _checks(services: Services) -> dict[str, str]:
             await reader.value(_PING)
     except Exception as error:  # whatever went wrong, the service cannot work
         return {"database": type(error).__name__}
-    return {"database": "ok"}
+    return {"database": "the disk is full" if services.database.is_full else "ok"}

@@ -8,6 +8,7 @@ no way to hide one.
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -21,6 +22,7 @@ from service.framework.database.statements import Statement
 from service.platform.errors import Unavailable
 
 Row = dict[str, Any]
+FULL_SECONDS = 10
 
 
 class ConstraintViolated(Exception):
@@ -134,6 +136,7 @@ class Database(ABC):
     def __init__(self) -> None:
         self.statements = 0
         self._listeners: list[Callable[[], None]] = []
+        self._full_at: float | None = None
 
     @abstractmethod
     async def open(self) -> None:
@@ -176,7 +179,18 @@ class Database(ABC):
         """Call `listener` after each commit of this process: the in-process wake-up of the worker."""
         self._listeners.append(listener)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether a write found no room in the last ten seconds, and none has succeeded since."""
+        return self._full_at is not None and time.monotonic() - self._full_at < FULL_SECONDS
+
+    def disk_full(self) -> Unavailable:
+        """Note that a write found no room, and return the error for its caller."""
+        self._full_at = time.monotonic()
+        return Unavailable("The disk is full; nothing was written", retry_after=FULL_SECONDS)
+
     def _committed(self) -> None:
+        self._full_at = None
         for listener in self._listeners:
             listener()
 

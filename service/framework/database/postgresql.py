@@ -148,6 +148,8 @@ class _Writing(_Reading):
             except Exception as error:
                 if isinstance(error, _CONFLICTS):
                     raise _in_conflict() from error
+                if isinstance(error, asyncpg.DiskFullError):
+                    raise self._database.disk_full() from error
                 if _lost(connection, error):
                     raise _unavailable() from error
                 raise
@@ -188,6 +190,8 @@ class _Session:
             raise _violation(error) from None
         if isinstance(error, _CONFLICTS):
             raise _in_conflict() from error
+        if isinstance(error, asyncpg.DiskFullError):
+            raise self._database.disk_full() from error
         if _lost(self._connection, error):
             raise _unavailable() from error
 

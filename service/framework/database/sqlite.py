@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +30,8 @@ SAID_AGAIN = (0, 1, 3, 10)
 """Looks after a change at which it is told of: the log is written before its commit is durable and can be seen."""
 WRITER_CACHE_KB = 32_768
 """Pages that the writer keeps at most: what changes every account of a large portfolio comes back to most of them."""
+LEAST_ROOM = 100_000
+"""Bytes that must be free where an I/O error is to mean something else than a full disk."""
 _KINDS = {"UNIQUE": "unique", "FOREIGN KEY": "foreign_key", "CHECK": "check", "NOT NULL": "not_null"}
 
 
@@ -172,7 +175,10 @@ class _Connection:
         return self._sqlite
 
     def command(self, sql: str) -> None:
-        self._open.execute(sql)
+        try:
+            self._open.execute(sql)
+        except sqlite3.OperationalError as error:
+            raise self._refused(error) from error
 
     def roll_back(self) -> None:
         if self._open.in_transaction:
@@ -187,12 +193,27 @@ class _Connection:
             return cursor.fetchall(), cursor.rowcount
         except sqlite3.IntegrityError as error:
             raise self._violation(error) from None
+        except sqlite3.OperationalError as error:
+            raise self._refused(error) from error
 
     def _many(self, compiled: Compiled, rows: Sequence[Row]) -> None:
         try:
             self._open.executemany(compiled.sql, [compiled.arguments(row) for row in rows])
         except sqlite3.IntegrityError as error:
             raise self._violation(error) from None
+        except sqlite3.OperationalError as error:
+            raise self._refused(error) from error
+
+    def _refused(self, error: sqlite3.OperationalError) -> Exception:
+        """Return the error for a write that found no room; other errors stay as they are. A write-ahead log that could
+        not grow is an I/O error to SQLite.
+        """
+        code = error.sqlite_errorcode & 0xFF
+        no_room = code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and self._has_no_room())
+        return self._database.disk_full() if no_room else error
+
+    def _has_no_room(self) -> bool:
+        return shutil.disk_usage(Path(self._path).parent).free < LEAST_ROOM
 
     def _violation(self, error: sqlite3.IntegrityError) -> ConstraintViolated:
         match = re.match(r"(UNIQUE|FOREIGN KEY|CHECK|NOT NULL) constraint failed(?:: (.*))?", str(error))
