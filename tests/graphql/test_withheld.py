@@ -114,3 +114,14 @@ async def test_the_same_document_serves_keys_with_and_without_the_scope(ask, acc
 
 def test_pages_are_edges_of_this_kind_too():
     assert any(isinstance(edge, Many) for edge in OF_ACCOUNTS)
+
+
+@pytest.mark.parametrize("scopes", [["people:read"], ["jobs:read"], ["portfolio:read", "stages:read"]])
+async def test_node_and_nodes_are_null_for_what_the_key_may_not_read(ask, accounts, scopes):
+    """The answer does not tell whether a record exists."""
+    there, missing = accounts["Alpha"], "01900000-0000-7000-8000-000000000000"
+    query = "query($ids: [ID!]!, $id: ID!) { node(id: $id) { id __typename } nodes(ids: $ids) { id } }"
+    answers = [await ask(query, {"id": each, "ids": [each]}, scopes=scopes) for each in (there, missing)]
+    assert answers == [{"data": {"node": None, "nodes": [None]}}] * 2
+    shown = await ask(query, {"id": there, "ids": [there, missing]}, scopes=[ACCOUNTS])
+    assert shown["data"] == {"node": {"id": there, "__typename": "Account"}, "nodes": [{"id": there}, None]}

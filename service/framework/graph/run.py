@@ -256,7 +256,7 @@ class Run:
         return {row["id"]: orjson.loads(row["document"]) for row in rows}
 
     async def _whereabouts(self, identifiers: Sequence[Any]) -> dict[str, list[str]]:
-        """Return the ids that exist, by type; text that is no id is left out."""
+        """Return the ids that exist and that the caller may read, by type; text that is no id is left out."""
         ids = []
         for identifier in identifiers:
             try:
@@ -267,7 +267,8 @@ class Run:
         if ids:
             async with self._ctx.reading() as reader:
                 for row in await reader.all(self._engine.whereabouts, ids=ids):
-                    out.setdefault(row["typename"], []).append(row["id"])
+                    if self._plan.lacking.isdisjoint(self._engine.graph.needed(frozenset((row["typename"],)))):
+                        out.setdefault(row["typename"], []).append(row["id"])
         return out
 
     # -- operations
