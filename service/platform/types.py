@@ -256,6 +256,8 @@ GraceSeconds = Annotated[int, _integer(0, 604_800), _WHOLE]
 """Seconds, up to a week."""
 Whole = Annotated[int, _integer(-(2**31), 2**31 - 1), _WHOLE]
 """Any 32-bit integer."""
+AnswerStatus = Annotated[int, _integer(200, 399), _WHOLE]
+"""An HTTP status from 200 to 399."""
 Rank4 = Annotated[int, _integer(1, 4), _WHOLE]
 """A level from 1 to 4."""
 Rank5 = Annotated[int, _integer(1, 5), _WHOLE]

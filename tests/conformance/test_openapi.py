@@ -1,6 +1,7 @@
 """The committed OpenAPI document before outside judges: a validator, two linters and a generator of client types."""
 
 import json
+from itertools import combinations
 
 import pytest
 from openapi_spec_validator import validate
@@ -29,6 +30,19 @@ def test_redocly_finds_nothing_at_its_strictest(node, openapi):
     assert result.stdout.startswith("{"), result.stdout + result.stderr
     report = json.loads(result.stdout)
     assert report["totals"] == {"errors": 0, "warnings": 0, "ignored": 0}, report["problems"]
+
+
+def test_only_references_have_paths_that_templates_alone_do_not_tell_apart(openapi):
+    paths = json.loads(openapi.read_text())["paths"]
+    pairs = {
+        (one, other) for one, other in combinations(sorted(paths), 2)
+        if one.count("/") == other.count("/") and one.count("{") == other.count("{")
+        and all(a == b or "{" in a or "{" in b for a, b in zip(one.split("/"), other.split("/"), strict=True))
+    }  # fmt: skip
+    assert pairs == {
+        (f"/v1/{kind}/by-ref/{{system}}/{{external_id}}", f"/v1/{kind}/{{id}}/refs/{{system}}")
+        for kind in ("accounts", "people")
+    }
 
 
 def test_spectral_finds_nothing(node, openapi):

@@ -6,7 +6,7 @@ from pydantic import Field as Member
 from pydantic import StringConstraints, create_model
 
 from service.platform.patterns import fitting
-from service.platform.types import Shape, Whole
+from service.platform.types import AnswerStatus, Shape
 
 Scalar = str | bool | int | float | None
 Pointer = Annotated[
@@ -38,8 +38,8 @@ class WebhookSuccess(Shape):
     record (all but 401, 403, 408, 410, 423, 425 and 429), ends the delivery at once as `dead` with the class `refused`.
     """
 
-    statuses: Annotated[list[Annotated[Whole, Member(ge=200, le=399)]], Member(min_length=1, max_length=20)] | None = (
-        Member(default=None, description="Statuses that can mean success; any 2xx when left out", examples=[[200, 201]])
+    statuses: Annotated[list[AnswerStatus], Member(min_length=1, max_length=20)] | None = Member(
+        default=None, description="Statuses that can mean success; any 2xx when left out", examples=[[200, 201]]
     )
     body: Annotated[list[WebhookSuccessTest], Member(min_length=1, max_length=20)] | None = Member(  # type: ignore[valid-type]
         default=None, description="Conditions on the body, which must be JSON of at most 16 kB"
