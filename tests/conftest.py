@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +31,9 @@ from service.events.schemas import schema, strict
 from service.framework.database.database import Database
 from service.framework.database.migrate import ensure_migrated
 from service.framework.database.statements import Statement
+from service.framework.graph import router
+from service.framework.graph.edges import Graph
+from service.framework.graph.schema import schema_of
 from service.models.access.api_keys import ApiKeyCreate
 from service.models.events.events import events
 from service.operations.access.api_keys import create_api_key
@@ -150,6 +153,21 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     url = databases.take()
     yield url
     databases.put_back(url)
+
+
+@functools.cache
+def _schema_of(graph: Graph) -> Any:
+    return schema_of(graph)
+
+
+@pytest.fixture(autouse=True)
+def one_schema(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the applications of all tests share one GraphQL schema, which takes a second to build."""
+
+    def kept(graph: Graph, extensions: Iterable[Any] = ()) -> Any:
+        return schema_of(graph, extensions=extensions) if extensions else _schema_of(graph)
+
+    monkeypatch.setattr(router, "schema_of", kept)
 
 
 @pytest.fixture(autouse=True)
