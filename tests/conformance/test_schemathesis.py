@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.live import ROOT
+
 pytestmark = [pytest.mark.conformance, pytest.mark.slow]
 HERE = Path(__file__).parent
 EXAMPLES = os.environ.get("KAM_SCHEMATHESIS_EXAMPLES", "3")
@@ -61,9 +63,11 @@ def run(live, kind: str, address: str, folder: Path) -> subprocess.CompletedProc
         # answers for it: a refusal with a code is right there. What fails inside is still found (ST113).
         options += ["--exclude-checks", "positive_data_acceptance"]
     header = ["--header", f"Authorization:{live.headers['Authorization']}"]
+    environment = {**os.environ, "SCHEMATHESIS_HOOKS": "tests.conformance.graphql_classes", "PYTHONPATH": str(ROOT)}
     return subprocess.run(
-        [*command, *options, *header], cwd=folder, capture_output=True, text=True, timeout=1500, check=False
-    )
+        [*command, *options, *header],
+        cwd=folder, env=environment, capture_output=True, text=True, timeout=1500, check=False,
+    )  # fmt: skip
 
 
 def kind_of(request: pytest.FixtureRequest) -> str:
